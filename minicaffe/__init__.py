@@ -1,0 +1,36 @@
+"""minicaffe: a Caffe-compatible deep-learning engine.
+
+    from minicaffe import Net, Solver
+
+Public names are imported on first use, so that `import minicaffe` costs milliseconds and touches no compiler and no
+GPU.
+"""
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .device.cpu import CpuDevice
+    from .errors import MiniCaffeError
+    from .net import Net
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "Net": "net",
+    "CpuDevice": "device.cpu",
+    "MiniCaffeError": "errors",
+}
+
+__all__ = ["CpuDevice", "MiniCaffeError", "Net", "__version__"]
+
+
+def __getattr__(name: str):
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

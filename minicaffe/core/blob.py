@@ -1,0 +1,92 @@
+"""Blob: an N-dimensional value and its gradient."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+from ..errors import ShapeError
+
+
+class Buffer:
+    """An array to be: shape and type now, memory later.
+
+    Layers record what they need while shapes are settled; the net then decides where everything lies and binds `data`.
+    """
+
+    __slots__ = ("data", "dtype", "name", "shape")
+
+    def __init__(self, name: str, shape: tuple[int, ...], dtype) -> None:
+        self.name = name
+        self.shape = shape
+        self.dtype = dtype
+        self.data = None  # an array of the device, bound by the net's plan
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def __repr__(self) -> str:
+        return f"Buffer({self.name!r}, {self.shape}, {self.dtype})"
+
+
+class Blob:
+    """A value that flows through the net, or a parameter: `data`, and `diff`, the gradient by it.
+
+    A blob never owns memory: the net binds both arrays.  `share_data` and `share_diff` make it an alias of another
+    blob of equal count (Split, Flatten, Reshape), whose arrays it then sees in its own shape.
+    """
+
+    __slots__ = ("data", "data_of", "diff", "diff_of", "name", "on_reshape", "shape")
+
+    def __init__(self, name: str = "", shape: tuple[int, ...] = (), on_reshape: Callable[[], None] | None = None) -> None:
+        self.name = name
+        self.shape = tuple(shape)
+        self.data = None
+        self.diff = None
+        self.data_of: Blob = self  # whose memory the data is
+        self.diff_of: Blob = self
+        self.on_reshape = on_reshape  # told of every change of shape: the net's plan is stale then
+
+    def reshape(self, *shape: int) -> None:
+        """Set the shape.  Memory follows when the net plans again; what the blob held is lost."""
+        if any(d < 0 for d in shape):
+            raise ShapeError(f"blob {self.name!r} cannot have the shape {shape}: an axis is negative")
+        if shape != self.shape:
+            self.shape = shape
+            if self.on_reshape:
+                self.on_reshape()
+
+    def reshape_like(self, other: Blob) -> None:
+        self.reshape(*other.shape)
+
+    def share_data(self, other: Blob) -> None:
+        """Hold the same values as `other` (of equal count) without a copy."""
+        self._same_count(other)
+        self.data_of = other.data_of
+
+    def share_diff(self, other: Blob) -> None:
+        """Hold the same gradient as `other` (of equal count) without a copy."""
+        self._same_count(other)
+        self.diff_of = other.diff_of
+
+    def _same_count(self, other: Blob) -> None:
+        if self.count != other.count:
+            raise ShapeError(f"{self.shape} cannot share the memory of {other.shape}: {self.count} and {other.count} elements")
+
+    @property
+    def count(self) -> int:
+        return math.prod(self.shape)
+
+    def axis(self, index: int, *, insert: bool = False) -> int:
+        """`index` as a non-negative axis; negative counts from the end (with `insert`, from one past the end)."""
+        limit = len(self.shape) + (1 if insert else 0)
+        if not -limit <= index < limit:
+            raise ShapeError(f"axis {index} does not exist in blob {self.name!r} of shape {self.shape}")
+        return index % limit if limit else 0
+
+    def count_over(self, first: int, last: int | None = None) -> int:
+        """The product of the axes from `first` to before `last`."""
+        return math.prod(self.shape[first:last])
+
+    def __repr__(self) -> str:
+        return f"Blob({self.name!r}, {self.shape})"

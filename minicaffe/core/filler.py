@@ -1,0 +1,93 @@
+"""Fillers: how a parameter starts."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from ..errors import ConfigError, UnknownTypeError, suggest
+from ..proto.schema import Message, enum_name
+
+
+def fill(array: np.ndarray, filler: Message, rng: np.random.Generator) -> None:
+    """Fill `array` on the host as a FillerParameter says.
+
+    Raises UnknownTypeError for an unknown type, ConfigError for values out of range.
+    """
+    if filler.type not in FILLERS:
+        raise UnknownTypeError(f"no filler type {filler.type!r}", hint=suggest(filler.type, FILLERS))
+    if filler.sparse != -1 and filler.type != "gaussian":
+        raise ConfigError(f"filler sparse is for type gaussian only; got type {filler.type!r}", hint="remove sparse")
+    FILLERS[filler.type](array, filler, rng)
+
+
+def _constant(array, filler, rng):
+    """value."""
+    array[...] = filler.value
+
+
+def _uniform(array, filler, rng):
+    """U[min, max)."""
+    if filler.min > filler.max:
+        raise ConfigError(f"uniform filler: min {filler.min} is above max {filler.max}")
+    array[...] = rng.uniform(filler.min, filler.max, array.shape)
+
+
+def _gaussian(array, filler, rng):
+    """N(mean, std); with sparse >= 0 each element is kept with probability sparse / shape[0], else 0."""
+    if not filler.std > 0:
+        raise ConfigError(f"gaussian filler: std must be above 0; got {filler.std}")
+    array[...] = rng.normal(filler.mean, filler.std, array.shape)
+    if filler.sparse < -1:
+        raise ConfigError(f"gaussian filler: sparse must be at least 0; got {filler.sparse}")
+    if filler.sparse >= 0:
+        array *= rng.random(array.shape) < filler.sparse / array.shape[0]
+
+
+def _positive_unitball(array, filler, rng):
+    """U[0, 1), then every row (index of axis 0) divided by its sum."""
+    array[...] = rng.random(array.shape)
+    rows = array.reshape(len(array), -1)
+    rows /= rows.sum(1, keepdims=True)
+
+
+def _xavier(array, filler, rng):
+    """U[-a, a) with a = sqrt(3 / n); n by variance_norm (Glorot & Bengio 2010)."""
+    limit = math.sqrt(3 / _fan(array, filler))
+    array[...] = rng.uniform(-limit, limit, array.shape)
+
+
+def _msra(array, filler, rng):
+    """N(0, sqrt(2 / n)); n by variance_norm (He et al. 2015)."""
+    array[...] = rng.normal(0, math.sqrt(2 / _fan(array, filler)), array.shape)
+
+
+def _bilinear(array, filler, rng):
+    """Weights that make a Deconvolution interpolate: (1 - |x / f - c|) (1 - |y / f - c|) in every filter."""
+    if array.ndim != 4 or array.shape[2] != array.shape[3]:
+        raise ConfigError(f"bilinear filler: weights must have 4 axes and a square kernel; got {array.shape}")
+    size = array.shape[3]
+    f = math.ceil(size / 2)
+    line = 1 - np.abs(np.arange(size) / f - (size - 1) / (2 * f))
+    array[...] = np.outer(line, line)
+
+
+FILLERS: dict[str, Callable[[np.ndarray, Message, np.random.Generator], None]] = {
+    "constant": _constant,
+    "uniform": _uniform,
+    "gaussian": _gaussian,
+    "positive_unitball": _positive_unitball,
+    "xavier": _xavier,
+    "msra": _msra,
+    "bilinear": _bilinear,
+}
+
+
+def _fan(array: np.ndarray, filler: Message) -> float:
+    """n of xavier and msra: fan_in = count / shape[0], fan_out = count / shape[1] (count for one axis), or the mean."""
+    if array.size == 0:
+        raise ConfigError(f"{filler.type} filler: the parameter of shape {array.shape} is empty")
+    fan_in = array.size / array.shape[0]
+    fan_out = array.size / array.shape[1] if array.ndim > 1 else array.size
+    return {"FAN_IN": fan_in, "FAN_OUT": fan_out, "AVERAGE": (fan_in + fan_out) / 2}[enum_name(filler, "variance_norm")]

@@ -1,0 +1,136 @@
+"""Layer: one operation of a net, its life cycle and the facts it declares.
+
+Life cycle, run by the net: construct; `setup` once; `reshape` now and whenever a bottom's shape changes; then, with all
+memory bound, `forward` and `backward` any number of times.  A running layer only calls bound kernels on fixed arrays.
+
+A layer *declares* what the engine must know (class attributes below) and the engine does the rest: it checks counts,
+inserts splits, decides which gradients are computed, keeps exactly the arrays alive that backward reads, and refuses
+an in-place use that would overwrite one of them.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import ConfigError, ShapeError
+from .blob import Blob, Buffer
+
+if TYPE_CHECKING:
+    from ..device.base import Device
+    from ..proto.schema import Message
+
+Count = int | tuple[int, int | None]  # exactly, or (at least, at most; None for any number)
+
+
+class Layer:
+    """Base of all layers.
+
+    type                Caffe's name, equal to the class name
+    bottoms, tops       how many blobs go in and come out
+    matched             as many tops as bottoms
+    kernels             the kernel family; bound to the device as self.k
+    backward_reads      what backward reads besides top.diff: "bottom.data", "top.data", or "top.sign" (only whether
+                        elements of top.data are positive); may be narrowed in setup
+    in_place_ok         top may be bottom
+    keeps_sign          run in place, changes no element from positive to not or back, except where its gradient is 0
+    not_differentiable  indices of bottoms that have no gradient (labels); ALL for every bottom
+    loss_weight         what the first top contributes to the loss if the prototxt does not say
+    auto_top            a missing top is made up (losses)
+    capturable          False if forward or backward needs the host
+    source              True for layers that bring data in: their tops have memory of their own, filled by `stage`
+    stochastic          True for layers that draw random numbers: self.random is set before setup
+    """
+
+    ALL = frozenset(range(64))
+
+    type: str = ""
+    bottoms: Count = 1
+    tops: Count = 1
+    matched = False
+    kernels: ModuleType | None = None
+    backward_reads: frozenset[str] = frozenset({"bottom.data", "top.data"})
+    in_place_ok = False
+    keeps_sign = False
+    not_differentiable: frozenset[int] = frozenset()
+    loss_weight = 0.0
+    auto_top = False
+    capturable = True
+    source = False
+    stochastic = False
+
+    def __init__(self, param: Message, device: Device, phase: int) -> None:
+        self.param = param
+        self.name: str = param.name
+        self.device = device
+        self.phase = phase
+        self.xp = device.xp
+        self.k = device.bind(self.kernels) if self.kernels else None
+        self.params: list[Blob] = []
+        self.fillers: list[Message] = []  # one per param
+        self.param_gradient: list[bool] = []  # one per param: does backward compute it?
+        self.buffers: list[Buffer] = []  # asked for by `saved` since the last reshape
+        self.random = None  # the layer's randomness.Stream
+
+    # -- what a layer implements --------------------------------------------------------------------------------------
+
+    def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Once: read and check the parameters, create the layer's own (`add_param`)."""
+
+    def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Per shape: set the tops' shapes, ask for buffers (`saved`), prepare geometry."""
+        raise NotImplementedError
+
+    def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Compute every top.data."""
+        raise NotImplementedError
+
+    def backward(self, top: Sequence[Blob], propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        """From every top.diff: write bottom[i].diff where propagate_down[i], add to params[j].diff where
+        self.param_gradient[j]."""
+        raise NotImplementedError
+
+    def stage(self, passes: int, top: Sequence[Blob]) -> None:
+        """Before forward pass number `passes`, outside any captured graph: put the next batch into the tops of a
+        source layer, move a stochastic layer's random numbers on."""
+        if self.random is not None:
+            self.random.seek(passes)
+
+    def verify(self) -> None:
+        """On the host, after a forward whose results are read: raise DataError for values that kernels could only
+        flag (a label outside the classes)."""
+
+    # -- what a layer calls -------------------------------------------------------------------------------------------
+
+    def add_param(self, shape: Sequence[int], filler: Message) -> Blob:
+        """A learnable blob, filled by the net as `filler` says unless weights are given."""
+        blob = Blob(f"{self.name}.{len(self.params)}", tuple(int(d) for d in shape))
+        self.params.append(blob)
+        self.fillers.append(filler)
+        return blob
+
+    def saved(self, shape: Sequence[int], dtype=None) -> Buffer:
+        """Memory that keeps its contents from this forward to this backward; `.data` is bound before forward."""
+        buffer = Buffer(f"{self.name}.saved{len(self.buffers)}", tuple(shape), np.dtype(dtype or self.device.dtype))
+        self.buffers.append(buffer)
+        return buffer
+
+    def check_counts(self, bottoms: int, tops: int) -> None:
+        """ShapeError unless the numbers of bottoms and tops are among those declared."""
+        for what, have, allowed in (("bottom", bottoms, self.bottoms), ("top", tops, self.tops)):
+            low, high = allowed if isinstance(allowed, tuple) else (allowed, allowed)
+            if have < low or (high is not None and have > high):
+                span = f"{low}" if low == high else f"{low} or more" if high is None else f"{low} to {high}"
+                raise ShapeError(f"takes {span} {what}{'' if span == '1' else 's'}; got {have}")
+        if self.matched and bottoms != tops:
+            raise ShapeError(f"takes as many tops as bottoms; got {bottoms} bottoms and {tops} tops")
+
+    def require(self, condition: bool, message: str, hint: str = "") -> None:
+        """ConfigError(message) unless condition."""
+        if not condition:
+            raise ConfigError(message, hint=hint)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"

@@ -1,0 +1,67 @@
+"""Reading kernel, stride, pad and dilation, and the extents that follow from them."""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..errors import ConfigError, ShapeError
+from ..proto.schema import Message
+
+
+class Window(NamedTuple):
+    """A sliding window; one entry per spatial axis."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    pad: tuple[int, ...]
+    dilation: tuple[int, ...]
+
+
+def read_window(conf: Message, axes: int) -> Window:
+    """The window of a convolution_param for `axes` spatial axes.
+
+    Lists hold one value for all axes or one each (stride, pad and dilation may be left out); for two axes the fields
+    _h and _w may be used instead.  Raises ConfigError naming the field.
+    """
+    return Window(
+        _values(conf, "kernel_size", "kernel", axes, None),
+        _values(conf, "stride", "stride", axes, 1),
+        _values(conf, "pad", "pad", axes, 0),
+        _values(conf, "dilation", None, axes, 1),
+    )
+
+
+def _values(conf: Message, field: str, pair: str | None, axes: int, default: int | None) -> tuple[int, ...]:
+    listed = list(getattr(conf, field))
+    if pair and (conf.HasField(f"{pair}_h") or conf.HasField(f"{pair}_w")):
+        if axes != 2:
+            raise ConfigError(f"{pair}_h and {pair}_w are for two spatial axes; there are {axes}", hint=f"use {field}")
+        if listed:
+            raise ConfigError(f"both {field} and {pair}_h or {pair}_w are set", hint="keep one of the two forms")
+        if not (conf.HasField(f"{pair}_h") and conf.HasField(f"{pair}_w")):
+            missing = f"{pair}_w" if conf.HasField(f"{pair}_h") else f"{pair}_h"
+            raise ConfigError(f"{missing} is missing", hint=f"set both {pair}_h and {pair}_w")
+        values = (getattr(conf, f"{pair}_h"), getattr(conf, f"{pair}_w"))
+    elif len(listed) in (1, axes):
+        values = tuple(listed) if len(listed) == axes else tuple(listed) * axes
+    elif not listed and (default is not None or axes == 0):
+        values = (default,) * axes
+    else:
+        expected = f"1 or {axes}" if axes > 1 else "1"
+        raise ConfigError(f"{field} must have {expected} values for {axes} spatial axes; got {len(listed)}")
+    low = 0 if field == "pad" else 1
+    if any(v < low for v in values):
+        raise ConfigError(f"{field} must be at least {low}; got {list(values)}")
+    return values
+
+
+def convolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
+    """Output extent of a convolution, (size + 2 pad - reach) / stride + 1 with C's truncating division: an input up
+    to stride - 1 short of the kernel still gives one output, as in Caffe.
+
+    Raises ShapeError if no output is left.
+    """
+    reach = dilation * (kernel - 1) + 1
+    out = int((size + 2 * pad - reach) / stride) + 1
+    if out < 1:
+        raise ShapeError(f"a kernel that reaches over {reach} does not fit an input of {size} with padding {pad}")
+    return out

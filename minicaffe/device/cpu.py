@@ -1,0 +1,48 @@
+"""The CPU: NumPy arrays, Numba kernels, register tiles."""
+from __future__ import annotations
+
+import numpy as np
+
+from ..kernels import cpu
+from ..kernels.micro.machine import Machine, host
+from .base import ALIGNMENT, SLACK, Device
+
+
+class CpuDevice(Device):
+    """The processor we run on.
+
+    kernels  "composite" (the default: every kernel's fastest form), "plain" (every kernel's own loops, compiled) or
+             "python" (the loops, interpreted): the last two serve tests and benchmarks
+    machine  what the register tiles are built for; tests narrow it
+    """
+
+    name = "cpu"
+    xp = np
+    synchronous = True
+
+    def __init__(self, dtype=np.float32, *, kernels: str = "composite", machine: Machine | None = None) -> None:
+        super().__init__(dtype)
+        self.machine = machine or host()
+        self._bind = {"composite": cpu.bind, "plain": cpu.bind_plain, "python": cpu.bind_python}[kernels]
+
+    def bind_family(self, family):
+        return self._bind(family, self)
+
+    def empty(self, shape, dtype=None):
+        dtype = np.dtype(dtype or self.dtype)
+        nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        block = np.empty(nbytes + ALIGNMENT + SLACK, np.uint8)
+        start = -block.ctypes.data % ALIGNMENT
+        return block[start : start + nbytes].view(dtype).reshape(shape)
+
+    def fill(self, array, value) -> None:
+        array[...] = value
+
+    def put(self, host, out) -> None:
+        out[...] = host
+
+    def get(self, array):
+        return np.array(array)
+
+    def copy(self, source, out) -> None:
+        np.copyto(out.reshape(-1), source.reshape(-1))

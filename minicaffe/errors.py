@@ -1,0 +1,75 @@
+"""The exceptions of minicaffe, and how each learns where it happened.
+
+A layer or reader states what was expected, what came and what to do; it never formats its own address.  Callers that
+know the place (a file, a line, a layer) add it with `locate`, outermost last, and the message becomes one line:
+
+    prototxt/lenet/train_test.prototxt:41: layer 'pool1' (Pooling): bottom 0 must have 4 axes; got (64, 500); hint: ...
+"""
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+
+class MiniCaffeError(Exception):
+    """Base of every error a user can cause: `message` (expected and got), `hint` (the remedy), `places` (outer first)."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.places: list[str] = []
+
+    def __str__(self) -> str:
+        text = ": ".join([*self.places, self.message])
+        return f"{text}; hint: {self.hint}" if self.hint else text
+
+
+class SchemaError(MiniCaffeError, ValueError):
+    """A prototxt or binary file does not follow the schema."""
+
+
+class ConfigError(MiniCaffeError, ValueError):
+    """Fields that are well formed but cannot be combined or are out of range."""
+
+
+class ShapeError(MiniCaffeError, ValueError):
+    """Blobs whose shapes do not fit."""
+
+
+class UnknownTypeError(MiniCaffeError, KeyError):
+    """A name that no table knows: a layer type, a solver type, a data set."""
+
+
+class DataError(MiniCaffeError, ValueError):
+    """Input data that is missing, damaged or out of range."""
+
+
+class WeightsError(MiniCaffeError, ValueError):
+    """A weight file or solver state that does not fit the net, or cannot be read or written."""
+
+
+class DeviceError(MiniCaffeError, RuntimeError):
+    """A device that is missing or cannot do what was asked."""
+
+
+@contextmanager
+def locate(place: str | Callable[[], str]) -> Iterator[None]:
+    """Add `place` to every MiniCaffeError that passes through; a callable is asked only then."""
+    try:
+        yield
+    except MiniCaffeError as error:
+        error.places.insert(0, place if isinstance(place, str) else place())
+        raise
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """A hint that names the known names closest to `name`, or lists them all if none is close and they are few."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    if not close:  # difflib is case-sensitive: 'convolution' should still find 'Convolution'
+        close = [k for k in known if k.lower() == name.lower()]
+    if close:
+        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
+    return f"known: {', '.join(known)}" if len(known) <= 30 else ""

@@ -1,0 +1,49 @@
+"""Files that are either whole or absent."""
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+
+def write_atomic(path: str | os.PathLike, content: bytes | Callable[[BinaryIO], object]) -> None:
+    """Write `content` (bytes, or a function that writes to the open file) so that `path` is never seen half-written.
+
+    The bytes go to a temporary file in the same folder, reach the disk (fsync), and take the name in one step
+    (rename); then the folder is synced, so that the name survives a power cut too.  On any error the temporary file
+    is removed and what `path` held before is untouched.
+
+    Raises OSError (no such folder, no permission, disk full) as the system reports it.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with open(temporary, "xb") as file:
+            if callable(content):
+                content(file)
+            else:
+                file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: str | os.PathLike) -> None:
+    """Make renames in `folder` durable; a no-op where folders cannot be synced."""
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(handle)
+    except OSError:
+        pass
+    finally:
+        os.close(handle)
+

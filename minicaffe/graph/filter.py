@@ -1,0 +1,39 @@
+"""NetState rules: which layers take part."""
+from __future__ import annotations
+
+from ..errors import ConfigError, locate
+from ..proto.schema import Message, NetParameter
+
+
+def filter_net(net: NetParameter) -> NetParameter:
+    """A copy of the net with the layers that its own `state` selects.
+
+    A layer with `include` rules stays if any of them holds, one with `exclude` rules goes if any holds; both in one
+    layer is a ConfigError.
+    """
+    kept = NetParameter()
+    kept.CopyFrom(net)
+    del kept.layer[:]
+    for layer in net.layer:
+        with locate(f"layer {layer.name!r}"):
+            if layer.include and layer.exclude:
+                raise ConfigError("both include and exclude rules are set", hint="state one as the other's opposite")
+        if layer.include:
+            stays = any(holds(rule, net.state) for rule in layer.include)
+        else:
+            stays = not any(holds(rule, net.state) for rule in layer.exclude)
+        if stays:
+            kept.layer.add().CopyFrom(layer)
+    return kept
+
+
+def holds(rule: Message, state: Message) -> bool:
+    """Whether every condition that a NetStateRule states is met."""
+    if rule.HasField("phase") and rule.phase != state.phase:
+        return False
+    if rule.HasField("min_level") and state.level < rule.min_level:
+        return False
+    if rule.HasField("max_level") and state.level > rule.max_level:
+        return False
+    stages = set(state.stage)
+    return stages.issuperset(rule.stage) and stages.isdisjoint(rule.not_stage)

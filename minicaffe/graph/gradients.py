@@ -1,0 +1,78 @@
+"""Which layers run backward, and for which bottoms and parameters: Caffe's analysis, stated once."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..errors import ConfigError, locate
+from .wiring import Node
+
+
+@dataclass
+class Backward:
+    """What one layer's backward computes."""
+
+    runs: bool
+    propagate: list[bool]  # per bottom
+    params: list[bool]  # per parameter
+
+
+def analyse(
+    nodes: Sequence[Node], lr_mults: Sequence[Sequence[float]], losses: Sequence[Sequence[float]], force: bool
+) -> list[Backward]:
+    """The backward pass of a net.
+
+    lr_mults[i][j]  learning-rate multiplier of parameter j of layer i; 0 means that no gradient is needed
+    losses[i][j]    loss weight of top j of layer i
+    force           force_backward: every layer runs, for every bottom and parameter that has a gradient
+
+    Raises ConfigError where a gradient is needed by a bottom that has none (a label behind learnable layers).
+    """
+    result = []
+    needs: dict[int, bool] = {}  # blob -> its gradient leads to something learnable
+    for node, mults in zip(nodes, lr_mults):
+        propagate = [needs.get(blob, False) for blob in node.bottoms]
+        asked = list(node.param.propagate_down)
+        if asked and len(asked) != len(node.bottoms):
+            with _at(node):
+                raise ConfigError(f"propagate_down has {len(asked)} entries for {len(node.bottoms)} bottoms")
+        reaches = any(mults) or any(propagate)
+        for blob in node.tops:
+            needs[blob] = reaches
+        result.append(Backward(reaches, asked or propagate, [bool(m) for m in mults]))
+    _drop_what_no_loss_sees(nodes, losses, result)
+    if force:
+        for node, backward in zip(nodes, result):
+            backward.runs = not node.kind.source
+            has_gradient = [i not in node.kind.not_differentiable for i in range(len(node.bottoms))]
+            backward.propagate = [p or h for p, h in zip(backward.propagate, has_gradient)]
+            backward.params = [True] * len(backward.params)
+    for node, backward in zip(nodes, result):
+        for i in node.kind.not_differentiable & frozenset(range(len(node.bottoms))):
+            if backward.runs and backward.propagate[i]:
+                with _at(node):
+                    raise ConfigError(
+                        f"bottom {i} {node.param.bottom[i]!r} needs a gradient, and {node.param.type} has none for it",
+                        hint="set propagate_down: false for this bottom, or feed it from layers without parameters",
+                    )
+    return result
+
+
+def _drop_what_no_loss_sees(nodes, losses, result) -> None:
+    """From the last layer to the first: a layer runs backward only if a loss depends on one of its tops, and only if
+    a consumer of its tops passes a gradient down to it."""
+    under_loss: set[int] = set()
+    cut: set[int] = set()
+    for node, weights, backward in reversed(list(zip(nodes, losses, result))):
+        seen = any(weights) or any(blob in under_loss for blob in node.tops)
+        if not seen or all(blob in cut for blob in node.tops):
+            backward.runs = False
+        if not backward.runs:
+            backward.propagate = [False] * len(node.bottoms)
+        if seen:
+            under_loss.update(node.bottoms)
+        cut.update(blob for blob, passes in zip(node.bottoms, backward.propagate) if not passes)
+
+
+def _at(node: Node):
+    return locate(f"layer {node.param.name!r} ({node.param.type})")

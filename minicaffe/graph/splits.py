@@ -1,0 +1,74 @@
+"""One consumer per blob: a Split layer wherever a top is read more than once.
+
+After this, every layer may overwrite its bottoms' diffs; only Split adds.
+"""
+from __future__ import annotations
+
+from collections import defaultdict
+
+from ..errors import ConfigError, suggest
+from ..proto.schema import LayerParameter, NetParameter
+
+Top = tuple[int, int]  # layer index, top index
+
+
+def insert_splits(net: NetParameter) -> NetParameter:
+    """A copy of the net with the Split layers that Caffe inserts, under Caffe's names.
+
+    A consumer reads the latest producer of a name, so an in-place chain passes ownership on.  A loss_weight given to a
+    top counts as one more consumer and moves to the Split's first top.  Raises ConfigError for a bottom that no
+    earlier layer produces.
+    """
+    latest: dict[str, Top] = {}
+    source: dict[Top, Top] = {}  # (layer, bottom index) -> the top it reads
+    readers: dict[Top, int] = defaultdict(int)
+    for i, layer in enumerate(net.layer):
+        for j, name in enumerate(layer.bottom):
+            if name not in latest:
+                raise ConfigError(
+                    f"layer {layer.name!r} ({layer.type}): bottom {j} {name!r} is not the top of an earlier layer",
+                    hint=_missing(net, i, name, latest),
+                )
+            source[i, j] = latest[name]
+            readers[latest[name]] += 1
+        for j, name in enumerate(layer.top):
+            latest[name] = i, j
+            if j < len(layer.loss_weight) and layer.loss_weight[j]:
+                readers[i, j] += 1
+    result = NetParameter()
+    result.CopyFrom(net)
+    del result.layer[:]
+    handed_out: dict[Top, int] = defaultdict(int)
+    for i, layer in enumerate(net.layer):
+        current = result.layer.add()
+        current.CopyFrom(layer)
+        for j in range(len(layer.bottom)):
+            top = source[i, j]
+            if readers[top] > 1:
+                producer = net.layer[top[0]]
+                current.bottom[j] = _blob_name(producer, top[1], handed_out[top])
+                handed_out[top] += 1
+        for j in range(len(layer.top)):
+            if readers[i, j] > 1:
+                split = result.layer.add(type="Split", name=_split_name(layer, j), bottom=[layer.top[j]])
+                split.top.extend(_blob_name(layer, j, k) for k in range(readers[i, j]))
+                if j < len(layer.loss_weight) and layer.loss_weight[j]:
+                    split.loss_weight.extend([layer.loss_weight[j]] + [0.0] * (readers[i, j] - 1))
+                    current.loss_weight[j] = 0
+                    handed_out[i, j] = 1  # the weighted top is nobody's bottom
+    return result
+
+
+def _split_name(layer: LayerParameter, top: int) -> str:
+    return f"{layer.top[top]}_{layer.name}_{top}_split"
+
+
+def _blob_name(layer: LayerParameter, top: int, consumer: int) -> str:
+    return f"{_split_name(layer, top)}_{consumer}"
+
+
+def _missing(net: NetParameter, at: int, name: str, known: dict[str, Top]) -> str:
+    later = [layer.name for layer in net.layer[at:] if name in layer.top]
+    if later:
+        return f"layer {later[0]!r} produces it, but file order is execution order: move it up"
+    return suggest(name, known) or "check the name, and the include rules of the layer that should produce it"

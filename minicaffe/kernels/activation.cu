@@ -1,0 +1,25 @@
+// CUDA half of activation.py.
+
+KERNEL relu_forward(const real* x, real* y, real slope, int n) {
+  FOR(i, n) y[i] = x[i] <= 0 ? (slope != 0 ? x[i] * slope : real(0)) : x[i];
+}
+
+KERNEL relu_backward(const real* y, const real* dy, real* dx, real slope, int n) {
+  FOR(i, n) dx[i] = y[i] > 0 ? dy[i] : dy[i] * slope;
+}
+
+KERNEL sigmoid_forward(const real* x, real* y, int n) {
+  FOR(i, n) y[i] = real(0.5) * tanh(real(0.5) * x[i]) + real(0.5);
+}
+
+KERNEL sigmoid_backward(const real* y, const real* dy, real* dx, int n) {
+  FOR(i, n) dx[i] = dy[i] * y[i] * (1 - y[i]);
+}
+
+KERNEL tanh_forward(const real* x, real* y, int n) {
+  FOR(i, n) y[i] = tanh(x[i]);
+}
+
+KERNEL tanh_backward(const real* y, const real* dy, real* dx, int n) {
+  FOR(i, n) dx[i] = dy[i] * (1 - y[i] * y[i]);
+}

@@ -1,0 +1,57 @@
+"""Activations: y = f(x), element by element."""
+from __future__ import annotations
+
+import math
+
+from numba import prange
+
+from .registry import kernel
+
+
+@kernel(threads=lambda x, y, slope: x.size)
+def relu_forward(x, y, slope: float):
+    """y = x where x > 0, slope * x where x <= 0 (0 for -inf if the slope is 0); NaN stays NaN."""
+    zero = x.dtype.type(0)
+    for i in prange(x.size):
+        if x[i] <= 0:
+            y[i] = x[i] * slope if slope != 0 else zero
+        else:
+            y[i] = x[i]
+
+
+@kernel(threads=lambda y, dy, dx, slope: y.size)
+def relu_backward(y, dy, dx, slope: float):
+    """dx = dy where y > 0, slope * dy elsewhere."""
+    for i in prange(y.size):
+        dx[i] = dy[i] if y[i] > 0 else dy[i] * slope
+
+
+@kernel(threads=lambda x, y: x.size)
+def sigmoid_forward(x, y):
+    """y = 1 / (1 + exp(-x)), as tanh(x / 2) / 2 + 1 / 2, which cannot overflow."""
+    half = x.dtype.type(0.5)
+    for i in prange(x.size):
+        y[i] = half * math.tanh(half * x[i]) + half
+
+
+@kernel(threads=lambda y, dy, dx: y.size)
+def sigmoid_backward(y, dy, dx):
+    """dx = dy * y * (1 - y)."""
+    one = y.dtype.type(1)
+    for i in prange(y.size):
+        dx[i] = dy[i] * y[i] * (one - y[i])
+
+
+@kernel(threads=lambda x, y: x.size)
+def tanh_forward(x, y):
+    """y = tanh(x)."""
+    for i in prange(x.size):
+        y[i] = math.tanh(x[i])
+
+
+@kernel(threads=lambda y, dy, dx: y.size)
+def tanh_backward(y, dy, dx):
+    """dx = dy * (1 - y^2)."""
+    one = y.dtype.type(1)
+    for i in prange(y.size):
+        dx[i] = dy[i] * (one - y[i] * y[i])

@@ -1,0 +1,102 @@
+"""The CPU half: a kernel's loops compiled by Numba, or interpreted as the oracle.
+
+Compiled code is kept on disk (cache.py), so only the first run on a machine compiles.
+"""
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from types import ModuleType, SimpleNamespace
+
+import numba
+import numba.core.event
+import numpy as np
+
+from .. import log
+from . import cache
+from .registry import KernelSpec, family
+
+# OpenMP launches cost 2 us; TBB's, Numba's first choice, 50.  The work queue, the last resort, must never be entered
+# by two Python threads at once, which is why only the thread that runs the net launches kernels.
+numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+
+# Sums may be reordered and contracted to fused multiply-adds; NaN and infinity keep their meaning, so that a
+# diverging loss is seen.
+FAST_MATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
+
+
+def bind(module: ModuleType, device) -> SimpleNamespace:
+    """The kernels of a family as functions of NumPy arrays, compiled on first call."""
+    return _bind(module, device, lambda spec: spec.cpu(device) if spec.cpu else compiled(spec))
+
+
+def bind_plain(module: ModuleType, device) -> SimpleNamespace:
+    """The same with every kernel's own loops compiled: the reference of the composites' speed and results."""
+    return _bind(module, device, compiled)
+
+
+def bind_python(module: ModuleType, device) -> SimpleNamespace:
+    """The same, interpreted: slow, and the oracle the other halves are held to."""
+    return _bind(module, device, lambda spec: spec.python)
+
+
+def _bind(module: ModuleType, device, implementation: Callable[[KernelSpec], Callable]) -> SimpleNamespace:
+    return SimpleNamespace(
+        **{name: launcher(spec, implementation(spec), device.dtype) for name, spec in family(module).items()}
+    )
+
+
+def launcher(spec: KernelSpec, function: Callable, dtype: np.dtype) -> Callable:
+    """`function` behind the contract of registry.py: arrays flattened, scalars in the net's floating type."""
+
+    def flat(array: np.ndarray) -> np.ndarray:
+        return array.reshape(-1, copy=False)  # raises rather than hand the kernel a copy
+
+    def same(value):
+        return value
+
+    convert = tuple(flat if p.is_array else dtype.type if p.kind is float else same for p in spec.parameters)
+
+    def launch(*args) -> None:
+        function(*[f(a) for f, a in zip(convert, args, strict=True)])
+
+    launch.__name__ = spec.name
+    launch.__doc__ = spec.python.__doc__
+    return launch
+
+
+@functools.cache
+def compiled(spec: KernelSpec) -> Callable:
+    """The Numba dispatcher of a kernel's loops, shared by every device."""
+    return jit(spec.python, parallel=spec.parallel)
+
+
+def jit(function: Callable, **options) -> Callable:
+    """numba.njit with the project's options; the machine code is kept in cache.folder()."""
+    dispatcher = numba.njit(function, nogil=True, error_model="numpy", fastmath=FAST_MATH, **options)
+    folder = cache.folder()
+    if folder:  # None: no place is writable, so every process compiles
+        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+        try:
+            dispatcher.enable_caching()  # looks at CACHE_DIR now, once
+        finally:
+            numba.config.CACHE_DIR = before
+    return dispatcher
+
+
+class _Announcement(numba.core.event.Listener):
+    """Says once per process that the wait is for the compiler, and that it will not come again."""
+
+    said = False
+
+    def on_start(self, event) -> None:
+        function = event.data["dispatcher"].py_func
+        if not self.said and function.__module__.startswith(__package__):
+            self.said = True
+            log.info("Compiling kernels for this processor; later runs load them from the cache")
+
+    def on_end(self, event) -> None:
+        pass
+
+
+numba.core.event.register("numba:compile", _Announcement())

@@ -1,0 +1,51 @@
+"""Matrix products: c = op(a) op(b), row-major; and the two bias forms that go with them."""
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numba import prange
+
+from .registry import geometry, kernel
+from .tiled import gemm as tiled
+
+
+@geometry
+class Gemm(NamedTuple):
+    """c (m, n) = op(a) (m, k) times op(b) (k, n); `ta`, `tb`: stored transposed; `add`: add to c."""
+
+    m: int
+    n: int
+    k: int
+    ta: int
+    tb: int
+    add: int
+
+
+@kernel(blocks=lambda a, b, c, g: -(-g.m // 16) * -(-g.n // 16), cpu=tiled.make)
+def gemm(a, b, c, g: Gemm):
+    """c = op(a) op(b) + (add ? c : 0)."""
+    for i in prange(g.m):
+        for j in range(g.n):
+            total = a.dtype.type(0)
+            for p in range(g.k):
+                x = a[p * g.m + i] if g.ta else a[i * g.k + p]
+                y = b[j * g.k + p] if g.tb else b[p * g.n + j]
+                total += x * y
+            c[i * g.n + j] = c[i * g.n + j] + total if g.add else total
+
+
+@kernel(threads=lambda bias, y, rows, columns: rows * columns)
+def add_bias(bias, y, rows: int, columns: int):
+    """y[i, j] += bias[j]."""
+    for i in prange(rows):
+        for j in range(columns):
+            y[i * columns + j] += bias[j]
+
+
+@kernel(threads=lambda dy, dbias, rows, columns: columns)
+def add_column_sums(dy, dbias, rows: int, columns: int):
+    """dbias[j] += sum over i of dy[i, j]."""
+    for block in prange((columns + 63) // 64):  # 64 columns: a few cache lines of every row
+        for i in range(rows):
+            for j in range(block * 64, min(columns, block * 64 + 64)):
+                dbias[j] += dy[i * columns + j]

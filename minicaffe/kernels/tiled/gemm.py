@@ -1,0 +1,132 @@
+"""c = op(a) op(b) over register tiles.
+
+The classic five loops (Goto, van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 2008): a
+block of B, KC deep, is packed once and stays in the outer cache while blocks of A, MC x KC, are packed into the inner
+one; a panel of B, KC deep, stays next to the registers while the tiles of A pass.  Threads take parts of C in a grid.
+"""
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from ..cpu import jit
+from ..micro.builder import address, call
+from ..micro.tile import best_rows, tile
+from .panels import VECTORS, Tiling, pack, part_of, store_edge, threads, tiling
+
+DEPTH = 384  # KC: a panel of B (384 x 32 floats, 48 KB) and a tile of A pass through the inner caches
+TILES = 12  # MC: tiles of A per block (12 x 14 rows x 384: 258 KB)
+COLUMNS = 1536  # NC: columns of B packed at a time, at most (2.4 MB)
+THIN = 4  # products of at most so many rows stream B instead of packing it
+
+
+class Blocking(NamedTuple):
+    """How one product is cut up."""
+
+    rows: int  # tile height
+    depth: int
+    a_tiles: int  # tiles per packed block of A
+    columns: int  # columns per packed block of B
+    grid_m: int  # parts down and across C, one for each thread
+    grid_n: int
+    work: int  # elements of workspace per part
+
+
+@functools.lru_cache(maxsize=256)
+def blocking(m: int, n: int, k: int, rows: int, width: int, parts: int) -> Blocking:
+    """Choose the grid whose largest part has the fewest tiles, and size the packed blocks to the parts."""
+    down, across = -(-m // rows), -(-n // width)
+    grid_m, grid_n = min(
+        ((p, parts // p) for p in range(1, parts + 1) if parts % p == 0),
+        key=lambda grid: (-(-down // grid[0]) * -(-across // grid[1]), grid[0]),
+    )
+    depth = min(k, DEPTH)
+    a_tiles = min(TILES, -(-down // grid_m))
+    columns = min(COLUMNS // width, -(-across // grid_n)) * width
+    work = depth * (a_tiles * rows + columns) + rows * width
+    return Blocking(rows, depth, a_tiles, columns, grid_m, grid_n, -(-work // 64) * 64)
+
+
+def multiply(put, plus, a, b, c, m, n, k, a_row, a_k, b_k, b_column, add, work, t, cut):
+    """All of c; a[i, p] lies at a[i * a_row + p * a_k], b[p, j] at b[p * b_k + j * b_column]."""
+    for part in prange(cut.grid_m * cut.grid_n):
+        i_first, i_last = part_of(part // cut.grid_n, cut.grid_m, (m + cut.rows - 1) // cut.rows)
+        j_first, j_last = part_of(part % cut.grid_n, cut.grid_n, (n + t.width - 1) // t.width)
+        i_last, j_last = min(m, i_last * cut.rows), min(n, j_last * t.width)
+        own = work[part * cut.work : (part + 1) * cut.work]
+        packed_b = own[: cut.depth * cut.columns]
+        packed_a = own[packed_b.size : packed_b.size + cut.depth * cut.a_tiles * cut.rows]
+        edge = own[packed_b.size + packed_a.size :]
+        for j0 in range(j_first * t.width, j_last, cut.columns):
+            columns = min(cut.columns, j_last - j0)
+            for p0 in range(0, k, cut.depth):
+                depth = min(cut.depth, k - p0)
+                adding = add or p0 > 0
+                pack(b, p0 * b_k + j0 * b_column, b_column, b_k, columns, depth, t.width, packed_b, t)
+                for i0 in range(i_first * cut.rows, i_last, cut.a_tiles * cut.rows):
+                    height = min(cut.a_tiles * cut.rows, i_last - i0)
+                    pack(a, i0 * a_row + p0 * a_k, a_row, a_k, height, depth, cut.rows, packed_a, t)
+                    for j in range(0, columns, t.width):
+                        panel_b = address(packed_b, j * depth)
+                        for i in range(0, height, cut.rows):
+                            panel_a = address(packed_a, i * depth)
+                            at = (i0 + i) * n + j0 + j
+                            if i + cut.rows <= height and j + t.width <= columns:
+                                kernel = plus if adding else put
+                                call(kernel, (depth, panel_a, panel_b, t.width, address(c, at), n, 0))
+                            else:
+                                call(put, (depth, panel_a, panel_b, t.width, address(edge, 0), t.width, 0))
+                                live = min(cut.rows, height - i), min(t.width, columns - j)
+                                store_edge(edge, c, at, n, live[0], live[1], t.width, adding)
+
+
+def multiply_thin(a, b, c, m, n, k, tb, add, parts):
+    """The same for few rows, where packing would cost more than the product: b passes once, in storage order."""
+    zero = a.dtype.type(0)
+    for part in prange(parts):
+        first, last = part_of(part, parts, n)
+        for i in range(m):
+            factors, row = a[i * k : (i + 1) * k], c[i * n : (i + 1) * n]
+            if tb:
+                for j in range(first, last):
+                    total, column = zero, b[j * k : (j + 1) * k]
+                    for p in range(k):
+                        total += factors[p] * column[p]
+                    row[j] = row[j] + total if add else total
+            else:
+                if not add:
+                    for j in range(first, last):
+                        row[j] = zero
+                for p in range(k):
+                    factor, line = factors[p], b[p * n : (p + 1) * n]
+                    for j in range(first, last):
+                        row[j] += factor * line[j]
+
+
+multiply = jit(multiply, parallel=True)
+multiply_thin = jit(multiply_thin, parallel=True)
+
+
+def make(device) -> Callable:
+    """gemm(a, b, c, g) for a CPU device; arguments as kernels.gemm.gemm."""
+    dtype, machine = device.dtype, device.machine
+    t: Tiling = tiling(dtype, machine)
+
+    def gemm(a: np.ndarray, b: np.ndarray, c: np.ndarray, g) -> None:
+        a_row, a_k = (1, g.m) if g.ta else (g.k, 1)
+        b_k, b_column = (1, g.k) if g.tb else (g.n, 1)
+        if g.m <= THIN and not (g.ta and g.m > 1):
+            multiply_thin(a, b, c, g.m, g.n, g.k, g.tb, g.add, threads())
+            return
+        rows = best_rows(g.m, machine)
+        cut = blocking(g.m, g.n, g.k, rows, t.width, threads())
+        work = device.workspace(cut.work * cut.grid_m * cut.grid_n * dtype.itemsize).view(dtype)
+        upright = tuple(range(rows))
+        put, plus = (tile(upright, rows, VECTORS, finish, dtype.itemsize, machine) for finish in ("set", "add"))
+        multiply(put, plus, a, b, c, g.m, g.n, g.k, a_row, a_k, b_k, b_column, g.add, work, t, cut)
+
+    return gemm

@@ -1,0 +1,105 @@
+"""Packing into panels, and the tools around a register tile; compiled pieces that the composites share."""
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+
+from ..cpu import jit
+from ..micro.builder import address, call
+from ..micro.copy import copy
+from ..micro.machine import Machine
+from ..micro.transpose import transpose
+
+VECTORS = 2  # vectors across a tile
+
+
+class Tiling(NamedTuple):
+    """What compiled drivers need to know of the tiles; sizes in elements."""
+
+    lanes: int
+    width: int  # of a panel of B: VECTORS vectors
+    turn: int  # addresses: the transpose of a square,
+    copy: int  # and the copy of rows one vector wide
+
+
+def tiling(dtype: np.dtype, machine: Machine) -> Tiling:
+    lanes = machine.lanes(dtype.itemsize)
+    return Tiling(lanes, VECTORS * lanes, transpose(dtype.itemsize, machine), copy(1, dtype.itemsize, machine))
+
+
+def threads() -> int:
+    """How many parts to cut a call's work into."""
+    return numba.get_num_threads()
+
+
+def carve(device, *shapes: tuple[int, ...]) -> list[np.ndarray]:
+    """Arrays of the device's floating type side by side in its workspace, each with a tile row of slack behind every
+    row of its last axis, which starts on a cache line."""
+    line = 64 // device.dtype.itemsize
+    slack = device.machine.tile_rows * VECTORS * device.machine.lanes(device.dtype.itemsize)
+    padded = [(*shape[:-1], -(-(shape[-1] + slack) // line) * line) for shape in shapes]
+    sizes = [math.prod(shape) for shape in padded]
+    block = device.workspace(sum(sizes) * device.dtype.itemsize)[: sum(sizes) * device.dtype.itemsize]
+    block = block.view(device.dtype)
+    starts = np.cumsum([0, *sizes])
+    return [block[start : start + size].reshape(shape) for start, size, shape in zip(starts, sizes, padded)]
+
+
+def part_of(part, parts, count):
+    """The half-open range of `count` items that falls to `part` of `parts`."""
+    return part * count // parts, (part + 1) * count // parts
+
+
+part_of = jit(part_of)
+
+
+@jit
+def pack(x, start, minor, major, count, depth, panel, out, t):
+    """out[q][p][w] = x[start + (q * panel + w) * minor + p * major] for p < depth; zero where q * panel + w >= count.
+
+    One of minor and major is 1.
+    """
+    for q in range((count + panel - 1) // panel):
+        first = start + q * panel * minor
+        pack_panel(x, first, minor, major, count - q * panel, depth, panel, out, q * depth * panel, t)
+
+
+@jit
+def pack_panel(x, first, minor, major, available, depth, panel, out, at, t):
+    """One panel of `pack`: `available` elements lie at `first` and after it, of which `panel` at most are taken."""
+    live = min(panel, available)
+    whole = 0  # rows of the panel that vectors can fill
+    if available >= t.lanes:
+        # Vectors of the panel, or squares turned in registers; the last one across overlaps its neighbour.  If a panel
+        # is narrower than a vector, each row sticks out over the next one, which is written after it; the last row
+        # must not, since the next panel may be another thread's.
+        whole = depth if live >= t.lanes else depth - 1
+        if minor != 1:
+            whole = whole // t.lanes * t.lanes
+        for w in range(0, live, t.lanes):
+            w = max(0, min(w, live - t.lanes))
+            if minor != 1:
+                for p in range(0, whole, t.lanes):
+                    source = address(x, first + w * minor + p)
+                    call(t.turn, (source, minor, address(out, at + p * panel + w), panel))
+            elif whole:
+                call(t.copy, (whole, address(x, first + w), major, address(out, at + w), panel))
+    for p in range(whole, depth):
+        for w in range(live):
+            out[at + p * panel + w] = x[first + p * major + w * minor]
+    if live < panel:
+        for p in range(depth):
+            for w in range(live, panel):
+                out[at + p * panel + w] = 0
+
+
+@jit
+def store_edge(edge, c, at, ldc, rows, columns, width, add):
+    """Copy (or add) the live corner of a full tile, which the tile wrote to `edge`, into c."""
+    for i in range(rows):
+        for j in range(columns):
+            value = edge[i * width + j]
+            c[at + i * ldc + j] = c[at + i * ldc + j] + value if add else value

@@ -1,0 +1,1 @@
+"""Layers that work element by element."""

@@ -1,0 +1,1 @@
+"""Layers that scale by a local or global norm."""

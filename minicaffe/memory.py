@@ -1,0 +1,101 @@
+"""Where a net's arrays live: from shapes and lifetimes to bound blobs and buffers.
+
+    arena     blobs and saved buffers whose lifetimes the graph knows; those never alive together share bytes
+    own       tops of source layers (filled from outside), weighted tops' diffs (filled once), and, with keep="all",
+              every blob, because users read net.blobs after a pass
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .core.blob import Blob, Buffer
+from .core.layer import Layer
+from .device.arena import Arena
+from .device.base import Device
+from .graph.gradients import Backward
+from .graph.liveness import Liveness, Span
+from .graph.plan import Lifetime, Plan, plan
+from .graph.wiring import Graph
+
+
+class Placement(NamedTuple):
+    """A piece of memory to place: how large, how long, and the views to bind to it."""
+
+    buffer: Buffer
+    span: Span
+    data: list[Blob]  # blobs whose data it is
+    diff: list[Blob]  # blobs whose diff it is
+
+
+class Memory:
+    """A net's memory.  `bind` may be called again after shapes change; arrays whose shape stayed keep their contents
+    if they are their own, not the arena's."""
+
+    def __init__(self, device: Device, keep: str) -> None:
+        self.device = device
+        self.keep = keep
+        self.plan: Plan | None = None
+        self._arena: Arena | None = None
+        self._own: dict[str, object] = {}  # buffer name -> array
+
+    def bind(
+        self,
+        graph: Graph,
+        blobs: Sequence[Blob],
+        layers: Sequence[Layer],
+        backward: Sequence[Backward],
+        live: Liveness,
+        losses: Sequence[Sequence[float]],
+    ) -> None:
+        """Give every blob and saved buffer its array."""
+        own, shared = self._sort(graph, blobs, layers, live, losses)
+        kept: dict[str, object] = {}
+        for placement in own:
+            name, shape = placement.buffer.name, placement.buffer.shape
+            array = self._own.get(name)
+            if array is None or array.shape != shape:
+                array = self.device.zeros(shape, placement.buffer.dtype)
+            kept[name] = array
+            _attach(placement, array)
+        self._own = kept
+        self.plan = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
+        if self._arena is None or self._arena.nbytes < self.plan.nbytes:
+            self._arena = Arena(self.device, self.plan.nbytes)
+        for placement, offset in zip(shared, self.plan.offsets):
+            _attach(placement, self._arena.view(offset, placement.buffer.shape, placement.buffer.dtype))
+        for layer, weights, node in zip(layers, losses, graph.nodes):
+            for blob, weight in zip(node.tops, weights):
+                if weight and blobs[blob].diff is not None:
+                    self.device.fill(blobs[blob].diff, weight)
+
+    def _sort(self, graph, blobs, layers, live, losses) -> tuple[list[Placement], list[Placement]]:
+        """Every placement, as (own memory, arena)."""
+        of_source = {blob for node in graph.nodes if node.kind.source for blob in node.tops}
+        weighted = {blob for node, w in zip(graph.nodes, losses) for blob, x in zip(node.tops, w) if x}
+        index = {id(blob): i for i, blob in enumerate(blobs)}
+        own: list[Placement] = []
+        shared: list[Placement] = []
+        for kind, spans, apart in (("data", live.data, of_source), ("diff", live.diff, weighted)):
+            groups: dict[int, list[Blob]] = {}
+            for blob in blobs:
+                groups.setdefault(index[id(getattr(blob, f"{kind}_of"))], []).append(blob)
+            for root, group in groups.items():
+                span = spans[root]
+                alone = self.keep == "all" or any(index[id(blob)] in apart for blob in group)
+                if span is None and not alone:
+                    continue
+                buffer = Buffer(f"{root} {blobs[root].name}.{kind}", blobs[root].shape, self.device.dtype)
+                attached = (group, []) if kind == "data" else ([], group)
+                (own if alone else shared).append(Placement(buffer, span or Span(0, 0), *attached))
+        for layer, span in zip(layers, live.saved):
+            shared += [Placement(buffer, span, [], []) for buffer in layer.buffers]
+        return own, shared
+
+
+def _attach(placement: Placement, array) -> None:
+    placement.buffer.data = array
+    for blob in placement.data:
+        blob.data = array.reshape(blob.shape)
+    for blob in placement.diff:
+        blob.diff = array.reshape(blob.shape)

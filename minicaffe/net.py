@@ -1,0 +1,289 @@
+"""Net: a graph of layers with its memory, run forward and backward."""
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from . import layers as layer_index
+from . import weights
+from .core.blob import Blob
+from .core.layer import Layer
+from .device.base import Device
+from .device.cpu import CpuDevice
+from .errors import ConfigError, MiniCaffeError, locate
+from .graph import filter as rules
+from .graph.gradients import Backward, analyse
+from .graph.liveness import liveness
+from .graph.splits import insert_splits
+from .graph.wiring import Graph, check_in_place, wire
+from .memory import Memory
+from .parameters import Parameters, specs
+from .proto import text, upgrade
+from .proto.schema import TEST, TRAIN, Message, NetParameter
+from .core.randomness import Stream
+
+PHASES = {"TRAIN": TRAIN, "TEST": TEST, TRAIN: TRAIN, TEST: TEST}
+
+
+class Net:
+    """A net, ready to run.
+
+    net      a path to a prototxt, or a NetParameter
+    phase    "TRAIN" or "TEST"; the net's own state.phase if left out (Caffe's default there is TEST)
+    level, stages   the rest of the state that include and exclude rules look at
+    device   where it runs; a CpuDevice in float32 if left out
+    seed     of fillers and random layers; drawn anew if left out
+    keep     "all": every blob has memory of its own and can be read after a pass;
+             "needed": blobs whose lifetimes do not meet share memory, and only outputs can be read
+
+    Raises a MiniCaffeError that names file, line and layer for anything the prototxt gets wrong.
+
+    blobs, params are by name; layers is in execution order; outputs are in Caffe's order (by name).
+    """
+
+    def __init__(
+        self,
+        net: str | Path | Message,
+        *,
+        phase: str | int | None = None,
+        level: int | None = None,
+        stages: Sequence[str] = (),
+        device: Device | None = None,
+        seed: int | None = None,
+        keep: str = "all",
+        source: str = "",
+    ) -> None:
+        if not isinstance(net, NetParameter):
+            source = str(net)
+            net = upgrade.read_net(net)
+        param = NetParameter()
+        param.CopyFrom(net)
+        if phase is not None:
+            param.state.phase = PHASES[phase]
+        if level is not None:
+            param.state.level = level
+        param.state.stage.extend(stages)
+        self.source = source
+        self.name: str = param.name
+        self.phase: int = param.state.phase
+        self.device = device or CpuDevice()
+        self.seed = secrets.randbits(32) if seed is None else seed
+        self.passes = 0  # forward passes begun: what data order and random numbers are functions of
+        self._memory = Memory(self.device, keep)
+        with self._from_source():
+            self._build(insert_splits(rules.filter_net(param)))
+
+    # -- building -----------------------------------------------------------------------------------------------------
+
+    def _build(self, param: NetParameter) -> None:
+        self.param = param
+        self.graph: Graph = wire(param, layer_index.resolve)
+        self._blobs = [Blob(name, on_reshape=self._shape_changed) for name in self.graph.blob_names]
+        self.layers: list[Layer] = []
+        self.bottoms: list[list[Blob]] = []
+        self.tops: list[list[Blob]] = []
+        for i, node in enumerate(self.graph.nodes):
+            self.bottoms.append([self._blobs[b] for b in node.bottoms])
+            self.tops.append([self._blobs[t] for t in node.tops])
+            with self._in_layer(i):
+                phase = node.param.phase if node.param.HasField("phase") else self.phase
+                layer = node.kind(node.param, self.device, phase)
+                self.layers.append(layer)
+                layer.check_counts(len(node.bottoms), len(node.tops))
+                if layer.stochastic:
+                    layer.random = Stream(self.device, self.seed, layer.name)
+                layer.setup(self.bottoms[i], self.tops[i])
+                layer.reshape(self.bottoms[i], self.tops[i])
+        self._losses = [self._loss_weights(i) for i in range(len(self.layers))]
+        lr_mults = [[spec.lr_mult for spec in specs(layer)] for layer in self.layers]
+        self._backward: list[Backward] = analyse(self.graph.nodes, lr_mults, self._losses, param.force_backward)
+        for layer, backward in zip(self.layers, self._backward):
+            layer.param_gradient = backward.params
+        self._reads = [layer.backward_reads for layer in self.layers]
+        check_in_place(self.graph.nodes, self._reads, [b.runs for b in self._backward])
+        self.parameters = Parameters(self.layers, self.device)
+        self.parameters.fill(self.layers, self.seed)
+        self._plan()
+
+    def _loss_weights(self, i: int) -> list[float]:
+        node, layer = self.graph.nodes[i], self.layers[i]
+        given = list(node.param.loss_weight)
+        with self._in_layer(i):
+            if given and len(given) != len(node.tops):
+                raise ConfigError(f"loss_weight has {len(given)} entries for {len(node.tops)} tops")
+            weights = given or [layer.loss_weight if j == 0 else 0.0 for j in range(len(node.tops))]
+            for j, weight in enumerate(weights):
+                if weight and j < len(node.bottoms) and node.tops[j] == node.bottoms[j]:
+                    raise ConfigError("a top with a loss_weight cannot be in place", hint="give the top another name")
+        return weights
+
+    def _shape_changed(self) -> None:
+        self._stale = True
+
+    def reshape(self) -> None:
+        """Let a changed input shape pass through the net: shapes, buffers and memory anew.  Parameters stay."""
+        with self._from_source():
+            for i, layer in enumerate(self.layers):
+                layer.buffers.clear()
+                with self._in_layer(i):
+                    layer.reshape(self.bottoms[i], self.tops[i])
+            self._plan()
+
+    def _plan(self) -> None:
+        index = {id(blob): i for i, blob in enumerate(self._blobs)}
+        data_of = [index[id(blob.data_of)] for blob in self._blobs]
+        diff_of = [index[id(blob.diff_of)] for blob in self._blobs]
+        live = liveness(self.graph, self._reads, self._backward, self._losses, data_of, diff_of)
+        self._memory.bind(self.graph, self._blobs, self.layers, self._backward, live, self._losses)
+        # With memory of its own a dead diff is zero from the start; in the arena it must be made so every time.
+        self._dead = [[self._blobs[b] for b in dead] if self._memory.keep != "all" else [] for dead in live.dead]
+        self._stale = False
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def stage(self) -> None:
+        """Begin a pass: source layers put their next batch in place, random layers move on."""
+        for i, layer in enumerate(self.layers):
+            if layer.source or layer.random is not None:
+                with self._in_layer(i):
+                    layer.stage(self.passes, self.tops[i])
+        self.passes += 1
+        if self._stale:
+            self.reshape()
+
+    def forward(self, start: int = 0, end: int | None = None) -> dict[str, np.ndarray]:
+        """Run layers start to end (inclusive; all by default) and return the outputs, by name, on the host."""
+        if start == 0:
+            self.stage()
+        elif self._stale:
+            self.reshape()
+        self.run_forward(start, end)
+        self.verify()
+        return {self.graph.blob_names[b]: self.device.get(self._blobs[b].data) for b in self.graph.outputs}
+
+    def backward(self, start: int | None = None, end: int = 0) -> None:
+        """Run the backward passes of layers start (the last by default) down to end (inclusive).
+
+        Bottom diffs are written, parameter diffs added to: clear_param_diffs starts anew.
+        """
+        self.run_backward(start, end)
+
+    def run_forward(self, start: int = 0, end: int | None = None) -> None:
+        """The forward kernels alone: no staging, nothing read back."""
+        i = start
+        try:
+            for i in range(start, len(self.layers) if end is None else end + 1):
+                self.layers[i].forward(self.bottoms[i], self.tops[i])
+        except MiniCaffeError as error:
+            error.places.insert(0, self._place(i))
+            raise
+
+    def run_backward(self, start: int | None = None, end: int = 0) -> None:
+        """The backward kernels alone."""
+        i = start = len(self.layers) - 1 if start is None else start
+        try:
+            for i in range(start, end - 1, -1):
+                if self._backward[i].runs:
+                    for blob in self._dead[i]:
+                        self.device.fill(blob.diff, 0)
+                    self.layers[i].backward(self.tops[i], self._backward[i].propagate, self.bottoms[i])
+        except MiniCaffeError as error:
+            error.places.insert(0, self._place(i))
+            raise
+
+    def verify(self) -> None:
+        """Let layers check what their kernels could only flag; raises DataError."""
+        for i, layer in enumerate(self.layers):
+            if type(layer).verify is not Layer.verify:
+                with self._in_layer(i):
+                    layer.verify()
+
+    def loss(self) -> float:
+        """The weighted sum of the loss tops of the last forward: sum of weight * sum(top)."""
+        total = 0.0
+        for tops, weights in zip(self.tops, self._losses):
+            for blob, weight in zip(tops, weights):
+                if weight:
+                    total += weight * float(self.device.get(blob.data).sum(dtype=np.float64))
+        return total
+
+    def clear_param_diffs(self) -> None:
+        self.parameters.clear_diffs()
+
+    # -- looking in ---------------------------------------------------------------------------------------------------
+
+    @property
+    def blobs(self) -> dict[str, Blob]:
+        return dict(zip(self.graph.blob_names, self._blobs))
+
+    @property
+    def params(self) -> dict[str, list[Blob]]:
+        """The parameter blobs of each layer that has any, by layer name."""
+        return {layer.name: layer.params for layer in self.layers if layer.params}
+
+    @property
+    def inputs(self) -> list[str]:
+        return [self.graph.blob_names[b] for b in self.graph.inputs]
+
+    @property
+    def outputs(self) -> list[str]:
+        return [self.graph.blob_names[b] for b in self.graph.outputs]
+
+    def loss_weight(self, blob: str) -> float:
+        """The loss weight of a top, by name."""
+        for node, weights in zip(self.graph.nodes, self._losses):
+            for top, weight in zip(node.tops, weights):
+                if self.graph.blob_names[top] == blob:
+                    return weight
+        return 0.0
+
+    # -- weights ------------------------------------------------------------------------------------------------------
+
+    def load(self, path: str | Path) -> None:
+        """Copy the weights of a .caffemodel into the layers of equal name."""
+        stored = upgrade.read_weights(path)
+        with locate(str(path)):
+            weights.load(self, stored)
+
+    def share_with(self, other: Net) -> None:
+        """Use the parameters of `other`, by layer name, without a copy."""
+        weights.share(self, other)
+
+    def to_message(self, *, diff: bool = False) -> NetParameter:
+        """The net with its weights as Caffe stores them."""
+        return weights.to_message(self, diff=diff)
+
+    # -- errors -------------------------------------------------------------------------------------------------------
+
+    def _place(self, i: int) -> str:
+        return f"layer {self.graph.nodes[i].param.name!r} ({self.graph.nodes[i].param.type})"
+
+    @contextmanager
+    def _in_layer(self, i: int) -> Iterator[None]:
+        with locate(lambda: self._place(i)):
+            yield
+
+    @contextmanager
+    def _from_source(self) -> Iterator[None]:
+        """Put file and line of the layer that an error names in front of it."""
+        try:
+            yield
+        except MiniCaffeError as error:
+            if self.source:
+                error.places.insert(0, self._line_of(error))
+            raise
+
+    def _line_of(self, error: MiniCaffeError) -> str:
+        if error.places and error.places[0].startswith("layer '"):
+            name = error.places[0].split("'")[1]
+            try:
+                line = text.layer_lines(text.read_file(self.source).decode("utf-8", "replace")).get(name)
+            except MiniCaffeError:
+                line = None
+            if line:
+                return f"{self.source}:{line}"
+        return self.source

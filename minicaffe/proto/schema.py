@@ -1,0 +1,43 @@
+"""The message classes of caffe.proto.
+
+They live in a descriptor pool of their own, so that an installed pycaffe, which registers the same names in the
+default pool, and minicaffe can be imported into one process.
+
+    from minicaffe.proto.schema import NetParameter, LayerParameter, TRAIN, TEST
+"""
+from __future__ import annotations
+
+from pathlib import Path
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import Message
+
+__all__ = ["TEST", "TRAIN", "Message", "enum_name", "message_class", "pool"]
+
+pool = descriptor_pool.DescriptorPool()
+_files = descriptor_pb2.FileDescriptorSet.FromString(Path(__file__).with_name("caffe.desc").read_bytes())
+for _file in _files.file:
+    pool.Add(_file)
+
+
+def message_class(name: str) -> type[Message]:
+    """The class of message `name`, as in message_class("NetParameter")."""
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"caffe.{name}"))
+
+
+NetParameter = message_class("NetParameter")
+NetState = message_class("NetState")
+LayerParameter = message_class("LayerParameter")
+ParamSpec = message_class("ParamSpec")
+FillerParameter = message_class("FillerParameter")
+SolverParameter = message_class("SolverParameter")
+SolverState = message_class("SolverState")
+BlobProto = message_class("BlobProto")
+TransformationParameter = message_class("TransformationParameter")
+
+TRAIN, TEST = (pool.FindEnumTypeByName("caffe.Phase").values_by_name[name].number for name in ("TRAIN", "TEST"))
+
+
+def enum_name(message: Message, field: str) -> str:
+    """The name of an enum field's value: enum_name(param.pooling_param, "pool") is "MAX"."""
+    return message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(message, field)].name

@@ -1,0 +1,25 @@
+"""Fixtures shared by all tests."""
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from .support.devices import make_device
+
+# Kernels compile on first use, so time says nothing about an example; devices are shared between examples on purpose.
+settings.register_profile(
+    "minicaffe", deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+settings.load_profile("minicaffe")
+
+
+@pytest.fixture
+def device(request):
+    """The device a test is parametrized with (support.devices.each_device), in float64."""
+    return make_device(request.param)
+
+
+@pytest.fixture
+def cpu():
+    """The CPU in float64."""
+    return make_device("cpu")

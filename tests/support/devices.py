@@ -1,0 +1,30 @@
+"""The devices that every law holds on: both kernel halves, and the oracle."""
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+
+from minicaffe.device.base import Device
+from minicaffe.device.cpu import CpuDevice
+
+from . import emulator
+
+NAMES = ("cpu", "plain", "python", "cuda-emulated")
+
+# To run a test on each of them in float64, the precision of gradient checks.
+each_device = pytest.mark.parametrize("device", NAMES, indirect=True)
+
+
+@functools.cache
+def make_device(name: str, dtype: type = np.float64) -> Device:
+    """cpu: composites, as users run them; plain: the kernels' own loops, compiled; python: the same, interpreted;
+    cuda-emulated: the .cu sources on the CPU."""
+    if name == "cpu":
+        return CpuDevice(dtype)
+    if name in ("plain", "python"):
+        return CpuDevice(dtype, kernels=name)
+    if not emulator.available():
+        pytest.skip("the CUDA emulator needs g++")
+    return emulator.EmulatedCuda(dtype)

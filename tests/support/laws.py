@@ -1,0 +1,301 @@
+"""The laws every layer obeys.
+
+A test file states cases (a layer, its bottoms) and a reference; the laws here do the rest, on every device.  Each law
+takes a `Case` and a device and raises AssertionError with the layer and what went wrong.
+"""
+from __future__ import annotations
+
+import math
+import tracemalloc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numba.core.runtime import _nrt_python, rtsys
+
+from minicaffe.core.blob import Blob
+from minicaffe.core.layer import Layer
+from minicaffe.device.base import Device
+from minicaffe.net import Net
+from minicaffe.proto import text
+from minicaffe.proto.schema import NetParameter
+
+Maker = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
+
+
+# -- what goes into a bottom ------------------------------------------------------------------------------------------
+
+
+def distinct(shape, rng) -> np.ndarray:
+    """Values in (-1, 1), at least 1 / size apart and none near 0: no ties and no kink within a finite difference."""
+    count = math.prod(shape)
+    return ((rng.permutation(count) - count / 2 + 0.25) / max(count, 1) * 2).reshape(shape)
+
+
+def positive(shape, rng) -> np.ndarray:
+    """Distinct values in (0.5, 1.5)."""
+    return distinct(shape, rng) / 2 + 1
+
+
+def uniform(shape, rng) -> np.ndarray:
+    """Values in (0, 1): soft targets."""
+    return rng.uniform(0.02, 0.98, shape)
+
+
+def labels(classes: int) -> Maker:
+    """Whole numbers below `classes`."""
+    return lambda shape, rng: rng.integers(0, classes, shape).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer and what it is fed.
+
+    layer     the body of its prototxt entry, without name, bottoms and tops: 'type: "ReLU" relu_param { ... }'
+    shapes    one per bottom
+    makers    what fills each bottom; `distinct` for those left out
+    gradient  False if the layer has no backward
+    """
+
+    layer: str
+    shapes: tuple[tuple[int, ...], ...]
+    makers: tuple[Maker, ...] = ()
+    tops: int = 1
+    phase: str = "TRAIN"
+    gradient: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.layer} {'x'.join(map(str, self.shapes))} {self.phase}"
+
+    def arrays(self, seed: int = 1701, batch: int | None = None) -> list[np.ndarray]:
+        """The bottoms' values; `batch` replaces the extent of axis 0."""
+        rng = np.random.default_rng(seed)
+        makers = (*self.makers, *[distinct] * (len(self.shapes) - len(self.makers)))
+        shapes = [s if batch is None else (batch, *s[1:]) for s in self.shapes]
+        return [maker(shape, rng) for maker, shape in zip(makers, shapes)]
+
+
+class Rig:
+    """A net of Input layers and the layer under test, with its pieces at hand."""
+
+    def __init__(self, case: Case, device: Device, *, in_place: bool = False) -> None:
+        self.case, self.device = case, device
+        lines = ["force_backward: true"]
+        for i, shape in enumerate(case.shapes):
+            dims = " ".join(f"dim: {d}" for d in shape)
+            lines.append(f'layer {{ name: "in{i}" type: "Input" top: "x{i}" input_param {{ shape {{ {dims} }} }} }}')
+        bottoms = " ".join(f'bottom: "x{i}"' for i in range(len(case.shapes)))
+        tops = " ".join(f'top: "{"x0" if in_place and i == 0 else f"y{i}"}"' for i in range(case.tops))
+        lines.append(f'layer {{ name: "layer" {case.layer} {bottoms} {tops} }}')
+        self.net = Net(text.parse("\n".join(lines), NetParameter), phase=case.phase, device=device, seed=1701)
+        self.index = len(self.net.layers) - 1
+        self.layer: Layer = self.net.layers[self.index]
+        self.bottom: list[Blob] = self.net.bottoms[self.index]
+        self.top: list[Blob] = self.net.tops[self.index]
+        self.propagate = [i not in self.layer.not_differentiable for i in range(len(self.bottom))]
+        self.put_params()
+
+    def put_params(self, seed: int = 5) -> None:
+        """Give the parameters distinct values, whatever the fillers are."""
+        rng = np.random.default_rng(seed)
+        for blob in self.layer.params:
+            self.device.put(distinct(blob.shape, rng), blob.data)
+
+    def forward(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Copies of the tops for these bottoms; random layers draw what they drew before."""
+        for blob, array in zip(self.bottom, arrays, strict=True):
+            self.device.put(array, blob.data)
+        if self.layer.random is not None:
+            self.layer.random.seek(3)
+        self.layer.forward(self.bottom, self.top)
+        self.layer.verify()
+        return [self.device.get(blob.data) for blob in self.top]
+
+    def seed_tops(self, seed: int = 7) -> list[np.ndarray]:
+        """Random top diffs, also returned."""
+        rng = np.random.default_rng(seed)
+        diffs = [rng.uniform(0.5, 1.5, blob.shape) * rng.choice([-1, 1], blob.shape) for blob in self.top]
+        for blob, diff in zip(self.top, diffs):
+            self.device.put(diff, blob.diff)
+        return diffs
+
+    def backward(self) -> tuple[list[np.ndarray | None], list[np.ndarray]]:
+        """Bottom diffs (None where there is no gradient) and parameter diffs, from cleared ones."""
+        self.net.clear_param_diffs()
+        self.layer.backward(self.top, self.propagate, self.bottom)
+        down = [self.device.get(b.diff) if p else None for b, p in zip(self.bottom, self.propagate)]
+        return down, [self.device.get(p.diff) for p in self.layer.params]
+
+
+# -- the laws ---------------------------------------------------------------------------------------------------------
+
+
+def check_forward(case: Case, device: Device, reference: Callable[..., object], rtol: float = 1e-9) -> None:
+    """The tops equal reference(*bottoms, *parameters), an array or a sequence of them."""
+    rig = Rig(case, device)
+    arrays = case.arrays()
+    got = rig.forward(arrays)
+    wanted = reference(*arrays, *[device.get(p.data) for p in rig.layer.params])
+    wanted = [wanted] if isinstance(wanted, np.ndarray | float) else wanted
+    for i, (g, w) in enumerate(zip(got, wanted, strict=True)):
+        assert g.shape == np.shape(w), f"{case}: top {i} has shape {g.shape}, the reference {np.shape(w)}"
+        np.testing.assert_allclose(g, w, rtol=rtol, atol=rtol, err_msg=f"{case}: top {i}")
+
+
+def check_gradient(case: Case, device: Device, *, step: float = 1e-5, rtol: float = 2e-6, directions: int = 3) -> None:
+    """Backward equals the centred difference of sum(top.diff * top) along random directions; in float64.
+
+    On the way: everything outside backward_reads is NaN when backward runs (the poison law); bottom diffs are written,
+    not added to; parameter diffs are added to, not written.
+    """
+    rig = Rig(case, device)
+    layer, arrays = rig.layer, case.arrays()
+    rig.forward(arrays)
+    slopes = rig.seed_tops()
+    before = [np.full(p.shape, 3.0 + j) for j, p in enumerate(layer.params)]
+    for blob, start in zip(layer.params, before):
+        device.put(start, blob.diff)
+    poison(rig)
+    layer.backward(rig.top, rig.propagate, rig.bottom)
+    down = [device.get(b.diff) if p else np.zeros(b.shape) for b, p in zip(rig.bottom, rig.propagate)]
+    weights = [device.get(p.diff) - start for p, start in zip(layer.params, before)]
+    for i, diff in enumerate(down):
+        assert np.isfinite(diff).all(), f"{case}: bottom {i}'s diff is not written, or read more than {set(layer.backward_reads)}"
+    for j, diff in enumerate(weights):
+        assert np.isfinite(diff).all(), f"{case}: parameter {j}'s gradient read more than {set(layer.backward_reads)}"
+    values = [device.get(p.data) for p in layer.params]
+    rng = np.random.default_rng(11)
+
+    def objective(t: float, along_x, along_w) -> float:
+        for blob, value, v in zip(layer.params, values, along_w):
+            device.put(value + t * v, blob.data)
+        tops = rig.forward([x + t * v for x, v in zip(arrays, along_x)])
+        return math.fsum(float((s * y).sum()) for s, y in zip(slopes, tops))
+
+    for _ in range(directions):
+        along_x = [rng.standard_normal(x.shape) if p else np.zeros(x.shape) for x, p in zip(arrays, rig.propagate)]
+        along_w = [rng.standard_normal(p.shape) for p in layer.params]
+        numeric = (objective(step, along_x, along_w) - objective(-step, along_x, along_w)) / (2 * step)
+        pairs = [*zip(along_x, down), *zip(along_w, weights)]
+        analytic = math.fsum(float((v * d).sum()) for v, d in pairs)
+        scale = math.fsum(float(np.abs(v * d).sum()) for v, d in pairs)
+        assert abs(numeric - analytic) <= rtol * scale + 1e-8, f"{case}: numeric {numeric:.9g}, analytic {analytic:.9g}"
+
+
+def poison(rig: Rig) -> None:
+    """Make NaN whatever backward did not declare to read; bottom diffs too, which it must write."""
+    reads, device = rig.layer.backward_reads, rig.device
+    kept = {id(b) for b in rig.top} if reads & {"top.data", "top.sign"} else set()
+    kept |= {id(b) for b in rig.bottom} if "bottom.data" in reads else set()
+    for blob in [*rig.bottom, *rig.top]:
+        if id(blob) not in kept:
+            device.fill(blob.data, math.nan)
+    if "top.sign" in reads and "top.data" not in reads:  # any values of the same sign must do
+        for blob in rig.top:
+            device.put(np.where(device.get(blob.data) > 0, 1e3, -1e3), blob.data)
+    for blob, wanted in zip(rig.bottom, rig.propagate):
+        if wanted and not any(blob is t for t in rig.top) and not any(blob.diff_of is t.diff_of for t in rig.top):
+            device.fill(blob.diff, math.nan)
+
+
+def check_propagate_down(case: Case, device: Device) -> None:
+    """With propagate_down all False no bottom diff changes; with param_gradient all False no parameter diff."""
+    rig = Rig(case, device)
+    rig.forward(case.arrays())
+    rig.seed_tops()
+    for blob in [*rig.bottom, *rig.layer.params]:
+        device.fill(blob.diff, 42.0)
+    aliased = {id(t.diff_of) for t in rig.top}
+    rig.seed_tops()
+    rig.layer.param_gradient = [False] * len(rig.layer.params)
+    rig.layer.backward(rig.top, [False] * len(rig.bottom), rig.bottom)
+    for blob in [*rig.bottom, *rig.layer.params]:
+        if id(blob.diff_of) not in aliased:
+            assert (device.get(blob.diff) == 42.0).all(), f"{case}: the diff of {blob} changed unasked"
+
+
+def check_repeatable(case: Case, device: Device) -> None:
+    """The same bottoms give the same bits, forward and backward, however often; no state leaks."""
+    rig = Rig(case, device)
+    arrays = case.arrays()
+    first = rig.forward(arrays)
+    rig.forward([a[::-1].copy() if a.ndim else a for a in arrays])
+    assert_same(case, first, rig.forward(arrays))
+    if case.gradient:
+        rig.seed_tops()
+        down, weights = rig.backward()
+        rig.forward(arrays)
+        rig.seed_tops()
+        again, weights_again = rig.backward()
+        assert_same(case, [d for d in down if d is not None] + weights, [d for d in again if d is not None] + weights_again)
+
+
+def check_reshape(case: Case, device: Device) -> None:
+    """A larger batch in between changes nothing."""
+    rig = Rig(case, device)
+    arrays = case.arrays()
+    first = rig.forward(arrays)
+    for batch in (case.shapes[0][0] + 2, case.shapes[0][0]):
+        for blob in rig.bottom:
+            blob.reshape(batch, *blob.shape[1:])
+        rig.net.reshape()
+        rig.forward(case.arrays(batch=batch))
+    assert_same(case, first, rig.forward(arrays))
+
+
+def check_in_place(case: Case, device: Device) -> None:
+    """In place gives what out of place gives, forward and backward."""
+    apart, inside = Rig(case, device), Rig(case, device, in_place=True)
+    arrays = case.arrays()
+    assert_same(case, apart.forward(arrays), inside.forward(arrays))
+    if case.gradient:
+        apart.seed_tops()
+        inside.seed_tops()
+        for one, other in zip(apart.backward(), inside.backward()):
+            assert_same(case, one, other)
+
+
+def check_no_allocation(case: Case, device: Device, limit_bytes: int = 16384) -> None:
+    """After the first pass, neither NumPy nor Numba allocates arrays."""
+    rig = Rig(case, device)
+    rig.forward(case.arrays())
+    rig.seed_tops()
+
+    def run() -> None:
+        rig.layer.forward(rig.bottom, rig.top)
+        if case.gradient:
+            rig.layer.backward(rig.top, rig.propagate, rig.bottom)
+
+    run()
+    _nrt_python.memsys_enable_stats()
+    compiled_allocations = rtsys.get_allocation_stats().alloc
+    tracemalloc.start()
+    try:
+        run()
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    compiled_allocations = rtsys.get_allocation_stats().alloc - compiled_allocations
+    assert compiled_allocations == 0, f"{case}: compiled code allocates {compiled_allocations} arrays per pass"
+    assert peak < limit_bytes, f"{case}: a pass allocates {peak} bytes"
+
+
+def check_parity(case: Case, device: Device, other: Device, rtol: float = 1e-10) -> None:
+    """Two devices agree on tops and gradients."""
+    results = []
+    for d in (device, other):
+        rig = Rig(case, d)
+        arrays = rig.forward(case.arrays())
+        if case.gradient:
+            rig.seed_tops()
+            down, weights = rig.backward()
+            arrays += [a for a in down if a is not None] + weights
+        results.append(arrays)
+    for one, another in zip(*results, strict=True):
+        scale = max(np.abs(another).max(initial=0), 1.0)
+        np.testing.assert_allclose(one, another, rtol=rtol, atol=rtol * scale, err_msg=str(case))
+
+
+def assert_same(case: Case, some: Sequence, others: Sequence) -> None:
+    for one, other in zip(some, others, strict=True):
+        np.testing.assert_array_equal(one, other, err_msg=str(case))
