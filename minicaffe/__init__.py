@@ -2,9 +2,10 @@
 
     from minicaffe import Net, Solver
 
-Public names are imported on first use, so that `import minicaffe` costs milliseconds and touches no compiler and no
-GPU.
+Public names are imported on first use, so that `import minicaffe` costs milliseconds and touches no compiler
+and no GPU.
 """
+
 from __future__ import annotations
 
 import importlib

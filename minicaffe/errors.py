@@ -1,10 +1,13 @@
 """The exceptions of minicaffe, and how each learns where it happened.
 
-A layer or reader states what was expected, what came and what to do; it never formats its own address.  Callers that
-know the place (a file, a line, a layer) add it with `locate`, outermost last, and the message becomes one line:
+A layer or reader states what was expected, what came and what to do; it never formats its own address.
+Callers that know the place (a file, a line, a layer) add it with `locate`, outermost last, and the message
+becomes one line:
 
-    prototxt/lenet/train_test.prototxt:41: layer 'pool1' (Pooling): bottom 0 must have 4 axes; got (64, 500); hint: ...
+    prototxt/lenet/train_test.prototxt:41: layer 'pool1' (Pooling): bottom 0 must have 4 axes; got (64, 500);
+    hint: ...
 """
+
 from __future__ import annotations
 
 import difflib
@@ -13,7 +16,8 @@ from contextlib import contextmanager
 
 
 class MiniCaffeError(Exception):
-    """Base of every error a user can cause: `message` (expected and got), `hint` (the remedy), `places` (outer first)."""
+    """Base of every error a user can cause: `message` (expected and got), `hint` (the remedy), `places`
+    (outer first)."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -65,7 +69,8 @@ def locate(place: str | Callable[[], str]) -> Iterator[None]:
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """A hint that names the known names closest to `name`, or lists them all if none is close and they are few."""
+    """A hint that names the known names closest to `name`, or lists them all if none is close and they are
+    few."""
     known = sorted(known)
     close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     if not close:  # difflib is case-sensitive: 'convolution' should still find 'Convolution'

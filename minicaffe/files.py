@@ -1,4 +1,5 @@
 """Files that are either whole or absent."""
+
 from __future__ import annotations
 
 import os
@@ -9,11 +10,12 @@ from typing import BinaryIO
 
 
 def write_atomic(path: str | os.PathLike, content: bytes | Callable[[BinaryIO], object]) -> None:
-    """Write `content` (bytes, or a function that writes to the open file) so that `path` is never seen half-written.
+    """Write `content` (bytes, or a function that writes to the open file) so that `path` is never seen
+    half-written.
 
     The bytes go to a temporary file in the same folder, reach the disk (fsync), and take the name in one step
-    (rename); then the folder is synced, so that the name survives a power cut too.  On any error the temporary file
-    is removed and what `path` held before is untouched.
+    (rename); then the folder is synced, so that the name survives a power cut too.  On any error the
+    temporary file is removed and what `path` held before is untouched.
 
     Raises OSError (no such folder, no permission, disk full) as the system reports it.
     """
@@ -46,4 +48,3 @@ def sync_folder(folder: str | os.PathLike) -> None:
         pass
     finally:
         os.close(handle)
-

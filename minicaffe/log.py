@@ -2,9 +2,10 @@
 
     I1121 10:20:30.123456  4711 solver.py:239] Iteration 100, loss = 0.231
 
-The package logs to the standard library's logger "minicaffe" and configures nothing by itself; the command line
-calls `to_stderr`.
+The package logs to the standard library's logger "minicaffe" and configures nothing by itself; the command
+line calls `to_stderr`.
 """
+
 from __future__ import annotations
 
 import logging
@@ -28,7 +29,9 @@ class GlogFormatter(logging.Formatter):
         micros = int(record.created % 1 * 1e6)
         letter = "F" if record.levelno > logging.ERROR else record.levelname[0]
         head = f"{letter}{time.strftime('%m%d %H:%M:%S', clock)}.{micros:06d} {threading.get_native_id():5d}"
-        return "\n".join(f"{head} {record.filename}:{record.lineno}] {line}" for line in record.getMessage().split("\n"))
+        return "\n".join(
+            f"{head} {record.filename}:{record.lineno}] {line}" for line in record.getMessage().split("\n")
+        )
 
 
 class StderrHandler(logging.Handler):

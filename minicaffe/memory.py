@@ -1,9 +1,10 @@
 """Where a net's arrays live: from shapes and lifetimes to bound blobs and buffers.
 
-    arena     blobs and saved buffers whose lifetimes the graph knows; those never alive together share bytes
-    own       tops of source layers (filled from outside), weighted tops' diffs (filled once), and, with keep="all",
-              every blob, because users read net.blobs after a pass
+arena     blobs and saved buffers whose lifetimes the graph knows; those never alive together share bytes
+own       tops of source layers (filled from outside), weighted tops' diffs (filled once), and, with
+          keep="all", every blob, because users read net.blobs after a pass
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -29,8 +30,8 @@ class Placement(NamedTuple):
 
 
 class Memory:
-    """A net's memory.  `bind` may be called again after shapes change; arrays whose shape stayed keep their contents
-    if they are their own, not the arena's."""
+    """A net's memory.  `bind` may be called again after shapes change; arrays whose shape stayed keep their
+    contents if they are their own, not the arena's."""
 
     def __init__(self, device: Device, keep: str) -> None:
         self.device = device
@@ -64,7 +65,7 @@ class Memory:
             self._arena = Arena(self.device, self.plan.nbytes)
         for placement, offset in zip(shared, self.plan.offsets):
             _attach(placement, self._arena.view(offset, placement.buffer.shape, placement.buffer.dtype))
-        for layer, weights, node in zip(layers, losses, graph.nodes):
+        for weights, node in zip(losses, graph.nodes):
             for blob, weight in zip(node.tops, weights):
                 if weight and blobs[blob].diff is not None:
                     self.device.fill(blobs[blob].diff, weight)

@@ -1,4 +1,5 @@
 """Net: a graph of layers with its memory, run forward and backward."""
+
 from __future__ import annotations
 
 import secrets
@@ -12,6 +13,7 @@ from . import layers as layer_index
 from . import weights
 from .core.blob import Blob
 from .core.layer import Layer
+from .core.randomness import Stream
 from .device.base import Device
 from .device.cpu import CpuDevice
 from .errors import ConfigError, MiniCaffeError, locate
@@ -24,7 +26,6 @@ from .memory import Memory
 from .parameters import Parameters, specs
 from .proto import text, upgrade
 from .proto.schema import TEST, TRAIN, Message, NetParameter
-from .core.randomness import Stream
 
 PHASES = {"TRAIN": TRAIN, "TEST": TEST, TRAIN: TRAIN, TEST: TEST}
 
@@ -77,7 +78,7 @@ class Net:
         with self._from_source():
             self._build(insert_splits(rules.filter_net(param)))
 
-    # -- building -----------------------------------------------------------------------------------------------------
+    # -- building
 
     def _build(self, param: NetParameter) -> None:
         self.param = param
@@ -100,7 +101,9 @@ class Net:
                 layer.reshape(self.bottoms[i], self.tops[i])
         self._losses = [self._loss_weights(i) for i in range(len(self.layers))]
         lr_mults = [[spec.lr_mult for spec in specs(layer)] for layer in self.layers]
-        self._backward: list[Backward] = analyse(self.graph.nodes, lr_mults, self._losses, param.force_backward)
+        self._backward: list[Backward] = analyse(
+            self.graph.nodes, lr_mults, self._losses, param.force_backward
+        )
         for layer, backward in zip(self.layers, self._backward):
             layer.param_gradient = backward.params
         self._reads = [layer.backward_reads for layer in self.layers]
@@ -118,14 +121,17 @@ class Net:
             weights = given or [layer.loss_weight if j == 0 else 0.0 for j in range(len(node.tops))]
             for j, weight in enumerate(weights):
                 if weight and j < len(node.bottoms) and node.tops[j] == node.bottoms[j]:
-                    raise ConfigError("a top with a loss_weight cannot be in place", hint="give the top another name")
+                    raise ConfigError(
+                        "a top with a loss_weight cannot be in place", hint="give the top another name"
+                    )
         return weights
 
     def _shape_changed(self) -> None:
         self._stale = True
 
     def reshape(self) -> None:
-        """Let a changed input shape pass through the net: shapes, buffers and memory anew.  Parameters stay."""
+        """Let a changed input shape pass through the net: shapes, buffers and memory anew.  Parameters
+        stay."""
         with self._from_source():
             for i, layer in enumerate(self.layers):
                 layer.buffers.clear()
@@ -139,11 +145,14 @@ class Net:
         diff_of = [index[id(blob.diff_of)] for blob in self._blobs]
         live = liveness(self.graph, self._reads, self._backward, self._losses, data_of, diff_of)
         self._memory.bind(self.graph, self._blobs, self.layers, self._backward, live, self._losses)
-        # With memory of its own a dead diff is zero from the start; in the arena it must be made so every time.
-        self._dead = [[self._blobs[b] for b in dead] if self._memory.keep != "all" else [] for dead in live.dead]
+        # With memory of its own a dead diff is zero from the start; in the arena it must be made so every
+        # time.
+        self._dead = [
+            [self._blobs[b] for b in dead] if self._memory.keep != "all" else [] for dead in live.dead
+        ]
         self._stale = False
 
-    # -- running ------------------------------------------------------------------------------------------------------
+    # -- running
 
     def stage(self) -> None:
         """Begin a pass: source layers put their next batch in place, random layers move on."""
@@ -156,7 +165,8 @@ class Net:
             self.reshape()
 
     def forward(self, start: int = 0, end: int | None = None) -> dict[str, np.ndarray]:
-        """Run layers start to end (inclusive; all by default) and return the outputs, by name, on the host."""
+        """Run layers start to end (inclusive; all by default) and return the outputs, by name, on the
+        host."""
         if start == 0:
             self.stage()
         elif self._stale:
@@ -205,8 +215,8 @@ class Net:
     def loss(self) -> float:
         """The weighted sum of the loss tops of the last forward: sum of weight * sum(top)."""
         total = 0.0
-        for tops, weights in zip(self.tops, self._losses):
-            for blob, weight in zip(tops, weights):
+        for tops, factors in zip(self.tops, self._losses):
+            for blob, weight in zip(tops, factors):
                 if weight:
                     total += weight * float(self.device.get(blob.data).sum(dtype=np.float64))
         return total
@@ -214,7 +224,7 @@ class Net:
     def clear_param_diffs(self) -> None:
         self.parameters.clear_diffs()
 
-    # -- looking in ---------------------------------------------------------------------------------------------------
+    # -- looking in
 
     @property
     def blobs(self) -> dict[str, Blob]:
@@ -235,13 +245,13 @@ class Net:
 
     def loss_weight(self, blob: str) -> float:
         """The loss weight of a top, by name."""
-        for node, weights in zip(self.graph.nodes, self._losses):
-            for top, weight in zip(node.tops, weights):
+        for node, factors in zip(self.graph.nodes, self._losses):
+            for top, weight in zip(node.tops, factors):
                 if self.graph.blob_names[top] == blob:
                     return weight
         return 0.0
 
-    # -- weights ------------------------------------------------------------------------------------------------------
+    # -- weights
 
     def load(self, path: str | Path) -> None:
         """Copy the weights of a .caffemodel into the layers of equal name."""
@@ -257,7 +267,7 @@ class Net:
         """The net with its weights as Caffe stores them."""
         return weights.to_message(self, diff=diff)
 
-    # -- errors -------------------------------------------------------------------------------------------------------
+    # -- errors
 
     def _place(self, i: int) -> str:
         return f"layer {self.graph.nodes[i].param.name!r} ({self.graph.nodes[i].param.type})"

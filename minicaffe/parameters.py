@@ -1,4 +1,6 @@
-"""A net's parameters: one flat block of weights and one of gradients, shared by name, filled from the seed."""
+"""A net's parameters: one flat block of weights and one of gradients, shared by name, filled from the
+seed."""
+
 from __future__ import annotations
 
 import math
@@ -33,7 +35,9 @@ def specs(layer: Layer) -> list[Message]:
     """One ParamSpec per parameter of the layer; ConfigError for more than it has parameters."""
     given = list(layer.param.param)
     if len(given) > len(layer.params):
-        raise ConfigError(f"{len(given)} param entries for {len(layer.params)} parameters", hint="remove the surplus")
+        raise ConfigError(
+            f"{len(given)} param entries for {len(layer.params)} parameters", hint="remove the surplus"
+        )
     return given + [ParamSpec()] * (len(layer.params) - len(given))
 
 
@@ -44,8 +48,8 @@ class Parameters:
     data      their values in one array; each starts on a multiple of BLOCK elements, gaps are zero
     diff      their gradients, likewise
 
-    Parameters of equal, non-empty name are one: the first layer owns it, later ones see its arrays, so that gradients
-    add up.
+    Parameters of equal, non-empty name are one: the first layer owns it, later ones see its arrays, so that
+    gradients add up.
     """
 
     def __init__(self, layers: Sequence[Layer], device: Device) -> None:
@@ -88,10 +92,11 @@ class Parameters:
         blob.diff = self.diff[offset : offset + blob.count].reshape(blob.shape)
 
     def fill(self, layers: Sequence[Layer], seed: int) -> None:
-        """Fill every owned parameter: from the layer's `blobs` if the prototxt holds them, else by its filler.
+        """Fill every owned parameter: from the layer's `blobs` if the prototxt holds them, else by its
+        filler.
 
-        Each draws from a generator of its own, keyed by seed, layer name and index: adding a layer changes nothing in
-        the others.
+        Each draws from a generator of its own, keyed by seed, layer name and index: adding a layer changes
+        nothing in the others.
         """
         for owned in self.owned:
             layer = layers[owned.layer]
@@ -117,7 +122,9 @@ def stored_array(blobs: Sequence[Message], index: int, target: Blob, expected: i
     if len(blobs) != expected:
         raise ShapeError(f"{len(blobs)} blobs are stored for {expected} parameters")
     shape = binary.blob_shape(blobs[index])
-    legacy = len(shape) == 4 and len(target.shape) <= 4 and shape == (1,) * (4 - len(target.shape)) + target.shape
+    legacy = (
+        len(shape) == 4 and len(target.shape) <= 4 and shape == (1,) * (4 - len(target.shape)) + target.shape
+    )
     if shape != target.shape and not (legacy and not blobs[index].HasField("shape")):
         raise ShapeError(
             f"stored with shape {shape}; the net has {target.shape}",
@@ -130,11 +137,15 @@ def _check_sharing(owner: Owned, layers: Sequence[Layer], blob: Blob, spec: Mess
     where = f"parameter {spec.name!r}, which layer {layers[owner.layer].name!r} owns"
     if spec.share_mode == ParamSpec.PERMISSIVE:
         if blob.count != owner.blob.count:
-            raise ShapeError(f"{where}, has {owner.blob.shape}; cannot share it as {blob.shape} (other count)")
+            raise ShapeError(
+                f"{where}, has {owner.blob.shape}; cannot share it as {blob.shape} (other count)"
+            )
     elif blob.shape != owner.blob.shape:
         raise ShapeError(
             f"{where}, has {owner.blob.shape}; cannot share it as {blob.shape}",
-            hint="share_mode: PERMISSIVE allows any shape of equal count" if math.prod(blob.shape) == owner.blob.count else "",
+            hint="share_mode: PERMISSIVE allows any shape of equal count"
+            if math.prod(blob.shape) == owner.blob.count
+            else "",
         )
 
 
@@ -145,7 +156,9 @@ def _merge(before: tuple | None, spec: Message) -> tuple[float | None, float | N
         old = before[k] if before else None
         new = getattr(spec, field) if spec.HasField(field) else None
         if old is not None and new is not None and old != new:
-            raise ConfigError(f"shared parameter {spec.name!r}: {field} is {old:g} in one layer and {new:g} in another")
+            raise ConfigError(
+                f"shared parameter {spec.name!r}: {field} is {old:g} in one layer and {new:g} in another"
+            )
         merged.append(old if old is not None else new)
     return merged[0], merged[1]
 

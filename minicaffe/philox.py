@@ -1,11 +1,13 @@
 """Philox-4x32-10: random numbers as a function of a key and a counter.
 
-The same (key, counter) always gives the same four 32-bit words, on every device and in every thread, so randomness
-needs no state: a mask can be drawn again in a replay, and a resumed run continues with the numbers an uninterrupted
-one would have drawn.  The function works on NumPy arrays and scalars alike, and Numba compiles it as it stands.
+The same (key, counter) always gives the same four 32-bit words, on every device and in every thread, so
+randomness needs no state: a mask can be drawn again in a replay, and a resumed run continues with the numbers
+an uninterrupted one would have drawn.  The function works on NumPy arrays and scalars alike, and Numba
+compiles it as it stands.
 
 Source: Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -20,6 +22,11 @@ def philox(c0, c1, c2, c3, k0, k1):
     for _ in range(10):
         p0 = _M0 * np.uint64(c0)
         p1 = _M1 * np.uint64(c2)
-        c0, c1, c2, c3 = (np.uint32(p1 >> _32) ^ c1 ^ k0, np.uint32(p1), np.uint32(p0 >> _32) ^ c3 ^ k1, np.uint32(p0))
+        c0, c1, c2, c3 = (
+            np.uint32(p1 >> _32) ^ c1 ^ k0,
+            np.uint32(p1),
+            np.uint32(p0 >> _32) ^ c3 ^ k1,
+            np.uint32(p0),
+        )
         k0, k1 = np.uint32(k0 + _W0), np.uint32(k1 + _W1)
     return c0, c1, c2, c3

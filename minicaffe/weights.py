@@ -1,4 +1,5 @@
 """Weights by layer name: between nets, and to and from NetParameter messages."""
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 def load(net: Net, stored: Message) -> None:
     """Copy the blobs of a stored net into the layers of equal name (the first of a name).
 
-    Layers of the file that the net lacks are named in the log; layers of the net that the file lacks keep their
+    Layers of the file that the net lacks are named in the log; layers of the net that the file lacks keep
+    their
     values.  Every shape is checked before the first value is written.  Raises ShapeError.
     """
     pending = []

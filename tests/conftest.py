@@ -1,4 +1,5 @@
 """Fixtures shared by all tests."""
+
 from __future__ import annotations
 
 import pytest
@@ -6,9 +7,13 @@ from hypothesis import HealthCheck, settings
 
 from .support.devices import make_device
 
-# Kernels compile on first use, so time says nothing about an example; devices are shared between examples on purpose.
+# Kernels compile on first use, so time says nothing about an example; devices are shared between examples on
+# purpose.
 settings.register_profile(
-    "minicaffe", deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    "minicaffe",
+    deadline=None,
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("minicaffe")
 

@@ -1,4 +1,6 @@
-"""Every layer type in the index has a file, a test, a docstring that says what a reader needs, and passes every law."""
+"""Every layer type in the index has a file, a test, a docstring that says what a reader needs, and passes
+every law."""
+
 from __future__ import annotations
 
 import importlib
@@ -13,7 +15,13 @@ from .support import laws
 from .support.devices import NAMES, make_device
 
 TESTS = Path(__file__).parent / "layers"
-SOURCES_AND_SINKS = {"Data", "DummyData", "HDF5Data", "Input", "Silence"}  # nothing to differentiate; tested by hand
+SOURCES_AND_SINKS = {
+    "Data",
+    "DummyData",
+    "HDF5Data",
+    "Input",
+    "Silence",
+}  # nothing to differentiate; tested by hand
 
 
 def module_of(name: str):
@@ -24,7 +32,10 @@ def cases() -> list:
     found = []
     for name in sorted(LAYERS):
         if (TESTS / f"test_{LAYERS[name].rsplit('.', 1)[1]}.py").exists():
-            found += [pytest.param(case, id=f"{name}-{i}") for i, case in enumerate(getattr(module_of(name), "CASES", ()))]
+            found += [
+                pytest.param(case, id=f"{name}-{i}")
+                for i, case in enumerate(getattr(module_of(name), "CASES", ()))
+            ]
     return found
 
 

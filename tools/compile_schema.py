@@ -1,4 +1,5 @@
 """Compile minicaffe/proto/caffe.proto into the descriptor that the package loads (needs grpcio-tools)."""
+
 from pathlib import Path
 
 from grpc_tools import protoc

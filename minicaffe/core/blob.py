@@ -1,4 +1,5 @@
 """Blob: an N-dimensional value and its gradient."""
+
 from __future__ import annotations
 
 import math
@@ -10,7 +11,8 @@ from ..errors import ShapeError
 class Buffer:
     """An array to be: shape and type now, memory later.
 
-    Layers record what they need while shapes are settled; the net then decides where everything lies and binds `data`.
+    Layers record what they need while shapes are settled; the net then decides where everything lies and
+    binds `data`.
     """
 
     __slots__ = ("data", "dtype", "name", "shape")
@@ -32,13 +34,15 @@ class Buffer:
 class Blob:
     """A value that flows through the net, or a parameter: `data`, and `diff`, the gradient by it.
 
-    A blob never owns memory: the net binds both arrays.  `share_data` and `share_diff` make it an alias of another
-    blob of equal count (Split, Flatten, Reshape), whose arrays it then sees in its own shape.
+    A blob never owns memory: the net binds both arrays.  `share_data` and `share_diff` make it an alias of
+    another blob of equal count (Split, Flatten, Reshape), whose arrays it then sees in its own shape.
     """
 
     __slots__ = ("data", "data_of", "diff", "diff_of", "name", "on_reshape", "shape")
 
-    def __init__(self, name: str = "", shape: tuple[int, ...] = (), on_reshape: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, name: str = "", shape: tuple[int, ...] = (), on_reshape: Callable[[], None] | None = None
+    ) -> None:
         self.name = name
         self.shape = tuple(shape)
         self.data = None
@@ -71,14 +75,17 @@ class Blob:
 
     def _same_count(self, other: Blob) -> None:
         if self.count != other.count:
-            raise ShapeError(f"{self.shape} cannot share the memory of {other.shape}: {self.count} and {other.count} elements")
+            raise ShapeError(
+                f"{self.shape} cannot share memory with {other.shape}: {self.count}, {other.count} elements"
+            )
 
     @property
     def count(self) -> int:
         return math.prod(self.shape)
 
     def axis(self, index: int, *, insert: bool = False) -> int:
-        """`index` as a non-negative axis; negative counts from the end (with `insert`, from one past the end)."""
+        """`index` as a non-negative axis; negative counts from the end (with `insert`, from one past the
+        end)."""
         limit = len(self.shape) + (1 if insert else 0)
         if not -limit <= index < limit:
             raise ShapeError(f"axis {index} does not exist in blob {self.name!r} of shape {self.shape}")

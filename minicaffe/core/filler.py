@@ -1,4 +1,5 @@
 """Fillers: how a parameter starts."""
+
 from __future__ import annotations
 
 import math
@@ -18,7 +19,9 @@ def fill(array: np.ndarray, filler: Message, rng: np.random.Generator) -> None:
     if filler.type not in FILLERS:
         raise UnknownTypeError(f"no filler type {filler.type!r}", hint=suggest(filler.type, FILLERS))
     if filler.sparse != -1 and filler.type != "gaussian":
-        raise ConfigError(f"filler sparse is for type gaussian only; got type {filler.type!r}", hint="remove sparse")
+        raise ConfigError(
+            f"filler sparse is for type gaussian only; got type {filler.type!r}", hint="remove sparse"
+        )
     FILLERS[filler.type](array, filler, rng)
 
 
@@ -85,9 +88,12 @@ FILLERS: dict[str, Callable[[np.ndarray, Message, np.random.Generator], None]] =
 
 
 def _fan(array: np.ndarray, filler: Message) -> float:
-    """n of xavier and msra: fan_in = count / shape[0], fan_out = count / shape[1] (count for one axis), or the mean."""
+    """n of xavier and msra: fan_in = count / shape[0], fan_out = count / shape[1] (count for one axis), or
+    the mean."""
     if array.size == 0:
         raise ConfigError(f"{filler.type} filler: the parameter of shape {array.shape} is empty")
     fan_in = array.size / array.shape[0]
     fan_out = array.size / array.shape[1] if array.ndim > 1 else array.size
-    return {"FAN_IN": fan_in, "FAN_OUT": fan_out, "AVERAGE": (fan_in + fan_out) / 2}[enum_name(filler, "variance_norm")]
+    return {"FAN_IN": fan_in, "FAN_OUT": fan_out, "AVERAGE": (fan_in + fan_out) / 2}[
+        enum_name(filler, "variance_norm")
+    ]

@@ -1,12 +1,14 @@
 """Layer: one operation of a net, its life cycle and the facts it declares.
 
-Life cycle, run by the net: construct; `setup` once; `reshape` now and whenever a bottom's shape changes; then, with all
-memory bound, `forward` and `backward` any number of times.  A running layer only calls bound kernels on fixed arrays.
+Life cycle, run by the net: construct; `setup` once; `reshape` now and whenever a bottom's shape changes;
+then, with all memory bound, `forward` and `backward` any number of times.  A running layer only calls bound
+kernels on fixed arrays.
 
-A layer *declares* what the engine must know (class attributes below) and the engine does the rest: it checks counts,
-inserts splits, decides which gradients are computed, keeps exactly the arrays alive that backward reads, and refuses
-an in-place use that would overwrite one of them.
+A layer *declares* what the engine must know (class attributes below) and the engine does the rest: it checks
+counts, inserts splits, decides which gradients are computed, keeps exactly the arrays alive that backward
+reads, and refuses an in-place use that would overwrite one of them.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -32,15 +34,17 @@ class Layer:
     bottoms, tops       how many blobs go in and come out
     matched             as many tops as bottoms
     kernels             the kernel family; bound to the device as self.k
-    backward_reads      what backward reads besides top.diff: "bottom.data", "top.data", or "top.sign" (only whether
-                        elements of top.data are positive); may be narrowed in setup
+    backward_reads      what backward reads besides top.diff: "bottom.data", "top.data", or "top.sign" (only
+                        whether elements of top.data are positive); may be narrowed in setup
     in_place_ok         top may be bottom
-    keeps_sign          run in place, changes no element from positive to not or back, except where its gradient is 0
+    keeps_sign          run in place, changes no element from positive to not or back, except where its
+                        gradient is 0
     not_differentiable  indices of bottoms that have no gradient (labels); ALL for every bottom
     loss_weight         what the first top contributes to the loss if the prototxt does not say
     auto_top            a missing top is made up (losses)
     capturable          False if forward or backward needs the host
-    source              True for layers that bring data in: their tops have memory of their own, filled by `stage`
+    source              True for layers that bring data in: their tops have memory of their own, filled by
+                        `stage`
     stochastic          True for layers that draw random numbers: self.random is set before setup
     """
 
@@ -74,7 +78,7 @@ class Layer:
         self.buffers: list[Buffer] = []  # asked for by `saved` since the last reshape
         self.random = None  # the layer's randomness.Stream
 
-    # -- what a layer implements --------------------------------------------------------------------------------------
+    # -- what a layer implements
 
     def setup(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Once: read and check the parameters, create the layer's own (`add_param`)."""
@@ -93,16 +97,16 @@ class Layer:
         raise NotImplementedError
 
     def stage(self, passes: int, top: Sequence[Blob]) -> None:
-        """Before forward pass number `passes`, outside any captured graph: put the next batch into the tops of a
-        source layer, move a stochastic layer's random numbers on."""
+        """Before forward pass number `passes`, outside any captured graph: put the next batch into the tops
+        of a source layer, move a stochastic layer's random numbers on."""
         if self.random is not None:
             self.random.seek(passes)
 
     def verify(self) -> None:
-        """On the host, after a forward whose results are read: raise DataError for values that kernels could only
-        flag (a label outside the classes)."""
+        """On the host, after a forward whose results are read: raise DataError for values that kernels could
+        only flag (a label outside the classes)."""
 
-    # -- what a layer calls -------------------------------------------------------------------------------------------
+    # -- what a layer calls
 
     def add_param(self, shape: Sequence[int], filler: Message) -> Blob:
         """A learnable blob, filled by the net as `filler` says unless weights are given."""
@@ -112,8 +116,11 @@ class Layer:
         return blob
 
     def saved(self, shape: Sequence[int], dtype=None) -> Buffer:
-        """Memory that keeps its contents from this forward to this backward; `.data` is bound before forward."""
-        buffer = Buffer(f"{self.name}.saved{len(self.buffers)}", tuple(shape), np.dtype(dtype or self.device.dtype))
+        """Memory that keeps its contents from this forward to this backward; `.data` is bound before
+        forward."""
+        buffer = Buffer(
+            f"{self.name}.saved{len(self.buffers)}", tuple(shape), np.dtype(dtype or self.device.dtype)
+        )
         self.buffers.append(buffer)
         return buffer
 

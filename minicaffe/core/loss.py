@@ -1,4 +1,5 @@
 """The base of losses: a scalar top, a default weight of 1, and the ways to normalize a sum over a batch."""
+
 from __future__ import annotations
 
 from ..errors import ShapeError
@@ -9,8 +10,8 @@ from .layer import Layer
 class Loss(Layer):
     """Predictions and targets in, one number out.
 
-    The scalar top has no axes.  Without a top one is made up, and is then no output of the net.  Bottom 1, the
-    targets, gets no gradient unless a loss says otherwise.
+    The scalar top has no axes.  Without a top one is made up, and is then no output of the net.  Bottom 1,
+    the targets, gets no gradient unless a loss says otherwise.
     """
 
     bottoms = 2
@@ -35,8 +36,8 @@ class NormalizedLoss(Loss):
     BATCH_SIZE  outer, the product of the axes before the class axis
     NONE        1
 
-    The divisor is never below 1.  Without `normalization`, the old flag `normalize` means VALID (true) or BATCH_SIZE
-    (false); without either, `default_normalization` holds.
+    The divisor is never below 1.  Without `normalization`, the old flag `normalize` means VALID (true) or
+    BATCH_SIZE (false); without either, `default_normalization` holds.
     """
 
     default_normalization = "VALID"
@@ -55,5 +56,7 @@ class NormalizedLoss(Loss):
         """The divisor where it does not depend on the labels; 0 where it does (VALID with ignore_label)."""
         if self.normalization == "VALID" and self.ignore is not None:
             return 0.0
-        count = {"FULL": outer * inner, "VALID": outer * inner, "BATCH_SIZE": outer, "NONE": 1}[self.normalization]
+        count = {"FULL": outer * inner, "VALID": outer * inner, "BATCH_SIZE": outer, "NONE": 1}[
+            self.normalization
+        ]
         return float(max(1, count))

@@ -1,4 +1,5 @@
 """The base of elementwise layers: one bottom, one top of the same shape."""
+
 from __future__ import annotations
 
 from .layer import Layer

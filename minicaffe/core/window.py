@@ -1,4 +1,5 @@
 """Reading kernel, stride, pad and dilation, and the extents that follow from them."""
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -19,8 +20,8 @@ class Window(NamedTuple):
 def read_window(conf: Message, axes: int) -> Window:
     """The window of a convolution_param for `axes` spatial axes.
 
-    Lists hold one value for all axes or one each (stride, pad and dilation may be left out); for two axes the fields
-    _h and _w may be used instead.  Raises ConfigError naming the field.
+    Lists hold one value for all axes or one each (stride, pad and dilation may be left out); for two axes the
+    fields _h and _w may be used instead.  Raises ConfigError naming the field.
     """
     return Window(
         _values(conf, "kernel_size", "kernel", axes, None),
@@ -34,9 +35,13 @@ def _values(conf: Message, field: str, pair: str | None, axes: int, default: int
     listed = list(getattr(conf, field))
     if pair and (conf.HasField(f"{pair}_h") or conf.HasField(f"{pair}_w")):
         if axes != 2:
-            raise ConfigError(f"{pair}_h and {pair}_w are for two spatial axes; there are {axes}", hint=f"use {field}")
+            raise ConfigError(
+                f"{pair}_h and {pair}_w are for two spatial axes; there are {axes}", hint=f"use {field}"
+            )
         if listed:
-            raise ConfigError(f"both {field} and {pair}_h or {pair}_w are set", hint="keep one of the two forms")
+            raise ConfigError(
+                f"both {field} and {pair}_h or {pair}_w are set", hint="keep one of the two forms"
+            )
         if not (conf.HasField(f"{pair}_h") and conf.HasField(f"{pair}_w")):
             missing = f"{pair}_w" if conf.HasField(f"{pair}_h") else f"{pair}_h"
             raise ConfigError(f"{missing} is missing", hint=f"set both {pair}_h and {pair}_w")
@@ -55,13 +60,15 @@ def _values(conf: Message, field: str, pair: str | None, axes: int, default: int
 
 
 def convolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
-    """Output extent of a convolution, (size + 2 pad - reach) / stride + 1 with C's truncating division: an input up
-    to stride - 1 short of the kernel still gives one output, as in Caffe.
+    """Output extent of a convolution, (size + 2 pad - reach) / stride + 1 with C's truncating division: an
+    input up to stride - 1 short of the kernel still gives one output, as in Caffe.
 
     Raises ShapeError if no output is left.
     """
     reach = dilation * (kernel - 1) + 1
     out = int((size + 2 * pad - reach) / stride) + 1
     if out < 1:
-        raise ShapeError(f"a kernel that reaches over {reach} does not fit an input of {size} with padding {pad}")
+        raise ShapeError(
+            f"a kernel that reaches over {reach} does not fit an input of {size} with padding {pad}"
+        )
     return out

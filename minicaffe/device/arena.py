@@ -1,4 +1,5 @@
 """One allocation, many views."""
+
 from __future__ import annotations
 
 import math

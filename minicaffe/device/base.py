@@ -1,4 +1,5 @@
 """What the engine asks of a device: the only classes that know where arrays live."""
+
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
@@ -30,7 +31,7 @@ class Device(ABC):
         self._families: dict[ModuleType, SimpleNamespace] = {}
         self._workspace = None
 
-    # -- kernels ------------------------------------------------------------------------------------------------------
+    # -- kernels
 
     def bind(self, family: ModuleType) -> SimpleNamespace:
         """The kernels of a family module, ready to call on arrays of this device."""
@@ -47,11 +48,12 @@ class Device(ABC):
         k = a.shape[0] if ta else a.shape[1]
         self.bind(gemm_family).gemm(a, b, out, gemm_family.Gemm(m, n, k, int(ta), int(tb), int(add)))
 
-    # -- memory -------------------------------------------------------------------------------------------------------
+    # -- memory
 
     @abstractmethod
     def empty(self, shape: tuple[int, ...], dtype=None):
-        """A new array, aligned to ALIGNMENT, followed by at least SLACK readable bytes; contents undefined."""
+        """A new array, aligned to ALIGNMENT, followed by at least SLACK readable bytes; contents
+        undefined."""
 
     @abstractmethod
     def fill(self, array, value: float) -> None:
@@ -75,13 +77,13 @@ class Device(ABC):
         return array
 
     def workspace(self, nbytes: int):
-        """A block of bytes for one call: contents do not outlive it.  It only ever grows, so that after the first
-        training step no call allocates."""
+        """A block of bytes for one call: contents do not outlive it.  It only ever grows, so that after the
+        first training step no call allocates."""
         if self._workspace is None or self._workspace.size < nbytes:
             self._workspace = self.empty((nbytes,), np.uint8)
         return self._workspace
 
-    # -- execution ----------------------------------------------------------------------------------------------------
+    # -- execution
 
     def capture(self, body: Callable[[], None]) -> Callable[[], None]:
         """`body` as one replayable unit: a CUDA graph on a GPU, the body itself elsewhere."""

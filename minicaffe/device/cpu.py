@@ -1,4 +1,5 @@
 """The CPU: NumPy arrays, Numba kernels, register tiles."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -11,8 +12,8 @@ from .base import ALIGNMENT, SLACK, Device
 class CpuDevice(Device):
     """The processor we run on.
 
-    kernels  "composite" (the default: every kernel's fastest form), "plain" (every kernel's own loops, compiled) or
-             "python" (the loops, interpreted): the last two serve tests and benchmarks
+    kernels  "composite" (the default: every kernel's fastest form), "plain" (every kernel's own loops,
+             compiled) or "python" (the loops, interpreted): the last two serve tests and benchmarks
     machine  what the register tiles are built for; tests narrow it
     """
 
@@ -20,7 +21,9 @@ class CpuDevice(Device):
     xp = np
     synchronous = True
 
-    def __init__(self, dtype=np.float32, *, kernels: str = "composite", machine: Machine | None = None) -> None:
+    def __init__(
+        self, dtype=np.float32, *, kernels: str = "composite", machine: Machine | None = None
+    ) -> None:
         super().__init__(dtype)
         self.machine = machine or host()
         self._bind = {"composite": cpu.bind, "plain": cpu.bind_plain, "python": cpu.bind_python}[kernels]

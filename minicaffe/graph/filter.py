@@ -1,4 +1,5 @@
 """NetState rules: which layers take part."""
+
 from __future__ import annotations
 
 from ..errors import ConfigError, locate
@@ -8,8 +9,8 @@ from ..proto.schema import Message, NetParameter
 def filter_net(net: NetParameter) -> NetParameter:
     """A copy of the net with the layers that its own `state` selects.
 
-    A layer with `include` rules stays if any of them holds, one with `exclude` rules goes if any holds; both in one
-    layer is a ConfigError.
+    A layer with `include` rules stays if any of them holds, one with `exclude` rules goes if any holds; both
+    in one layer is a ConfigError.
     """
     kept = NetParameter()
     kept.CopyFrom(net)
@@ -17,7 +18,9 @@ def filter_net(net: NetParameter) -> NetParameter:
     for layer in net.layer:
         with locate(f"layer {layer.name!r}"):
             if layer.include and layer.exclude:
-                raise ConfigError("both include and exclude rules are set", hint="state one as the other's opposite")
+                raise ConfigError(
+                    "both include and exclude rules are set", hint="state one as the other's opposite"
+                )
         if layer.include:
             stays = any(holds(rule, net.state) for rule in layer.include)
         else:

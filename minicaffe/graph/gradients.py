@@ -1,4 +1,5 @@
 """Which layers run backward, and for which bottoms and parameters: Caffe's analysis, stated once."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -52,15 +53,15 @@ def analyse(
             if backward.runs and backward.propagate[i]:
                 with _at(node):
                     raise ConfigError(
-                        f"bottom {i} {node.param.bottom[i]!r} needs a gradient, and {node.param.type} has none for it",
-                        hint="set propagate_down: false for this bottom, or feed it from layers without parameters",
+                        f"bottom {i} {node.param.bottom[i]!r} needs a gradient; {node.param.type} has none",
+                        hint="set propagate_down: false for it, or feed it from layers without parameters",
                     )
     return result
 
 
 def _drop_what_no_loss_sees(nodes, losses, result) -> None:
-    """From the last layer to the first: a layer runs backward only if a loss depends on one of its tops, and only if
-    a consumer of its tops passes a gradient down to it."""
+    """From the last layer to the first: a layer runs backward only if a loss depends on one of its tops, and
+    only if a consumer of its tops passes a gradient down to it."""
     under_loss: set[int] = set()
     cut: set[int] = set()
     for node, weights, backward in reversed(list(zip(nodes, losses, result))):

@@ -1,9 +1,10 @@
 """From when to when every buffer is needed.
 
-A net of L layers runs 2L steps: forward of layer i is step i, its backward step 2L - 1 - i.  The facts that layers
-declare say which steps read and write each blob's data and diff; whatever is never alive at the same step may share
-memory.
+A net of L layers runs 2L steps: forward of layer i is step i, its backward step 2L - 1 - i.  The facts that
+layers declare say which steps read and write each blob's data and diff; whatever is never alive at the same
+step may share memory.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -26,7 +27,9 @@ class Liveness(NamedTuple):
     data: list[Span | None]
     diff: list[Span | None]
     saved: list[Span]
-    dead: list[list[int]]  # per layer: tops whose diff its backward reads and nobody writes; they count as zero
+    dead: list[
+        list[int]
+    ]  # per layer: tops whose diff its backward reads and nobody writes; they count as zero
 
 
 def liveness(
@@ -37,8 +40,9 @@ def liveness(
     data_of: Sequence[int],
     diff_of: Sequence[int],
 ) -> Liveness:
-    """reads[i]: backward_reads of layer i; losses[i][j]: weight of its top j; data_of, diff_of: for each blob, the
-    blob whose memory it shares (itself if none).  Spans of shared memory are united and stand at the owner."""
+    """reads[i]: backward_reads of layer i; losses[i][j]: weight of its top j; data_of, diff_of: for each
+    blob, the blob whose memory it shares (itself if none).  Spans of shared memory are united and stand at
+    the owner."""
     count = len(graph.nodes)
     end = 2 * count - 1
     data: dict[int, list[int]] = {}

@@ -1,4 +1,5 @@
 """Where every buffer lies in one arena: pure integer arithmetic, no arrays, no device."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -14,8 +15,8 @@ class Lifetime(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """Offsets in bytes, one for each Lifetime; the arena's size; and the floor that no plan can go below: the most
-    bytes alive at any one step."""
+    """Offsets in bytes, one for each Lifetime; the arena's size; and the floor that no plan can go below: the
+    most bytes alive at any one step."""
 
     offsets: list[int]
     nbytes: int

@@ -2,6 +2,7 @@
 
 After this, every layer may overwrite its bottoms' diffs; only Split adds.
 """
+
 from __future__ import annotations
 
 from collections import defaultdict
@@ -15,9 +16,9 @@ Top = tuple[int, int]  # layer index, top index
 def insert_splits(net: NetParameter) -> NetParameter:
     """A copy of the net with the Split layers that Caffe inserts, under Caffe's names.
 
-    A consumer reads the latest producer of a name, so an in-place chain passes ownership on.  A loss_weight given to a
-    top counts as one more consumer and moves to the Split's first top.  Raises ConfigError for a bottom that no
-    earlier layer produces.
+    A consumer reads the latest producer of a name, so an in-place chain passes ownership on.  A loss_weight
+    given to a top counts as one more consumer and moves to the Split's first top.  Raises ConfigError for a
+    bottom that no earlier layer produces.
     """
     latest: dict[str, Top] = {}
     source: dict[Top, Top] = {}  # (layer, bottom index) -> the top it reads
@@ -26,7 +27,7 @@ def insert_splits(net: NetParameter) -> NetParameter:
         for j, name in enumerate(layer.bottom):
             if name not in latest:
                 raise ConfigError(
-                    f"layer {layer.name!r} ({layer.type}): bottom {j} {name!r} is not the top of an earlier layer",
+                    f"layer {layer.name!r} ({layer.type}): bottom {j} {name!r} is no top of an earlier layer",
                     hint=_missing(net, i, name, latest),
                 )
             source[i, j] = latest[name]

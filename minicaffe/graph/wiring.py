@@ -1,4 +1,6 @@
-"""Names to blobs: every layer's bottoms and tops as indices into one list of blobs, and what may share them."""
+"""Names to blobs: every layer's bottoms and tops as indices into one list of blobs, and what may share
+them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -29,7 +31,8 @@ class Graph:
 
 
 def wire(net: NetParameter, resolve: Callable[[str], type]) -> Graph:
-    """The graph of a net without unread names or second readers (see splits); `resolve` maps a type to its class.
+    """The graph of a net without unread names or second readers (see splits); `resolve` maps a type to its
+    class.
 
     Raises ConfigError for a top that is produced twice, UnknownTypeError for an unknown type.
     """
@@ -48,7 +51,7 @@ def wire(net: NetParameter, resolve: Callable[[str], type]) -> Graph:
                 elif name in blob_of:
                     raise ConfigError(
                         f"top {i} {name!r} is already produced by an earlier layer",
-                        hint="give it another name; to run in place, the top must be the bottom of the same position",
+                        hint="give it another name, or (in place) name the bottom at the same position so",
                     )
                 else:
                     node.tops.append(_new(graph, blob_of, name))
@@ -68,11 +71,13 @@ def _new(graph: Graph, blob_of: dict[str, int], name: str) -> int:
     return blob_of[name]
 
 
-def check_in_place(nodes: Sequence[Node], reads: Sequence[frozenset[str]], runs_backward: Sequence[bool]) -> None:
+def check_in_place(
+    nodes: Sequence[Node], reads: Sequence[frozenset[str]], runs_backward: Sequence[bool]
+) -> None:
     """Refuse in-place layers that would spoil a gradient; Caffe computes a wrong one in silence.
 
-    reads[i] are the backward_reads of layer i as it stands after setup.  A layer that reads only the sign of its top
-    tolerates later in-place layers that keep signs.  Raises ConfigError.
+    reads[i] are the backward_reads of layer i as it stands after setup.  A layer that reads only the sign of
+    its top tolerates later in-place layers that keep signs.  Raises ConfigError.
     """
     writers: dict[int, list[int]] = {}  # blob -> layers that wrote it so far
     for i, node in enumerate(nodes):
@@ -91,8 +96,8 @@ def check_in_place(nodes: Sequence[Node], reads: Sequence[frozenset[str]], runs_
                     spoilt = "top.data" in reads[j] or ("top.sign" in reads[j] and not node.kind.keeps_sign)
                     if runs_backward[j] and spoilt:
                         raise ConfigError(
-                            f"runs in place on the top of layer {nodes[j].param.name!r} ({nodes[j].param.type}), "
-                            "whose gradient needs the values it overwrites",
+                            f"runs in place on the top of layer {nodes[j].param.name!r}"
+                            f" ({nodes[j].param.type}), whose gradient needs the values it overwrites",
                             hint="give the top another name than the bottom",
                         )
         for top in node.tops:

@@ -1,4 +1,5 @@
 """Activations: y = f(x), element by element."""
+
 from __future__ import annotations
 
 import math

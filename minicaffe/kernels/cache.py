@@ -1,9 +1,10 @@
 """Where compiled kernels are kept between runs.
 
-Numba's own cache looks only at the file of the function it compiled, and would keep code that calls an old version of
-a helper in another file.  So the cache folder is named after a digest of every source that kernels are made of: any
-edit or upgrade starts a new one.  Folders that no run has used for a month are removed.
+Numba's own cache looks only at the file of the function it compiled, and would keep code that calls an old
+version of a helper in another file.  So the cache folder is named after a digest of every source that kernels
+are made of: any edit or upgrade starts a new one.  Folders that no run has used for a month are removed.
 """
+
 from __future__ import annotations
 
 import functools
@@ -20,7 +21,8 @@ UNUSED_S = 30 * 24 * 3600
 
 @functools.cache
 def folder() -> Path | None:
-    """The cache folder, made if need be: beside the sources, else in the user's cache; None if neither is writable."""
+    """The cache folder, made if need be: beside the sources, else in the user's cache; None if neither is
+    writable."""
     name = f"kernels-{digest()}"
     for parent in (PACKAGE / "__pycache__", user_cache()):
         try:

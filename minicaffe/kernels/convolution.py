@@ -1,9 +1,10 @@
 """Convolution over up to three spatial axes, with groups, stride, padding and dilation.
 
-Layout: x (n, groups * c, d, h, w), weights (groups * m, c, kd, kh, kw), y (n, groups * m, od, oh, ow); one- and
-two-dimensional convolutions have leading axes of 1.  Along each axis output o reads, under tap k, input
+Layout: x (n, groups * c, d, h, w), weights (groups * m, c, kd, kh, kw), y (n, groups * m, od, oh, ow); one-
+and two-dimensional convolutions have leading axes of 1.  Along each axis output o reads, under tap k, input
 o * stride + k * dilation - pad; inputs outside the image are zero.
 """
+
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -18,7 +19,8 @@ from .tiled import convolution as tiled
 
 @geometry
 class Conv(NamedTuple):
-    """c input and m output channels per group; extents, kernel, stride, pad and dilation (l) of depth, rows, columns."""
+    """c input and m output channels per group; extents, kernel, stride, pad and dilation (l) of depth, rows,
+    columns."""
 
     n: int
     groups: int
@@ -55,7 +57,8 @@ class Conv(NamedTuple):
 
 @kernel(threads=lambda x, weights, bias, y, g: y.size, cpu=tiled.make_forward)
 def conv_forward(x, weights, bias, y, g: Conv):
-    """y[n, m, o] = sum over c, k of weights[m, c, k] * x[n, c, o * stride + k * dilation - pad], plus bias[m]."""
+    """y[n, m, o] = sum over c, k of weights[m, c, k] * x[n, c, o * stride + k * dilation - pad], plus
+    bias[m]."""
     x = x.reshape(g.n, g.groups, g.c, g.d, g.h, g.w)
     weights = weights.reshape(g.groups, g.m, g.c, g.kd, g.kh, g.kw)
     y = y.reshape(g.n, g.groups, g.m, g.od, g.oh, g.ow)
@@ -109,7 +112,7 @@ def conv_backward_bias(dy, dbias, images: int, channels: int, spatial: int):
         dbias[c] += total
 
 
-# The sum over output pixels and taps that the three share, on one plane of each operand; they differ in who is summed.
+# The sum over output pixels and taps that the three share, on one plane of each operand.
 
 
 @jit

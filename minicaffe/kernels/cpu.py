@@ -2,6 +2,7 @@
 
 Compiled code is kept on disk (cache.py), so only the first run on a machine compiles.
 """
+
 from __future__ import annotations
 
 import functools
@@ -16,8 +17,8 @@ from .. import log
 from . import cache
 from .registry import KernelSpec, family
 
-# OpenMP launches cost 2 us; TBB's, Numba's first choice, 50.  The work queue, the last resort, must never be entered
-# by two Python threads at once, which is why only the thread that runs the net launches kernels.
+# OpenMP launches cost 2 us; TBB's, Numba's first choice, 50.  The work queue, the last resort, must never be
+# entered # by two Python threads at once, which is why only the thread that runs the net launches kernels.
 numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
 
 # Sums may be reordered and contracted to fused multiply-adds; NaN and infinity keep their meaning, so that a

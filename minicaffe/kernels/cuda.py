@@ -1,8 +1,9 @@
 """The CUDA half: one translation unit per family, and the arguments of a launch.
 
-Nothing here touches a GPU: `source` makes the text that CuPy's RawModule, NVRTC or the tests' emulator compiles, and
-`Launch` turns a call into grid, block and argument bytes.
+Nothing here touches a GPU: `source` makes the text that CuPy's RawModule, NVRTC or the tests' emulator
+compiles, and `Launch` turns a call into grid, block and argument bytes.
 """
+
 from __future__ import annotations
 
 import re
@@ -54,7 +55,7 @@ def signatures(text: str) -> dict[str, list[tuple[str, str]]]:
 
 
 class Launch:
-    """One kernel's way from a Python call to a launch: work size, grid, and arguments of the declared types."""
+    """From a Python call to a launch: work size, grid, and arguments of the declared types."""
 
     def __init__(self, spec: KernelSpec, dtype: np.dtype, pointer: Callable) -> None:
         self.spec = spec
@@ -71,10 +72,11 @@ class Launch:
         return _struct_bytes
 
     def __call__(self, *args) -> tuple[int, list]:
-        """Grid size in blocks, and the argument list with the work count appended; 0 blocks: nothing to do."""
+        """Blocks of the grid (0: nothing to do), and the arguments with the work count appended."""
         n = int(self.spec.threads(*args))
         blocks = n if self.spec.per_block else -(-n // BLOCK)
-        return min(blocks, MAX_BLOCKS), [f(a) for f, a in zip(self.convert, args, strict=True)] + [np.int32(n)]
+        converted = [convert(arg) for convert, arg in zip(self.convert, args, strict=True)]
+        return min(blocks, MAX_BLOCKS), [*converted, np.int32(n)]
 
 
 def _struct_bytes(g: tuple) -> np.ndarray:

@@ -1,4 +1,5 @@
 """Matrix products: c = op(a) op(b), row-major; and the two bias forms that go with them."""
+
 from __future__ import annotations
 
 from typing import NamedTuple

@@ -1,8 +1,8 @@
 """Kernel declarations: one signature, two implementations.
 
-`@kernel` turns a plain loop nest into a `KernelSpec`.  A device binds a whole family (a module of kernels): the CPU
-compiles the loops with Numba, CUDA looks up the function of the same name in the `.cu` file beside the module, and
-the tests run the loops as they stand, as the oracle of both.  Nothing compiles on import.
+`@kernel` turns a plain loop nest into a `KernelSpec`.  A device binds a whole family (a module of kernels):
+the CPU compiles the loops with Numba, CUDA looks up the function of the same name in the `.cu` file beside
+the module, and the tests run the loops as they stand, as the oracle of both.  Nothing compiles on import.
 
 The contract both halves share:
 
@@ -14,8 +14,10 @@ The contract both halves share:
     g: Pool2d                    Pool2d g             geometry: a NamedTuple of ints, a struct by value
                                  int n                appended: the number of threads (or blocks) of work
 
-Arrays arrive one-dimensional in both halves; a loop that wants axes reshapes (free on the CPU) or computes indices.
+Arrays arrive one-dimensional in both halves; a loop that wants axes reshapes (free on the CPU) or computes
+indices.
 """
+
 from __future__ import annotations
 
 import inspect
@@ -27,7 +29,7 @@ from types import ModuleType
 
 import numpy as np
 
-POINTERS = {"float": "real*", np.int32: "int*", np.uint32: "unsigned*", np.uint8: "unsigned char*"}
+POINTERS = {np.floating: "real*", np.int32: "int*", np.uint32: "unsigned*", np.uint8: "unsigned char*"}
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Parameter:
     """One parameter of a kernel: its name and what may be passed for it."""
 
     name: str
-    kind: object  # np.floating for a real array, another NumPy type for its array, float, int, or a geometry class
+    # np.floating for a real array, another NumPy type for its array, float, int, or a geometry class
+    kind: object
 
     @property
     def is_array(self) -> bool:
@@ -44,8 +47,6 @@ class Parameter:
     @property
     def c_type(self) -> str:
         """The type the CUDA half declares, without const."""
-        if self.kind is np.floating:
-            return "real*"
         if self.is_array:
             return POINTERS[self.kind]
         return {float: "real", int: "int"}.get(self.kind) or self.kind.__name__
@@ -60,7 +61,7 @@ class KernelSpec:
     threads: Callable[..., int]  # CUDA: work items of one call, from the same arguments
     per_block: bool  # CUDA: a work item is a block of threads (a row to reduce), not a thread
     parallel: bool  # CPU: compile with Numba's threads
-    cpu: Callable | None  # device -> function of the same signature, used on the CPU instead of the compiled loops
+    cpu: Callable | None  # device -> function of the same signature that the CPU uses instead of the loops
     source: Path
     parameters: tuple[Parameter, ...]
 
@@ -72,20 +73,24 @@ def kernel(
     parallel: bool = True,
     cpu: Callable | None = None,
 ):
-    """Declare a kernel.  Give `threads` (one CUDA thread per work item) or `blocks` (one block per work item).
+    """Declare a kernel; give `threads` (one CUDA thread per work item) or `blocks` (one block per item).
 
-    `cpu`, if given, makes the CPU's own implementation from a device: a *composite* of several loops and register
-    tiles that computes the same function faster.
+    `cpu`, if given, makes the CPU's own implementation from a device: a *composite* of several loops and
+    register tiles that computes the same function faster.
     """
     if (threads is None) == (blocks is None):
         raise TypeError("give threads= or blocks=, not both")
 
     def declare(function: Callable) -> KernelSpec:
         hints = typing.get_type_hints(function)
-        parameters = tuple(Parameter(name, hints.get(name, np.floating)) for name in inspect.signature(function).parameters)
+        parameters = tuple(
+            Parameter(name, hints.get(name, np.floating)) for name in inspect.signature(function).parameters
+        )
         source = Path(inspect.getsourcefile(function)).with_suffix(".cu")
         work = threads or blocks
-        return KernelSpec(function.__name__, function, work, blocks is not None, parallel, cpu, source, parameters)
+        return KernelSpec(
+            function.__name__, function, work, blocks is not None, parallel, cpu, source, parameters
+        )
 
     return declare
 
@@ -103,4 +108,8 @@ def geometry(cls: type) -> type:
 
 def geometries(module: ModuleType) -> list[type]:
     """The geometry classes a module declares."""
-    return [value for value in vars(module).values() if getattr(value, "is_geometry", False) and inspect.isclass(value)]
+    return [
+        value
+        for value in vars(module).values()
+        if getattr(value, "is_geometry", False) and inspect.isclass(value)
+    ]

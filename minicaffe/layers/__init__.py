@@ -2,6 +2,7 @@
 
 Importing this package imports no layer; `resolve` does, on first use.
 """
+
 from __future__ import annotations
 
 import importlib

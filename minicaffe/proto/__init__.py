@@ -1,8 +1,8 @@
 """The file formats: prototxt and binary messages in, and out again.
 
-    schema       the message classes, from caffe.proto
-    text         prototxt, with errors that name file, line and column
-    binary       binary messages; arrays to and from BlobProto
-    extensions   which fields are ours, and refusing them
-    upgrade      files written for earlier schemas
+schema       the message classes, from caffe.proto
+text         prototxt, with errors that name file, line and column
+binary       binary messages; arrays to and from BlobProto
+extensions   which fields are ours, and refusing them
+upgrade      files written for earlier schemas
 """

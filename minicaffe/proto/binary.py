@@ -1,8 +1,9 @@
 """Binary messages, and arrays to and from BlobProto.
 
-Protobuf hands out a packed field one Python number at a time.  A blob may hold a hundred million of them, so they pass
-as bytes instead: a packed field on the wire is a tag, a length, and the little-endian array itself.
+Protobuf hands out a packed field one Python number at a time.  A blob may hold a hundred million of them, so
+they pass as bytes instead: a packed field on the wire is a tag, a length, and the little-endian array itself.
 """
+
 from __future__ import annotations
 
 import math
@@ -30,7 +31,9 @@ def parse(data: bytes, kind: type[M], source: str = "<bytes>") -> M:
         return kind.FromString(data)
     except DecodeError:
         name = kind.DESCRIPTOR.name
-        error = SchemaError(f"not a whole binary {name}", hint="the file is damaged, cut short, or of another kind")
+        error = SchemaError(
+            f"not a whole binary {name}", hint="the file is damaged, cut short, or of another kind"
+        )
         error.places.append(source)
         raise error from None
 

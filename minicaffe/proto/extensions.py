@@ -1,8 +1,9 @@
 """Fields and enum values of our own, and refusing them.
 
-They have numbers from 50000 to 50999, which neither BVLC nor NVIDIA Caffe uses: Caffe's text parser rejects them by
-name, its binary parser keeps them as unknown fields.  docs/extensions.md lists them.
+They have numbers from 50000 to 50999, which neither BVLC nor NVIDIA Caffe uses: Caffe's text parser rejects
+them by name, its binary parser keeps them as unknown fields.  docs/extensions.md lists them.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -33,4 +34,6 @@ def refuse(message: Message) -> None:
     """What --strict does: SchemaError if the message holds anything Caffe would not read."""
     found = list(used(message))
     if found:
-        raise SchemaError(f"--strict: {', '.join(found)} is an extension of minicaffe that Caffe does not read")
+        raise SchemaError(
+            f"--strict: {', '.join(found)} is an extension of minicaffe that Caffe does not read"
+        )

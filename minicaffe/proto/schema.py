@@ -1,10 +1,11 @@
 """The message classes of caffe.proto.
 
-They live in a descriptor pool of their own, so that an installed pycaffe, which registers the same names in the
-default pool, and minicaffe can be imported into one process.
+They live in a descriptor pool of their own, so that an installed pycaffe, which registers the same names in
+the default pool, and minicaffe can be imported into one process.
 
     from minicaffe.proto.schema import NetParameter, LayerParameter, TRAIN, TEST
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -35,7 +36,9 @@ SolverState = message_class("SolverState")
 BlobProto = message_class("BlobProto")
 TransformationParameter = message_class("TransformationParameter")
 
-TRAIN, TEST = (pool.FindEnumTypeByName("caffe.Phase").values_by_name[name].number for name in ("TRAIN", "TEST"))
+TRAIN, TEST = (
+    pool.FindEnumTypeByName("caffe.Phase").values_by_name[name].number for name in ("TRAIN", "TEST")
+)
 
 
 def enum_name(message: Message, field: str) -> str:

@@ -1,8 +1,9 @@
 """Prototxt: text to message and back, with errors that name file, line and column.
 
-Protobuf's own parser accepts exactly what Caffe's does (`:` before `{`, `<>`, adjacent strings, 0.1f, octal, and no
-field twice); this module puts its errors into one line and adds the nearest valid name.
+Protobuf's own parser accepts exactly what Caffe's does (`:` before `{`, `<>`, adjacent strings, 0.1f, octal,
+and no field twice); this module puts its errors into one line and adds the nearest valid name.
 """
+
 from __future__ import annotations
 
 import re

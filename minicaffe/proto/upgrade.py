@@ -1,8 +1,9 @@
 """Reading nets and solvers, brought to the current schema.
 
-Upgrading happens here, when a file is read, so that nothing behind this module knows that other schemas existed.
-Nets inside a solver are upgraded too, which Caffe forgets.
+Upgrading happens here, when a file is read, so that nothing behind this module knows that other schemas
+existed. Nets inside a solver are upgraded too, which Caffe forgets.
 """
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -31,8 +32,8 @@ def read_weights(path: str | Path) -> NetParameter:
 
 
 def read_solver(path: str | Path) -> SolverParameter:
-    """The solver of a prototxt file, upgraded, with Caffe's default for snapshot_prefix: the path without extension,
-    or, for a snapshot_prefix that is a folder, the file's stem inside it."""
+    """The solver of a prototxt file, upgraded, with Caffe's default for snapshot_prefix: the path without
+    extension, or, for a snapshot_prefix that is a folder, the file's stem inside it."""
     solver = text.read(path, SolverParameter)
     with locate(str(path)):
         upgrade_solver(solver)
@@ -47,7 +48,7 @@ def upgrade_net(net: NetParameter) -> None:
     """Bring a net to the current schema, in place."""
     if net.layers:
         raise ConfigError(
-            f"{len(net.layers)} entries `layers` of a schema from before 2014, which this version does not read",
+            f"{len(net.layers)} `layers` entries of the schema from before 2014, which cannot be read yet",
             hint="convert the file with Caffe's upgrade_net_proto_text or upgrade_net_proto_binary",
         )
     _inputs_to_layer(net)
@@ -67,7 +68,8 @@ def upgrade_solver(solver: SolverParameter) -> None:
 
 
 def _inputs_to_layer(net: NetParameter) -> None:
-    """`input` with input_shape or input_dim becomes one Input layer in front; without either it says nothing."""
+    """`input` with input_shape or input_dim becomes one Input layer in front; without either it says
+    nothing."""
     if not net.input:
         return
     if net.input_shape:

@@ -1,4 +1,5 @@
 """ReLU."""
+
 import numpy as np
 import pytest
 from hypothesis import given

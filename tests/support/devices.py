@@ -1,4 +1,5 @@
 """The devices that every law holds on: both kernel halves, and the oracle."""
+
 from __future__ import annotations
 
 import functools
@@ -19,8 +20,8 @@ each_device = pytest.mark.parametrize("device", NAMES, indirect=True)
 
 @functools.cache
 def make_device(name: str, dtype: type = np.float64) -> Device:
-    """cpu: composites, as users run them; plain: the kernels' own loops, compiled; python: the same, interpreted;
-    cuda-emulated: the .cu sources on the CPU."""
+    """cpu: composites, as users run them; plain: the kernels' own loops, compiled; python: the same,
+    interpreted; cuda-emulated: the .cu sources on the CPU."""
     if name == "cpu":
         return CpuDevice(dtype)
     if name in ("plain", "python"):

@@ -1,1 +1,2 @@
-def available(): return False
+def available():
+    return False

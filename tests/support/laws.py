@@ -1,8 +1,9 @@
 """The laws every layer obeys.
 
-A test file states cases (a layer, its bottoms) and a reference; the laws here do the rest, on every device.  Each law
-takes a `Case` and a device and raises AssertionError with the layer and what went wrong.
+A test file states cases (a layer, its bottoms) and a reference; the laws here do the rest, on every device.
+Each law takes a `Case` and a device and raises AssertionError with the layer and what went wrong.
 """
+
 from __future__ import annotations
 
 import math
@@ -23,11 +24,12 @@ from minicaffe.proto.schema import NetParameter
 Maker = Callable[[tuple[int, ...], np.random.Generator], np.ndarray]
 
 
-# -- what goes into a bottom ------------------------------------------------------------------------------------------
+# -- what goes into a bottom
 
 
 def distinct(shape, rng) -> np.ndarray:
-    """Values in (-1, 1), at least 1 / size apart and none near 0: no ties and no kink within a finite difference."""
+    """Values in (-1, 1), at least 1 / size apart and none near 0: no ties and no kink within a finite
+    difference."""
     count = math.prod(shape)
     return ((rng.permutation(count) - count / 2 + 0.25) / max(count, 1) * 2).reshape(shape)
 
@@ -51,7 +53,8 @@ def labels(classes: int) -> Maker:
 class Case:
     """A layer and what it is fed.
 
-    layer     the body of its prototxt entry, without name, bottoms and tops: 'type: "ReLU" relu_param { ... }'
+    layer     the body of its prototxt entry, without name, bottoms and tops: 'type: "ReLU" relu_param { ...
+              }'
     shapes    one per bottom
     makers    what fills each bottom; `distinct` for those left out
     gradient  False if the layer has no backward
@@ -83,7 +86,9 @@ class Rig:
         lines = ["force_backward: true"]
         for i, shape in enumerate(case.shapes):
             dims = " ".join(f"dim: {d}" for d in shape)
-            lines.append(f'layer {{ name: "in{i}" type: "Input" top: "x{i}" input_param {{ shape {{ {dims} }} }} }}')
+            lines.append(
+                f'layer {{ name: "in{i}" type: "Input" top: "x{i}" input_param {{ shape {{ {dims} }} }} }}'
+            )
         bottoms = " ".join(f'bottom: "x{i}"' for i in range(len(case.shapes)))
         tops = " ".join(f'top: "{"x0" if in_place and i == 0 else f"y{i}"}"' for i in range(case.tops))
         lines.append(f'layer {{ name: "layer" {case.layer} {bottoms} {tops} }}')
@@ -127,7 +132,7 @@ class Rig:
         return down, [self.device.get(p.diff) for p in self.layer.params]
 
 
-# -- the laws ---------------------------------------------------------------------------------------------------------
+# -- the laws
 
 
 def check_forward(case: Case, device: Device, reference: Callable[..., object], rtol: float = 1e-9) -> None:
@@ -142,11 +147,13 @@ def check_forward(case: Case, device: Device, reference: Callable[..., object], 
         np.testing.assert_allclose(g, w, rtol=rtol, atol=rtol, err_msg=f"{case}: top {i}")
 
 
-def check_gradient(case: Case, device: Device, *, step: float = 1e-5, rtol: float = 2e-6, directions: int = 3) -> None:
+def check_gradient(
+    case: Case, device: Device, *, step: float = 1e-5, rtol: float = 2e-6, directions: int = 3
+) -> None:
     """Backward equals the centred difference of sum(top.diff * top) along random directions; in float64.
 
-    On the way: everything outside backward_reads is NaN when backward runs (the poison law); bottom diffs are written,
-    not added to; parameter diffs are added to, not written.
+    On the way: everything outside backward_reads is NaN when backward runs (the poison law); bottom diffs are
+    written, not added to; parameter diffs are added to, not written.
     """
     rig = Rig(case, device)
     layer, arrays = rig.layer, case.arrays()
@@ -160,9 +167,13 @@ def check_gradient(case: Case, device: Device, *, step: float = 1e-5, rtol: floa
     down = [device.get(b.diff) if p else np.zeros(b.shape) for b, p in zip(rig.bottom, rig.propagate)]
     weights = [device.get(p.diff) - start for p, start in zip(layer.params, before)]
     for i, diff in enumerate(down):
-        assert np.isfinite(diff).all(), f"{case}: bottom {i}'s diff is not written, or read more than {set(layer.backward_reads)}"
+        assert np.isfinite(diff).all(), (
+            f"{case}: bottom {i}'s diff is not written, or read more than {set(layer.backward_reads)}"
+        )
     for j, diff in enumerate(weights):
-        assert np.isfinite(diff).all(), f"{case}: parameter {j}'s gradient read more than {set(layer.backward_reads)}"
+        assert np.isfinite(diff).all(), (
+            f"{case}: parameter {j}'s gradient read more than {set(layer.backward_reads)}"
+        )
     values = [device.get(p.data) for p in layer.params]
     rng = np.random.default_rng(11)
 
@@ -173,13 +184,17 @@ def check_gradient(case: Case, device: Device, *, step: float = 1e-5, rtol: floa
         return math.fsum(float((s * y).sum()) for s, y in zip(slopes, tops))
 
     for _ in range(directions):
-        along_x = [rng.standard_normal(x.shape) if p else np.zeros(x.shape) for x, p in zip(arrays, rig.propagate)]
+        along_x = [
+            rng.standard_normal(x.shape) if p else np.zeros(x.shape) for x, p in zip(arrays, rig.propagate)
+        ]
         along_w = [rng.standard_normal(p.shape) for p in layer.params]
         numeric = (objective(step, along_x, along_w) - objective(-step, along_x, along_w)) / (2 * step)
         pairs = [*zip(along_x, down), *zip(along_w, weights)]
         analytic = math.fsum(float((v * d).sum()) for v, d in pairs)
         scale = math.fsum(float(np.abs(v * d).sum()) for v, d in pairs)
-        assert abs(numeric - analytic) <= rtol * scale + 1e-8, f"{case}: numeric {numeric:.9g}, analytic {analytic:.9g}"
+        assert abs(numeric - analytic) <= rtol * scale + 1e-8, (
+            f"{case}: numeric {numeric:.9g}, analytic {analytic:.9g}"
+        )
 
 
 def poison(rig: Rig) -> None:
@@ -194,12 +209,17 @@ def poison(rig: Rig) -> None:
         for blob in rig.top:
             device.put(np.where(device.get(blob.data) > 0, 1e3, -1e3), blob.data)
     for blob, wanted in zip(rig.bottom, rig.propagate):
-        if wanted and not any(blob is t for t in rig.top) and not any(blob.diff_of is t.diff_of for t in rig.top):
+        if (
+            wanted
+            and not any(blob is t for t in rig.top)
+            and not any(blob.diff_of is t.diff_of for t in rig.top)
+        ):
             device.fill(blob.diff, math.nan)
 
 
 def check_propagate_down(case: Case, device: Device) -> None:
-    """With propagate_down all False no bottom diff changes; with param_gradient all False no parameter diff."""
+    """With propagate_down all False no bottom diff changes; with param_gradient all False no parameter
+    diff."""
     rig = Rig(case, device)
     rig.forward(case.arrays())
     rig.seed_tops()
@@ -227,7 +247,11 @@ def check_repeatable(case: Case, device: Device) -> None:
         rig.forward(arrays)
         rig.seed_tops()
         again, weights_again = rig.backward()
-        assert_same(case, [d for d in down if d is not None] + weights, [d for d in again if d is not None] + weights_again)
+        assert_same(
+            case,
+            [d for d in down if d is not None] + weights,
+            [d for d in again if d is not None] + weights_again,
+        )
 
 
 def check_reshape(case: Case, device: Device) -> None:
@@ -276,7 +300,9 @@ def check_no_allocation(case: Case, device: Device, limit_bytes: int = 16384) ->
     finally:
         tracemalloc.stop()
     compiled_allocations = rtsys.get_allocation_stats().alloc - compiled_allocations
-    assert compiled_allocations == 0, f"{case}: compiled code allocates {compiled_allocations} arrays per pass"
+    assert compiled_allocations == 0, (
+        f"{case}: compiled code allocates {compiled_allocations} arrays per pass"
+    )
     assert peak < limit_bytes, f"{case}: a pass allocates {peak} bytes"
 
 

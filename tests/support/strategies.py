@@ -1,4 +1,5 @@
 """Hypothesis strategies for shapes and windows."""
+
 from __future__ import annotations
 
 from hypothesis import strategies as st

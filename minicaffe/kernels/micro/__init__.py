@@ -1,7 +1,7 @@
 """Micro-kernels: the innermost register work of the CPU, written as LLVM IR from Python.
 
-No compiler vectorises a register tile well from plain loops, so the few innermost pieces are spelled out as vector
-instructions and handed to LLVM (llvmlite, which Numba brings along).  Building one takes about 10 ms.
+No compiler vectorises a register tile well from plain loops, so the few innermost pieces are spelled out as
+vector instructions and handed to LLVM (llvmlite, which Numba brings along).  Building one takes about 10 ms.
 
     machine     what the processor offers: vector width, registers, fused multiply-add
     builder     writing a function in vector IR, compiling it, calling it from compiled loops by address

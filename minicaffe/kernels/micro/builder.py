@@ -1,4 +1,5 @@
 """Writing micro-kernels: a thin layer over llvmlite's IR builder, the compiler, and calls by address."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ class Function:
         self.build = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.arguments = dict(zip(arguments, self.function.args, strict=True))
 
-    # -- values and addresses -----------------------------------------------------------------------------------------
+    # -- values and addresses
 
     def vector(self, lanes: int) -> ir.VectorType:
         return ir.VectorType(self.real, lanes)
@@ -62,7 +63,7 @@ class Function:
     def store(self, value, pointer) -> None:
         self.build.store(value, self.build.bitcast(pointer, value.type.as_pointer())).align = self.itemsize
 
-    # -- arithmetic ---------------------------------------------------------------------------------------------------
+    # -- arithmetic
 
     def broadcast(self, pointer, lanes: int):
         """The element at pointer in every lane."""
@@ -80,10 +81,12 @@ class Function:
             return self.build.fadd(self.build.fmul(a, b), c)
         kind = c.type
         name = f"llvm.fma.v{kind.count}f{8 * self.itemsize}"
-        fma = self.module.globals.get(name) or ir.Function(self.module, ir.FunctionType(kind, [kind] * 3), name)
+        fma = self.module.globals.get(name) or ir.Function(
+            self.module, ir.FunctionType(kind, [kind] * 3), name
+        )
         return self.build.call(fma, [a, b, c])
 
-    # -- control ------------------------------------------------------------------------------------------------------
+    # -- control
 
     def loop(self, count, carried: Sequence, body: Callable) -> list:
         """Run `carried = body(i, carried)` for i in range(count), count >= 1; returns the last `carried`."""

@@ -1,14 +1,17 @@
 """Between an image and its columns: the inner loops of im2col and col2im for one panel of output pixels.
 
-Row (c, t) of the panel holds, for every output pixel, the element under tap t of channel c.  Pixels that neighbour in
-an output row neighbour in the image too (stride 1), so a row is a few *runs*: run r puts the image elements from
-c * plane + taps[t] + source[r] on at the panel elements from target[r] on, length[r] of them, at most one vector.
+Row (c, t) of the panel holds, for every output pixel, the element under tap t of channel c.  Pixels that
+neighbour in an output row neighbour in the image too (stride 1), so a row is a few *runs*: run r puts the
+image elements from c * plane + taps[t] + source[r] on at the panel elements from target[r] on, length[r] of
+them, at most one vector.
 
-`gather` copies whole vectors and lets each run's overhang be overwritten by the next, so runs, taps and channels
-ascend.  `scatter` adds the panel back into the image, where an overhang must not be seen: lanes from length[r] on add
-zero.  It walks the channels inside the taps, because neighbouring taps touch the same elements and a load that
-half-overlaps a store just made waits for it.  Both touch up to a vector behind the last element of image and panel.
+`gather` copies whole vectors and lets each run's overhang be overwritten by the next, so runs, taps and
+channels ascend.  `scatter` adds the panel back into the image, where an overhang must not be seen: lanes from
+length[r] on add zero.  It walks the channels inside the taps, because neighbouring taps touch the same
+elements and a load that half-overlaps a store just made waits for it.  Both touch up to a vector behind the
+last element of image and panel.
 """
+
 from __future__ import annotations
 
 import functools

@@ -2,6 +2,7 @@
 
 Numba's own loop over so short a row of unknown overlap takes ten times as long.
 """
+
 from __future__ import annotations
 
 import functools

@@ -1,4 +1,5 @@
 """What the processor offers to a micro-kernel."""
+
 from __future__ import annotations
 
 import functools
@@ -22,7 +23,8 @@ class Machine(NamedTuple):
 
     @property
     def tile_rows(self) -> int:
-        """Most rows of a register tile two vectors wide: accumulators, two operands and a broadcast must fit."""
+        """Most rows of a register tile two vectors wide: accumulators, two operands and a broadcast must
+        fit."""
         return (self.registers - 4) // 2
 
 
@@ -45,7 +47,8 @@ def describe(cpu: str, features) -> Machine:
 
 
 def without(machine: Machine, *names: str) -> Machine:
-    """The same processor with features hidden (for tests of the narrower code): `without(host(), "avx512f")`."""
+    """The same processor with features hidden (for tests of the narrower code): `without(host(),
+    "avx512f")`."""
     features = llvm.FeatureMap()
     for item in machine.features.split(","):
         features[item[1:]] = item[0] == "+" and not any(item[1:].startswith(name) for name in names)

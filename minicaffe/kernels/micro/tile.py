@@ -2,14 +2,17 @@
 
     acc[m][:] = sum over k < depth of  a[k * step + rows[m]] * b[k * ldb : k * ldb + width]
 
-For each k, two (or `vectors`) vectors of B are loaded and every row's element of A is broadcast and multiplied in: with
-14 rows and two 512-bit vectors, 28 multiply-adds for 16 loads, so the multipliers and not the memory set the pace
-(measured: 95 to 99 % of the peak).  The element of A may lie anywhere, which `rows` and `step` express: (0, 1, 2, ...)
-with step = rows for a packed panel, multiples of a panel's width with step 1 for a panel read along its rows.
+For each k, two (or `vectors`) vectors of B are loaded and every row's element of A is broadcast and
+multiplied in: with 14 rows and two 512-bit vectors, 28 multiply-adds for 16 loads, so the multipliers and not
+the memory set the pace (measured: 95 to 99 % of the peak).  The element of A may lie anywhere, which `rows`
+and `step` express: (0, 1, 2, ...) with step = rows for a packed panel, multiples of a panel's width with step
+1 for a panel read along its rows.
 
 `finish` says what becomes of the sums:  "set" c = acc,  "add" c += acc,  "bias" c = acc + bias[m].
-The tile always covers its full height and width; callers send the ragged edge of a matrix through a small buffer.
+The tile always covers its full height and width; callers send the ragged edge of a matrix through a small
+buffer.
 """
+
 from __future__ import annotations
 
 import functools

@@ -1,7 +1,9 @@
 """A square block of vectors turned in registers: dst[j * ldd + i] = src[i * lds + j] for i, j < lanes.
 
-A butterfly of log2(lanes) rounds: in the round of stride s, rows i and i + s swap the off-diagonal s-by-s blocks.
+A butterfly of log2(lanes) rounds: in the round of stride s, rows i and i + s swap the off-diagonal s-by-s
+blocks.
 """
+
 from __future__ import annotations
 
 import functools

@@ -1,9 +1,9 @@
 """The CPU's composites: matrix products and convolutions over register tiles.
 
-Operands are *packed* first: copied into panels in which a register tile reads straight ahead.  A panel of A is
-`rows` wide (one tile's height), a panel of B `width` wide (one tile's width); both are stored [panel][k][element], the
-last panel filled up with zeros.  Packing costs one pass over the operand and pays for itself because each panel is
-used by every tile of its row or column.
+Operands are *packed* first: copied into panels in which a register tile reads straight ahead.  A panel of A
+is `rows` wide (one tile's height), a panel of B `width` wide (one tile's width); both are stored
+[panel][k][element], the last panel filled up with zeros.  Packing costs one pass over the operand and pays
+for itself because each panel is used by every tile of its row or column.
 
     panels        packing, and the ragged edges of a product
     gemm          c = op(a) op(b)

@@ -1,9 +1,11 @@
 """The columns of an image: where they lie, and how one panel of them is gathered or added back.
 
-For one group of an image the columns are the matrix whose row (c, t) holds, for every output pixel, the input under
-tap t of channel c.  They are never written out whole: a panel of `width` output pixels at a time is gathered, used
-and forgotten.  Where padding makes windows stick out, they are gathered from a padded copy of the image.
+For one group of an image the columns are the matrix whose row (c, t) holds, for every output pixel, the input
+under tap t of channel c.  They are never written out whole: a panel of `width` output pixels at a time is
+gathered, used and forgotten.  Where padding makes windows stick out, they are gathered from a padded copy of
+the image.
 """
+
 from __future__ import annotations
 
 import functools
@@ -19,7 +21,8 @@ from ..micro.builder import address, call
 class Columns(NamedTuple):
     """The columns of one geometry, cut into panels; offsets in elements of the padded image, int64.
 
-    Panel p holds the runs start[p] to start[p + 1]: pixels that neighbour in the image, at most a vector of them.
+    Panel p holds the runs start[p] to start[p + 1]: pixels that neighbour in the image, at most a vector of
+    them.
     """
 
     width: int  # output pixels per panel
@@ -43,10 +46,13 @@ def columns(g, width: int, lanes: int) -> Columns:
     """The columns of geometry g (kernels.convolution.Conv) in panels of `width` pixels."""
     size, out, kernel = (g.d, g.h, g.w), (g.od, g.oh, g.ow), (g.kd, g.kh, g.kw)
     stride, pad, dilation = (g.sd, g.sh, g.sw), (g.pd, g.ph, g.pw), (g.ld, g.lh, g.lw)
-    # Caffe's truncating division lets the last window stick out behind the padding: the image grows to hold it.
+    # Caffe's truncating division lets the last window stick out behind the padding: the image grows to hold
+    # it.
     reach = [(o - 1) * s + l * (k - 1) + 1 for o, s, l, k in zip(out, stride, dilation, kernel)]
     extent = tuple(max(n + 2 * p, r) for n, p, r in zip(size, pad, reach))
-    step = np.array([extent[1] * extent[2], extent[2], 1])  # elements from one neighbour along an axis to the next
+    step = np.array(
+        [extent[1] * extent[2], extent[2], 1]
+    )  # elements from one neighbour along an axis to the next
     plane = math.prod(extent)
     taps = _grid(kernel) @ (step * dilation)
     pixels = _grid(out) @ (step * stride)
@@ -71,7 +77,9 @@ def columns(g, width: int, lanes: int) -> Columns:
         rows, row = np.zeros(1, np.int64), g.c * plane
     used = next(n for n in (4, 8, 16) if n >= min(max(length), lanes))
     runs = (np.array(table, np.int64) for table in (start, source, target, length))
-    return Columns(width, pixels.size, g.c, g.c * math.prod(size), used, plane, taps, *runs, padded, rows, row)
+    return Columns(
+        width, pixels.size, g.c, g.c * math.prod(size), used, plane, taps, *runs, padded, rows, row
+    )
 
 
 def _grid(shape: tuple[int, ...]) -> np.ndarray:
@@ -81,7 +89,8 @@ def _grid(shape: tuple[int, ...]) -> np.ndarray:
 
 @jit
 def move_panel(kernel, cols, p, image, panel):
-    """Panel p by `kernel`: micro.columns.gather (image -> panel) or scatter (image += panel); both addresses."""
+    """Panel p by `kernel`: micro.columns.gather (image -> panel) or scatter (image += panel); both
+    addresses."""
     first = cols.start[p]
     arguments = (
         cols.channels,
@@ -101,7 +110,8 @@ def move_panel(kernel, cols, p, image, panel):
 
 @jit
 def image_at(cols, x, at, image, fresh):
-    """The address of the image whose planes start at x[at]: in place, or a padded copy in `image`, made if `fresh`."""
+    """The address of the image whose planes start at x[at]: in place, or a padded copy in `image`, made if
+    `fresh`."""
     if not cols.padded:
         return address(x, at)
     if fresh:

@@ -4,9 +4,11 @@
     gradient by data   columns      = w (m, ct)^T   dy (m, o)           panel added back into the image
     by weights         dw^T (ct, m) = columns       dy (m, o)^T         panel gathered, read along its rows
 
-The weights are packed once per call; images and panels are dealt to the threads.  The gradient by weights is summed
-per thread and then over the threads, in order: a result depends on the number of threads and on nothing else.
+The weights are packed once per call; images and panels are dealt to the threads.  The gradient by weights is
+summed per thread and then over the threads, in order: a result depends on the number of threads and on
+nothing else.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -31,7 +33,9 @@ def pack_weights(w, m, k, turned, rows, packed, t):
     tiles = (height + rows - 1) // rows
     for q in prange(groups * tiles):
         first = q // tiles * m * k + q % tiles * rows * minor
-        pack_panel(w, first, minor, major, height - q % tiles * rows, depth, rows, packed, q * depth * rows, t)
+        pack_panel(
+            w, first, minor, major, height - q % tiles * rows, depth, rows, packed, q * depth * rows, t
+        )
 
 
 def forward(kernel, fetch, x, packed, bias, y, images, panels, edges, cols, t, g, rows):
@@ -54,9 +58,14 @@ def forward(kernel, fetch, x, packed, bias, y, images, panels, edges, cols, t, g
                 constant = address(bias, plane % g.groups * g.m + i * rows)
                 at = (plane * g.m + i * rows) * cols.pixels + p * t.width
                 if live == t.width and (i + 1) * rows <= g.m:
-                    call(kernel, (k, weights, address(panel, 0), t.width, address(y, at), cols.pixels, constant))
+                    call(
+                        kernel,
+                        (k, weights, address(panel, 0), t.width, address(y, at), cols.pixels, constant),
+                    )
                 else:
-                    call(kernel, (k, weights, address(panel, 0), t.width, address(edge, 0), t.width, constant))
+                    call(
+                        kernel, (k, weights, address(panel, 0), t.width, address(edge, 0), t.width, constant)
+                    )
                     store_edge(edge, y, at, cols.pixels, min(rows, g.m - i * rows), live, t.width, False)
 
 
@@ -81,7 +90,8 @@ def backward_data(kernel, spread, dy, packed, dx, images, panels, slopes, cols, 
 
 
 def backward_weights(wide, narrow, fetch, x, dy, sums, images, panels, slopes, cols, t, g, rows):
-    """Every item is a panel of output pixels: its columns times the pixels' slopes, added to the part's own sums."""
+    """Every item is a panel of output pixels: its columns times the pixels' slopes, added to the part's own
+    sums."""
     count, k = cols.start.size - 1, cols.channels * cols.taps.size
     tiles, blocks = (k + rows - 1) // rows, (g.m + t.width - 1) // t.width
     for part in prange(len(panels)):
@@ -107,7 +117,8 @@ def backward_weights(wide, narrow, fetch, x, dy, sums, images, panels, slopes, c
 
 
 def add_sums(sums, dw, m, k, rows, width):
-    """dw[m, k] += the parts' sums, which are stored (group, k rounded up to tiles, m rounded up to blocks)."""
+    """dw[m, k] += the parts' sums, which are stored (group, k rounded up to tiles, m rounded up to
+    blocks)."""
     tall, wide = (k + rows - 1) // rows * rows, (m + width - 1) // width * width
     for row in prange(dw.size // k):
         group = row // m
@@ -142,7 +153,21 @@ def make_forward(device) -> Callable:
         pack_weights(w, g.m, k, False, rows, packed, t)
         finish = "bias" if g.bias else "set"
         kernel = tile(tuple(range(rows)), rows, VECTORS, finish, itemsize, machine)
-        forward(kernel, gather(cols.lanes, itemsize, machine), x, packed, bias, y, images, panels, edges, cols, t, g, rows)
+        forward(
+            kernel,
+            gather(cols.lanes, itemsize, machine),
+            x,
+            packed,
+            bias,
+            y,
+            images,
+            panels,
+            edges,
+            cols,
+            t,
+            g,
+            rows,
+        )
 
     return conv_forward
 
@@ -166,7 +191,20 @@ def make_backward_data(device) -> Callable:
         )
         pack_weights(w, g.m, k, True, rows, packed, t)
         kernel = tile(tuple(range(rows)), rows, VECTORS, "set", itemsize, machine)
-        backward_data(kernel, scatter(cols.lanes, itemsize, machine), dy, packed, dx, images, panels, slopes, cols, t, g, rows)
+        backward_data(
+            kernel,
+            scatter(cols.lanes, itemsize, machine),
+            dy,
+            packed,
+            dx,
+            images,
+            panels,
+            slopes,
+            cols,
+            t,
+            g,
+            rows,
+        )
 
     return conv_backward_data
 

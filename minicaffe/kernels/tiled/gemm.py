@@ -1,9 +1,11 @@
 """c = op(a) op(b) over register tiles.
 
-The classic five loops (Goto, van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS 2008): a
-block of B, KC deep, is packed once and stays in the outer cache while blocks of A, MC x KC, are packed into the inner
-one; a panel of B, KC deep, stays next to the registers while the tiles of A pass.  Threads take parts of C in a grid.
+The classic five loops (Goto, van de Geijn, "Anatomy of high-performance matrix multiplication", ACM TOMS
+2008): a block of B, KC deep, is packed once and stays in the outer cache while blocks of A, MC x KC, are
+packed into the inner one; a panel of B, KC deep, stays next to the registers while the tiles of A pass.
+Threads take parts of C in a grid.
 """
+
 from __future__ import annotations
 
 import functools
@@ -85,7 +87,8 @@ def multiply(put, plus, a, b, c, m, n, k, a_row, a_k, b_k, b_column, add, work, 
 
 
 def multiply_thin(a, b, c, m, n, k, tb, add, parts):
-    """The same for few rows, where packing would cost more than the product: b passes once, in storage order."""
+    """The same for few rows, where packing would cost more than the product: b passes once, in storage
+    order."""
     zero = a.dtype.type(0)
     for part in prange(parts):
         first, last = part_of(part, parts, n)
@@ -126,7 +129,9 @@ def make(device) -> Callable:
         cut = blocking(g.m, g.n, g.k, rows, t.width, threads())
         work = device.workspace(cut.work * cut.grid_m * cut.grid_n * dtype.itemsize).view(dtype)
         upright = tuple(range(rows))
-        put, plus = (tile(upright, rows, VECTORS, finish, dtype.itemsize, machine) for finish in ("set", "add"))
+        put, plus = (
+            tile(upright, rows, VECTORS, finish, dtype.itemsize, machine) for finish in ("set", "add")
+        )
         multiply(put, plus, a, b, c, g.m, g.n, g.k, a_row, a_k, b_k, b_column, g.add, work, t, cut)
 
     return gemm

@@ -1,4 +1,5 @@
 """Packing into panels, and the tools around a register tile; compiled pieces that the composites share."""
+
 from __future__ import annotations
 
 import math
@@ -27,7 +28,9 @@ class Tiling(NamedTuple):
 
 def tiling(dtype: np.dtype, machine: Machine) -> Tiling:
     lanes = machine.lanes(dtype.itemsize)
-    return Tiling(lanes, VECTORS * lanes, transpose(dtype.itemsize, machine), copy(1, dtype.itemsize, machine))
+    return Tiling(
+        lanes, VECTORS * lanes, transpose(dtype.itemsize, machine), copy(1, dtype.itemsize, machine)
+    )
 
 
 def threads() -> int:
@@ -36,8 +39,8 @@ def threads() -> int:
 
 
 def carve(device, *shapes: tuple[int, ...]) -> list[np.ndarray]:
-    """Arrays of the device's floating type side by side in its workspace, each with a tile row of slack behind every
-    row of its last axis, which starts on a cache line."""
+    """Arrays of the device's floating type side by side in its workspace, each with a tile row of slack
+    behind every row of its last axis, which starts on a cache line."""
     line = 64 // device.dtype.itemsize
     slack = device.machine.tile_rows * VECTORS * device.machine.lanes(device.dtype.itemsize)
     padded = [(*shape[:-1], -(-(shape[-1] + slack) // line) * line) for shape in shapes]
@@ -58,7 +61,8 @@ part_of = jit(part_of)
 
 @jit
 def pack(x, start, minor, major, count, depth, panel, out, t):
-    """out[q][p][w] = x[start + (q * panel + w) * minor + p * major] for p < depth; zero where q * panel + w >= count.
+    """out[q][p][w] = x[start + (q * panel + w) * minor + p * major] for p < depth; zero where q * panel + w
+    >= count.
 
     One of minor and major is 1.
     """
@@ -69,13 +73,14 @@ def pack(x, start, minor, major, count, depth, panel, out, t):
 
 @jit
 def pack_panel(x, first, minor, major, available, depth, panel, out, at, t):
-    """One panel of `pack`: `available` elements lie at `first` and after it, of which `panel` at most are taken."""
+    """One panel of `pack`: `available` elements lie at `first` and after it, of which `panel` at most are
+    taken."""
     live = min(panel, available)
     whole = 0  # rows of the panel that vectors can fill
     if available >= t.lanes:
-        # Vectors of the panel, or squares turned in registers; the last one across overlaps its neighbour.  If a panel
-        # is narrower than a vector, each row sticks out over the next one, which is written after it; the last row
-        # must not, since the next panel may be another thread's.
+        # Vectors of the panel, or squares turned in registers; the last one across overlaps its neighbour.
+        # If a panel # is narrower than a vector, each row sticks out over the next one, which is written
+        # after it; the last row # must not, since the next panel may be another thread's.
         whole = depth if live >= t.lanes else depth - 1
         if minor != 1:
             whole = whole // t.lanes * t.lanes

@@ -1,4 +1,5 @@
 """InnerProduct: a fully connected layer."""
+
 from __future__ import annotations
 
 from ...core.layer import Layer
@@ -9,10 +10,10 @@ from ...kernels import gemm
 class InnerProduct(Layer):
     """y = x W^T + b.
 
-    Param     inner_product_param: num_output; bias_term (true); axis (1), the first of the axes that are summed over;
-              transpose (false); weight_filler, bias_filler (constant 0).
-    Shapes    bottom[0] (m..., k...) with k... from `axis` on, M and K their products; top[0] (m..., num_output);
-              weights (num_output, K), or (K, num_output) with transpose; bias (num_output).
+    Param     inner_product_param: num_output; bias_term (true); axis (1), the first of the axes that are
+              summed over; transpose (false); weight_filler, bias_filler (constant 0).
+    Shapes    bottom[0] (m..., k...) with k... from `axis` on, M and K their products; top[0] (m...,
+              num_output); weights (num_output, K), or (K, num_output) with transpose; bias (num_output).
     Backward  dx = dy W, dW += dy^T x, db += sum of dy over M; reads bottom.data.
     Source    Caffe's InnerProduct layer.
     """
@@ -34,7 +35,7 @@ class InnerProduct(Layer):
         axis = bottom[0].axis(self.param.inner_product_param.axis)
         if bottom[0].count_over(axis) != self.k_size:
             raise ShapeError(
-                f"bottom 0 has {bottom[0].count_over(axis)} inputs per item; the weights were made for {self.k_size}"
+                f"bottom 0 has {bottom[0].count_over(axis)} inputs per item; the weights take {self.k_size}"
             )
         self.m = bottom[0].count_over(0, axis)
         top[0].reshape(*bottom[0].shape[:axis], self.n)

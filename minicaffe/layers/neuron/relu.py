@@ -1,4 +1,5 @@
 """ReLU: rectified linear unit."""
+
 from __future__ import annotations
 
 from ...core.neuron import Neuron
@@ -12,8 +13,8 @@ class ReLU(Neuron):
     Shapes    bottom[0], top[0]: any, equal.  May run in place.
     Backward  dx = dy * (1 if y > 0 else negative_slope); reads the sign of y only, which is that of x.
     Source    Caffe's ReLU layer; Nair & Hinton 2010.
-    Differs   a negative_slope below 0 is refused in place, where Caffe returns a wrong gradient; -inf gives 0 with
-              slope 0, where Caffe gives NaN.
+    Differs   a negative_slope below 0 is refused in place, where Caffe returns a wrong gradient; -inf gives 0
+              with slope 0, where Caffe gives NaN.
     """
 
     type = "ReLU"

@@ -1,4 +1,5 @@
 """Input: blobs that the user fills."""
+
 from __future__ import annotations
 
 from ...core.layer import Layer
@@ -7,7 +8,8 @@ from ...core.layer import Layer
 class Input(Layer):
     """Tops that are filled from outside; they are the net's inputs.
 
-    Param     input_param.shape: one for all tops, one each, or none (a top is then empty until it is reshaped).
+    Param     input_param.shape: one for all tops, one each, or none (a top is then empty until it is
+              reshaped).
     Shapes    top[i]: as given.
     Source    Caffe's Input layer.
     """
