@@ -10,10 +10,30 @@ import importlib
 from ..errors import UnknownTypeError, suggest
 
 LAYERS = {
+    "Accuracy": "loss.accuracy",
+    "Concat": "shape.concat",
     "Convolution": "vision.convolution",
-    "Input": "source.input",
+    "Data": "source.data",
+    "Dropout": "neuron.dropout",
+    "DummyData": "source.dummy_data",
+    "Eltwise": "shape.eltwise",
+    "EuclideanLoss": "loss.euclidean_loss",
+    "Flatten": "shape.flatten",
+    "HDF5Data": "source.hdf5_data",
     "InnerProduct": "linear.inner_product",
+    "Input": "source.input",
+    "LRN": "norm.lrn",
+    "Pooling": "vision.pooling",
+    "Power": "neuron.power",
     "ReLU": "neuron.relu",
+    "Reshape": "shape.reshape",
+    "Sigmoid": "neuron.sigmoid",
+    "SigmoidCrossEntropyLoss": "loss.sigmoid_cross_entropy_loss",
+    "Silence": "sink.silence",
+    "Softmax": "loss.softmax",
+    "SoftmaxWithLoss": "loss.softmax_with_loss",
+    "Split": "shape.split",
+    "TanH": "neuron.tanh",
 }
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba.core.runtime import _nrt_python, rtsys
 
 from minicaffe.core.blob import Blob
 from minicaffe.core.layer import Layer
@@ -280,7 +279,7 @@ def check_in_place(case: Case, device: Device) -> None:
 
 
 def check_no_allocation(case: Case, device: Device, limit_bytes: int = 16384) -> None:
-    """After the first pass, neither NumPy nor Numba allocates arrays."""
+    """After the first pass nothing is allocated; for compiled code see test_kernels_catalogue."""
     rig = Rig(case, device)
     rig.forward(case.arrays())
     rig.seed_tops()
@@ -291,18 +290,12 @@ def check_no_allocation(case: Case, device: Device, limit_bytes: int = 16384) ->
             rig.layer.backward(rig.top, rig.propagate, rig.bottom)
 
     run()
-    _nrt_python.memsys_enable_stats()
-    compiled_allocations = rtsys.get_allocation_stats().alloc
     tracemalloc.start()
     try:
         run()
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    compiled_allocations = rtsys.get_allocation_stats().alloc - compiled_allocations
-    assert compiled_allocations == 0, (
-        f"{case}: compiled code allocates {compiled_allocations} arrays per pass"
-    )
     assert peak < limit_bytes, f"{case}: a pass allocates {peak} bytes"
 
 
