@@ -24,7 +24,7 @@ from .graph.splits import insert_splits
 from .graph.wiring import Graph, check_in_place, wire
 from .memory import Memory
 from .parameters import Parameters, specs
-from .proto import text, upgrade
+from .proto import hdf5, text, upgrade
 from .proto.schema import TEST, TRAIN, Message, NetParameter
 
 PHASES = {"TRAIN": TRAIN, "TEST": TEST, TRAIN: TRAIN, TEST: TEST}
@@ -253,9 +253,19 @@ class Net:
 
     # -- weights
 
+    def reseed(self, seed: int) -> None:
+        """Take another seed for data order and random layers; parameters stay as they are."""
+        self.seed = seed
+        for layer in self.layers:
+            if layer.random is not None:
+                layer.random.reseed(seed)
+
     def load(self, path: str | Path) -> None:
-        """Copy the weights of a .caffemodel into the layers of equal name."""
-        stored = upgrade.read_weights(path)
+        """Copy the weights of a .caffemodel, binary or HDF5, into the layers of equal name."""
+        if hdf5.is_hdf5(path):
+            stored = hdf5.to_weights(path, [layer.name for layer in self.layers])
+        else:
+            stored = upgrade.read_weights(path)
         with locate(str(path)):
             weights.load(self, stored)
 

@@ -62,6 +62,8 @@ def to_message(net: Net, *, diff: bool = False) -> NetParameter:
         entry = message.layer.add()
         entry.CopyFrom(layer.param)
         entry.phase = layer.phase
+        if layer.loss_weight and not entry.loss_weight:  # a loss states its weight
+            entry.loss_weight.append(layer.loss_weight)
         del entry.blobs[:]
         for blob in layer.params:
             arrays = [net.device.get(a) for a in ((blob.data, blob.diff) if diff else (blob.data,))]

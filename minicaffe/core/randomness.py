@@ -10,20 +10,30 @@ import numpy as np
 class Stream:
     """Key and position of one layer's random numbers, in device memory: [key 0, key 1, pass, unused], uint32.
 
-    Kernels draw word w of item i in pass p from philox(counter (w, i, p), key); the key is the seed and the
-    layer's
-    name.  So numbers depend on nothing that happened before, and a replay of the pass draws them again.
+    Kernels draw from philox under this key, at a counter made of the pass and the place in the batch; the key
+    is the seed and the layer's name.  So numbers depend on nothing that happened before, and a replay of a
+    pass draws them again.
     """
 
     def __init__(self, device, seed: int, name: str) -> None:
         self.device = device
+        self.name = name
         self.data = device.empty((4,), np.uint32)
-        self._host = np.array(
-            [seed & 0xFFFFFFFF, zlib.crc32(name.encode()) ^ (seed >> 32 & 0xFFFFFFFF), 0, 0], np.uint32
-        )
+        self._host = np.zeros(4, np.uint32)
+        self.reseed(seed)
+
+    def reseed(self, seed: int) -> None:
+        """Start over at pass 0 under another seed."""
+        self.seed = seed
+        self._host[:] = seed & 0xFFFFFFFF, zlib.crc32(self.name.encode()) ^ (seed >> 32 & 0xFFFFFFFF), 0, 0
         self.seek(0)
 
     def seek(self, passes: int) -> None:
         """Move to forward pass number `passes`."""
         self._host[2] = passes & 0xFFFFFFFF
         self.device.put(self._host, self.data)
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """The key's two words, for what is drawn on the host."""
+        return int(self._host[0]), int(self._host[1])

@@ -72,7 +72,8 @@ def liveness(
         for blob, weight in zip(node.tops, losses[i]):
             if backward[i].runs and not weight and not any(j > i for j in writers.get(blob, ())):
                 dead[i].append(blob)
-    for blob in graph.outputs:  # read by the host when the pass is over
+    weighted = [blob for node, w in zip(graph.nodes, losses) for blob, x in zip(node.tops, w) if x]
+    for blob in graph.outputs + weighted:  # read by the host when the pass is over
         data.setdefault(data_of[blob], []).append(end)
     spans = range(len(graph.blob_names))
     return Liveness(

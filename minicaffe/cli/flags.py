@@ -1,0 +1,76 @@
+"""Flags as Caffe's tools take them: one dash or two, `=` or a space, in any order."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ..device.base import Device
+from ..device.cpu import CpuDevice
+from ..errors import ConfigError, DeviceError, suggest
+from ..proto.schema import Message
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose mistakes are ConfigErrors with the closest flag."""
+
+    def __init__(self, command: str, description: str) -> None:
+        super().__init__(prog=f"minicaffe {command}", description=description, allow_abbrev=False)
+
+    def flag(self, name: str, **options) -> None:
+        """Add --name, also understood with one dash."""
+        self.add_argument(f"--{name}", f"-{name}", **options)
+
+    def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
+        known, unknown = self.parse_known_args(arguments)
+        if unknown:
+            name = unknown[0].lstrip("-").split("=")[0]
+            names = [s[2:] for s in self._option_string_actions if s.startswith("--")]
+            what = (
+                f"no flag {unknown[0]!r}"
+                if unknown[0].startswith("-")
+                else f"surplus argument {unknown[0]!r}"
+            )
+            raise ConfigError(
+                what, hint=suggest(name, names) if unknown[0].startswith("-") else self.format_usage().strip()
+            )
+        return known
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(message, hint=" ".join(self.format_usage().split()))
+
+
+def add_state(parser: Parser) -> None:
+    """--level and --stage, the parts of a NetState that include and exclude rules look at."""
+    parser.flag("level", type=int, default=0, metavar="N", help="level of the net's state (default 0)")
+    parser.flag("stage", default="", metavar="A,B", help="stages of the net's state, separated by commas")
+
+
+def stages(arguments: argparse.Namespace) -> list[str]:
+    return [stage.strip() for stage in arguments.stage.split(",") if stage.strip()]
+
+
+def add_device(parser: Parser) -> None:
+    parser.flag("gpu", default="", metavar="ID", help="run on a GPU (this version has no GPU backend yet)")
+    parser.flag("cpu", action="store_true", help="run on the CPU whatever the file says")
+
+
+def device(arguments: argparse.Namespace, solver: Message | None = None) -> Device:
+    """The device that the flags, or else the solver file, ask for; as in Caffe, the CPU unless the file says
+    solver_mode: GPU explicitly.  DeviceError for a GPU."""
+    asked = bool(arguments.gpu)
+    in_file = solver is not None and solver.HasField("solver_mode") and solver.solver_mode == type(solver).GPU
+    if asked and arguments.cpu:
+        raise ConfigError("--gpu and --cpu exclude each other", hint="give one of them")
+    if asked or (in_file and not arguments.cpu):
+        what = f"--gpu {arguments.gpu}" if asked else "solver_mode: GPU"
+        raise DeviceError(
+            f"{what}: this version of minicaffe has no GPU backend",
+            hint="leave --gpu out" if asked else "add --cpu, or set solver_mode: CPU",
+        )
+    return CpuDevice()
+
+
+def add_strict(parser: Parser) -> None:
+    parser.flag("strict", action="store_true", help="refuse extensions that Caffe does not read")

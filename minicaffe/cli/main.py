@@ -1,0 +1,85 @@
+"""minicaffe <command> ...: finds the command, runs it, and turns errors into one line and exit status 1."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from .. import __version__
+from ..errors import MiniCaffeError, suggest
+
+
+class Command(NamedTuple):
+    module: str  # in this package; it has run(arguments) -> exit status
+    summary: str
+
+
+COMMANDS = {
+    "train": Command("train", "train the net of a solver prototxt"),
+    "test": Command("test", "score a net with given weights"),
+    "time": Command("time", "time every layer of a net"),
+    "device_query": Command("device_query", "say what can run nets here"),
+    "data": Command("data", "list, fetch and describe data sets"),
+}
+
+USAGE = f"""usage: minicaffe <command> [options]
+
+{chr(10).join(f"  {name:14}{command.summary}" for name, command in COMMANDS.items())}
+
+  minicaffe <command> --help says more; --version prints the version;
+  --traceback shows where in the program an error arose."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    show_traceback = False
+    for flag in ("--traceback", "-traceback"):
+        while flag in words:
+            words.remove(flag)
+            show_traceback = True
+    if any(word in ("--version", "-version") for word in words):
+        print(f"minicaffe version {__version__}")
+        return 0
+    name, rest = _command(words)
+    if name is None:
+        wrong = next((word for word in words if not word.startswith("-")), "help")
+        if wrong != "help":
+            print(
+                f"minicaffe: error: no command {wrong!r}; hint: {suggest(wrong, COMMANDS)}", file=sys.stderr
+            )
+            return 1
+        print(USAGE)
+        return 0
+    try:
+        return _run(name, rest)
+    except MiniCaffeError as error:
+        if show_traceback:
+            raise
+        print(f"minicaffe {name}: error: {error}", file=sys.stderr)
+        return 1
+    # the reader of our output has gone; keep the interpreter from complaining at exit
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print(f"minicaffe {name}: interrupted", file=sys.stderr)
+        return 130
+
+
+def _command(words: list[str]) -> tuple[str | None, list[str]]:
+    """The command and its arguments.  Flags may come before it, as in Caffe: `--solver=x train` or `-solver x
+    train`; so the command is the first word that names one and is not the value of a flag before it."""
+    for i, word in enumerate(words):
+        follows_flag = i > 0 and words[i - 1].startswith("-") and "=" not in words[i - 1]
+        if word in COMMANDS and not (follows_flag and i > 1 and any(w in COMMANDS for w in words[i + 1 :])):
+            return word, words[:i] + words[i + 1 :]
+    return None, words
+
+
+def _run(name: str, arguments: list[str]) -> int:
+    import importlib
+
+    return importlib.import_module(f".{COMMANDS[name].module}", __package__).run(arguments)

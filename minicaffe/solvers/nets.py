@@ -1,0 +1,84 @@
+"""The nets of a solver: one to train, any number to test, with the states Caffe gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..device.base import Device
+from ..errors import ConfigError, DataError, locate
+from ..net import Net
+from ..proto import extensions, upgrade
+from ..proto.schema import TEST, TRAIN, Message, NetParameter, NetState
+
+Source = tuple[NetParameter, str]  # the net, and the file it came from
+
+
+def find(path: str, solver_file: str) -> str:
+    """A path as the solver file means it: from the working folder, as in Caffe, or else beside the solver
+    file."""
+    beside = Path(solver_file).parent / path
+    if not Path(path).exists() and solver_file and beside.exists():
+        return str(beside)
+    return path
+
+
+def train_net(param: Message, solver_file: str, device: Device, seed: int, strict: bool) -> Net:
+    """The training net: exactly one of net, net_param, train_net and train_net_param says which."""
+    given = [f for f in ("net", "net_param", "train_net", "train_net_param") if param.HasField(f)]
+    if len(given) != 1:
+        what = (
+            f"{given} are all set" if given else "none of net, net_param, train_net, train_net_param is set"
+        )
+        raise ConfigError(what, hint='name the net to train: net: "train_test.prototxt"')
+    net, source = _read(getattr(param, given[0]), solver_file, strict)
+    return _build(net, source, TRAIN, param.train_state, device, seed)
+
+
+def test_nets(param: Message, solver_file: str, device: Device, seed: int, strict: bool) -> list[Net]:
+    """The test nets, numbered as in the log: test_net_param entries, test_net files, and the general net (net
+    or net_param) once for each test_iter entry that is left.
+
+    Raises ConfigError if the counts of test_iter, test_state and nets do not fit, or test_interval is
+    missing.
+    """
+    sources = [_read(value, solver_file, strict) for value in [*param.test_net_param, *param.test_net]]
+    explicit, wanted = len(sources), len(param.test_iter)
+    general = [getattr(param, f) for f in ("net", "net_param") if param.HasField(f)]
+    if general and wanted > explicit:
+        sources += [_read(general[0], solver_file, strict)] * (wanted - explicit)
+    if len(sources) != wanted:
+        raise ConfigError(
+            f"{wanted} test_iter entries for {len(sources)} test nets", hint="give one for each"
+        )
+    if len(param.test_state) not in (0, len(sources)):
+        raise ConfigError(f"{len(param.test_state)} test_state entries for {len(sources)} test nets")
+    if sources and param.test_interval <= 0:
+        raise ConfigError("test_interval must be above 0 when there is a test net", hint="set test_interval")
+    states: Sequence[Message] = list(param.test_state) or [NetState()] * len(sources)
+    return [_build(net, file, TEST, state, device, seed) for (net, file), state in zip(sources, states)]
+
+
+def _read(value: str | Message, solver_file: str, strict: bool) -> Source:
+    if isinstance(value, NetParameter):
+        return value, solver_file
+    path = find(value, solver_file)
+    if not Path(path).exists():
+        hint = f"looked in {Path.cwd()} and beside the solver file"
+        raise DataError(f"net {path!r} does not exist", hint=hint)
+    net = upgrade.read_net(path)
+    if strict:
+        with locate(path):
+            extensions.refuse(net)
+    return net, path
+
+
+def _build(net: NetParameter, source: str, phase: int, state: Message, device: Device, seed: int) -> Net:
+    """The net in the state {phase}, overridden by its own, overridden by the solver's."""
+    merged = NetState(phase=phase)
+    merged.MergeFrom(net.state)
+    merged.MergeFrom(state)
+    param = NetParameter()
+    param.CopyFrom(net)
+    param.state.CopyFrom(merged)
+    return Net(param, device=device, seed=seed, keep="needed", source=source)

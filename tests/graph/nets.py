@@ -1,0 +1,65 @@
+"""Small graphs for the tests of this folder, of layers that are nothing but facts."""
+
+from __future__ import annotations
+
+from minicaffe.core.layer import Layer
+from minicaffe.graph.wiring import Graph, wire
+
+from .test_splits import net
+
+
+class Source(Layer):
+    bottoms, tops, source = 0, (1, None), True
+
+
+class Op(Layer):
+    bottoms, tops = (1, None), (1, None)
+    backward_reads = frozenset({"bottom.data"})
+
+
+class Squash(Op):
+    backward_reads = frozenset({"top.data"})
+    in_place_ok = True
+
+
+class Rectify(Op):
+    backward_reads = frozenset({"top.sign"})
+    in_place_ok = keeps_sign = True
+
+
+class Sink(Layer):
+    bottoms, tops = (1, None), 0
+    backward_reads = frozenset()
+
+
+class ALoss(Op):
+    auto_top, loss_weight = True, 1.0
+    not_differentiable = frozenset({1})
+
+
+KINDS = {
+    "Input": Source,
+    "Op": Op,
+    "Squash": Squash,
+    "Rectify": Rectify,
+    "Sink": Sink,
+    "Loss": ALoss,
+}
+
+
+def graph(*layers: str) -> Graph:
+    """Layers as in test_splits.net, with the type in front: 'Op ip: data > ip'."""
+    kinds, plain = zip(*[layer.split(" ", 1) for layer in layers])
+    param = net(*plain)
+    for layer, kind in zip(param.layer, kinds):
+        layer.type = kind
+    return wire(param, KINDS.__getitem__)
+
+
+def losses(g: Graph) -> list[list[float]]:
+    """Loss weights per layer: 1 for the first top of a Loss, or what the layer says."""
+    found = []
+    for node in g.nodes:
+        default = [node.kind.loss_weight] + [0.0] * len(node.tops)
+        found.append(list(node.param.loss_weight) or default[: len(node.tops)])
+    return found

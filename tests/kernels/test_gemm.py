@@ -1,0 +1,81 @@
+"""Matrix products: composite against NumPy, on every vector width and with every edge."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minicaffe.device.cpu import CpuDevice
+from minicaffe.kernels import gemm as family
+from minicaffe.kernels.tiled import gemm as tiled
+
+from ..support.devices import each_device
+from .test_micro import MACHINES
+
+sizes = st.integers(1, 70)
+flags = st.booleans()
+
+
+def product(device, m, n, k, ta, tb, add, seed=0):
+    """out of gemm and of NumPy, for random operands."""
+    rng = np.random.default_rng(seed)
+    host = [rng.standard_normal(s) for s in ((k, m) if ta else (m, k), (n, k) if tb else (k, n), (m, n))]
+    a, b, out = (device.empty(h.shape) for h in host)
+    for array, values in zip((a, b, out), host):
+        device.put(values, array)
+    host = [device.get(x).astype(np.float64) for x in (a, b, out)]
+    device.gemm(a, b, out, ta=ta, tb=tb, add=add)
+    wanted = (host[0].T if ta else host[0]) @ (host[1].T if tb else host[1])
+    return device.get(out), wanted + host[2] if add else wanted
+
+
+@given(sizes, sizes, sizes, flags, flags, flags)
+def test_any_size(m, n, k, ta, tb, add):
+    for dtype, tolerance in ((np.float32, 3e-5), (np.float64, 1e-12)):
+        got, wanted = product(CpuDevice(dtype), m, n, k, ta, tb, add)
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * np.sqrt(k))
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
+@pytest.mark.parametrize("ta", [False, True])
+@pytest.mark.parametrize("tb", [False, True])
+def test_blocks_of_every_kind(machine, ta, tb):
+    """More than one block of depth, of rows and of columns."""
+    m, k, n = 14 * tiled.TILES + 3, tiled.DEPTH + 5, 100
+    got, wanted = product(CpuDevice(np.float32, machine=machine), m, n, k, ta, tb, True)
+    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-3)
+
+
+def test_wide_products_are_cut_into_column_blocks():
+    got, wanted = product(CpuDevice(np.float64), 5, 2 * tiled.COLUMNS + 7, 3, False, True, False)
+    np.testing.assert_allclose(got, wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 7, 16])
+def test_any_number_of_parts_covers_the_whole(parts):
+    for m, n in ((1, 1), (5, 1000), (1000, 5), (200, 300)):
+        cut = tiled.blocking(m, n, 40, 14, 32, parts)
+        assert cut.grid_m * cut.grid_n == parts
+
+
+@each_device
+def test_bias_and_column_sums(device):
+    rng = np.random.default_rng(4)
+    y, bias, total = (device.empty(s) for s in ((5, 70), (70,), (70,)))
+    host = [rng.standard_normal(a.shape) for a in (y, bias, total)]
+    for array, values in zip((y, bias, total), host):
+        device.put(values, array)
+    kernels = device.bind(family)
+    kernels.add_bias(bias, y, 5, 70)
+    np.testing.assert_allclose(device.get(y), host[0] + host[1], rtol=1e-12)
+    kernels.add_column_sums(y, total, 5, 70)
+    np.testing.assert_allclose(device.get(total), host[2] + (host[0] + host[1]).sum(0), rtol=1e-12)
+
+
+def test_the_same_bits_every_time():
+    device = CpuDevice(np.float32)
+    first, _ = product(device, 65, 130, 500, False, True, False)
+    again, _ = product(device, 65, 130, 500, False, True, False)
+    np.testing.assert_array_equal(first, again)
