@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import platform
+
+import numba
 import numpy as np
 
 from ..kernels import cpu
@@ -27,6 +31,20 @@ class CpuDevice(Device):
         super().__init__(dtype)
         self.machine = machine or host()
         self._bind = {"composite": cpu.bind, "plain": cpu.bind_plain, "python": cpu.bind_python}[kernels]
+
+    def describe(self) -> dict[str, str]:
+        """What the device is made of, for people."""
+        machine = self.machine
+        affinity = getattr(os, "sched_getaffinity", None)
+        usable = len(affinity(0)) if affinity else os.cpu_count()
+        return {
+            "Processor": f"{platform.machine()}, {machine.cpu} to LLVM",
+            "Processors usable": str(usable),
+            "Threads used": str(numba.get_num_threads()),
+            "Vector width": f"{8 * machine.vector_bytes} bits, {machine.registers} registers",
+            "Fused multiply-add": "yes" if machine.fma else "no",
+            "Register tile": f"{machine.tile_rows} x {2 * machine.lanes(4)} (float32)",
+        }
 
     def bind_family(self, family):
         return self._bind(family, self)

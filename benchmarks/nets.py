@@ -1,0 +1,175 @@
+"""Time per training step of whole nets, beside PyTorch's where it is installed.
+
+    python benchmarks/nets.py lenet
+    python benchmarks/nets.py lenet --torch /path/to/python   (an interpreter that has PyTorch)
+
+Each contender trains in a process of its own: forward, backward, update with momentum and weight decay, on the
+same batch size and number of threads.  Blocks of steps alternate between the processes, so that a machine whose
+speed drifts is unfair to nobody; medians over all steps are reported, with the 10th and 90th percentile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WARM_UP = 20  # steps
+NETS = {"lenet": ((1, 28, 28), 10)}  # image shape, classes
+
+
+def minicaffe_step(net: str, batch: int) -> Callable[[], object]:
+    """One training step of the net in prototxt/, on random images held in memory."""
+    import numpy as np
+
+    from minicaffe.proto import upgrade
+    from minicaffe.proto.schema import SolverParameter
+    from minicaffe.solvers.solver import Solver
+
+    shape, classes = NETS[net]
+    solver = SolverParameter(
+        base_lr=0.001, lr_policy="fixed", momentum=0.9, weight_decay=0.0005, random_seed=1
+    )
+    for top, dims in (("data", (batch, *shape)), ("label", (batch,))):
+        layer = solver.net_param.layer.add(name=top, type="Input", top=[top])
+        layer.input_param.shape.add(dim=dims)
+    param = upgrade.read_net(ROOT / "prototxt" / net / "train_test.prototxt")
+    solver.net_param.layer.extend(layer for layer in param.layer if layer.type != "Data")
+    solver = Solver.create(solver)
+    rng = np.random.default_rng(0)
+    solver.device.put(rng.standard_normal((batch, *shape)), solver.net.blobs["data"].data)
+    solver.device.put(rng.integers(0, classes, batch), solver.net.blobs["label"].data)
+    return lambda: solver.step(1)
+
+
+def torch_step(net: str, batch: int, *, channels_last: bool) -> Callable[[], object]:
+    """The same in PyTorch, as a user would write it."""
+    import torch
+    from torch import nn
+
+    models = {
+        "lenet": lambda: nn.Sequential(
+            nn.Conv2d(1, 20, 5),
+            nn.MaxPool2d(2),
+            nn.Conv2d(20, 50, 5),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(800, 500),
+            nn.ReLU(),
+            nn.Linear(500, 10),
+        )
+    }
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    torch.manual_seed(0)
+    shape, classes = NETS[net]
+    model, loss = models[net](), nn.CrossEntropyLoss()
+    x, y = torch.randn(batch, *shape), torch.randint(0, classes, (batch,))
+    if channels_last:
+        model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), 0.001, momentum=0.9, weight_decay=0.0005)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        loss(model(x), y).backward()
+        optimizer.step()
+
+    return step
+
+
+CONTENDERS: dict[str, Callable[[str, int], Callable[[], object]]] = {
+    "minicaffe": minicaffe_step,
+    "torch": lambda net, batch: torch_step(net, batch, channels_last=False),
+    "torch channels_last": lambda net, batch: torch_step(net, batch, channels_last=True),
+}
+
+
+def work(contender: str, net: str, batch: int) -> None:
+    """The other end of `Worker`: for every number read, make so many steps and print their times."""
+    step = CONTENDERS[contender](net, batch)
+    for _ in range(WARM_UP):
+        step()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        times_s = []
+        for _ in range(int(line)):
+            begun = time.perf_counter()
+            step()
+            times_s.append(time.perf_counter() - begun)
+        print(json.dumps(times_s), flush=True)
+
+
+class Worker:
+    """A contender in a process of its own."""
+
+    def __init__(self, python: str, contender: str, net: str, batch: int) -> None:
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        command = [python, __file__, net, "--batch", str(batch), "--work", contender]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        )
+        self.times_s: list[float] = []
+        if self.process.stdout.readline().strip() != "ready":
+            raise SystemExit(f"{contender} did not start")
+
+    def run(self, steps: int) -> None:
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+        self.times_s += json.loads(self.process.stdout.readline())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("net", choices=NETS)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--blocks", type=int, default=10, help="blocks per contender (default 10)")
+    parser.add_argument("--steps", type=int, default=60, help="steps per block (default 60)")
+    parser.add_argument("--torch", metavar="PYTHON", help="interpreter that has PyTorch (default: this one)")
+    parser.add_argument("--work", choices=CONTENDERS, help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.work:
+        work(args.work, args.net, args.batch)
+        return
+    names = ["minicaffe"]
+    if args.torch or importlib.util.find_spec("torch"):
+        names += ["torch", "torch channels_last"]
+    else:
+        print("PyTorch is not installed here; --torch names an interpreter that has it")
+    python = {"minicaffe": sys.executable}
+    workers = {
+        name: Worker(python.get(name, args.torch or sys.executable), name, args.net, args.batch)
+        for name in names
+    }
+    for _ in range(args.blocks):
+        for worker in workers.values():
+            worker.run(args.steps)
+    print(f"{args.net}, batch {args.batch}, {len(os.sched_getaffinity(0))} threads, {processor()}")
+    print(f"{args.blocks} blocks of {args.steps} training steps each, alternating; ms per step")
+    print(f"{'':22}{'median':>8}{'10 %':>8}{'90 %':>8}{'vs minicaffe':>14}")
+    own = statistics.median(workers["minicaffe"].times_s)
+    for name, worker in workers.items():
+        tenths = statistics.quantiles(worker.times_s, n=10)
+        median = statistics.median(worker.times_s)
+        columns = "".join(f"{1e3 * s:8.2f}" for s in (median, tenths[0], tenths[-1]))
+        print(f"{name:22}{columns}{median / own:13.2f}x")
+
+
+def processor() -> str:
+    """The processor's name, where the system tells."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+if __name__ == "__main__":
+    main()

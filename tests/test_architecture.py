@@ -1,0 +1,130 @@
+"""The structure holds: imports point one way, files stay small, state stays out of the core."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "minicaffe"
+
+# An import points to the left, or stays within its own group; never sideways to another group of equal rank.
+RANKS = [
+    [{"errors"}, {"log"}, {"files"}, {"philox"}],
+    [{"proto"}, {"kernels"}],
+    [{"data"}, {"device"}],
+    [{"core"}],
+    [{"layers"}, {"graph"}],
+    [{"net", "memory", "parameters", "weights"}],
+    [{"solvers"}],
+    [{"cli", "__main__"}],
+]
+# Packages that only some parts may import, and what may be imported only on use.
+HOMES = {
+    "cupy": {"kernels/cuda.py", "device/"},
+    "numba": {"kernels/", "device/"},
+    "llvmlite": {"kernels/micro/"},
+    "google": {"proto/"},
+}
+LAZY = {"h5py", "PIL", "tqdm", "scipy", "matplotlib", "lmdb", "onnx", "cupy"}
+
+SOURCES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
+each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
+
+
+def group(part: str) -> tuple[int, frozenset[str]]:
+    for rank, groups in enumerate(RANKS):
+        for names in groups:
+            if part in names:
+                return rank, frozenset(names)
+    raise AssertionError(f"minicaffe/{part} has no rank: add it to RANKS")
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool, int]]:
+    """Every module imported by a file (absolute name), whether on import of the file, and the line."""
+    tree = ast.parse(path.read_text())
+    package = ("minicaffe", *path.relative_to(PACKAGE).parts[:-1])
+    checking = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    inside = {
+        id(inner) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if id(node) in checking:
+            continue
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name, id(node) not in inside, node.lineno
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else ()
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            if module == "minicaffe":  # from .. import log: the names are modules
+                for alias in node.names:
+                    yield f"minicaffe.{alias.name}", id(node) not in inside, node.lineno
+            else:
+                yield module, id(node) not in inside, node.lineno
+
+
+@each_source
+def test_imports_point_left(path):
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    rank, names = group(part)
+    for module, _, line in imports(path):
+        if module.startswith("minicaffe.") and module != "minicaffe.__version__":
+            other = module.split(".")[1]
+            other_rank, _ = group(other)
+            assert other in names or other_rank < rank, f"{path}:{line} imports {module}"
+
+
+@each_source
+def test_packages_stay_at_home_and_load_late(path):
+    where = path.relative_to(PACKAGE).as_posix()
+    for module, at_import, line in imports(path):
+        top = module.split(".")[0]
+        if top in HOMES:
+            assert any(where.startswith(home) for home in HOMES[top]), f"{path}:{line} imports {module}"
+        assert not (at_import and top in LAZY), f"{path}:{line} imports {module} before it is needed"
+
+
+@each_source
+def test_files_are_short(path):
+    where, lines = path.relative_to(PACKAGE).as_posix(), len(path.read_text().splitlines())
+    limit = 150 if where.startswith("layers/") else 300 if where.startswith("kernels/") else 500
+    assert lines <= limit, f"{where} has {lines} lines"
+
+
+@each_source
+def test_no_global_state(path):
+    text = path.read_text()
+    assert not [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Global)]
+    if path.relative_to(PACKAGE).as_posix() not in ("files.py", "data/datasets.py"):
+        assert "environ" not in text, "environment variables are read in files.py and data/datasets.py alone"
+
+
+@each_source
+def test_names_say_something(path):
+    assert path.stem not in ("utils", "util", "helpers", "helper", "misc", "common")
+
+
+def test_the_top_level_is_as_the_readme_says():
+    folders = {p.name for p in ROOT.iterdir() if p.is_dir() and not p.name.startswith(".")}
+    assert {"minicaffe", "prototxt", "tools", "tests", "benchmarks", "docs"} <= folders
+
+
+def test_a_planted_import_is_seen(tmp_path, monkeypatch):
+    """The checks can fail: a file in core that imports layers, and h5py at its top."""
+    monkeypatch.setattr("tests.test_architecture.PACKAGE", tmp_path)
+    path = tmp_path / "core" / "bad.py"
+    path.parent.mkdir()
+    path.write_text("import h5py\nfrom ..layers.neuron import relu\n")
+    with pytest.raises(AssertionError, match=r"bad\.py:2 imports minicaffe\.layers"):
+        test_imports_point_left(path)
+    with pytest.raises(AssertionError, match="before it is needed"):
+        test_packages_stay_at_home_and_load_late(path)
