@@ -25,20 +25,15 @@ class Parser(argparse.ArgumentParser):
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         known, unknown = self.parse_known_args(arguments)
         if unknown:
-            name = unknown[0].lstrip("-").split("=")[0]
-            names = [s[2:] for s in self._option_string_actions if s.startswith("--")]
-            what = (
-                f"no flag {unknown[0]!r}"
-                if unknown[0].startswith("-")
-                else f"surplus argument {unknown[0]!r}"
-            )
-            raise ConfigError(
-                what, hint=suggest(name, names) if unknown[0].startswith("-") else self.format_usage().strip()
-            )
+            word = unknown[0]
+            if not word.startswith("-"):
+                self.error(f"surplus argument {word!r}")
+            flags = [s[2:] for s in self._option_string_actions if s.startswith("--")]
+            raise ConfigError(f"no flag {word!r}", hint=suggest(word.lstrip("-").split("=")[0], flags))
         return known
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(message, hint=" ".join(self.format_usage().split()))
+        raise ConfigError(message, hint=f"see {self.prog} --help")
 
 
 def add_state(parser: Parser) -> None:

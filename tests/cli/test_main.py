@@ -1,0 +1,102 @@
+"""Finding the command, flags in all of Caffe's spellings, and errors in one line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import minicaffe
+from minicaffe.cli import main as entry
+from minicaffe.errors import ConfigError
+
+from ..support.running import ROOT, run
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["help"]])
+def test_usage(words, capsys):
+    result = run(capsys, *words)
+    assert result.status == 0 and result.err == ""
+    assert all(name in result.out for name in entry.COMMANDS)
+
+
+@pytest.mark.parametrize("flag", ["--version", "-version"])
+def test_version(flag, capsys):
+    assert run(capsys, flag).out == f"minicaffe version {minicaffe.__version__}\n"
+
+
+def test_unknown_command(capsys):
+    result = run(capsys, "trian", "x")
+    assert result == (1, "", "minicaffe: error: no command 'trian'; hint: did you mean 'train'?\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train", "s.prototxt"],
+        ["train", "--solver=s.prototxt"],
+        ["train", "-solver=s.prototxt"],
+        ["train", "--solver", "s.prototxt"],
+        ["train", "-solver", "s.prototxt"],
+        ["--solver=s.prototxt", "train"],
+        ["-solver", "s.prototxt", "train"],
+    ],
+)
+def test_spellings_of_a_flag(words, capsys):
+    """All of them reach the file, which does not exist."""
+    result = run(capsys, *words)
+    assert result == (1, "", "minicaffe train: error: cannot read s.prototxt: No such file or directory\n")
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (["train"], "name one solver prototxt"),
+        (["train", "a", "--solver=b"], "name one solver prototxt"),
+        (["train", "a", "b"], "surplus argument 'b'"),
+        (["train", "--slover=x"], "no flag '--slover=x'; hint: did you mean 'solver'?"),
+        (["train", "a", "--snapshot=s", "--weights=w"], "exclude each other"),
+        (["train", "a", "--sigint_effect=quit"], "invalid choice: 'quit'"),
+        (["train", "a", "--iterations", "x"], "invalid int value: 'x'"),
+        (["test"], "--model is missing"),
+        (["test", "--model=m"], "--weights is missing"),
+        (["test", "--model=m", "--weights=w", "--iterations=0"], "--iterations must be at least 1"),
+        (["time"], "--model is missing"),
+        (["time", "--model=m", "--phase=X"], "invalid choice: 'X'"),
+        (["device_query", "--gpu=0"], "--gpu 0: this version of minicaffe has no GPU backend"),
+    ],
+)
+def test_mistakes_are_one_line(words, message, capsys):
+    result = run(capsys, *words)
+    assert result.status == 1 and result.out == ""
+    assert message in result.err and result.err.count("\n") == 1
+
+
+def test_traceback_only_on_request(capsys):
+    with pytest.raises(ConfigError):
+        run(capsys, "time", "--traceback")
+
+
+@pytest.mark.parametrize("command", ["train", "test", "time", "device_query", "data"])
+def test_help_of_a_command(command):
+    done = subprocess.run(
+        [sys.executable, "-m", "minicaffe", command, "--help"], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0 and done.stdout.startswith(f"usage: minicaffe {command}")
+
+
+def test_device_query(capsys):
+    assert "Register tile" in run(capsys, "device_query").out
+
+
+def test_import_is_quick_and_touches_nothing_heavy():
+    """Under 0.3 s, and neither NumPy, Numba, protobuf nor a GPU is looked at."""
+    code = (
+        "import sys, time; t = time.perf_counter(); import minicaffe; t = time.perf_counter() - t\n"
+        "print(t, [m for m in ('numpy', 'numba', 'google.protobuf', 'cupy', 'h5py') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT).stdout
+    seconds, modules = out.split(" ", 1)
+    assert modules.strip() == "[]"
+    assert float(seconds) < 0.3

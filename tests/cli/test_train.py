@@ -1,0 +1,126 @@
+"""minicaffe train, test and time on the embedded digits."""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from ..support.running import PROTOTXT, finish, run, start
+
+DIGITS = PROTOTXT / "digits"
+
+
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def accuracies(log: str) -> list[float]:
+    return [float(a) for a in re.findall(r"accuracy = (\S+)", log)]
+
+
+def test_train_test_and_resume(capsys):
+    trained = run(capsys, "train", DIGITS / "solver.prototxt", "--iterations", 60)
+    assert trained.status == 0 and trained.out == ""
+    assert "Use CPU." in trained.err and trained.err.count("Optimization Done.") == 2
+    assert all(
+        re.match(r"[IWE]\d{4} \d\d:\d\d:\d\d\.\d{6} +\d+ \w+\.py:\d+\] ", l) for l in trained.err.splitlines()
+    )
+    assert Path("digits_iter_60.caffemodel").exists()
+
+    tested = run(
+        capsys, "test", "--model", DIGITS / "train_test.prototxt", "--weights", "digits_iter_60.caffemodel",
+        "--iterations", 4,
+    )  # fmt: skip
+    assert tested.status == 0 and "Running for 4 iterations." in tested.err
+    assert len(re.findall(r"Batch \d, accuracy = ", tested.err)) == 4
+    assert re.search(r"\] Loss: \S+\n", tested.err)
+    assert accuracies(tested.err)[-1] > 0.5
+
+    resumed = run(
+        capsys,
+        "train",
+        DIGITS / "solver.prototxt",
+        "--snapshot",
+        "digits_iter_60.solverstate",
+        "--iterations",
+        250,
+    )
+    assert resumed.status == 0 and "Resuming from digits_iter_60.solverstate" in resumed.err
+    assert accuracies(resumed.err)[-1] > 0.9
+
+
+def test_finetune(capsys):
+    run(capsys, "train", DIGITS / "solver.prototxt", "--iterations", 20)
+    result = run(
+        capsys,
+        "train",
+        DIGITS / "solver.prototxt",
+        "--weights",
+        "digits_iter_20.caffemodel",
+        "--iterations",
+        1,
+    )
+    assert "Finetuning from digits_iter_20.caffemodel" in result.err
+
+
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+def test_time(phase, capsys):
+    result = run(
+        capsys, "time", "--model", DIGITS / "train_test.prototxt", "--iterations", 2, "--phase", phase
+    )
+    assert result.status == 0
+    for pattern in (
+        r"Initial loss: \S+",
+        r"\*\*\* Benchmark begins \*\*\*",
+        r"Iteration: 2 forward-backward time: \S+ ms\.",
+        r"     conv1\tforward: \S+ ms\.",
+        r"     conv1\tbackward: \S+ ms\.",
+        r"Average Forward-Backward: \S+ ms\.",
+        r"Total Time: \S+ ms\.",
+    ):
+        assert re.search(pattern, result.err), pattern
+
+
+def test_interrupt_stops_after_the_iteration_and_snapshots(tmp_path):
+    process = start("train", DIGITS / "solver.prototxt", "--iterations", 1000000, cwd=tmp_path)
+    seen = ""
+    for line in process.stderr:
+        seen += line
+        if "Iteration 100," in line or "Iteration 100 (" in line:
+            break
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    result = finish(process)
+    assert result.status == 0 and "Optimization stopped early." in result.err
+    states = sorted(tmp_path.glob("*.solverstate"))
+    assert len(states) == 2  # one for the hangup, one for the interrupt
+    log = run_to(tmp_path, states[-1])
+    assert "Optimization Done." in log
+
+
+def run_to(folder: Path, state: Path) -> str:
+    done = int(state.stem.rsplit("_", 1)[1])
+    arguments = "train", DIGITS / "solver.prototxt", "--snapshot", state, "--iterations", done + 1
+    result = finish(start(*arguments, cwd=folder))
+    assert result.status == 0
+    return result.err
+
+
+def test_strict_refuses_our_extensions(capsys):
+    result = run(capsys, "train", DIGITS / "solver.prototxt", "--strict")
+    assert result.status == 1
+    assert "--strict: layer[0].data_param.backend: IDX, layer[0].data_param.shuffle" in result.err
+
+
+def test_progress_bar_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    result = run(capsys, "train", DIGITS / "solver.prototxt", "--iterations", 120)
+    assert result.status == 0
+    assert re.search(r"\d+/120 .*it/s.*loss ", result.err)
+    assert "] Iteration 100" in result.err

@@ -1,0 +1,69 @@
+"""Learning-rate policies."""
+
+import math
+
+import pytest
+
+from minicaffe.errors import ConfigError, UnknownTypeError
+from minicaffe.proto import text
+from minicaffe.proto.schema import SolverParameter
+from minicaffe.solvers.policy import POLICIES, Policy
+
+RATES = {
+    'lr_policy: "fixed"': [0.1, 0.1, 0.1, 0.1],
+    'lr_policy: "step" stepsize: 2 gamma: 0.5': [0.1, 0.1, 0.05, 0.05],
+    'lr_policy: "exp" gamma: 0.5': [0.1, 0.05, 0.025, 0.0125],
+    'lr_policy: "inv" gamma: 1 power: 2': [0.1, 0.1 / 4, 0.1 / 9, 0.1 / 16],
+    'lr_policy: "multistep" gamma: 0.1 stepvalue: 1 stepvalue: 1 stepvalue: 3': [0.1, 0.01, 0.001, 0.0001],
+    'lr_policy: "poly" power: 2 max_iter: 4': [0.1, 0.05625, 0.025, 0.00625],
+    'lr_policy: "sigmoid" gamma: 2 stepsize: 1': [0.1 / (1 + math.exp(2 - 2 * i)) for i in range(4)],
+}
+
+
+def policy(source: str) -> Policy:
+    return Policy(text.parse(f"base_lr: 0.1 {source}", SolverParameter))
+
+
+def test_all_seven_are_tested():
+    assert {source.split('"')[1] for source in RATES} == set(POLICIES)
+
+
+@pytest.mark.parametrize("source", RATES)
+def test_rates(source):
+    p = policy(source)
+    assert [p.rate(i) for i in range(4)] == pytest.approx(RATES[source], rel=1e-6)
+
+
+def test_multistep_passes_one_value_per_iteration_and_remembers(caplog):
+    source = 'lr_policy: "multistep" gamma: 0.1 stepvalue: 5 stepvalue: 6'
+    late = policy(source)
+    with caplog.at_level("INFO", "minicaffe"):
+        assert late.rate(100) == pytest.approx(0.01)
+    assert "MultiStep Status: Iteration 100, step = 1" in caplog.text
+    assert late.rate(101) == pytest.approx(0.001)
+    resumed = policy(source)
+    resumed.current_step = 2
+    assert resumed.rate(100) == pytest.approx(0.001)
+
+
+def test_poly_stays_at_zero_behind_the_end():
+    assert policy('lr_policy: "poly" power: 2 max_iter: 4').rate(9) == 0
+
+
+def test_sigmoid_does_not_overflow():
+    assert policy('lr_policy: "sigmoid" gamma: 1e3 stepsize: 1000').rate(0) == pytest.approx(0)
+
+
+@pytest.mark.parametrize(
+    "source, error, message",
+    [
+        ("", UnknownTypeError, "lr_policy is not set; hint: known: exp, fixed"),
+        ('lr_policy: "invv"', UnknownTypeError, "no learning-rate policy 'invv'; hint: did you mean 'inv'"),
+        ('lr_policy: "step" gamma: 1', ConfigError, "'step' needs stepsize above 0"),
+        ('lr_policy: "exp" gamma: -1', ConfigError, "'exp' needs gamma of at least 0"),
+        ('lr_policy: "poly"', ConfigError, "'poly' needs max_iter above 0"),
+    ],
+)
+def test_errors(source, error, message):
+    with pytest.raises(error, match=message):
+        policy(source)
