@@ -1,9 +1,10 @@
-"""Files that are either whole or absent."""
+"""Files that are either whole or absent, and where those go that can be made again."""
 
 from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -48,3 +49,14 @@ def sync_folder(folder: str | os.PathLike) -> None:
         pass
     finally:
         os.close(handle)
+
+
+def user_cache() -> Path:
+    """The platform's folder for things that can be made again."""
+    if sys.platform == "win32":
+        root = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+    elif sys.platform == "darwin":
+        root = Path.home() / "Library" / "Caches"
+    else:
+        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(root) / "minicaffe"

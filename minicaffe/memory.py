@@ -8,13 +8,12 @@ own       tops of source layers (filled from outside), weighted tops' diffs (fil
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .core.blob import Blob, Buffer
 from .core.layer import Layer
 from .device.arena import Arena
 from .device.base import Device
-from .graph.gradients import Backward
 from .graph.liveness import Liveness, Span
 from .graph.plan import Lifetime, Plan, plan
 from .graph.wiring import Graph
@@ -38,20 +37,19 @@ class Memory:
         self.keep = keep
         self.plan: Plan | None = None
         self._arena: Arena | None = None
-        self._own: dict[str, object] = {}  # buffer name -> array
+        self._own: dict[str, Any] = {}  # buffer name -> array
 
     def bind(
         self,
         graph: Graph,
         blobs: Sequence[Blob],
         layers: Sequence[Layer],
-        backward: Sequence[Backward],
         live: Liveness,
         losses: Sequence[Sequence[float]],
     ) -> None:
         """Give every blob and saved buffer its array."""
         own, shared = self._sort(graph, blobs, layers, live, losses)
-        kept: dict[str, object] = {}
+        kept: dict[str, Any] = {}
         for placement in own:
             name, shape = placement.buffer.name, placement.buffer.shape
             array = self._own.get(name)

@@ -60,7 +60,7 @@ class Net:
     ) -> None:
         if not isinstance(net, NetParameter):
             source = str(net)
-            net = upgrade.read_net(net)
+            net = upgrade.read_net(source)
         param = NetParameter()
         param.CopyFrom(net)
         if phase is not None:
@@ -107,7 +107,8 @@ class Net:
         for layer, backward in zip(self.layers, self._backward):
             layer.param_gradient = backward.params
         self._reads = [layer.backward_reads for layer in self.layers]
-        check_in_place(self.graph.nodes, self._reads, [b.runs for b in self._backward])
+        runs = [backward.runs for backward in self._backward]
+        check_in_place(self.graph.nodes, self._reads, runs, self._owners("data_of"))
         self.parameters = Parameters(self.layers, self.device)
         self.parameters.fill(self.layers, self.seed)
         self._plan()
@@ -140,17 +141,24 @@ class Net:
             self._plan()
 
     def _plan(self) -> None:
-        index = {id(blob): i for i, blob in enumerate(self._blobs)}
-        data_of = [index[id(blob.data_of)] for blob in self._blobs]
-        diff_of = [index[id(blob.diff_of)] for blob in self._blobs]
+        data_of, diff_of = self._owners("data_of"), self._owners("diff_of")
         live = liveness(self.graph, self._reads, self._backward, self._losses, data_of, diff_of)
-        self._memory.bind(self.graph, self._blobs, self.layers, self._backward, live, self._losses)
-        # With memory of its own a dead diff is zero from the start; in the arena it must be made so every
-        # time.
-        self._dead = [
-            [self._blobs[b] for b in dead] if self._memory.keep != "all" else [] for dead in live.dead
-        ]
+        self._memory.bind(self.graph, self._blobs, self.layers, live, self._losses)
+        self._fills: list[list[tuple[Blob, float]]] = []  # before the backward of each layer
+        for node, dead, factors in zip(self.graph.nodes, live.dead, self._losses):
+            # A dead diff with memory of its own is zero from the start; in the arena others used the bytes.
+            fills = [(self._blobs[b], 0.0) for b in dead if self._memory.keep != "all"]
+            # The weight of a loss stays where it was put, unless the diff is also another blob's.
+            for b, weight in zip(node.tops, factors):
+                if weight and diff_of.count(diff_of[b]) > 1:
+                    fills.append((self._blobs[b], weight))
+            self._fills.append(fills)
         self._stale = False
+
+    def _owners(self, kind: str) -> list[int]:
+        """For each blob the index of the blob whose memory it uses for "data_of" or "diff_of"."""
+        index = {id(blob): i for i, blob in enumerate(self._blobs)}
+        return [index[id(getattr(blob, kind))] for blob in self._blobs]
 
     # -- running
 
@@ -198,8 +206,8 @@ class Net:
         try:
             for i in range(start, end - 1, -1):
                 if self._backward[i].runs:
-                    for blob in self._dead[i]:
-                        self.device.fill(blob.diff, 0)
+                    for blob, value in self._fills[i]:
+                        self.device.fill(blob.diff, value)
                     self.layers[i].backward(self.tops[i], self._backward[i].propagate, self.bottoms[i])
         except MiniCaffeError as error:
             error.places.insert(0, self._place(i))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,19 +16,39 @@ from .core.layer import Layer
 from .device.base import Device
 from .errors import ConfigError, ShapeError, locate
 from .proto import binary
-from .proto.schema import Message, ParamSpec
+from .proto.schema import BlobProto, Message, ParamSpec
 
 BLOCK = 64  # elements: each parameter starts on a boundary, so that an update can look settings up per block
 
 
-class Owned(NamedTuple):
-    """A parameter blob and how it is trained."""
+@dataclass
+class Owned:
+    """A parameter blob, where it lies in the flat blocks, and how it is trained."""
 
     blob: Blob
     layer: int  # index of the owning layer
     index: int  # of the blob in it
-    lr_mult: float
-    decay_mult: float
+    offset: int  # of its first element
+    multipliers: dict[str, float] = field(default_factory=dict)  # lr_mult, decay_mult, where a layer says so
+
+    @property
+    def lr_mult(self) -> float:
+        return self.multipliers.get("lr_mult", 1.0)
+
+    @property
+    def decay_mult(self) -> float:
+        return self.multipliers.get("decay_mult", 1.0)
+
+    def heed(self, spec: Message) -> None:
+        """Take over what a ParamSpec says explicitly; ConfigError if another sharer said something else."""
+        for name in ("lr_mult", "decay_mult"):
+            if spec.HasField(name):
+                new = getattr(spec, name)
+                old = self.multipliers.setdefault(name, new)
+                if old != new:
+                    raise ConfigError(
+                        f"shared parameter {spec.name!r}: {name} is {old:g} in one layer, {new:g} in another"
+                    )
 
 
 def specs(layer: Layer) -> list[Message]:
@@ -55,41 +75,27 @@ class Parameters:
     def __init__(self, layers: Sequence[Layer], device: Device) -> None:
         self.device = device
         self.owned: list[Owned] = []
-        self.offsets: list[int] = []
-        owner_of: dict[str, int] = {}
-        settings: dict[str, tuple[float | None, float | None]] = {}
-        shared: list[tuple[Blob, int]] = []
+        by_name: dict[str, Owned] = {}
+        sharers: list[tuple[Blob, Owned]] = []
         size = 0
         for i, layer in enumerate(layers):
             with locate(f"layer {layer.name!r} ({layer.type})"):
                 for j, (blob, spec) in enumerate(zip(layer.params, specs(layer))):
-                    if spec.name in owner_of:
-                        owner = self.owned[owner_of[spec.name]]
+                    owner = by_name.get(spec.name) if spec.name else None
+                    if owner:
                         _check_sharing(owner, layers, blob, spec)
-                        shared.append((blob, owner_of[spec.name]))
+                        sharers.append((blob, owner))
                     else:
-                        if spec.name:
-                            owner_of[spec.name] = len(self.owned)
-                        self.owned.append(Owned(blob, i, j, 1.0, 1.0))
-                        self.offsets.append(size)
+                        owner = Owned(blob, i, j, size)
+                        self.owned.append(owner)
+                        by_name[spec.name] = owner
                         size += -(-blob.count // BLOCK) * BLOCK
-                    key = spec.name or f"\0{i}.{j}"
-                    settings[key] = _merge(settings.get(key), spec)
-        keys = [specs(layers[o.layer])[o.index].name or f"\0{o.layer}.{o.index}" for o in self.owned]
-        self.owned = [
-            o._replace(lr_mult=_default(settings[key][0]), decay_mult=_default(settings[key][1]))
-            for o, key in zip(self.owned, keys)
-        ]
+                    owner.heed(spec)
         self.data = device.zeros((size,))
         self.diff = device.zeros((size,))
-        for owned, offset in zip(self.owned, self.offsets):
-            self._bind(owned.blob, offset)
-        for blob, owner in shared:
-            self._bind(blob, self.offsets[owner])
-
-    def _bind(self, blob: Blob, offset: int) -> None:
-        blob.data = self.data[offset : offset + blob.count].reshape(blob.shape)
-        blob.diff = self.diff[offset : offset + blob.count].reshape(blob.shape)
+        for blob, owner in [*((owned.blob, owned) for owned in self.owned), *sharers]:
+            blob.data = self.data[owner.offset : owner.offset + blob.count].reshape(blob.shape)
+            blob.diff = self.diff[owner.offset : owner.offset + blob.count].reshape(blob.shape)
 
     def fill(self, layers: Sequence[Layer], seed: int) -> None:
         """Fill every owned parameter: from the layer's `blobs` if the prototxt holds them, else by its
@@ -113,7 +119,7 @@ class Parameters:
         self.device.fill(self.diff, 0)
 
 
-def stored_array(blobs: Sequence[Message], index: int, target: Blob, expected: int) -> np.ndarray:
+def stored_array(blobs: Sequence[BlobProto], index: int, target: Blob, expected: int) -> np.ndarray:
     """The array of blobs[index] in the shape of `target`.
 
     Legacy 4-D blobs fit a shape of up to four axes read from the right: a bias stored 1 x 1 x 1 x N is [N].
@@ -147,21 +153,3 @@ def _check_sharing(owner: Owned, layers: Sequence[Layer], blob: Blob, spec: Mess
             if math.prod(blob.shape) == owner.blob.count
             else "",
         )
-
-
-def _merge(before: tuple | None, spec: Message) -> tuple[float | None, float | None]:
-    """The explicit (lr_mult, decay_mult) of a shared name so far; ConfigError if two layers disagree."""
-    merged = []
-    for k, field in enumerate(("lr_mult", "decay_mult")):
-        old = before[k] if before else None
-        new = getattr(spec, field) if spec.HasField(field) else None
-        if old is not None and new is not None and old != new:
-            raise ConfigError(
-                f"shared parameter {spec.name!r}: {field} is {old:g} in one layer and {new:g} in another"
-            )
-        merged.append(old if old is not None else new)
-    return merged[0], merged[1]
-
-
-def _default(value: float | None) -> float:
-    return 1.0 if value is None else value

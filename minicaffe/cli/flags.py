@@ -9,7 +9,7 @@ from typing import NoReturn
 from ..device.base import Device
 from ..device.cpu import CpuDevice
 from ..errors import ConfigError, DeviceError, suggest
-from ..proto.schema import Message
+from ..proto.schema import SolverParameter
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,11 +51,13 @@ def add_device(parser: Parser) -> None:
     parser.flag("cpu", action="store_true", help="run on the CPU whatever the file says")
 
 
-def device(arguments: argparse.Namespace, solver: Message | None = None) -> Device:
+def device(arguments: argparse.Namespace, solver: SolverParameter | None = None) -> Device:
     """The device that the flags, or else the solver file, ask for; as in Caffe, the CPU unless the file says
     solver_mode: GPU explicitly.  DeviceError for a GPU."""
     asked = bool(arguments.gpu)
-    in_file = solver is not None and solver.HasField("solver_mode") and solver.solver_mode == type(solver).GPU
+    in_file = (
+        solver is not None and solver.HasField("solver_mode") and solver.solver_mode == SolverParameter.GPU
+    )
     if asked and arguments.cpu:
         raise ConfigError("--gpu and --cpu exclude each other", hint="give one of them")
     if asked or (in_file and not arguments.cpu):

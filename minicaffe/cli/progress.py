@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 from ..log import StderrHandler, number
 from ..solvers.callbacks import Callback
@@ -16,7 +17,7 @@ class Progress(Callback):
 
     def __init__(self, handler: StderrHandler) -> None:
         self.handler = handler
-        self.bar = None
+        self.bar: Any = None
 
     def on_start(self, solver) -> None:
         from tqdm import tqdm

@@ -49,7 +49,8 @@ def run(arguments: list[str]) -> int:
     )
     net.load(args.weights)
     log.info(f"Running for {args.iterations} iterations.")
-    loss, sums = 0.0, {}
+    loss = 0.0
+    sums: dict[str, np.ndarray] = {}
     for i in range(args.iterations):
         outputs = net.forward()
         loss += net.loss()

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from .. import log
 from ..errors import ConfigError
@@ -50,7 +51,7 @@ def run(arguments: list[str]) -> int:
     bar = Progress(handler)
     callbacks = [bar] if sys.stderr.isatty() else []
     solver = Solver.create(param, source=path, device=device, callbacks=callbacks, strict=args.strict)
-    effects = {signal.SIGINT: args.sigint_effect}
+    effects: dict[int, str] = {signal.SIGINT: args.sigint_effect}
     if hasattr(signal, "SIGHUP"):
         effects[signal.SIGHUP] = args.sighup_effect
     with _signals(solver, effects):
@@ -78,7 +79,7 @@ def _override(param: SolverParameter, args) -> None:
 def _signals(solver: Solver, effects: dict[int, str]) -> Iterator[None]:
     """While training, signals become requests that the solver answers between iterations; a second interrupt
     before that ends the program at once."""
-    before: dict[int, object] = {}
+    before: dict[int, Any] = {}
 
     def request(number: int, frame: object) -> None:
         if number == signal.SIGINT and "stop" in solver.requests:

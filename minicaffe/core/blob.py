@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from ..errors import ShapeError
 
@@ -21,7 +22,7 @@ class Buffer:
         self.name = name
         self.shape = shape
         self.dtype = dtype
-        self.data = None  # an array of the device, bound by the net's plan
+        self.data: Any = None  # an array of the device, bound by the net's plan
 
     @property
     def nbytes(self) -> int:
@@ -45,8 +46,8 @@ class Blob:
     ) -> None:
         self.name = name
         self.shape = tuple(shape)
-        self.data = None
-        self.diff = None
+        self.data: Any = None  # arrays of the device, bound by the net's plan
+        self.diff: Any = None
         self.data_of: Blob = self  # whose memory the data is
         self.diff_of: Blob = self
         self.on_reshape = on_reshape  # told of every change of shape: the net's plan is stale then

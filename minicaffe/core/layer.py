@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -71,12 +71,12 @@ class Layer:
         self.device = device
         self.phase = phase
         self.xp = device.xp
-        self.k = device.bind(self.kernels) if self.kernels else None
+        self.k: Any = device.bind(self.kernels) if self.kernels else None
         self.params: list[Blob] = []
         self.fillers: list[Message] = []  # one per param
         self.param_gradient: list[bool] = []  # one per param: does backward compute it?
         self.buffers: list[Buffer] = []  # asked for by `saved` since the last reshape
-        self.random = None  # the layer's randomness.Stream
+        self.random: Any = None  # the layer's randomness.Stream
 
     # -- what a layer implements
 

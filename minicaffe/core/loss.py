@@ -1,39 +1,74 @@
-"""The base of losses: a scalar top, a default weight of 1, and the ways to normalize a sum over a batch."""
+"""Bases of layers that make one number of a batch: losses, and measures that are not trained on."""
 
 from __future__ import annotations
 
-from ..errors import ShapeError
-from ..proto.schema import enum_name
-from .layer import Layer
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import DataError, ShapeError
+from ..kernels import loss
+from ..proto.schema import Message, enum_name
+from .blob import Blob
+from .layer import Count, Layer
 
 
-class Loss(Layer):
+class Measure(Layer):
+    """A sum over the positions of a batch, divided by a count.
+
+    In reshape a measure asks for its partial sums (`allot`); in forward one of its kernels fills them, and
+    `divide` makes the result of them.  Nothing of this asks the host, so that a pass can be captured.
+    """
+
+    bottoms: Count = 2
+    kernels = loss
+
+    def allot(self, positions: int) -> None:
+        """Ask for the buffers that kernels/loss.py describes, and for the divisor that backward reads."""
+        self.chunks = loss.chunks(positions)
+        self.sums = self.saved((self.chunks,))
+        self.tally = self.saved((2 * self.chunks,), np.int32)
+        self.divisor = self.saved((1,))
+
+    def divide(self, top: Blob, fixed: float) -> None:
+        """top = the sum, divided by `fixed`, or by how many positions count (at least 1) if that is 0."""
+        self.k.divide_sum(self.sums.data, self.tally.data, top.data, self.divisor.data, self.chunks, fixed)
+
+
+class Loss(Measure):
     """Predictions and targets in, one number out.
 
     The scalar top has no axes.  Without a top one is made up, and is then no output of the net.  Bottom 1,
     the targets, gets no gradient unless a loss says otherwise.
     """
 
-    bottoms = 2
-    tops = 1
+    tops: Count = 1
     loss_weight = 1.0
     auto_top = True
     not_differentiable = frozenset({1})
 
     def reshape(self, bottom, top):
-        if bottom[0].shape[:1] != bottom[1].shape[:1]:
+        first, second = bottom[0].shape, bottom[1].shape
+        if not first or first[:1] != second[:1]:
             raise ShapeError(
-                f"bottom 0 and 1 must have the same batch size; got {bottom[0].shape} and {bottom[1].shape}"
+                f"bottoms 0 and 1 must have the same batch size in axis 0; got {first}, {second}"
             )
         top[0].reshape()
+
+    def require_equal_counts(self, bottom: Sequence[Blob], hint: str = "") -> None:
+        """ShapeError unless every element of bottom 0 has one of bottom 1 beside it."""
+        first, second = bottom[0].shape, bottom[1].shape
+        if bottom[0].count != bottom[1].count:
+            raise ShapeError(f"bottoms 0 and 1 must have equal counts; got {first} and {second}", hint=hint)
 
 
 class NormalizedLoss(Loss):
     """A loss that divides its sum by a count chosen in loss_param.normalization:
 
-    FULL        every position of the batch, outer * inner
+    FULL        every position of the batch
     VALID       positions whose label is not ignore_label (all, if none is given)
-    BATCH_SIZE  outer, the product of the axes before the class axis
+    BATCH_SIZE  the product of the axes before the class axis
     NONE        1
 
     The divisor is never below 1.  Without `normalization`, the old flag `normalize` means VALID (true) or
@@ -43,20 +78,81 @@ class NormalizedLoss(Loss):
     default_normalization = "VALID"
 
     def setup(self, bottom, top):
-        loss = self.param.loss_param
-        if not loss.HasField("normalization") and loss.HasField("normalize"):
-            self.normalization = "VALID" if loss.normalize else "BATCH_SIZE"
-        elif loss.HasField("normalization"):
-            self.normalization = enum_name(loss, "normalization")
+        conf = self.param.loss_param
+        if conf.HasField("normalization"):
+            self.normalization = enum_name(conf, "normalization")
+        elif conf.HasField("normalize"):
+            self.normalization = "VALID" if conf.normalize else "BATCH_SIZE"
         else:
             self.normalization = self.default_normalization
-        self.ignore = loss.ignore_label if loss.HasField("ignore_label") else None
 
-    def fixed_divisor(self, outer: int, inner: int) -> float:
+    def fixed_divisor(self, g: loss.Labels) -> float:
         """The divisor where it does not depend on the labels; 0 where it does (VALID with ignore_label)."""
-        if self.normalization == "VALID" and self.ignore is not None:
+        if self.normalization == "VALID" and g.ignoring:
             return 0.0
-        count = {"FULL": outer * inner, "VALID": outer * inner, "BATCH_SIZE": outer, "NONE": 1}[
-            self.normalization
-        ]
-        return float(max(1, count))
+        all_of = {"FULL": g.positions, "VALID": g.positions, "BATCH_SIZE": g.outer, "NONE": 1}
+        return float(max(1, all_of[self.normalization]))
+
+
+def ignored(conf: Message) -> tuple[int, int]:
+    """(1, ignore_label) of a layer's parameters, or (0, 0): the last two fields of a Labels."""
+    return int(conf.HasField("ignore_label")), conf.ignore_label
+
+
+class LabelReader:
+    """Bottom 1 as class labels, one for each position of the scores in bottom 0.
+
+    Kernels never follow a label that is no class, but cannot raise either: they note the first one in device
+    memory of its own, where it stays until the host looks (`verify`).
+
+    field  the message of the layer's parameters that holds ignore_label
+    """
+
+    def __init__(self, layer: Measure, field: str) -> None:
+        self.layer, self.field = layer, field
+        self.position = layer.device.empty((1,), np.int32)
+        self.value = layer.device.empty((1,))
+        layer.device.fill(self.position, loss.NONE)
+
+    def geometry(self, bottom: Sequence[Blob], axis: int) -> loss.Labels:
+        """The positions of the scores with the classes on `axis`; ShapeError unless each has a label."""
+        scores, axis, conf = bottom[0], bottom[0].axis(axis), getattr(self.layer.param, self.field)
+        outer, classes, inner = scores.count_over(0, axis), scores.shape[axis], scores.count_over(axis + 1)
+        if bottom[1].count != outer * inner:
+            raise ShapeError(
+                f"bottom 1 must hold {outer * inner} labels, for scores of shape {scores.shape} with classes"
+                f" on axis {axis}; got {bottom[1].count} in shape {bottom[1].shape}",
+                hint="labels are class numbers, one per position, as in the shape"
+                f" {scores.shape[:axis] + scores.shape[axis + 1 :]}",
+            )
+        self.shape, self.classes = bottom[1].shape, classes
+        return loss.Labels(outer, classes, inner, *ignored(conf))
+
+    def note(self, labels: Blob) -> None:
+        """Call after the kernel that filled the layer's tally."""
+        layer = self.layer
+        layer.k.note_label(labels.data, layer.tally.data, self.position, self.value, layer.chunks)
+
+    def verify(self) -> None:
+        """DataError for the label noted, if there is one; it is then forgotten."""
+        device = self.layer.device
+        position = int(device.get(self.position)[0])
+        if position == loss.NONE:
+            return
+        device.fill(self.position, loss.NONE)
+        label = float(device.get(self.value)[0])
+        # After a reshape the position may be none of the present shape.
+        inside = position < math.prod(self.shape)
+        place = [int(i) for i in np.unravel_index(position, self.shape)] if inside else [position]
+        if abs(label) < 2**31:
+            hint = (
+                "correct the label, give bottom 0 more classes, or, if the label stands for none, set"
+                f" {self.field} {{ ignore_label: {math.trunc(label)} }}"
+            )
+        else:
+            hint = "labels must be whole numbers: look at what fills bottom 1"
+        raise DataError(
+            f"label {label:.9g} at {place} of bottom 1 is none of the {self.classes} classes 0 to"
+            f" {self.classes - 1}",
+            hint=hint,
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..errors import ConfigError, ShapeError
@@ -31,8 +32,35 @@ def read_window(conf: Message, axes: int) -> Window:
     )
 
 
+def read_pooling_window(conf: Message) -> Window:
+    """The window of a pooling_param: two spatial axes, no dilation.
+
+    kernel_size, stride and pad are single values, or the fields _h and _w are used.  With global_pooling the
+    kernel is the image, which only a reshape knows: it is empty here.  Raises ConfigError naming the field.
+    """
+    stride, pad = _values(conf, "stride", "stride", 2, 1), _values(conf, "pad", "pad", 2, 0)
+    if not conf.global_pooling:
+        window = Window(_values(conf, "kernel_size", "kernel", 2, None), stride, pad, (1, 1))
+        if any(p >= k for p, k in zip(window.pad, window.kernel)):
+            raise ConfigError(f"pad must be less than the kernel, {window.kernel}; got {window.pad}")
+        return window
+    for field in ("kernel_size", "kernel_h", "kernel_w"):
+        if conf.HasField(field):
+            raise ConfigError(
+                f"global_pooling pools the whole image; got {field} too", hint=f"remove {field}"
+            )
+    if stride != (1, 1) or pad != (0, 0):
+        raise ConfigError(
+            f"global_pooling takes stride 1 and pad 0; got stride {stride} and pad {pad}",
+            hint="remove stride and pad",
+        )
+    return Window((), stride, pad, (1, 1))
+
+
 def _values(conf: Message, field: str, pair: str | None, axes: int, default: int | None) -> tuple[int, ...]:
-    listed = list(getattr(conf, field))
+    single = isinstance(getattr(conf, field), int)  # the field is not repeated
+    values: tuple[int, ...]
+    listed = [getattr(conf, field)] * conf.HasField(field) if single else list(getattr(conf, field))
     if pair and (conf.HasField(f"{pair}_h") or conf.HasField(f"{pair}_w")):
         if axes != 2:
             raise ConfigError(
@@ -49,7 +77,9 @@ def _values(conf: Message, field: str, pair: str | None, axes: int, default: int
     elif len(listed) in (1, axes):
         values = tuple(listed) if len(listed) == axes else tuple(listed) * axes
     elif not listed and (default is not None or axes == 0):
-        values = (default,) * axes
+        values = () if default is None else (default,) * axes
+    elif single:
+        raise ConfigError(f"{field} is missing", hint=f"set {field}, or {pair}_h and {pair}_w")
     else:
         expected = f"1 or {axes}" if axes > 1 else "1"
         raise ConfigError(f"{field} must have {expected} values for {axes} spatial axes; got {len(listed)}")
@@ -72,3 +102,27 @@ def convolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> i
             f"a kernel that reaches over {reach} does not fit an input of {size} with padding {pad}"
         )
     return out
+
+
+def pooled(size: Sequence[int], window: Window, ceil: bool) -> tuple[int, ...]:
+    """Output extents of pooling: (size + 2 pad - kernel) / stride + 1, rounded up or down.
+
+    With padding along any axis, a last window that would start behind the image and its first padding is left
+    out.  Raises ShapeError if no window is left, or if one would lie outside the image, where it has nothing
+    to pool.
+    """
+    out = []
+    for extent, kernel, stride, pad in zip(size, window.kernel, window.stride, window.pad):
+        room = extent + 2 * pad - kernel
+        count = (-(-room // stride) if ceil else room // stride) + 1
+        if any(window.pad) and (count - 1) * stride >= extent + pad:
+            count -= 1
+        if count < 1:
+            raise ShapeError(f"a window of {kernel} does not fit an input of {extent} with padding {pad}")
+        if (count - 1) * stride - pad >= extent:
+            raise ShapeError(
+                f"the last window would start at {(count - 1) * stride}, outside an input of {extent}",
+                hint="round_mode: FLOOR leaves it out; so does a stride not above the kernel",
+            )
+        out.append(count)
+    return tuple(out)

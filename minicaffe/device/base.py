@@ -39,6 +39,10 @@ class Device(ABC):
             self._families[family] = self.bind_family(family)
         return self._families[family]
 
+    def describe(self) -> dict[str, str]:
+        """What the device is made of, for people."""
+        return {}
+
     @abstractmethod
     def bind_family(self, family: ModuleType) -> SimpleNamespace: ...
 

@@ -33,7 +33,6 @@ class CpuDevice(Device):
         self._bind = {"composite": cpu.bind, "plain": cpu.bind_plain, "python": cpu.bind_python}[kernels]
 
     def describe(self) -> dict[str, str]:
-        """What the device is made of, for people."""
         machine = self.machine
         affinity = getattr(os, "sched_getaffinity", None)
         usable = len(affinity(0)) if affinity else os.cpu_count()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from ..errors import ConfigError, suggest
+from ..errors import ConfigError, locate, suggest
 from ..proto.schema import LayerParameter, NetParameter
 
 Top = tuple[int, int]  # layer index, top index
@@ -26,10 +26,9 @@ def insert_splits(net: NetParameter) -> NetParameter:
     for i, layer in enumerate(net.layer):
         for j, name in enumerate(layer.bottom):
             if name not in latest:
-                raise ConfigError(
-                    f"layer {layer.name!r} ({layer.type}): bottom {j} {name!r} is no top of an earlier layer",
-                    hint=_missing(net, i, name, latest),
-                )
+                with locate(f"layer {layer.name!r} ({layer.type})"):
+                    what = f"bottom {j} {name!r} is no top of an earlier layer"
+                    raise ConfigError(what, hint=_missing(net, i, name, latest))
             source[i, j] = latest[name]
             readers[latest[name]] += 1
         for j, name in enumerate(layer.top):

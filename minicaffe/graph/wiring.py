@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ..core.layer import Layer
 from ..errors import ConfigError, locate
 from ..proto.schema import LayerParameter, NetParameter
 
@@ -15,7 +16,7 @@ class Node:
     """A layer's place in the graph: its description, its class, and the blobs it reads and writes."""
 
     param: LayerParameter
-    kind: type  # the layer class: passes and checks read its facts
+    kind: type[Layer]  # the layer class: passes and checks read its facts
     bottoms: list[int] = field(default_factory=list)
     tops: list[int] = field(default_factory=list)
 
@@ -30,7 +31,7 @@ class Graph:
     outputs: list[int]  # blobs that nobody reads, by name: Caffe's order, which numbers the log's outputs
 
 
-def wire(net: NetParameter, resolve: Callable[[str], type]) -> Graph:
+def wire(net: NetParameter, resolve: Callable[[str], type[Layer]]) -> Graph:
     """The graph of a net without unread names or second readers (see splits); `resolve` maps a type to its
     class.
 
@@ -72,33 +73,53 @@ def _new(graph: Graph, blob_of: dict[str, int], name: str) -> int:
 
 
 def check_in_place(
-    nodes: Sequence[Node], reads: Sequence[frozenset[str]], runs_backward: Sequence[bool]
+    nodes: Sequence[Node],
+    reads: Sequence[frozenset[str]],
+    runs_backward: Sequence[bool],
+    data_of: Sequence[int],
 ) -> None:
-    """Refuse in-place layers that would spoil a gradient; Caffe computes a wrong one in silence.
+    """Refuse in-place layers that overwrite what another layer still reads; Caffe computes something wrong in
+    silence.
 
-    reads[i] are the backward_reads of layer i as it stands after setup.  A layer that reads only the sign of
-    its top tolerates later in-place layers that keep signs.  Raises ConfigError.
+    reads[i] are the backward_reads of layer i as it stands after setup; data_of[b] is the blob whose memory
+    blob b shares (Split, Flatten), itself if none.  A layer that reads only the sign of its top tolerates
+    later in-place layers that keep signs.  Raises ConfigError.
     """
-    writers: dict[int, list[int]] = {}  # blob -> layers that wrote it so far
+    producer: dict[int, int] = {}
+    for i, node in enumerate(nodes):
+        for top in node.tops:
+            producer.setdefault(top, i)
     for i, node in enumerate(nodes):
         for bottom, top in zip(node.bottoms, node.tops):
             if bottom != top:
                 continue
             with locate(f"layer {node.param.name!r} ({node.param.type})"):
-                if not node.kind.in_place_ok:
-                    raise ConfigError("cannot run in place", hint="give the top another name than the bottom")
-                if runs_backward[i] and "bottom.data" in reads[i]:
-                    raise ConfigError(
-                        "cannot run in place with these settings: its gradient needs the input it overwrites",
-                        hint="give the top another name than the bottom",
-                    )
-                for j in writers.get(top, ()):
-                    spoilt = "top.data" in reads[j] or ("top.sign" in reads[j] and not node.kind.keeps_sign)
-                    if runs_backward[j] and spoilt:
-                        raise ConfigError(
-                            f"runs in place on the top of layer {nodes[j].param.name!r}"
-                            f" ({nodes[j].param.type}), whose gradient needs the values it overwrites",
-                            hint="give the top another name than the bottom",
-                        )
-        for top in node.tops:
-            writers.setdefault(top, []).append(i)
+                _check_one(i, top, nodes, reads, runs_backward, data_of, producer)
+
+
+def _check_one(i, blob, nodes, reads, runs_backward, data_of, producer) -> None:
+    """Layer i overwrites `blob`: nobody may need what it, or a blob that shares its memory, held before."""
+    node, memory = nodes[i], data_of[blob]
+    hint = "give the top another name than the bottom"
+    if not node.kind.in_place_ok:
+        raise ConfigError("cannot run in place", hint=hint)
+    if runs_backward[i] and "bottom.data" in reads[i]:
+        what = "cannot run in place with these settings: its gradient needs the input it overwrites"
+        raise ConfigError(what, hint=hint)
+    for j, other in enumerate(nodes):
+        inputs = [b for b in other.bottoms if b != blob and data_of[b] == memory]
+        outputs = [t for t in other.tops if data_of[t] == memory]
+        behind = j > i and any(producer[b] < i for b in inputs)
+        needs = reads[j] if runs_backward[j] else frozenset()
+        spoilt = j < i and (
+            (inputs and "bottom.data" in needs)
+            or (outputs and "top.data" in needs)
+            or (outputs and "top.sign" in needs and not node.kind.keeps_sign)
+        )
+        if behind or spoilt:
+            which = "the input" if inputs else "the top"
+            raise ConfigError(
+                f"runs in place on {which} of layer {other.param.name!r} ({other.param.type}), which still"
+                " needs the values it overwrites",
+                hint=hint,
+            )

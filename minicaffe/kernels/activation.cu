@@ -9,7 +9,7 @@ KERNEL relu_backward(const real* y, const real* dy, real* dx, real slope, int n)
 }
 
 KERNEL sigmoid_forward(const real* x, real* y, int n) {
-  FOR(i, n) y[i] = real(0.5) * tanh(real(0.5) * x[i]) + real(0.5);
+  FOR(i, n) y[i] = 1 / (1 + exp(-x[i]));
 }
 
 KERNEL sigmoid_backward(const real* y, const real* dy, real* dx, int n) {

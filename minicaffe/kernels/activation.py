@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from numba import prange
 
+from .elementary import exp, tanh
 from .registry import kernel
 
 
@@ -29,10 +28,10 @@ def relu_backward(y, dy, dx, slope: float):
 
 @kernel(threads=lambda x, y: x.size)
 def sigmoid_forward(x, y):
-    """y = 1 / (1 + exp(-x)), as tanh(x / 2) / 2 + 1 / 2, which cannot overflow."""
-    half = x.dtype.type(0.5)
+    """y = 1 / (1 + exp(-x)); where exp(-x) is infinite, 0."""
+    one = x.dtype.type(1)
     for i in prange(x.size):
-        y[i] = half * math.tanh(half * x[i]) + half
+        y[i] = one / (one + exp(-x[i]))
 
 
 @kernel(threads=lambda y, dy, dx: y.size)
@@ -47,7 +46,7 @@ def sigmoid_backward(y, dy, dx):
 def tanh_forward(x, y):
     """y = tanh(x)."""
     for i in prange(x.size):
-        y[i] = math.tanh(x[i])
+        y[i] = tanh(x[i])
 
 
 @kernel(threads=lambda y, dy, dx: y.size)

@@ -11,9 +11,10 @@ import functools
 import hashlib
 import os
 import shutil
-import sys
 import time
 from pathlib import Path
+
+from ..files import user_cache
 
 PACKAGE = Path(__file__).resolve().parent
 UNUSED_S = 30 * 24 * 3600
@@ -48,14 +49,3 @@ def digest() -> str:
         total.update(path.relative_to(PACKAGE.parent).as_posix().encode())
         total.update(path.read_bytes())
     return total.hexdigest()[:16]
-
-
-def user_cache() -> Path:
-    """The platform's folder for things that can be made again."""
-    if sys.platform == "win32":
-        root = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        root = Path.home() / "Library" / "Caches"
-    else:
-        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "minicaffe"

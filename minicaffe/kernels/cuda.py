@@ -6,6 +6,7 @@ compiles, and `Launch` turns a call into grid, block and argument bytes.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from types import ModuleType
 
 import numpy as np
 
-from .registry import KernelSpec, family, geometries
+from .registry import KernelSpec, Parameter, family, geometries
 
 BLOCK = 256  # threads per block
 MAX_BLOCKS = 65535  # grid-stride loops cover the rest
@@ -29,8 +30,9 @@ def source(module: ModuleType, dtype: np.dtype) -> str:
         [
             f"typedef {real} real;",
             f"#define BLOCK {BLOCK}",
-            COMMON.read_text(),
             *map(struct, geometries(module)),
+            f'#line 1 "{COMMON.name}"',
+            COMMON.read_text(),
             f'#line 1 "{path.name}"',
             path.read_text(),
         ]
@@ -45,7 +47,7 @@ def struct(cls: type) -> str:
 def signatures(text: str) -> dict[str, list[tuple[str, str]]]:
     """The kernels of a .cu text: name -> [(C type without const and restrict, parameter name), ...]."""
     found = {}
-    for name, arguments in re.findall(r"\bKERNEL\s+(\w+)\s*\(([^)]*)\)", text):
+    for name, arguments in re.findall(r"^KERNEL\s+(\w+)\s*\(([^)]*)\)", text, re.MULTILINE):
         parameters = []
         for argument in arguments.split(","):
             words = re.sub(r"\b(const|__restrict__)\b", "", argument).replace("*", " * ").split()
@@ -55,21 +57,14 @@ def signatures(text: str) -> dict[str, list[tuple[str, str]]]:
 
 
 class Launch:
-    """From a Python call to a launch: work size, grid, and arguments of the declared types."""
+    """From a Python call to a launch: work size, grid, and arguments of the declared types.
+
+    `pointer` turns an array into what the backend passes for it.
+    """
 
     def __init__(self, spec: KernelSpec, dtype: np.dtype, pointer: Callable) -> None:
         self.spec = spec
-        self.convert = [self._converter(p.kind, dtype.type, pointer) for p in spec.parameters]
-
-    @staticmethod
-    def _converter(kind, real, pointer) -> Callable:
-        if isinstance(kind, type) and issubclass(kind, np.generic):
-            return pointer
-        if kind is float:
-            return real  # a Python float would travel as 8 bytes
-        if kind is int:
-            return np.int32
-        return _struct_bytes
+        self.convert = [_converter(spec, p, np.dtype(dtype), pointer) for p in spec.parameters]
 
     def __call__(self, *args) -> tuple[int, list]:
         """Blocks of the grid (0: nothing to do), and the arguments with the work count appended."""
@@ -79,6 +74,25 @@ class Launch:
         return min(blocks, MAX_BLOCKS), [*converted, np.int32(n)]
 
 
-def _struct_bytes(g: tuple) -> np.ndarray:
-    """A geometry as a 0-d structured array, which CuPy passes by value."""
+def _converter(spec: KernelSpec, parameter: Parameter, real: np.dtype, pointer: Callable) -> Callable:
+    """What makes the argument for a parameter."""
+    if parameter.kind is float:
+        return real.type  # a Python float would travel as 8 bytes
+    if parameter.kind is int:
+        return np.int32
+    if not parameter.is_array:
+        return _struct
+    wanted = real if parameter.kind is np.floating else np.dtype(parameter.kind)
+
+    def array(value):
+        if value.dtype != wanted:  # the kernel would take the bits as they are
+            raise TypeError(f"{spec.name}: {parameter.name} must be {wanted}; got {value.dtype}")
+        return pointer(value)
+
+    return array
+
+
+@functools.lru_cache(maxsize=1024)
+def _struct(g: tuple) -> np.void:
+    """A geometry as a structured scalar, which CuPy passes by value."""
     return np.array(g, np.int32).view(np.dtype((np.void, 4 * len(g))))[0]

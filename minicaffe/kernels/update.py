@@ -1,8 +1,8 @@
 """Parameter updates over the flat blocks of weights, gradients and history.
 
-A parameter starts on a multiple of BLOCK elements (parameters.py), so its multipliers are looked up per block.  What
-changes from iteration to iteration lies in the device array `hyper`, so that a captured step need not be captured
-again.
+A parameter starts on a multiple of BLOCK elements (parameters.py), so its multipliers are looked up per
+block.  What changes from iteration to iteration lies in the device array `hyper`, so that a captured step
+need not be captured again.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ def square_sums(dw, partial, count: int):
 
 @kernel(threads=lambda partial, hyper, count, clip, passes: 1, parallel=False)
 def clip_scale(partial, hyper, count: int, clip: float, passes: float):
-    """hyper[NORM] = sqrt of the sum of partial; hyper[SCALE] brings a longer gradient to length `clip` (if that is
-    not negative) and turns the sum over `passes` passes into their mean."""
+    """hyper[NORM] = sqrt of the sum of partial; hyper[SCALE] brings a longer gradient to length `clip` (if
+    that is not negative) and turns the sum over `passes` passes into their mean."""
     total = hyper.dtype.type(0)
     for i in range(count):
         total += partial[i]
@@ -44,7 +44,8 @@ def clip_scale(partial, hyper, count: int, clip: float, passes: float):
 
 @kernel(threads=lambda w, dw, history, rates, decays, hyper, count, l1: count)
 def sgd_update(w, dw, history, rates, decays, hyper, count: int, l1: int):
-    """history = momentum * history + rate * g, w -= history, where g = scale * dw + decay * w (or sign(w))."""
+    """history = momentum * history + rate * g, w -= history, where g = scale * dw + decay * w (or
+    sign(w))."""
     zero, one = w.dtype.type(0), w.dtype.type(1)
     momentum, scale = hyper[MOMENTUM], hyper[SCALE]
     for block in prange(count // BLOCK_SIZE):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 
+from ..core.layer import Layer
 from ..errors import UnknownTypeError, suggest
 
 LAYERS = {
@@ -37,7 +38,7 @@ LAYERS = {
 }
 
 
-def resolve(name: str) -> type:
+def resolve(name: str) -> type[Layer]:
     """The class of layer type `name`; UnknownTypeError, with the closest names, if there is none."""
     if name not in LAYERS:
         raise UnknownTypeError(f"no layer type {name!r}", hint=suggest(name, LAYERS))

@@ -20,7 +20,7 @@ from .text import read_file
 
 M = TypeVar("M", bound=Message)
 
-_LITTLE = {4: np.dtype("<f4"), 8: np.dtype("<f8")}
+_LITTLE: dict[int, np.dtype] = {4: np.dtype("<f4"), 8: np.dtype("<f8")}
 _DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 8, 9  # field numbers of BlobProto
 _LENGTH_DELIMITED = 2  # wire type
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from google.protobuf import text_format
 
-from ..errors import DataError, SchemaError, suggest
+from ..errors import DataError, SchemaError, locate, suggest
 from .schema import Message, pool
 
 M = TypeVar("M", bound=Message)
@@ -25,14 +25,13 @@ def parse(text: str, kind: type[M], source: str = "<text>") -> M:
     """
     message = kind()
     try:
-        text_format.Parse(text, message, descriptor_pool=pool)
+        text_format.Parse(text, message, descriptor_pool=pool)  # type: ignore[type-var]
     except text_format.ParseError as error:
         raise _schema_error(error, source) from None
     missing = message.FindInitializationErrors()
     if missing:
-        error = SchemaError(f"{', '.join(missing)} must be set")
-        error.places.append(source)
-        raise error
+        with locate(source):
+            raise SchemaError(f"{', '.join(missing)} must be set")
     return message
 
 
@@ -51,7 +50,7 @@ def read_file(path: str | Path) -> bytes:
 
 def spell(message: Message) -> str:
     """The message as prototxt, ending in a newline."""
-    return text_format.MessageToString(message)
+    return text_format.MessageToString(message)  # type: ignore[arg-type]
 
 
 def _schema_error(error: text_format.ParseError, source: str) -> SchemaError:
@@ -61,11 +60,11 @@ def _schema_error(error: text_format.ParseError, source: str) -> SchemaError:
     field = re.search(r'Message type "([\w.]+)" has no field named "(\w+)"', text)
     value = re.search(r'Enum type "([\w.]+)" has no value named "?(\w+)"?', text)
     if field:
-        known = pool.FindMessageTypeByName(field[1]).fields_by_name
-        text, hint = f"{_plain(field[1])} has no field {field[2]!r}", suggest(field[2], known)
+        fields = pool.FindMessageTypeByName(field[1]).fields_by_name
+        text, hint = f"{_plain(field[1])} has no field {field[2]!r}", suggest(field[2], fields)
     elif value:
-        known = pool.FindEnumTypeByName(value[1]).values_by_name
-        text, hint = f"{_plain(value[1])} has no value {value[2]!r}", suggest(value[2], known)
+        values = pool.FindEnumTypeByName(value[1]).values_by_name
+        text, hint = f"{_plain(value[1])} has no value {value[2]!r}", suggest(value[2], values)
     elif "should not have multiple" in text:
         names = re.findall(r'"([\w.]+)"', text)
         text, hint = f"{_plain(names[0])} takes {names[1]!r} once", "delete one of the two"

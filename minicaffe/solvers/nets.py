@@ -59,7 +59,7 @@ def test_nets(param: Message, solver_file: str, device: Device, seed: int, stric
     return [_build(net, file, TEST, state, device, seed) for (net, file), state in zip(sources, states)]
 
 
-def _read(value: str | Message, solver_file: str, strict: bool) -> Source:
+def _read(value: str | NetParameter, solver_file: str, strict: bool) -> Source:
     if isinstance(value, NetParameter):
         return value, solver_file
     path = find(value, solver_file)

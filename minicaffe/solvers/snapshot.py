@@ -24,7 +24,7 @@ from .. import log
 from ..errors import WeightsError, locate
 from ..files import write_atomic
 from ..proto import binary, hdf5
-from ..proto.schema import Message, NetParameter, SolverState
+from ..proto.schema import NetParameter, SolverParameter, SolverState
 from ..proto.text import read_file
 
 RUNSTATE_FORMAT = 1
@@ -122,9 +122,9 @@ def check_history(history: Sequence[np.ndarray], shapes: Sequence[tuple[int, ...
             raise WeightsError(f"{path}: history {i} has shape {array.shape}; the parameter has {shape}")
 
 
-def wants_hdf5(param: Message) -> bool:
+def wants_hdf5(param: SolverParameter) -> bool:
     """Whether a SolverParameter asks for HDF5 snapshots."""
-    return param.snapshot_format == type(param).HDF5
+    return param.snapshot_format == SolverParameter.HDF5
 
 
 def _write(path: str, content: bytes) -> None:

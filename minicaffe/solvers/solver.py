@@ -18,10 +18,11 @@ from ..kernels import update
 from ..log import number
 from ..net import Net
 from ..proto import text, upgrade
-from ..proto.schema import Message, SolverParameter
+from ..proto.schema import SolverParameter
 from . import nets, resolve, snapshot
 from .callbacks import Callback
 from .policy import Policy
+from .snapshot import State
 
 
 class Solver:
@@ -42,19 +43,19 @@ class Solver:
     slots = 0
 
     @staticmethod
-    def create(solver: str | Path | Message, *, source: str = "", **options) -> Solver:
+    def create(solver: str | Path | SolverParameter, *, source: str = "", **options) -> Solver:
         """The solver that a prototxt (or a SolverParameter) describes, of the type that it names; further
         options as for the constructor."""
         if not isinstance(solver, SolverParameter):
             source = str(solver)
-            solver = upgrade.read_solver(solver)
+            solver = upgrade.read_solver(source)
         with locate(source or "solver"):
             kind = resolve(solver.type)
         return kind(solver, source=source, **options)
 
     def __init__(
         self,
-        param: Message,
+        param: SolverParameter,
         *,
         device: Device | None = None,
         callbacks: Sequence[Callback] = (),
@@ -104,8 +105,8 @@ class Solver:
         self.hyper = self.device.zeros((update.HYPER,))
         self._partial = self.device.zeros((-(-size // update.CHUNK),))
         factors = np.zeros((2, size // update.BLOCK_SIZE))
-        for owned, offset in zip(parameters.owned, parameters.offsets):
-            first = offset // update.BLOCK_SIZE
+        for owned in parameters.owned:
+            first = owned.offset // update.BLOCK_SIZE
             last = first - (-owned.blob.count // update.BLOCK_SIZE)
             factors[0, first:last] = owned.lr_mult
             factors[1, first:last] = owned.decay_mult
@@ -315,12 +316,12 @@ class Solver:
     def snapshot(self) -> Path:
         """Write weights, solver state and run state as <snapshot_prefix>_iter_<iteration>.*; returns the path
         of the solver state."""
-        parameters = self.net.parameters
         history = []
         for block in self.history:
             host = self.device.get(block)
-            for owned, offset in zip(parameters.owned, parameters.offsets):
-                history.append(host[offset : offset + owned.blob.count].reshape(owned.blob.shape))
+            for owned in self.net.parameters.owned:
+                part = host[owned.offset : owned.offset + owned.blob.count]
+                history.append(part.reshape(owned.blob.shape))
         run = {
             "iteration": self.iteration,
             "seed": self.seed,
@@ -328,7 +329,7 @@ class Solver:
             "test_passes": [net.passes for net in self.test_nets],
             "losses": list(self.losses),
         }
-        state = snapshot.State(self.iteration, self.policy.current_step, history, run=run)
+        state = State(self.iteration, self.policy.current_step, history, run=run)
         message = self.net.to_message(diff=self.param.snapshot_diff)
         prefix = self.param.snapshot_prefix
         snapshot.check_writable(prefix)
@@ -350,15 +351,14 @@ class Solver:
         if weights:
             self.net.load(weights)
         log.info(f"{self.type}Solver: restoring history")
-        offsets = self.net.parameters.offsets
-        for i, array in enumerate(state.history):
-            block, offset = self.history[i // len(offsets)], offsets[i % len(offsets)]
+        places = [(block, owned.offset) for block in self.history for owned in self.net.parameters.owned]
+        for array, (block, offset) in zip(state.history, places):
             self.device.put(array.ravel(), block[offset : offset + array.size])
         self.iteration = state.iteration
         self.policy.current_step = state.current_step
         self._restore_run(state, path)
 
-    def _restore_run(self, state: snapshot.State, path: str | Path) -> None:
+    def _restore_run(self, state: State, path: str | Path) -> None:
         run, tests = state.run, len(self.test_nets)
         if run and run["iteration"] != state.iteration:
             raise WeightsError(

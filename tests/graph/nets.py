@@ -27,6 +27,13 @@ class Rectify(Op):
     in_place_ok = keeps_sign = True
 
 
+class View(Layer):
+    """Its tops share the memory of its bottom: Split, Flatten."""
+
+    bottoms, tops = 1, (1, None)
+    backward_reads = frozenset()
+
+
 class Sink(Layer):
     bottoms, tops = (1, None), 0
     backward_reads = frozenset()
@@ -43,6 +50,7 @@ KINDS = {
     "Squash": Squash,
     "Rectify": Rectify,
     "Sink": Sink,
+    "View": View,
     "Loss": ALoss,
 }
 

@@ -10,7 +10,18 @@ from .nets import graph
 
 def check(*layers: str) -> None:
     g = graph(*layers)
-    check_in_place(g.nodes, [node.kind.backward_reads for node in g.nodes], [True] * len(g.nodes))
+    reads = [node.kind.backward_reads for node in g.nodes]
+    check_in_place(g.nodes, reads, [True] * len(g.nodes), owners(g))
+
+
+def owners(g) -> list[int]:
+    """Layers of type View share their bottom's memory with all their tops."""
+    data_of = list(range(len(g.blob_names)))
+    for node in g.nodes:
+        if node.param.type == "View":
+            for top in node.tops:
+                data_of[top] = data_of[node.bottoms[0]]
+    return data_of
 
 
 def test_blobs_are_numbered_in_order_of_production():
@@ -50,7 +61,7 @@ def test_in_place_needs_the_class_to_allow_it():
 
 def test_in_place_may_not_overwrite_what_an_earlier_gradient_needs():
     """Sigmoid, then ReLU in place on its top: Caffe computes a wrong gradient in silence."""
-    with pytest.raises(ConfigError, match=r"on the top of layer 's' \(Squash\), whose gradient needs"):
+    with pytest.raises(ConfigError, match=r"on the top of layer 's' \(Squash\), which still needs"):
         check("Input in: > x", "Squash s: x > h", "Rectify r: h > h")
 
 
@@ -61,4 +72,20 @@ def test_a_sign_survives_only_layers_that_keep_it():
 
 def test_without_backward_anything_may_be_overwritten():
     g = graph("Input in: > x", "Squash s: x > h", "Rectify r: h > h")
-    check_in_place(g.nodes, [node.kind.backward_reads for node in g.nodes], [False] * 3)
+    check_in_place(g.nodes, [node.kind.backward_reads for node in g.nodes], [False] * 3, owners(g))
+
+
+def test_views_do_not_hide_what_is_overwritten():
+    """Sigmoid, a view of its top, TanH in place on the view."""
+    with pytest.raises(ConfigError, match="on the top of layer 's'"):
+        check("Input in: > x", "Squash s: x > s", "View v: s > v", "Squash t: v > v")
+    check("Input in: > x", "Op s: x > s", "View v: s > v", "Squash t: v > v", "Op o: v > o")
+
+
+def test_one_branch_of_a_split_may_not_overwrite_the_other():
+    split = "Input in: > x", "Op a: x > a", "View s: a > u v"
+    with pytest.raises(ConfigError, match="on the input of layer 'b'"):  # before: its gradient reads u
+        check(*split, "Op b: u > b", "Rectify r: v > v")
+    with pytest.raises(ConfigError, match="on the input of layer 'b'"):  # behind: it reads u itself
+        check(*split, "Rectify r: v > v", "Op b: u > b")
+    check(*split, "Sink b: u >", "Rectify r: v > v")

@@ -19,7 +19,8 @@ ACCEPTED = {
     "layer { convolution_param { kernel_size: [3,5] } }": (
         "layer { convolution_param { kernel_size: 3 kernel_size: 5 } }"
     ),
-    "layer { convolution_param { pad: 010 stride: 0x2 } }": "layer { convolution_param { pad: 8 stride: 2 } }",
+    "layer { convolution_param { pad: 010 } }": "layer { convolution_param { pad: 8 } }",
+    "layer { convolution_param { stride: 0x2 } }": "layer { convolution_param { stride: 2 } }",
     "layer { phase: 1 }": "layer { phase: TEST }",
     "force_backward: t": "force_backward: true",
     "force_backward: 1": "force_backward: true",

@@ -204,7 +204,7 @@ def test_weights_are_loaded_from_lists(tmp_path, monkeypatch):
     "source, error, message",
     [
         ('lr_policy: "fixed"', ConfigError, "none of net, net_param, train_net, train_net_param is set"),
-        ('net: "a" train_net: "b"', ConfigError, r"\['net', 'train_net'\] are all set"),
+        ('net: "a" train_net: "b" lr_policy: "fixed"', ConfigError, r"\['net', 'train_net'\] are all set"),
         (
             'net: "gone.prototxt" lr_policy: "fixed"',
             DataError,

@@ -75,6 +75,14 @@ class Function:
         """The chosen lanes of the concatenation of a and b."""
         return self.build.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes)))
 
+    def integers(self, value, lanes: int):
+        """A 64-bit integer, shortened to 32 bits, in every lane."""
+        if isinstance(value, ir.Constant):
+            return ir.Constant(ir.VectorType(I32, lanes), [value.constant] * lanes)
+        undefined = ir.Constant(ir.VectorType(I32, lanes), ir.Undefined)
+        one = self.build.insert_element(undefined, self.build.trunc(value, I32), I32(0))
+        return self.shuffle(one, undefined, [0] * lanes)
+
     def multiply_add(self, a, b, c):
         """a * b + c."""
         if not self.machine.fma:  # without the instruction, llvm.fma would call the C library lane by lane

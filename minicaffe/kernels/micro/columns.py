@@ -58,7 +58,7 @@ def scatter(lanes: int, itemsize: int, machine: Machine) -> int:
     f = Function("scatter", ARGUMENTS, itemsize, machine)
 
     def add_run(outside, inside, length):
-        live = f.build.icmp_signed("<", _counting(lanes), _splat(f, length, lanes))
+        live = f.build.icmp_signed("<", _counting(lanes), f.integers(length, lanes))
         values = f.build.select(live, f.load(inside, lanes), f.zero(lanes))
         f.store(f.build.fadd(f.load(outside, lanes), values), outside)
 
@@ -89,9 +89,3 @@ def _row(f: Function, c, t, move) -> list:
 
 def _counting(lanes: int) -> ir.Constant:
     return ir.Constant(ir.VectorType(I32, lanes), list(range(lanes)))
-
-
-def _splat(f: Function, value, lanes: int):
-    undefined = ir.Constant(ir.VectorType(I32, lanes), ir.Undefined)
-    one = f.build.insert_element(undefined, f.build.trunc(value, I32), I32(0))
-    return f.shuffle(one, undefined, [0] * lanes)

@@ -1,0 +1,32 @@
+"""The base of layers that bring data in."""
+
+from __future__ import annotations
+
+from .layer import Count, Layer
+
+
+class Source(Layer):
+    """No bottoms; `stage` puts the next batch into the tops, and the passes have nothing to do.
+
+    A subclass sets self.shapes, one per top, in setup, and implements stage.
+    """
+
+    bottoms = 0
+    tops: Count = (1, None)
+    backward_reads = frozenset()
+    source = True
+
+    shapes: list[tuple[int, ...]]
+
+    def reshape(self, bottom, top):
+        for blob, shape in zip(top, self.shapes, strict=True):
+            blob.reshape(*shape)
+
+    def stage(self, passes, top):
+        raise NotImplementedError
+
+    def forward(self, bottom, top):
+        pass
+
+    def backward(self, top, propagate_down, bottom):
+        pass

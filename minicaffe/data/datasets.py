@@ -1,0 +1,251 @@
+"""The data sets that have a name.
+
+A source is `mnist/train`, `mnist/test`, `digits/train`, `digits/test`, or a path to an IDX file of images,
+whose labels are in the file beside it with `labels` for `images` and `idx1` for `idx3` in its name.
+
+A named set is looked for in $MINICAFFE_DATA/<set>/, then in the user's cache, and downloaded if it is in
+neither; `digits` comes with the package.  Files may be plain or gzip.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DataError, UnknownTypeError, suggest
+from ..files import user_cache
+from . import idx
+from .download import File, fetch
+
+PACKAGED = Path(__file__).parent
+
+
+class Split(NamedTuple):
+    """A part of a data set: how many samples, and the files that hold their images and labels."""
+
+    samples: int
+    images: File
+    labels: File
+
+
+class DataSet(NamedTuple):
+    """What is known of a data set before any file is opened."""
+
+    name: str
+    title: str
+    licence: str
+    shape: tuple[int, int, int]  # of an image, (C, H, W)
+    classes: int
+    mirrors: tuple[str, ...]  # none: the set comes with the package
+    splits: dict[str, Split]
+
+    @property
+    def files(self) -> list[File]:
+        return [file for split in self.splits.values() for file in (split.images, split.labels)]
+
+
+class Samples(NamedTuple):
+    """Images and their labels, in the order of the file."""
+
+    images: np.ndarray  # (N, C, H, W)
+    labels: np.ndarray | None  # (N,)
+
+
+def _split(stem: str, count: int, shape: tuple[int, int, int], images: str, labels: str) -> Split:
+    """A split in two uint8 files of MNIST's names, whose contents have these SHA-256."""
+    return Split(
+        count,
+        File(f"{stem}-images-idx3-ubyte", 16 + count * math.prod(shape), images),
+        File(f"{stem}-labels-idx1-ubyte", 8 + count, labels),
+    )
+
+
+DIGITS = DataSet(
+    "digits",
+    title='"Optical Recognition of Handwritten Digits", test part, E. Alpaydin and C. Kaynak, UCI, 1998',
+    licence="CC BY 4.0",
+    shape=(1, 8, 8),
+    classes=10,
+    mirrors=(),
+    splits={
+        "train": _split(
+            "train",
+            1437,
+            (1, 8, 8),
+            "41e463fb11442353328aed136a72ca93512604a7ae6e294205756d54294c7502",
+            "f8a600b73e2c056aa42316260206e6643bd33e96bd71cfb8e32b94f76fac4f93",
+        ),
+        "test": _split(
+            "test",
+            360,
+            (1, 8, 8),
+            "ee7550fe34409fc27d844b52fd0408fab403b2cc523bb34baa4ebd95b760d882",
+            "cf2c8a23974df0c99eb3f36ff34c02acb9be1c84aca7280211ef04bea1135360",
+        ),
+    },
+)
+
+MNIST = DataSet(
+    "mnist",
+    title='"The MNIST database of handwritten digits", Y. LeCun, C. Cortes and C. Burges, 1998',
+    licence="CC BY-SA 3.0",
+    shape=(1, 28, 28),
+    classes=10,
+    mirrors=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ),
+    splits={
+        "train": _split(
+            "train",
+            60000,
+            (1, 28, 28),
+            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        ),
+        "test": _split(
+            "t10k",
+            10000,
+            (1, 28, 28),
+            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+        ),
+    },
+)
+
+SETS = {dataset.name: dataset for dataset in (DIGITS, MNIST)}
+
+
+def names() -> list[str]:
+    """Every named source."""
+    return [f"{dataset.name}/{split}" for dataset in SETS.values() for split in dataset.splits]
+
+
+def named(name: str) -> DataSet:
+    """The data set called `name`; UnknownTypeError, with the closest names, if there is none."""
+    if name not in SETS:
+        raise UnknownTypeError(f"no data set {name!r}", hint=suggest(name, SETS))
+    return SETS[name]
+
+
+def load(source: str, *, labels: bool = True, download: bool = True) -> Samples:
+    """The samples of a named set or an IDX file; `labels` False leaves them out.
+
+    Downloads a named set that is nowhere here if `download`.  Raises DataError for files that are missing,
+    damaged, or do not belong together.
+    """
+    images_path, labels_path = files(source, labels=labels, download=download)
+    images = idx.read(images_path)
+    if images.ndim == 3:
+        images = images[:, None]  # (N, H, W): one channel
+    if images.ndim != 4 or not images.size:
+        raise DataError(
+            f"{images_path}: images must have axes (N, H, W) or (N, C, H, W), none empty; got {images.shape}"
+        )
+    if source in names():
+        dataset, split = _named_split(source)
+        expected = (split.samples, *dataset.shape)
+        if images.shape != expected:
+            raise DataError(
+                f"{images_path}: the images of {source} have shape {expected}; got {images.shape}",
+                hint="delete the file, or correct MINICAFFE_DATA",
+            )
+    if labels_path is None:
+        return Samples(images, None)
+    values = idx.read(labels_path)
+    if values.ndim != 1:
+        raise DataError(f"{labels_path}: labels must have one axis (N); got {values.shape}")
+    if len(values) != len(images):
+        raise DataError(
+            f"{labels_path} has {len(values)} labels for the {len(images)} images of {images_path}",
+            hint="the two files do not belong together",
+        )
+    return Samples(images, values)
+
+
+def files(source: str, *, labels: bool = True, download: bool = True) -> tuple[Path, Path | None]:
+    """The files of a source that load() reads: images, and labels if wanted."""
+    if source in names():
+        dataset, split = _named_split(source)
+        paths = find(dataset, split)
+        if paths is None and download:
+            paths = get(dataset, split)
+        if paths is None:
+            raise DataError(
+                f"{source} is not here: looked in {' and '.join(map(str, folders(dataset)))}",
+                hint=f"minicaffe data get {dataset.name}",
+            )
+        return paths[0], paths[1] if labels else None
+    images = present(Path(source))
+    if images is None:
+        raise DataError(
+            f"no data set and no file {source!r}",
+            hint=suggest(source, names()) + "; or give the path of an IDX file of images",
+        )
+    return images, _labels_of(images) if labels else None
+
+
+def find(dataset: DataSet, split: Split) -> tuple[Path, Path] | None:
+    """The split's images and labels in the first folder that holds both; None if none does."""
+    for folder in folders(dataset):
+        images, labels = present(folder / split.images.name), present(folder / split.labels.name)
+        if images and labels:
+            return images, labels
+    return None
+
+
+def folders(dataset: DataSet) -> list[Path]:
+    """Where a set is looked for, in order; what is downloaded goes to the last."""
+    if not dataset.mirrors:
+        return [PACKAGED / dataset.name]
+    given = os.environ.get("MINICAFFE_DATA")
+    return ([Path(given) / dataset.name] if given else []) + [user_cache() / "data" / dataset.name]
+
+
+def get(dataset: DataSet, split: Split) -> tuple[Path, Path]:
+    """The split's images and labels in the user's cache, downloaded if they are not there."""
+    folder = folders(dataset)[-1]
+    remedy = (
+        f"set MINICAFFE_DATA to the folder that holds {dataset.name}/, or put"
+        f" {', '.join(file.name for file in dataset.files)} (plain or .gz) into {folder}"
+    )
+    images, labels = (
+        present(folder / file.name) or fetch(file, folder, dataset.mirrors, remedy)
+        for file in (split.images, split.labels)
+    )
+    return images, labels
+
+
+def present(path: Path) -> Path | None:
+    """`path` as it is, with .gz appended or taken off: the first that is a file, or None."""
+    other = path.with_suffix("") if path.suffix == ".gz" else path.with_name(f"{path.name}.gz")
+    return next((candidate for candidate in (path, other) if candidate.is_file()), None)
+
+
+def sha256(path: Path) -> str:
+    """Of the contents, unpacked."""
+    return hashlib.sha256(idx.contents(path)).hexdigest()
+
+
+def _named_split(source: str) -> tuple[DataSet, Split]:
+    dataset, _, split = source.partition("/")
+    return SETS[dataset], SETS[dataset].splits[split]
+
+
+def _labels_of(images: Path) -> Path:
+    """The file with the labels of a file of images."""
+    wanted = images.with_name(images.name.replace("images", "labels").replace("idx3", "idx1"))
+    if wanted == images:
+        raise DataError(
+            f"{images}: cannot tell the file of labels: expected `images` in the name",
+            hint="name the two files like train-images-idx3-ubyte and train-labels-idx1-ubyte",
+        )
+    labels = present(wanted)
+    if labels is None:
+        raise DataError(f"{images}: no labels beside it: expected {wanted}, plain or .gz")
+    return labels

@@ -1,0 +1,136 @@
+"""Caffe's DataTransformer: crop, mirror, mean, scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..errors import ConfigError, DataError, ShapeError, locate
+from ..philox import philox
+from ..proto import binary
+from ..proto.schema import TRAIN, BlobProto, Message
+
+
+class Transformer:
+    """out = (pixel - mean) * scale, of a window of the image, perhaps mirrored.
+
+    conf   a TransformationParameter
+             crop_size   the side of the window; at a random offset in TRAIN, (H - crop_size) / 2 in TEST
+             mirror      left and right change places in every other image, at random, in TEST too
+             mean_value  one for all channels, or one per channel
+             mean_file   binary BlobProto: a mean per pixel of the uncropped image; taken where the pixel
+                         comes from, whatever crop and mirror do
+             scale       (1)
+    phase  TRAIN or TEST
+    shape  of the images, (C, H, W), whole
+
+    Random numbers are functions of (key, position of the image in the sequence of all samples), so it does
+    not matter in which order or in which thread batches are made.
+
+    Source   Caffe's DataTransformer.
+    Differs  draws come from Philox, not from a Mersenne Twister.
+    Raises   ConfigError for fields that do not fit each other or the images, DataError for a bad mean_file.
+    """
+
+    def __init__(self, conf: Message, phase: int, shape: tuple[int, int, int]) -> None:
+        self.scale, self.crop, self.mirror = conf.scale, conf.crop_size, conf.mirror
+        self.random_crop = bool(self.crop) and phase == TRAIN
+        channels, h, w = self.shape = shape
+        if self.crop > min(h, w):
+            raise ConfigError(
+                f"crop_size {self.crop} is larger than the images, {h} x {w}",
+                hint=f"at most {min(h, w)} fits",
+            )
+        self.out_shape = (channels, self.crop, self.crop) if self.crop else shape
+        self.mean = np.zeros((1, 1, 1), np.float32)  # or (C, 1, 1), or (C, H, W)
+        if conf.mean_file:
+            if conf.mean_value:
+                raise ConfigError("both mean_file and mean_value are set", hint="keep one of the two")
+            self.mean = read_mean(conf.mean_file, shape)
+        elif conf.mean_value:
+            if len(conf.mean_value) not in (1, channels):
+                raise ConfigError(
+                    f"mean_value must be given once or once per channel ({channels}); got"
+                    f" {len(conf.mean_value)} values"
+                )
+            self.mean = np.array(conf.mean_value, np.float32).reshape(-1, 1, 1)
+        self.mean_per_pixel = bool(conf.mean_file)
+        self.mean_per_channel = bool(conf.mean_value)
+
+    def __call__(
+        self,
+        images: np.ndarray | Sequence[np.ndarray],
+        out: np.ndarray,
+        positions: np.ndarray,
+        key: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Transform a batch.
+
+        images     (N, C, H, W), or N images (C, H, W), of any numeric type
+        out        (N, *out_shape), float
+        positions  (N,): the place of each image in the endless sequence of samples
+        key        two 32-bit words: the random numbers' own
+        """
+        if self.crop or self.mirror or not isinstance(images, np.ndarray):
+            self._windows(images, out, positions, key)
+        else:
+            np.copyto(out, images)
+            if self.mean_per_pixel:
+                np.subtract(out, self.mean, out=out)
+        if self.mean_per_channel:
+            np.subtract(out, self.mean, out=out)
+        if self.scale != 1:
+            np.multiply(out, out.dtype.type(self.scale), out=out)
+
+    def _windows(self, images, out, positions, key) -> None:
+        """Copy every image's window, and subtract the mean if it differs from pixel to pixel."""
+        mirrored, tops, lefts = self.draw(positions, key)
+        h, w = self.out_shape[1:]
+        for image, target, flip, top, left in zip(images, out, mirrored, tops, lefts):
+            if image.shape != self.shape:
+                raise ShapeError(f"all images of a batch must have the shape {self.shape}; got {image.shape}")
+            window = np.s_[:, top : top + h, left : left + w]
+            target = target[:, :, ::-1] if flip else target
+            np.copyto(target, image[window])
+            if self.mean_per_pixel:
+                np.subtract(target, self.mean[window], out=target)
+
+    def draw(self, positions: np.ndarray, key: tuple[int, int]) -> tuple[list[bool], list[int], list[int]]:
+        """For the images at these positions: whether it is mirrored, and the window's first row and column.
+
+        Words 0, 1 and 2 of Philox at counter (position, position >> 32, 0, 0); as in Caffe modulo 2, and
+        modulo the number of places.
+        """
+        count = len(positions)
+        h, w = self.shape[1:]
+        rows, columns = h - self.out_shape[1] + 1, w - self.out_shape[2] + 1
+        mirrored = [False] * count
+        tops, lefts = [(rows - 1) // 2] * count, [(columns - 1) // 2] * count
+        if self.mirror or self.random_crop:
+            at, zero = positions.astype(np.uint64), np.zeros(1, np.uint32)
+            words = philox(
+                at.astype(np.uint32),
+                (at >> np.uint64(32)).astype(np.uint32),
+                zero,
+                zero,
+                np.array([key[0]], np.uint32),
+                np.array([key[1]], np.uint32),
+            )
+            if self.mirror:
+                mirrored = (words[0] % 2 == 1).tolist()
+            if self.random_crop:
+                tops, lefts = (words[1] % rows).tolist(), (words[2] % columns).tolist()
+        return mirrored, tops, lefts
+
+
+def read_mean(path: str, shape: tuple[int, int, int]) -> np.ndarray:
+    """The mean image in a binary BlobProto, float32 in `shape` (C, H, W); DataError if it has another."""
+    with locate(f"mean_file {path}"):
+        mean = binary.to_array(binary.read(path, BlobProto))
+    if mean.shape not in (shape, (1, *shape)):
+        raise DataError(
+            f"mean_file {path}: the mean must have the shape of the whole images, {shape}; got {mean.shape}",
+            hint="make it from these images, or use mean_value",
+        )
+    return mean.reshape(shape).astype(np.float32)

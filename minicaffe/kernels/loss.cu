@@ -1,0 +1,162 @@
+// CUDA half of loss.py.
+
+#define CHUNK 1024  // as in loss.py
+#define NONE 2147483647
+
+// Of NaN and what does not fit, C++ leaves the conversion undefined.
+__device__ int whole(real label) { return fabs(label) < 2147483648.0 ? int(label) : -2147483647 - 1; }
+
+// Positions of a chunk; the last one may be short.
+__device__ int chunk_size(int chunk, int positions) { return min(CHUNK, positions - chunk * CHUNK); }
+
+// A block's partial results; all threads must call it.
+__device__ void leave(int chunk, real total, int counted, int first, real* sums, int* tally) {
+  total = block_sum(total);
+  counted = block_sum(counted);
+  first = -block_max(-first);
+  if (threadIdx.x == 0) {
+    sums[chunk] = total;
+    tally[2 * chunk] = counted;
+    tally[2 * chunk + 1] = first;
+  }
+}
+
+KERNEL softmax_loss_forward(const real* p, const real* labels, int* target, real* sums, int* tally, Labels g, int n) {
+  const real tiny = real(1.1754943508222875e-38);
+  FOR_BLOCK(chunk, n) {
+    const int size = chunk_size(chunk, g.outer * g.inner);
+    real total = 0;
+    int counted = 0, first = NONE;
+    for (int j = threadIdx.x; j < size; j += BLOCK) {
+      const int i = chunk * CHUNK + j, label = whole(labels[i]);
+      target[i] = -1;
+      if (g.ignoring && label == g.ignore) continue;
+      ++counted;
+      if (label >= 0 && label < g.classes) {
+        target[i] = label;
+        const real likelihood = p[(i / g.inner * g.classes + label) * g.inner + i % g.inner];
+        total -= log(likelihood < tiny ? tiny : likelihood);
+      } else {
+        first = min(first, i);
+        total += real(nan(""));
+      }
+    }
+    leave(chunk, total, counted, first, sums, tally);
+  }
+}
+
+KERNEL softmax_loss_backward(const real* p, const int* target, const real* dloss, const real* divisor, real* dx, Labels g,
+                             int add, int n) {
+  const real slope = dloss[0] / divisor[0];
+  FOR(k, n) {
+    const int c = k / g.inner % g.classes, label = target[k / (g.classes * g.inner) * g.inner + k % g.inner];
+    const real step = label >= 0 ? (p[k] - real(c == label)) * slope : real(0);
+    dx[k] = add ? dx[k] + step : step;
+  }
+}
+
+KERNEL sigmoid_loss_forward(const real* x, const real* t, real* slope, real* sums, int* tally, Labels g, int n) {
+  FOR_BLOCK(chunk, n) {
+    const int size = chunk_size(chunk, g.outer * g.inner);
+    real total = 0;
+    int counted = 0;
+    for (int j = threadIdx.x; j < size; j += BLOCK) {
+      const int i = chunk * CHUNK + j;
+      slope[i] = 0;
+      if (g.ignoring && whole(t[i]) == g.ignore) continue;
+      ++counted;
+      const real e = exp(-fabs(x[i]));  // at most 1
+      total += x[i] * (real(x[i] > 0) - t[i]) + log1p(e);
+      slope[i] = (x[i] > 0 ? 1 : e) / (1 + e) - t[i];
+    }
+    leave(chunk, total, counted, NONE, sums, tally);
+  }
+}
+
+KERNEL euclidean_loss_forward(const real* a, const real* b, real* slope, real* sums, int* tally, int count, int n) {
+  FOR_BLOCK(chunk, n) {
+    const int size = chunk_size(chunk, count);
+    real total = 0;
+    for (int j = threadIdx.x; j < size; j += BLOCK) {
+      const int i = chunk * CHUNK + j;
+      slope[i] = a[i] - b[i];
+      total += slope[i] * slope[i];
+    }
+    leave(chunk, real(0.5) * total, threadIdx.x == 0 ? size : 0, NONE, sums, tally);
+  }
+}
+
+KERNEL loss_backward(const real* slope, const real* dloss, const real* divisor, real* dx, real sign, int n) {
+  const real factor = sign * dloss[0] / divisor[0];
+  FOR(i, n) dx[i] = slope[i] * factor;
+}
+
+// Is the label's score at position i a number, and do fewer than top_k others reach it?  NaN does.
+__device__ bool is_right(const real* x, int label, int i, const Labels& g, int top_k) {
+  const real* column = x + i / g.inner * g.classes * g.inner + i % g.inner;
+  const real score = column[label * g.inner];
+  int reach = 0;
+  for (int c = 0; c < g.classes; ++c) reach += !(column[c * g.inner] < score);
+  return score == score && reach <= top_k;
+}
+
+KERNEL accuracy_forward(const real* x, const real* labels, real* sums, int* tally, Labels g, int top_k, int n) {
+  FOR_BLOCK(chunk, n) {
+    const int size = chunk_size(chunk, g.outer * g.inner);
+    int right = 0, counted = 0, first = NONE;
+    for (int j = threadIdx.x; j < size; j += BLOCK) {
+      const int i = chunk * CHUNK + j, label = whole(labels[i]);
+      if (g.ignoring && label == g.ignore) continue;
+      ++counted;
+      if (label >= 0 && label < g.classes)
+        right += is_right(x, label, i, g, top_k);
+      else
+        first = min(first, i);
+    }
+    leave(chunk, real(right), counted, first, sums, tally);
+  }
+}
+
+KERNEL class_accuracy_forward(const real* x, const real* labels, real* y, Labels g, int top_k, int n) {
+  FOR_BLOCK(c, n) {
+    int right = 0, counted = 0;
+    if (!(g.ignoring && c == g.ignore))
+      for (int i = threadIdx.x; i < g.outer * g.inner; i += BLOCK)
+        if (whole(labels[i]) == c) {
+          ++counted;
+          right += is_right(x, c, i, g, top_k);
+        }
+    right = block_sum(right);
+    counted = block_sum(counted);
+    if (threadIdx.x == 0) y[c] = real(right) / max(counted, 1);
+  }
+}
+
+KERNEL divide_sum(const real* sums, const int* tally, real* y, real* divisor, int chunks, real fixed, int n) {
+  FOR_BLOCK(one, n) {
+    double total = 0;
+    int counted = 0;
+    for (int chunk = threadIdx.x; chunk < chunks; chunk += BLOCK) {
+      total += sums[chunk];
+      counted += tally[2 * chunk];
+    }
+    total = block_sum(total);
+    counted = block_sum(counted);
+    if (threadIdx.x == 0) {
+      divisor[0] = fixed > 0 ? fixed : real(max(counted, 1));
+      y[0] = real(total / divisor[0]);
+    }
+  }
+}
+
+KERNEL note_label(const real* labels, const int* tally, int* position, real* value, int chunks, int n) {
+  FOR_BLOCK(one, n) {
+    int first = NONE;
+    for (int chunk = threadIdx.x; chunk < chunks; chunk += BLOCK) first = min(first, tally[2 * chunk + 1]);
+    first = -block_max(-first);
+    if (threadIdx.x == 0 && position[0] == NONE && first != NONE) {
+      position[0] = first;
+      value[0] = labels[first];
+    }
+  }
+}

@@ -1,0 +1,119 @@
+"""Local response normalization: every element divided by a power of the squares around it.
+
+    s = k + alpha * sum of x^2 over the neighbourhood         y = x * s^-beta
+
+Elements lie on lines, lines in groups; the neighbourhood of an element reaches `lines` lines and `columns`
+columns to either side, as far as there are any in its group.  Across channels a group is an image, a line a
+whole channel and the reach 0 columns; within a channel a group is a channel and a line one of its rows.
+Neighbourhoods are symmetric, so the gradient sums over them too.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from .cpu import jit
+from .registry import geometry, kernel
+
+BLOCK = 4096  # columns that the CPU takes at a time: those of a few lines fit the second cache
+
+
+@geometry
+class Lrn(NamedTuple):
+    """groups of h lines of w elements; the reach of a neighbourhood."""
+
+    groups: int
+    h: int
+    w: int
+    lines: int
+    columns: int
+
+
+@kernel(threads=lambda x, y, inverse, g, k, alpha, beta: x.size)
+def lrn_forward(x, y, inverse, g: Lrn, k: float, alpha: float, beta: float):
+    """inverse = 1 / s; y = x * inverse^beta."""
+    x = x.reshape(g.groups, g.h, g.w)
+    y = y.reshape(g.groups, g.h, g.w)
+    inverse = inverse.reshape(g.groups, g.h, g.w)
+    blocks = (g.w + BLOCK - 1) // BLOCK
+    for item in prange(g.groups * blocks):
+        group, start = item // blocks, item % blocks * BLOCK
+        end = min(start + BLOCK, g.w)
+        for i in range(g.h):
+            total = inverse[group, i, start:end]
+            total[:] = 0
+            for near in range(max(i - g.lines, 0), min(i + g.lines + 1, g.h)):
+                for step in range(-g.columns, g.columns + 1):
+                    a = max(start, -step)  # the columns from a to b have a neighbour there
+                    b = max(a, min(end, g.w - step))
+                    add_squares(x[group, near, a + step : b + step], total[a - start : b - start])
+            normalize(x[group, i, start:end], y[group, i, start:end], total, k, alpha, beta)
+
+
+@kernel(threads=lambda x, y, inverse, dy, dx, g, factor, beta: x.size)
+def lrn_backward(x, y, inverse, dy, dx, g: Lrn, factor: float, beta: float):
+    """dx = dy * inverse^beta - factor * x * sum of dy * y * inverse over the neighbourhood."""
+    x = x.reshape(g.groups, g.h, g.w)
+    y = y.reshape(g.groups, g.h, g.w)
+    inverse = inverse.reshape(g.groups, g.h, g.w)
+    dy = dy.reshape(g.groups, g.h, g.w)
+    dx = dx.reshape(g.groups, g.h, g.w)
+    blocks = (g.w + BLOCK - 1) // BLOCK
+    for item in prange(g.groups * blocks):
+        group, start = item // blocks, item % blocks * BLOCK
+        end = min(start + BLOCK, g.w)
+        for i in range(g.h):
+            total = dx[group, i, start:end]
+            total[:] = 0
+            for near in range(max(i - g.lines, 0), min(i + g.lines + 1, g.h)):
+                for step in range(-g.columns, g.columns + 1):
+                    a = max(start, -step)
+                    b = max(a, min(end, g.w - step))
+                    there = slice(a + step, b + step)
+                    add_products(
+                        dy[group, near, there],
+                        y[group, near, there],
+                        inverse[group, near, there],
+                        total[a - start : b - start],
+                    )
+            line = slice(start, end)
+            differentiate(x[group, i, line], inverse[group, i, line], dy[group, i, line], total, factor, beta)
+
+
+# The loops over a stretch of a line, which become vector code.
+
+
+@jit
+def add_squares(x, total):
+    for j in range(total.size):
+        total[j] += x[j] * x[j]
+
+
+@jit
+def add_products(dy, y, inverse, total):
+    for j in range(total.size):
+        total[j] += dy[j] * y[j] * inverse[j]
+
+
+@jit
+def normalize(x, y, total, k, alpha, beta):
+    for j in range(total.size):
+        total[j] = x.dtype.type(1) / (k + alpha * total[j])
+        y[j] = x[j] * power(total[j], beta)
+
+
+@jit
+def differentiate(x, inverse, dy, total, factor, beta):
+    for j in range(total.size):
+        total[j] = dy[j] * power(inverse[j], beta) - factor * x[j] * total[j]
+
+
+@jit
+def power(base, beta):
+    if beta == 0.75:  # what nets use: two square roots are vector instructions, pow is not
+        root = np.sqrt(base)
+        return root * np.sqrt(root)
+    return base**beta

@@ -1,0 +1,110 @@
+"""The maxima of a plane's windows, a vector of output columns at a time, and where they stand.
+
+For every tap of the window, row by row, the vector of elements under it is compared with the best so far; a
+strictly greater one takes its place together with its index, so the first of equal values wins.
+
+A window that sticks out of the image at the top or bottom reads the nearest row of the image instead: it
+holds that row anyway, and a value seen twice changes neither the maximum nor its first index.  What columns
+left and right of the image read is made NaN, which never wins.  The last vector of an output row runs over
+into the next row, which is written after it.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+from llvmlite import ir
+
+from .builder import I32, INT, Function
+from .machine import Machine
+
+ARGUMENTS = (
+    "rows",  # of the output; at least 1
+    "top",  # image row where the first output row's windows begin; may be negative, as may left
+    "down",  # image rows from one output row to the next
+    "left",  # image column where the first output column's windows begin
+    "height",  # of the image
+    "width",
+    "columns",  # of the output,
+    "vectors",  # and how many vectors cover them; at least 1
+    "x",  # addresses: the image,
+    "y",  # and the first of the output rows
+    "mask",
+)
+
+
+@functools.cache
+def max_pool(
+    kernel: tuple[int, int], stride: int, inside: bool, lanes: int, itemsize: int, machine: Machine
+) -> int:
+    """The address of the kernel with ARGUMENTS for windows of `kernel` rows and columns that move by `stride`
+    columns, 1 or 2.
+
+    inside   True if no window sticks out at the left or right
+    lanes    of a vector; it may run over the end of a row, but not over the end of the next one
+    """
+    f = Function("max_pool", ARGUMENTS, itemsize, machine)
+    build, given = f.build, f.arguments
+    x, y, mask = f.pointer("x"), f.pointer("y"), build.inttoptr(given["mask"], I32.as_pointer())
+    steps = ir.Constant(ir.VectorType(I32, lanes), [stride * lane for lane in range(lanes)])
+    none = ir.Constant(f.vector(lanes), [math.nan] * lanes)
+    nowhere = ir.Constant(ir.VectorType(I32, lanes), [-1] * lanes)
+    width = f.integers(given["width"], lanes)
+
+    def row(i, _):
+        top = build.add(given["top"], build.mul(i, given["down"]))
+        starts = [
+            build.mul(_clamp(f, build.add(top, INT(r)), given["height"]), given["width"])
+            for r in range(kernel[0])
+        ]
+
+        def vector(v, _):
+            first = build.add(given["left"], build.mul(v, INT(stride * lanes)))
+            column = build.add(f.integers(first, lanes), steps)
+            outside = []
+            for c in range(0 if inside else kernel[1]):
+                here = build.add(column, f.integers(INT(c), lanes))
+                outside.append(build.icmp_unsigned(">=", here, width))
+            best, at = none, nowhere
+            for start in starts:
+                index = build.add(column, f.integers(start, lanes))
+                for c, value in enumerate(_taps(f, f.at(x, start, first), kernel[1], stride, lanes)):
+                    if not inside:
+                        value = build.select(outside[c], none, value)
+                    # Neither less nor equal, and a number: true also for the first number after NaN.
+                    wins = build.and_(
+                        build.fcmp_unordered(">", value, best), build.fcmp_ordered("==", value, value)
+                    )
+                    best = build.select(wins, value, best)
+                    at = build.select(wins, build.add(index, f.integers(INT(c), lanes)), at)
+            target = build.add(build.mul(i, given["columns"]), build.mul(v, INT(lanes)))
+            f.store(best, f.at(y, target))
+            where = build.bitcast(f.at(mask, target), at.type.as_pointer())
+            build.store(at, where).align = 4
+            return []
+
+        f.loop(given["vectors"], [], vector)
+        return []
+
+    f.loop(given["rows"], [], row)
+    return f.compile()
+
+
+def _taps(f: Function, source, count: int, stride: int, lanes: int):
+    """The vectors under `count` taps of a row, of which the first begins at `source`."""
+    if stride == 1:
+        for c in range(count):
+            yield f.load(f.at(source, c), lanes)
+        return
+    for c in range(0, count, 2):  # two vectors hold two taps: their even and their odd elements
+        low, high = (f.load(f.at(source, c + half * lanes), lanes) for half in range(2))
+        for odd in range(min(2, count - c)):
+            yield f.shuffle(low, high, range(odd, 2 * lanes, 2))
+
+
+def _clamp(f: Function, index, count):
+    """The nearest of 0 ... count - 1."""
+    last = f.build.sub(count, INT(1))
+    index = f.build.select(f.build.icmp_signed("<", index, last), index, last)
+    return f.build.select(f.build.icmp_signed(">", index, INT(0)), index, INT(0))

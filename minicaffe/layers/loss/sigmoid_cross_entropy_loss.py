@@ -1,0 +1,42 @@
+"""SigmoidCrossEntropyLoss: the cross entropy of independent yes-or-no scores and targets."""
+
+from __future__ import annotations
+
+from ...core.loss import NormalizedLoss, ignored
+from ...kernels.loss import Labels
+
+
+class SigmoidCrossEntropyLoss(NormalizedLoss):
+    """loss = -sum of (t log s + (1 - t) log(1 - s)) / Z, s = sigmoid(x), every element a position.
+
+    Param     loss_param: normalization (BATCH_SIZE, the extent of axis 0), which chooses Z (core/loss.py);
+              normalize, its old form; ignore_label (none): elements whose target, cut to a whole number, is
+              this count for nothing; ignore_label 0 so covers soft targets below 1.
+    Shapes    bottom[0]: scores (n, ...); bottom[1]: targets from 0 to 1, as many with the same n; top[0]: ().
+    Backward  dx = (s - t) * dloss / Z, 0 where ignored; reads nothing: forward saves s - t.
+    Source    Caffe's SigmoidCrossEntropyLoss layer.
+    """
+
+    type = "SigmoidCrossEntropyLoss"
+    backward_reads = frozenset()
+    default_normalization = "BATCH_SIZE"
+
+    def reshape(self, bottom, top):
+        super().reshape(bottom, top)
+        self.require_equal_counts(
+            bottom, hint="every score has a target; for class numbers use SoftmaxWithLoss"
+        )
+        ignore = ignored(self.param.loss_param)
+        self.g = Labels(bottom[0].shape[0], 1, bottom[0].count_over(1), *ignore)
+        self.allot(self.g.positions)
+        self.slope = self.saved(bottom[0].shape)
+
+    def forward(self, bottom, top):
+        self.k.sigmoid_loss_forward(
+            bottom[0].data, bottom[1].data, self.slope.data, self.sums.data, self.tally.data, self.g
+        )
+        self.divide(top[0], self.fixed_divisor(self.g))
+
+    def backward(self, top, propagate_down, bottom):
+        if propagate_down[0]:
+            self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, bottom[0].diff, 1)

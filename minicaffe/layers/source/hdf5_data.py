@@ -1,0 +1,44 @@
+"""HDF5Data: rows of HDF5 files."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core.source import Source
+from ...data.hdf5 import HDF5Batches
+
+
+class HDF5Data(Source):
+    """Rows of the datasets that the tops are named after, batch after batch, file after file.
+
+    Param     hdf5_data_param: source, a text file of paths to HDF5 files; batch_size; shuffle (false): every
+              epoch the files, and the rows inside a file, come in another order.
+    Shapes    top[i] (batch_size, row...), the dataset of that name being (rows, row...) in every file.
+    Source    Caffe's HDF5Data layer.
+    Differs   the shuffle follows from the net's seed and the epoch; files whose rows differ in shape are
+              refused.
+    """
+
+    type = "HDF5Data"
+    stochastic = True
+
+    def setup(self, bottom, top):
+        conf = self.param.hdf5_data_param
+        self.require(
+            not self.param.HasField("transform_param"),
+            "transform_param means nothing to HDF5Data",
+            hint="transform the data before writing the file",
+        )
+        self.require(bool(conf.source), "hdf5_data_param.source must be set")
+        self.require(conf.batch_size > 0, "hdf5_data_param.batch_size must be at least 1")
+        names = [blob.name for blob in top]
+        self.batches = HDF5Batches(
+            conf.source, names, conf.batch_size, dtype=self.device.dtype, shuffle=conf.shuffle
+        )
+        self.shapes = [(conf.batch_size, *row) for row in self.batches.shapes]
+        self.host = [np.empty(shape, self.device.dtype) for shape in self.shapes]
+
+    def stage(self, passes, top):
+        self.batches(passes, self.host, self.random.seed)
+        for blob, host in zip(top, self.host):
+            self.device.put(host, blob.data)

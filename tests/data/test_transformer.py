@@ -1,0 +1,187 @@
+"""The transformer against plain loops, and against Caffe."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minicaffe.data.transformer import Transformer
+from minicaffe.errors import ConfigError, DataError, SchemaError, ShapeError
+from minicaffe.proto import binary, text
+from minicaffe.proto.schema import TEST, TRAIN, BlobProto, TransformationParameter
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "data"
+SHAPE = (3, 7, 8)
+KEY = (0x12345678, 0x9ABCDEF0)
+TYPES = [np.uint8, np.int8, np.int16, np.int32, np.float32, np.float64]
+
+
+def transformer(conf: str, phase: int = TRAIN, shape=SHAPE) -> Transformer:
+    return Transformer(text.parse(conf, TransformationParameter), phase, shape)
+
+
+def images(count: int, dtype=np.uint8, shape=SHAPE) -> np.ndarray:
+    """Every pixel another value, as far as the type has them."""
+    return np.arange(count * np.prod(shape)).reshape(count, *shape).astype(dtype)
+
+
+def by_loops(t: Transformer, batch, draws, mean, scale) -> np.ndarray:
+    """Caffe's formula, pixel by pixel."""
+    out = np.zeros((len(batch), *t.out_shape), np.float32)
+    for n, (image, flip, top, left) in enumerate(zip(batch, *draws)):
+        for c, h, w in np.ndindex(*t.out_shape):
+            column = t.out_shape[2] - 1 - w if flip else w
+            pixel, m = np.float32(image[c, top + h, left + w]), np.float32(mean[c, top + h, left + w])
+            out[n, c, h, column] = (pixel - m) * np.float32(scale)
+    return out
+
+
+@pytest.fixture
+def mean_file(tmp_path):
+    mean = np.random.default_rng(3).uniform(0, 255, SHAPE).astype(np.float32)
+    path = tmp_path / "mean.binaryproto"
+    path.write_bytes(binary.from_array(mean[None]).SerializeToString())
+    return path, mean
+
+
+@given(
+    dtype=st.sampled_from(TYPES),
+    crop=st.integers(0, 7),
+    mirror=st.booleans(),
+    scale=st.sampled_from([1.0, 0.00390625, 3.0]),
+    mean=st.sampled_from(["none", "one", "channels", "file"]),
+    phase=st.sampled_from([TRAIN, TEST]),
+    start=st.sampled_from([0, 1000, 2**40]),
+    as_list=st.booleans(),
+)
+def test_equals_the_formula(mean_file, dtype, crop, mirror, scale, mean, phase, start, as_list):
+    path, from_file = mean_file
+    conf, full = {
+        "none": ("", np.zeros(SHAPE)),
+        "one": ("mean_value: 33.5", np.full(SHAPE, 33.5)),
+        "channels": (
+            "mean_value: [1.5, 2.5, 100]",
+            np.broadcast_to(np.reshape([1.5, 2.5, 100], (3, 1, 1)), SHAPE),
+        ),
+        "file": (f'mean_file: "{path}"', from_file),
+    }[mean]
+    t = transformer(f"{conf} crop_size: {crop} mirror: {str(mirror).lower()} scale: {scale}", phase)
+    batch, at = images(4, dtype), np.arange(start, start + 4)
+    out = np.full((4, *t.out_shape), np.nan, np.float32)
+    t(list(batch) if as_list else batch, out, at, KEY)
+    np.testing.assert_array_equal(out, by_loops(t, batch, t.draw(at, KEY), full, scale))
+
+
+def test_agrees_with_caffe():
+    """Crop and mean_file in TEST, as Caffe's Data layer gave them for the raw images of the same database."""
+    raw, wanted = np.load(GOLDEN / "lmdb_raw.npz"), np.load(GOLDEN / "lmdb_crop_meanfile.npz")
+    conf = f'crop_size: 11 mean_file: "{GOLDEN / "mean.binaryproto"}" scale: 0.0039'
+    t = transformer(conf, TEST, (3, 27, 33))
+    for k in range(3):
+        out = np.empty(wanted[f"batch{k}/data"].shape, np.float32)
+        t(raw[f"batch{k}/data"].astype(np.uint8), out, np.arange(3))
+        np.testing.assert_array_equal(out, wanted[f"batch{k}/data"])
+
+
+def test_float64_batches_are_computed_in_float64():
+    out = np.empty((1, *SHAPE))
+    transformer("scale: 0.1 mean_value: 0.3")(images(1), out, np.arange(1))
+    wanted = (images(1) - np.float64(np.float32(0.3))) * np.float64(np.float32(0.1))
+    np.testing.assert_array_equal(out, wanted)
+
+
+# -- draws
+
+
+@given(start=st.integers(0, 2**50), count=st.integers(1, 20))
+def test_draws_belong_to_the_sample_not_to_the_batch(start, count):
+    t = transformer("mirror: true crop_size: 3")
+    together = t.draw(np.arange(start, start + count), KEY)
+    alone = [t.draw(np.array([at]), KEY) for at in range(start, start + count)]
+    assert [list(column) for column in zip(*together)] == [[a[0] for a in draw] for draw in alone]
+
+
+def test_draws_differ_with_key_and_position_and_take_every_value():
+    t = transformer("mirror: true crop_size: 3")
+    at = np.arange(2000)
+    mirrored, tops, lefts = t.draw(at, KEY)
+    assert abs(np.mean(mirrored) - 0.5) < 0.05
+    assert set(tops) == set(range(5)) and set(lefts) == set(range(6))
+    assert np.bincount(tops).min() > 300 and np.bincount(lefts).min() > 250
+    for others in (t.draw(at, (KEY[0], 1)), t.draw(at, (1, KEY[1])), t.draw(at + 2**32, KEY)):
+        assert others[1] != tops
+
+
+def test_draws_stay_what_they_are():
+    """Resuming an old run depends on it."""
+    t = transformer("mirror: true crop_size: 3")
+    assert [list(map(int, drawn)) for drawn in t.draw(np.arange(6), (1, 2))] == [
+        [0, 0, 0, 0, 0, 1],
+        [1, 1, 3, 2, 4, 3],
+        [4, 4, 2, 4, 3, 0],
+    ]
+
+
+def test_in_test_the_crop_is_central_and_mirror_still_random():
+    t = transformer("mirror: true crop_size: 4", TEST)
+    mirrored, tops, lefts = t.draw(np.arange(64), KEY)
+    assert set(tops) == {1} and set(lefts) == {2}  # (7 - 4) / 2, (8 - 4) / 2
+    assert set(mirrored) == {True, False}
+
+
+def test_without_crop_and_mirror_nothing_is_drawn_and_nothing_allocated():
+    import tracemalloc
+
+    t = transformer("scale: 0.5 mean_value: 3", shape=(1, 64, 64))
+    batch, out, at = images(16, shape=(1, 64, 64)), np.empty((16, 1, 64, 64), np.float32), np.arange(16)
+    t(batch, out, at)
+    tracemalloc.start()
+    t(batch, out, at)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40_000  # NumPy's casting buffer, not a batch (262 kB)
+
+
+# -- what is refused
+
+
+@pytest.mark.parametrize(
+    ("conf", "message"),
+    [
+        ("crop_size: 8", "crop_size 8 is larger than the images, 7 x 8; hint: at most 7"),
+        ("mean_value: [1, 2]", r"once per channel \(3\); got 2 values"),
+        ('mean_value: 1 mean_file: "x"', "both mean_file and mean_value are set; hint: keep one"),
+    ],
+)
+def test_fields_that_do_not_fit(conf, message):
+    with pytest.raises(ConfigError, match=message):
+        transformer(conf)
+
+
+def test_mean_files_that_do_not_fit(tmp_path, mean_file):
+    path, _ = mean_file
+    with pytest.raises(DataError, match=r"shape of the whole images, \(3, 8, 8\); got \(1, 3, 7, 8\)"):
+        transformer(f'mean_file: "{path}" crop_size: 7', shape=(3, 8, 8))
+    with pytest.raises(DataError, match=r"cannot read .*missing: No such file"):
+        transformer(f'mean_file: "{tmp_path}/missing"')
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(SchemaError, match=r"mean.binaryproto.*not a whole binary BlobProto"):
+        transformer(f'mean_file: "{path}"')
+
+
+def test_mean_files_of_three_axes_and_of_legacy_shape_are_read(tmp_path, mean_file):
+    _, mean = mean_file
+    path = tmp_path / "other.binaryproto"
+    path.write_bytes(binary.from_array(mean).SerializeToString())
+    np.testing.assert_array_equal(transformer(f'mean_file: "{path}"').mean, mean)
+    blob = BlobProto(num=1, channels=3, height=7, width=8, data=mean.ravel())
+    path.write_bytes(blob.SerializeToString())
+    np.testing.assert_array_equal(transformer(f'mean_file: "{path}"').mean, mean)
+
+
+def test_images_of_another_shape_are_refused():
+    t = transformer("crop_size: 3")
+    with pytest.raises(ShapeError, match=r"must have the shape \(3, 7, 8\); got \(3, 7, 9\)"):
+        t([images(1)[0], np.zeros((3, 7, 9))], np.empty((2, 3, 3, 3)), np.arange(2))

@@ -1,0 +1,220 @@
+"""Data."""
+
+import gc
+import threading
+
+import numpy as np
+import pytest
+
+from minicaffe.data import datasets, idx
+from minicaffe.errors import ConfigError, DataError
+from minicaffe.net import Net
+from minicaffe.proto import text
+from minicaffe.proto.schema import NetParameter
+
+from ..support.devices import each_device
+
+IMAGES = (np.arange(7 * 6 * 5) % 251).astype(np.uint8).reshape(7, 6, 5)
+LABELS = np.array([3, 1, 4, 1, 5, 9, 2], np.uint8)
+
+
+@pytest.fixture
+def source(tmp_path):
+    idx.write(tmp_path / "images", IMAGES)
+    idx.write(tmp_path / "labels", LABELS)
+    return tmp_path / "images"
+
+
+def net(source, data="", transform="", tops=2, batch=3, phase="TRAIN", seed=5, device=None) -> Net:
+    names = " ".join(f'top: "{name}"' for name in ("data", "label")[:tops])
+    layer = f"""layer {{
+      name: "data" type: "Data" {names}
+      data_param {{ source: "{source}" backend: IDX batch_size: {batch} {data} }}
+      transform_param {{ {transform} }}
+    }}"""
+    return Net(text.parse(layer, NetParameter), phase=phase, seed=seed, device=device)
+
+
+def batches(net: Net, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The next batches, one after the other: images and labels."""
+    outputs = [net.forward() for _ in range(count)]
+    return tuple(np.concatenate([out[name] for out in outputs]) for name in ("data", "label"))
+
+
+def order(net: Net, count: int) -> list[int]:
+    """Which samples come next; the pixels tell."""
+    images, labels = batches(net, count)
+    found = [int(np.flatnonzero((IMAGES == image[0]).all((1, 2)))[0]) for image in images]
+    np.testing.assert_array_equal(labels, LABELS[found])
+    return found
+
+
+@each_device
+@pytest.mark.parametrize("prefetch", [0, 1, 4])
+def test_samples_come_in_order_and_wrap(source, device, prefetch):
+    rig = net(source, f"prefetch: {prefetch}", device=device)
+    assert rig.blobs["data"].shape == (3, 1, 6, 5) and rig.blobs["label"].shape == (3,)
+    assert order(rig, 10) == [i % 7 for i in range(30)]
+
+
+def test_pixels_are_transformed(source):
+    rig = net(source, transform="scale: 0.5 mean_value: 10 crop_size: 4", phase="TEST")
+    images, _ = batches(rig, 2)
+    np.testing.assert_array_equal(images[:, 0], (IMAGES[:6, 1:5, 0:4].astype(np.float32) - 10) * 0.5)
+
+
+def test_one_top_needs_no_labels(source):
+    source.with_name("labels").unlink()
+    rig = net(source, tops=1)
+    assert rig.outputs == ["data"] and rig.forward()["data"].shape == (3, 1, 6, 5)
+    with pytest.raises(DataError, match="no labels beside it"):
+        net(source)
+
+
+def test_a_batch_may_be_larger_than_the_data(source):
+    assert order(net(source, batch=20), 1) == [i % 7 for i in range(20)]
+
+
+def test_backward_leaves_the_tops_alone(source):
+    rig = net(source)
+    rig.forward()
+    before = rig.blobs["data"].data.copy()
+    rig.backward()
+    np.testing.assert_array_equal(rig.blobs["data"].data, before)
+
+
+# -- order as a function
+
+
+def test_shuffled_epochs_are_permutations_that_the_seed_decides(source):
+    drawn = order(net(source, "shuffle: true"), 14)
+    epochs = [drawn[i : i + 7] for i in range(0, 42, 7)]
+    assert all(sorted(epoch) == list(range(7)) for epoch in epochs) and len(set(map(tuple, epochs))) > 3
+    assert order(net(source, "shuffle: true"), 14) == drawn
+    assert order(net(source, "shuffle: true", seed=6), 14) != drawn
+
+
+RANDOM = {"data": "shuffle: true", "transform": "mirror: true crop_size: 3"}
+
+
+@pytest.mark.parametrize("prefetch", [0, 3])
+def test_a_resumed_net_sees_what_an_uninterrupted_one_would(source, prefetch):
+    conf = {**RANDOM, "data": f"shuffle: true prefetch: {prefetch}"}
+    whole, _ = batches(net(source, **conf), 12)
+    resumed = net(source, **conf)
+    resumed.passes = 8
+    np.testing.assert_array_equal(batches(resumed, 4)[0], whole[24:])
+    resumed.passes = 2  # back again
+    np.testing.assert_array_equal(batches(resumed, 10)[0], whole[6:])
+
+
+def test_prefetch_and_device_change_nothing(source):
+    results = [
+        batches(net(source, f"shuffle: true prefetch: {n}", RANDOM["transform"]), 6) for n in (0, 1, 5)
+    ]
+    for images, labels in results[1:]:
+        np.testing.assert_array_equal(images, results[0][0])
+        np.testing.assert_array_equal(labels, results[0][1])
+
+
+def test_another_seed_takes_hold_at_once(source):
+    rig, other = net(source, **RANDOM, seed=1), net(source, **RANDOM, seed=2)
+    batches(rig, 3)
+    rig.reseed(2)
+    rig.passes = 0
+    np.testing.assert_array_equal(batches(rig, 3)[0], batches(other, 3)[0])
+
+
+def test_crops_and_mirrors_are_the_layers_own(source):
+    """Two layers with one seed draw different numbers; the shuffle is the same, so that they stay in step."""
+    rig = net(source, **RANDOM)
+    twin = rig.param.layer[0]
+    param = NetParameter(layer=[twin, twin])
+    param.layer[1].name = "other"
+    param.layer[1].top[:] = ["data2", "label2"]
+    outputs = Net(param, phase="TRAIN", seed=5).forward()
+    np.testing.assert_array_equal(outputs["label"], outputs["label2"])
+    assert (outputs["data"] != outputs["data2"]).any()
+
+
+# -- life cycle
+
+
+def test_the_thread_ends_with_the_net(source):
+    rig = net(source)
+    rig.forward()
+    names = [thread.name for thread in threading.enumerate()]
+    assert "minicaffe prefetch" in names
+    threads = [thread for thread in threading.enumerate() if thread.name == "minicaffe prefetch"]
+    del rig
+    gc.collect()
+    for thread in threads:
+        thread.join(timeout=5)
+        assert not thread.is_alive()
+
+
+def test_memory_that_was_reshaped_comes_back(source):
+    rig = net(source)
+    rig.blobs["data"].reshape(1, 1, 6, 5)
+    rig.forward()
+    assert rig.blobs["data"].shape == (3, 1, 6, 5)
+    assert order(rig, 1) == [3, 4, 5]
+
+
+# -- digits and errors
+
+
+def test_named_sets():
+    rig = net("digits/train", batch=4)
+    images, labels = batches(rig, 2)
+    wanted = datasets.load("digits/train")
+    np.testing.assert_array_equal(images, wanted.images[:8])
+    np.testing.assert_array_equal(labels, wanted.labels[:8])
+
+
+@pytest.mark.parametrize(
+    ("field", "hint"),
+    [
+        ("scale: 2", "scale"),
+        ('mean_file: "x"', "mean_file"),
+        ("crop_size: 3", "crop_size"),
+        ("mirror: true", "mirror"),
+    ],
+)
+def test_fields_that_caffe_ignores_are_refused(source, field, hint):
+    with pytest.raises(
+        ConfigError, match=rf"'data' \(Data\): data_param.{hint} has no effect; hint: set {hint} in"
+    ):
+        net(source, field)
+
+
+@pytest.mark.parametrize(
+    ("data", "transform", "message"),
+    [
+        ("rand_skip: 3", "", "rand_skip has no effect; hint: remove it"),
+        ("force_encoded_color: true", "", "is for encoded images; IDX holds pixels"),
+        ("", "force_gray: true", "transform_param.force_gray is for encoded images"),
+        ("", "crop_size: 6", "crop_size 6 is larger than the images, 6 x 5; hint: at most 5 fits"),
+    ],
+)
+def test_fields_that_do_not_fit(source, data, transform, message):
+    with pytest.raises(ConfigError, match=message):
+        net(source, data, transform)
+
+
+@pytest.mark.parametrize(
+    ("conf", "message"),
+    [
+        (
+            'source: "x" batch_size: 1',
+            "backend LEVELDB cannot be read; hint: backend: IDX reads digits/train",
+        ),
+        ('source: "x" batch_size: 1 backend: LMDB', "backend LMDB cannot be read"),
+        ("batch_size: 1 backend: IDX", "source must be set; hint: one of digits/train"),
+        ('source: "digits/test" backend: IDX', "batch_size must be at least 1"),
+    ],
+)
+def test_fields_that_are_missing(conf, message):
+    layer = f'layer {{ name: "d" type: "Data" top: "x" data_param {{ {conf} }} }}'
+    with pytest.raises(ConfigError, match=f"data_param.{message}"):
+        Net(text.parse(layer, NetParameter))

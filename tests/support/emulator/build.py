@@ -1,0 +1,71 @@
+"""Building with g++; each result is kept under a digest of all that went into it."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+COMMON = ["-std=c++17", "-fPIC", "-fvisibility=hidden", f"-I{HERE}"]
+RUNTIME = [*COMMON, "-O2", "-Wall", "-Wextra", "-c"]
+# Kernels trap where a GPU would be wrong without a word, and an uninitialised variable is never 0 by luck.
+# Products and sums are not contracted, so that results are the same on every processor.
+KERNELS = [
+    *COMMON,
+    *("-O2", "-gdwarf-4", "-g1", "-shared"),
+    *("-Werror=uninitialized", "-Werror=maybe-uninitialized", "-Werror=return-type"),
+    *("-ffp-contract=off", "-fno-strict-aliasing", "-ftrivial-auto-var-init=pattern"),
+    *("-fsanitize=bounds,alignment", "-fsanitize-undefined-trap-on-error"),
+]
+
+
+class BuildError(Exception):
+    """g++ refused the source; the message is what it said."""
+
+
+def library(code: str) -> Path:
+    """The shared library of a translation unit of kernels, with the runtime in it."""
+    return build(code, KERNELS, runtime(), ".so")
+
+
+@functools.cache
+def runtime() -> tuple[Path, ...]:
+    """The runtime's object files, the same for all kernels."""
+    sources = sorted((HERE / "runtime").glob("*.cpp"))
+    return tuple(build(f'#include "runtime/{path.name}"\n', RUNTIME, (), ".o") for path in sources)
+
+
+def build(code: str, flags: list[str], objects: tuple[Path, ...], suffix: str) -> Path:
+    """Run g++ unless this was built before.  Processes may build the same thing at the same time."""
+    total = hashlib.sha256("\0".join([fixed(), code, *flags, *map(str, objects)]).encode()).hexdigest()[:24]
+    out = folder() / f"{total}{suffix}"
+    if not out.exists():
+        with tempfile.TemporaryDirectory(dir=folder()) as place:
+            source, result = Path(place) / "kernels.cpp", Path(place) / out.name
+            source.write_text(code)
+            command = ["g++", *flags, str(source), *map(str, objects), "-o", str(result)]
+            done = subprocess.run(command, capture_output=True, text=True)
+            if done.returncode:
+                raise BuildError(done.stderr)
+            os.replace(result, out)
+    return out
+
+
+@functools.cache
+def fixed() -> str:
+    """What every digest covers: the compiler, and the emulator's own sources."""
+    version = subprocess.run(["g++", "--version"], capture_output=True, text=True, check=True).stdout
+    sources = sorted([*HERE.glob("*/*.h"), *HERE.glob("*/*.cpp")])
+    return "\0".join([version, *(path.read_text() for path in sources)])
+
+
+@functools.cache
+def folder() -> Path:
+    path = Path(tempfile.gettempdir()) / f"minicaffe-emulator-{os.getuid()}"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path

@@ -1,0 +1,63 @@
+"""What the documentation says is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from minicaffe.proto import extensions, schema
+from minicaffe.proto.schema import NetParameter, SolverParameter
+
+ROOT = Path(__file__).parent.parent
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def test_layer_reference_is_current():
+    from tools.layer_reference import TARGET, reference
+
+    assert TARGET.read_text() == reference(), "run python tools/layer_reference.py"
+
+
+def our_names() -> set[tuple[str, int]]:
+    """(name, number) of every extension in the schema."""
+    found, seen = set(), set()
+
+    def walk(message) -> None:
+        if message.full_name in seen:
+            return
+        seen.add(message.full_name)
+        for field in message.fields:
+            if extensions.FIRST <= field.number <= extensions.LAST:
+                found.add((field.name, field.number))
+            if field.message_type:
+                walk(field.message_type)
+            if field.enum_type:
+                values = field.enum_type.values
+                found.update((v.name, v.number) for v in values if v.number >= extensions.FIRST)
+
+    walk(NetParameter.DESCRIPTOR)
+    walk(SolverParameter.DESCRIPTOR)
+    return found
+
+
+def test_every_extension_is_documented():
+    text = (ROOT / "docs" / "extensions.md").read_text()
+    rows = set(re.findall(r"\| `(\w+)` \| (\d+) \|", text))
+    assert {(name, int(number)) for name, number in rows} == our_names()
+    assert schema.pool
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)
+def test_files_named_in_the_documentation_exist(path):
+    for name in re.findall(
+        r"`((?:minicaffe|prototxt|tools|tests|benchmarks|docs)/[\w/.]+\w)`", path.read_text()
+    ):
+        assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)
+def test_lines_are_not_endless(path):
+    prose = [line for line in path.read_text().splitlines() if not line.startswith(("|", "  ", "```"))]
+    assert max(map(len, prose)) <= 130
