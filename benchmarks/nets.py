@@ -3,9 +3,10 @@
     python benchmarks/nets.py lenet
     python benchmarks/nets.py lenet --torch /path/to/python   (an interpreter that has PyTorch)
 
-Each contender trains in a process of its own: forward, backward, update with momentum and weight decay, on the
-same batch size and number of threads.  Blocks of steps alternate between the processes, so that a machine whose
-speed drifts is unfair to nobody; medians over all steps are reported, with the 10th and 90th percentile.
+Each contender trains in a process of its own: forward, backward, update with momentum and weight decay, on
+the same batch size and number of threads.  Blocks of steps alternate between the processes, so that a machine
+whose speed drifts is unfair to nobody; medians over all steps are reported, with the 10th and 90th
+percentile.
 """
 
 from __future__ import annotations

@@ -4,14 +4,13 @@ seed."""
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from .core.blob import Blob
-from .core.filler import fill
+from .core.filler import Stream, fill
 from .core.layer import Layer
 from .device.base import Device
 from .errors import ConfigError, ShapeError, locate
@@ -98,22 +97,24 @@ class Parameters:
             blob.diff = self.diff[owner.offset : owner.offset + blob.count].reshape(blob.shape)
 
     def fill(self, layers: Sequence[Layer], seed: int) -> None:
-        """Fill every owned parameter: from the layer's `blobs` if the prototxt holds them, else by its
-        filler.
+        """Fill every parameter: from the layer's `blobs` if the prototxt holds them, else by its filler.
 
-        Each draws from a generator of its own, keyed by seed, layer name and index: adding a layer changes
-        nothing in the others.
+        All draw from one stream in the order of the net, and data layers take their words from it too, as in
+        Caffe: the same random_seed gives the same weights.
         """
-        for owned in self.owned:
-            layer = layers[owned.layer]
-            with locate(f"layer {layer.name!r} ({layer.type}), parameter {owned.index}"):
-                if layer.param.blobs:
-                    host = stored_array(layer.param.blobs, owned.index, owned.blob, len(layer.params))
-                else:
-                    host = np.empty(owned.blob.shape, np.float64)
-                    rng = np.random.default_rng([seed, zlib.crc32(layer.name.encode()), owned.index])
-                    fill(host, layer.fillers[owned.index], rng)
-                self.device.put(host, owned.blob.data)
+        stream = Stream(seed)
+        owned = {id(o.blob) for o in self.owned}
+        for layer in layers:
+            stream.words(layer.setup_draws)
+            for j, (blob, filler) in enumerate(zip(layer.params, layer.fillers)):
+                with locate(f"layer {layer.name!r} ({layer.type}), parameter {j}"):
+                    if layer.param.blobs:
+                        host = stored_array(layer.param.blobs, j, blob, len(layer.params))
+                    else:  # what a sharer draws is lost, but moves the stream on
+                        host = np.empty(blob.shape, self.device.dtype)
+                        fill(host, filler, stream)
+                if id(blob) in owned:
+                    self.device.put(host, blob.data)
 
     def clear_diffs(self) -> None:
         self.device.fill(self.diff, 0)

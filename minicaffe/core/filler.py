@@ -1,4 +1,10 @@
-"""Fillers: how a parameter starts."""
+"""Fillers: how a parameter starts.
+
+Random fillers draw from one stream, the Mersenne Twister that Caffe draws from, seeded by random_seed.
+Uniform numbers are made of its words as Caffe makes them, so the fillers uniform, xavier and
+positive_unitball give Caffe's own values for the same seed; gaussian and msra give other numbers of the same
+distribution.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +17,33 @@ from ..errors import ConfigError, UnknownTypeError, suggest
 from ..proto.schema import Message, enum_name
 
 
-def fill(array: np.ndarray, filler: Message, rng: np.random.Generator) -> None:
+class Stream:
+    """The words of a 32-bit Mersenne Twister (MT19937), in order."""
+
+    def __init__(self, seed: int) -> None:
+        self._twister = np.random.RandomState(seed & 0xFFFFFFFF)
+
+    def words(self, count: int) -> np.ndarray:
+        """The next words, uint32."""
+        return self._twister.randint(0, 1 << 32, count, np.uint32)
+
+    def uniform(self, low: float, high: float, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """Numbers in [low, high], one word each: word / 2^32 * (top - low) + low in the precision of dtype,
+        where top is the number after high.  A result that rounding takes to top is drawn again."""
+        real = np.dtype(dtype).type
+        bottom, top = real(low), np.nextafter(real(high), real(math.inf))
+        found = np.empty(0, real)
+        while found.size < math.prod(shape):
+            words = self.words(math.prod(shape) - found.size).astype(real)
+            drawn = words / real(2**32) * (top - bottom) + bottom
+            found = np.concatenate([found, drawn[drawn < top]])
+        return found.reshape(shape)
+
+    def normal(self, mean: float, deviation: float, shape: tuple[int, ...]) -> np.ndarray:
+        return self._twister.normal(mean, deviation, shape)
+
+
+def fill(array: np.ndarray, filler: Message, stream: Stream) -> None:
     """Fill `array` on the host as a FillerParameter says.
 
     Raises UnknownTypeError for an unknown type, ConfigError for values out of range.
@@ -22,51 +54,52 @@ def fill(array: np.ndarray, filler: Message, rng: np.random.Generator) -> None:
         raise ConfigError(
             f"filler sparse is for type gaussian only; got type {filler.type!r}", hint="remove sparse"
         )
-    FILLERS[filler.type](array, filler, rng)
+    FILLERS[filler.type](array, filler, stream)
 
 
-def _constant(array, filler, rng):
+def _constant(array, filler, stream):
     """value."""
     array[...] = filler.value
 
 
-def _uniform(array, filler, rng):
-    """U[min, max)."""
+def _uniform(array, filler, stream):
+    """U[min, max]."""
     if filler.min > filler.max:
         raise ConfigError(f"uniform filler: min {filler.min} is above max {filler.max}")
-    array[...] = rng.uniform(filler.min, filler.max, array.shape)
+    array[...] = stream.uniform(filler.min, filler.max, array.shape, array.dtype)
 
 
-def _gaussian(array, filler, rng):
+def _gaussian(array, filler, stream):
     """N(mean, std); with sparse >= 0 each element is kept with probability sparse / shape[0], else 0."""
     if not filler.std > 0:
         raise ConfigError(f"gaussian filler: std must be above 0; got {filler.std}")
-    array[...] = rng.normal(filler.mean, filler.std, array.shape)
     if filler.sparse < -1:
         raise ConfigError(f"gaussian filler: sparse must be at least 0; got {filler.sparse}")
+    array[...] = stream.normal(filler.mean, filler.std, array.shape)
     if filler.sparse >= 0:
-        array *= rng.random(array.shape) < filler.sparse / array.shape[0]
+        array *= stream.uniform(0, 1, array.shape, array.dtype) < filler.sparse / array.shape[0]
 
 
-def _positive_unitball(array, filler, rng):
-    """U[0, 1), then every row (index of axis 0) divided by its sum."""
-    array[...] = rng.random(array.shape)
+def _positive_unitball(array, filler, stream):
+    """U[0, 1], then every row (index of axis 0) divided by its sum."""
+    array[...] = stream.uniform(0, 1, array.shape, array.dtype)
     rows = array.reshape(len(array), -1)
     rows /= rows.sum(1, keepdims=True)
 
 
-def _xavier(array, filler, rng):
-    """U[-a, a) with a = sqrt(3 / n); n by variance_norm (Glorot & Bengio 2010)."""
-    limit = math.sqrt(3 / _fan(array, filler))
-    array[...] = rng.uniform(-limit, limit, array.shape)
+def _xavier(array, filler, stream):
+    """U[-a, a] with a = sqrt(3 / n); n by variance_norm (Glorot & Bengio 2010)."""
+    real = array.dtype.type
+    limit = np.sqrt(real(3) / real(_fan(array, filler)))
+    array[...] = stream.uniform(-limit, limit, array.shape, array.dtype)
 
 
-def _msra(array, filler, rng):
+def _msra(array, filler, stream):
     """N(0, sqrt(2 / n)); n by variance_norm (He et al. 2015)."""
-    array[...] = rng.normal(0, math.sqrt(2 / _fan(array, filler)), array.shape)
+    array[...] = stream.normal(0, math.sqrt(2 / _fan(array, filler)), array.shape)
 
 
-def _bilinear(array, filler, rng):
+def _bilinear(array, filler, stream):
     """Weights that make a Deconvolution interpolate: (1 - |x / f - c|) (1 - |y / f - c|) in every filter."""
     if array.ndim != 4 or array.shape[2] != array.shape[3]:
         raise ConfigError(f"bilinear filler: weights must have 4 axes and a square kernel; got {array.shape}")
@@ -76,7 +109,7 @@ def _bilinear(array, filler, rng):
     array[...] = np.outer(line, line)
 
 
-FILLERS: dict[str, Callable[[np.ndarray, Message, np.random.Generator], None]] = {
+FILLERS: dict[str, Callable[[np.ndarray, Message, Stream], None]] = {
     "constant": _constant,
     "uniform": _uniform,
     "gaussian": _gaussian,

@@ -46,6 +46,7 @@ class Layer:
     source              True for layers that bring data in: their tops have memory of their own, filled by
                         `stage`
     stochastic          True for layers that draw random numbers: self.random is set before setup
+    setup_draws         words that Caffe's layer takes from the stream of the fillers when it is set up
     """
 
     ALL = frozenset(range(64))
@@ -64,6 +65,7 @@ class Layer:
     capturable = True
     source = False
     stochastic = False
+    setup_draws = 0
 
     def __init__(self, param: Message, device: Device, phase: int) -> None:
         self.param = param

@@ -1,7 +1,7 @@
 """exp, tanh and log1p as the CPU halves of kernels call them: a loop over float32 becomes vector code.
 
 The C library's functions take one number at a time (2 to 15 ns).  Compiled for float32 the functions here are
-polynomials without branches, which the compiler turns into vector instructions (0.2 to 0.4 ns a number);
+polynomials without branches, which the compiler turns into vector instructions (0.2 to 0.6 ns a number);
 for float64, and interpreted, they are the library's.  Results in float32 are within 2 units in the last place
 of the exact ones; NaN stays NaN.  CUDA has all of them built in.
 

@@ -18,7 +18,7 @@ KERNEL clip_scale(const real* partial, real* hyper, int count, real clip, real p
     for (int i = 0; i < count; ++i) total += partial[i];
     const real norm = sqrt(total);
     hyper[NORM] = norm;
-    hyper[SCALE] = (clip >= 0 && norm > clip ? clip / norm : real(1)) / passes;
+    hyper[SCALE] = (norm > clip ? clip / norm : real(1)) / passes;
   }
 }
 

@@ -32,14 +32,14 @@ def square_sums(dw, partial, count: int):
 
 @kernel(threads=lambda partial, hyper, count, clip, passes: 1, parallel=False)
 def clip_scale(partial, hyper, count: int, clip: float, passes: float):
-    """hyper[NORM] = sqrt of the sum of partial; hyper[SCALE] brings a longer gradient to length `clip` (if
-    that is not negative) and turns the sum over `passes` passes into their mean."""
+    """hyper[NORM] = sqrt of the sum of partial; hyper[SCALE] brings a gradient longer than `clip` to that
+    length, and turns the sum over `passes` passes into their mean."""
     total = hyper.dtype.type(0)
     for i in range(count):
         total += partial[i]
     norm = math.sqrt(total)
     hyper[NORM] = norm
-    hyper[SCALE] = (clip / norm if 0 <= clip < norm else 1) / passes
+    hyper[SCALE] = (clip / norm if norm > clip else 1) / passes
 
 
 @kernel(threads=lambda w, dw, history, rates, decays, hyper, count, l1: count)

@@ -139,20 +139,24 @@ class Solver:
             log.info(f"Iteration {self.iteration}, lr = {number(rate)}")
         host = np.zeros(update.HYPER)
         host[update.RATE], host[update.MOMENTUM] = rate, param.momentum
-        host[update.DECAY] = param.weight_decay
+        host[update.DECAY], host[update.SCALE] = param.weight_decay, 1 / param.iter_size
         self.device.put(host, self.hyper)
-        clip = param.clip_gradients
-        self.k.square_sums(parameters.diff, self._partial, parameters.diff.size)
-        self.k.clip_scale(self._partial, self.hyper, self._partial.size, clip, param.iter_size)
-        if clip >= 0:
-            norm = float(self.device.get(self.hyper)[update.NORM])
-            if norm > clip:
-                log.info(
-                    f"Gradient clipping: scaling down gradients (L2 norm {number(norm)} > {number(clip)})"
-                    f" by scale factor {number(clip / norm)}"
-                )
+        if param.clip_gradients >= 0:
+            self._clip(param.clip_gradients)
         self.apply(parameters.data, parameters.diff, self.history, self.hyper)
         self.iteration += 1
+
+    def _clip(self, limit: float) -> None:
+        """Let the update bring a gradient that is longer than `limit` to that length."""
+        diff = self.net.parameters.diff
+        self.k.square_sums(diff, self._partial, diff.size)
+        self.k.clip_scale(self._partial, self.hyper, self._partial.size, limit, self.param.iter_size)
+        norm = float(self.device.get(self.hyper)[update.NORM])
+        if norm > limit:
+            log.info(
+                f"Gradient clipping: scaling down gradients (L2 norm {number(norm)} > {number(limit)})"
+                f" by scale factor {number(limit / norm)}"
+            )
 
     # -- running
 

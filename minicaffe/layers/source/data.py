@@ -38,6 +38,8 @@ class Data(Source):
         self.samples = datasets.load(conf.source, labels=len(top) > 1)
         self.transformer = Transformer(transform, self.phase, self.samples.images.shape[1:])
         self.shapes = [(conf.batch_size, *self.transformer.out_shape), (conf.batch_size,)][: len(top)]
+        # Caffe seeds a generator for its thread, and two for a transformer that needs one.
+        self.setup_draws = 3 if self.transformer.mirror or self.transformer.random_crop else 1
         self.ahead: Prefetch | None = None
         self.seed = 0  # what the batches ahead were made with
 

@@ -52,9 +52,9 @@ class DummyData(Source):
         self.begun = True
 
     def _fill(self, i: int, passes: int) -> None:
-        rng = np.random.default_rng([self.random.seed, zlib.crc32(self.name.encode()), i, passes])
+        stream = filler.Stream(zlib.crc32(f"{self.random.seed} {self.name} {i} {passes}".encode()))
         with locate(f"top {i}"):
-            filler.fill(self.host[i], self.fillers_of_tops[i], rng)
+            filler.fill(self.host[i], self.fillers_of_tops[i], stream)
 
     def _read_shapes(self, conf, count: int) -> list[tuple[int, ...]]:
         if not any(getattr(conf, field) for field in LEGACY):
