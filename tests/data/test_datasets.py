@@ -64,10 +64,13 @@ def test_digits_come_with_the_package(split, nowhere):
 
 def test_the_tool_makes_the_digits_again(tmp_path):
     """From a table like the one they were made of."""
-    parts = [datasets.load(f"digits/{split}") for split in ("train", "test")]
-    rows = [np.hstack([images.reshape(-1, 64), labels[:, None]]) for images, labels in parts]
-    table = "\n".join(",".join(map(str, row)) for row in np.vstack(rows))
-    (tmp_path / "digits.csv.gz").write_bytes(gzip.compress(table.encode()))
+    table = np.empty((1797, 65), np.uint8)
+    kept_apart = np.arange(len(table)) % 5 == 0
+    for split, rows in (("train", ~kept_apart), ("test", kept_apart)):
+        images, labels = datasets.load(f"digits/{split}")
+        table[rows] = np.hstack([images.reshape(-1, 64), labels[:, None]])
+    lines = "\n".join(",".join(map(str, row)) for row in table)
+    (tmp_path / "digits.csv.gz").write_bytes(gzip.compress(lines.encode()))
     make_digits(tmp_path / "digits.csv.gz", tmp_path)
     for file in datasets.DIGITS.files:
         assert datasets.sha256(tmp_path / f"{file.name}.gz") == file.sha256
