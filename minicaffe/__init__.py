@@ -2,6 +2,9 @@
 
     from minicaffe import Net, Solver
 
+    solver = Solver.create("prototxt/digits/solver.prototxt")
+    solver.solve()
+
 Public names are imported on first use, so that `import minicaffe` costs milliseconds and touches no compiler
 and no GPU.
 """
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
     from .device.cpu import CpuDevice
     from .errors import MiniCaffeError
     from .net import Net
+    from .solvers.solver import Solver
 
 __version__ = "0.1.0"
 
@@ -22,9 +26,10 @@ _NAMES = {
     "Net": "net",
     "CpuDevice": "device.cpu",
     "MiniCaffeError": "errors",
+    "Solver": "solvers.solver",
 }
 
-__all__ = ["CpuDevice", "MiniCaffeError", "Net", "__version__"]
+__all__ = ["CpuDevice", "MiniCaffeError", "Net", "Solver", "__version__"]
 
 
 def __getattr__(name: str):

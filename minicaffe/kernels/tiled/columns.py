@@ -109,6 +109,14 @@ def move_panel(kernel, cols, p, image, panel):
 
 
 @jit
+def copy_elements(source, start, target, at, count):
+    """A slice assignment would make a copy if the two arrays overlapped; they never do."""
+    source, target = source[start : start + count], target[at : at + count]
+    for i in range(count):
+        target[i] = source[i]
+
+
+@jit
 def image_at(cols, x, at, image, fresh):
     """The address of the image whose planes start at x[at]: in place, or a padded copy in `image`, made if
     `fresh`."""
@@ -116,7 +124,7 @@ def image_at(cols, x, at, image, fresh):
         return address(x, at)
     if fresh:
         for r in range(cols.rows.size):
-            image[cols.rows[r] : cols.rows[r] + cols.row] = x[at + r * cols.row : at + (r + 1) * cols.row]
+            copy_elements(x, at + r * cols.row, image, cols.rows[r], cols.row)
     return address(image, 0)
 
 
@@ -124,4 +132,4 @@ def image_at(cols, x, at, image, fresh):
 def crop_image(cols, image, x, at):
     """Copy the inside of a padded image to the planes that start at x[at]."""
     for r in range(cols.rows.size):
-        x[at + r * cols.row : at + (r + 1) * cols.row] = image[cols.rows[r] : cols.rows[r] + cols.row]
+        copy_elements(image, cols.rows[r], x, at + r * cols.row, cols.row)
