@@ -1,6 +1,6 @@
 """The CPU half: a kernel's loops compiled by Numba, or interpreted as the oracle.
 
-Compiled code is kept on disk (cache.py), so only the first run on a machine compiles.
+Compiled code is kept on disk (cache.py), so only the first run on a machine compiles (compiler.py).
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 
 import numba
-import numba.core.event
 import numpy as np
 
-from .. import log
 from . import cache
+from .compiler import KernelCache
 from .registry import KernelSpec, family
 
 # OpenMP launches cost 2 us; TBB's, Numba's first choice, 50.  The work queue, the last resort, must never be
-# entered # by two Python threads at once, which is why only the thread that runs the net launches kernels.
+# entered by two Python threads at once, which is why only the thread that runs the net launches kernels.
 numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
 
 # Sums may be reordered and contracted to fused multiply-adds; NaN and infinity keep their meaning, so that a
@@ -77,27 +76,5 @@ def jit(function: Callable, **options) -> Callable:
     dispatcher = numba.njit(function, nogil=True, error_model="numpy", fastmath=FAST_MATH, **options)
     folder = cache.folder()
     if folder:  # None: no place is writable, so every process compiles
-        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
-        try:
-            dispatcher.enable_caching()  # looks at CACHE_DIR now, once
-        finally:
-            numba.config.CACHE_DIR = before
+        dispatcher._cache = KernelCache(function, folder)  # what dispatcher.enable_caching() does
     return dispatcher
-
-
-class _Announcement(numba.core.event.Listener):
-    """Says once per process that the wait is for the compiler, and that it will not come again."""
-
-    said = False
-
-    def on_start(self, event) -> None:
-        function = event.data["dispatcher"].py_func
-        if not self.said and function.__module__.startswith(__package__):
-            self.said = True
-            log.info("Compiling kernels for this processor; later runs load them from the cache")
-
-    def on_end(self, event) -> None:
-        pass
-
-
-numba.core.event.register("numba:compile", _Announcement())

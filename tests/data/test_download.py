@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import http.server
-import logging
 import threading
 import time
 
@@ -101,7 +100,6 @@ FAULTS = {
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_mirror_that_fails_is_passed_over_and_reported(tmp_path, mirrors, fault, caplog):
-    logging.getLogger("minicaffe").propagate = True
     fetch(FILE, tmp_path, mirrors(fault, "good"), REMEDY, timeout_s=0.2)
     assert (tmp_path / "numbers").read_bytes() == CONTENT
     assert Mirrors.asked == [fault, "good"]

@@ -79,8 +79,8 @@ def pack_panel(x, first, minor, major, available, depth, panel, out, at, t):
     whole = 0  # rows of the panel that vectors can fill
     if available >= t.lanes:
         # Vectors of the panel, or squares turned in registers; the last one across overlaps its neighbour.
-        # If a panel # is narrower than a vector, each row sticks out over the next one, which is written
-        # after it; the last row # must not, since the next panel may be another thread's.
+        # If a panel is narrower than a vector, each row sticks out over the next one, which is written after
+        # it; the last row must not, since the next panel may be another thread's.
         whole = depth if live >= t.lanes else depth - 1
         if minor != 1:
             whole = whole // t.lanes * t.lanes

@@ -1,0 +1,118 @@
+"""Kernels are compiled in a process of their own, and every process runs what the cache holds.
+
+Numba keeps two machine codes of a parallel loop: the one it has just compiled, and the one it stores, which
+LLVM has optimized once more.  Both are right, but they may order a sum or fuse a product differently, so the
+run that compiled would differ in the last bit from the same run resumed.  Here the compiling is done
+elsewhere, and the process that asked loads the stored code like every later one.
+
+    parent                         child
+    module path, cache folder  ->
+    (module, name, signature)  ->  compiles, stores in FOLDER
+                               <-  a line, when done
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numba
+from numba.core.caching import FunctionCache
+
+from .. import log
+from . import cache
+
+START = (
+    f"import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from {__name__} import serve; serve()"
+)
+
+
+class KernelCache(FunctionCache):
+    """Numba's cache of one function, in the project's folder; what it lacks, it has compiled elsewhere."""
+
+    delegates = True  # False in the child
+
+    def __init__(self, function: Callable, folder: Path):
+        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
+        try:
+            super().__init__(function)  # looks at CACHE_DIR now, once
+        finally:
+            numba.config.CACHE_DIR = before
+        self.owner = function.__module__, function.__name__
+
+    def load_overload(self, sig, target_context):
+        """The stored code for a signature; None if there is none to be had, and Numba then compiles here."""
+        found = super().load_overload(sig, target_context)
+        if found is None and self.delegates and child(cache.folder()).compile(*self.owner, sig):
+            found = super().load_overload(sig, target_context)
+        return found
+
+
+class Child:
+    """The compiling process; started by the first request, ends with this process."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.process: subprocess.Popen | None = None
+
+    def start(self) -> subprocess.Popen:
+        log.info("Compiling kernels for this processor; later runs load them from the cache")
+        process = subprocess.Popen(
+            [sys.executable, "-c", START], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        process.stdin.write(pickle.dumps(sys.path) + pickle.dumps(self.folder))
+        return process
+
+    def compile(self, module: str, name: str, signature) -> bool:
+        """Whether the child has compiled and stored this; whatever keeps it from doing so, compiling here
+        will show."""
+        try:
+            self.process = self.process or self.start()
+            self.process.stdin.write(pickle.dumps((module, name, signature)))
+            self.process.stdin.flush()
+            return self.process.stdout.readline() == b"stored\n"
+        except (OSError, pickle.PicklingError):  # no such interpreter, or it has died
+            return False
+
+
+@functools.cache
+def child(folder: Path) -> Child:
+    """The child that fills a cache folder."""
+    return Child(folder)
+
+
+def serve() -> None:
+    """The child: one request after the other, until the parent is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, whose end ends this process
+    KernelCache.delegates = False
+    folder = pickle.load(sys.stdin.buffer)
+    cache.folder = lambda: folder
+    replies, sys.stdout = sys.stdout, sys.stderr  # what is printed by others must not pass for a reply
+    while True:
+        try:
+            module, name, signature = pickle.load(sys.stdin.buffer)
+        except EOFError:
+            return
+        with contextlib.suppress(BrokenPipeError):
+            print("stored" if stores(module, name, signature) else "failed", file=replies, flush=True)
+
+
+def stores(module: str, name: str, signature) -> bool:
+    """Compile one function for one signature into the cache; the parent reports what goes wrong."""
+    from .cpu import compiled  # which imports this module
+    from .registry import KernelSpec
+
+    try:
+        function = getattr(importlib.import_module(module), name)
+        dispatcher = compiled(function) if isinstance(function, KernelSpec) else function
+        dispatcher.compile(signature)
+    except Exception:
+        return False
+    return True
