@@ -75,10 +75,10 @@ def test_caffes_run_continues(tmp_path, monkeypatch, caplog):
     assert got[2000] < 0.2 and got[2100] < 0.2
 
 
-@pytest.mark.slow
-def test_accuracy_after_2000_and_10000_iterations(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("iterations", "accuracy"), [(2000, 0.985), pytest.param(10000, 0.990, marks=pytest.mark.slow)]
+)
+def test_accuracy(iterations, accuracy, tmp_path, monkeypatch):
     ours = solver(tmp_path, monkeypatch, display=0, test_interval=100000)
-    ours.step(2000)
-    assert ours.test()["accuracy"][0] >= 0.985
-    ours.step(8000)
-    assert ours.test()["accuracy"][0] >= 0.990
+    ours.step(iterations)
+    assert ours.test()["accuracy"][0] >= accuracy

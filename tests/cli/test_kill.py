@@ -44,7 +44,7 @@ def kill_and_check(folder: Path, moments: random.Random, runs: int) -> int:
         stored = snapshot.read_state(state)
         assert stored.run, "the run state belongs to the snapshot"
         assert snapshot.find_weights(snapshot.read_state(state), state)
-        assert stored.iteration > reached
+        assert stored.iteration >= reached  # the same, if killed before the first new one had its name
         reached = stored.iteration
     return reached
 
@@ -63,13 +63,13 @@ def resumes_exactly(folder: Path, state: Path, monkeypatch) -> None:
 
 
 def test_killed_a_few_times(tmp_path, monkeypatch):
-    assert kill_and_check(tmp_path, random.Random(5), runs=3) >= 6
+    assert kill_and_check(tmp_path, random.Random(5), runs=3) >= 2
     resumes_exactly(tmp_path, newest(tmp_path), monkeypatch)
 
 
 @pytest.mark.slow
 def test_killed_many_times(tmp_path, monkeypatch):
-    kill_and_check(tmp_path, random.Random(6), runs=40)
+    assert kill_and_check(tmp_path, random.Random(6), runs=40) >= 80
     resumes_exactly(tmp_path, newest(tmp_path), monkeypatch)
 
 
