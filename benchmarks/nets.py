@@ -5,8 +5,10 @@
 
 Each contender trains in a process of its own: forward, backward, update with momentum and weight decay, on
 the same batch size and number of threads.  Blocks of steps alternate between the processes, so that a machine
-whose speed drifts is unfair to nobody; medians over all steps are reported, with the 10th and 90th
-percentile.
+whose speed drifts is unfair to nobody; before a block the machine rests until the idle threads of the one
+before have stopped spinning, and the block's first steps, which wake its own, are not counted.  Reported are
+the median over all counted steps, the 10th and 90th percentile, and the median over blocks of the ratio to
+minicaffe's block beside it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-WARM_UP = 20  # steps
+WARM_UP = 20  # steps after the start
+WAKE_UP = 5  # steps at the start of every block
+REST_S = 0.4  # between blocks: OpenMP runtimes keep idle threads spinning for up to 0.2 s
 NETS = {"lenet": ((1, 28, 28), 10)}  # image shape, classes
 
 
@@ -100,6 +104,8 @@ def work(contender: str, net: str, batch: int) -> None:
         step()
     print("ready", flush=True)
     for line in sys.stdin:
+        for _ in range(WAKE_UP):
+            step()
         times_s = []
         for _ in range(int(line)):
             begun = time.perf_counter()
@@ -117,14 +123,15 @@ class Worker:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
-        self.times_s: list[float] = []
+        self.blocks_s: list[list[float]] = []
         if self.process.stdout.readline().strip() != "ready":
             raise SystemExit(f"{contender} did not start")
 
     def run(self, steps: int) -> None:
+        time.sleep(REST_S)
         self.process.stdin.write(f"{steps}\n")
         self.process.stdin.flush()
-        self.times_s += json.loads(self.process.stdout.readline())
+        self.blocks_s.append(json.loads(self.process.stdout.readline()))
 
 
 def main() -> None:
@@ -155,12 +162,13 @@ def main() -> None:
     print(f"{args.net}, batch {args.batch}, {len(os.sched_getaffinity(0))} threads, {processor()}")
     print(f"{args.blocks} blocks of {args.steps} training steps each, alternating; ms per step")
     print(f"{'':22}{'median':>8}{'10 %':>8}{'90 %':>8}{'vs minicaffe':>14}")
-    own = statistics.median(workers["minicaffe"].times_s)
+    own = [statistics.median(block) for block in workers["minicaffe"].blocks_s]
     for name, worker in workers.items():
-        tenths = statistics.quantiles(worker.times_s, n=10)
-        median = statistics.median(worker.times_s)
-        columns = "".join(f"{1e3 * s:8.2f}" for s in (median, tenths[0], tenths[-1]))
-        print(f"{name:22}{columns}{median / own:13.2f}x")
+        times_s = [t for block in worker.blocks_s for t in block]
+        tenths = statistics.quantiles(times_s, n=10)
+        columns = "".join(f"{1e3 * s:8.2f}" for s in (statistics.median(times_s), tenths[0], tenths[-1]))
+        ratio = statistics.median(statistics.median(block) / o for block, o in zip(worker.blocks_s, own))
+        print(f"{name:22}{columns}{ratio:13.2f}x")
 
 
 def processor() -> str:
