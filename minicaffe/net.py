@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -172,9 +173,12 @@ class Net:
         if self._stale:
             self.reshape()
 
-    def forward(self, start: int = 0, end: int | None = None) -> dict[str, np.ndarray]:
-        """Run layers start to end (inclusive; all by default) and return the outputs, by name, on the
-        host."""
+    def forward(self, start: int = 0, end: int | None = None, **inputs: Any) -> dict[str, np.ndarray]:
+        """Run layers start to end (inclusive; all by default) and return the outputs, by name, on the host.
+
+        inputs   arrays for the tops of Input layers, by name; the net takes on their shapes
+        """
+        self.put_inputs(inputs)
         if start == 0:
             self.stage()
         elif self._stale:
@@ -182,6 +186,21 @@ class Net:
         self.run_forward(start, end)
         self.verify()
         return {self.graph.blob_names[b]: self.device.get(self._blobs[b].data) for b in self.graph.outputs}
+
+    def put_inputs(self, inputs: Mapping[str, Any]) -> None:
+        """Fill inputs from arrays, by name, and reshape the net where shapes change; ConfigError for a name
+        that is no input."""
+        arrays = {name: np.asarray(array) for name, array in inputs.items()}
+        for name, array in arrays.items():
+            if name not in self.inputs:
+                raise ConfigError(
+                    f"{name!r} is not an input of the net", hint=f"inputs: {', '.join(self.inputs) or 'none'}"
+                )
+            self.blobs[name].reshape(*array.shape)
+        if self._stale:
+            self.reshape()
+        for name, array in arrays.items():
+            self.device.put(array, self.blobs[name].data)
 
     def backward(self, start: int | None = None, end: int = 0) -> None:
         """Run the backward passes of layers start (the last by default) down to end (inclusive).
