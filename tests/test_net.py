@@ -115,8 +115,8 @@ def test_parts_make_the_whole():
 
 def test_a_training_step_allocates_nothing():
     """Data layer with its thread, forward, backward and update, on batches so large that arrays dwarf the
-    objects of Python's calls.  The thread may have its indices (10 KB each) and NumPy's buffer for a change of
-    type (72 KB); the images have 328 KB, and what the layers compute has megabytes."""
+    objects of Python's calls.  The thread may have its indices (10 KB each) and NumPy's buffer for a change
+    of type (72 KB); the images have 328 KB, and what the layers compute has megabytes."""
     param = upgrade.read_solver(DIGITS / "solver.prototxt")
     param.net_param.CopyFrom(upgrade.read_net(DIGITS / "train_test.prototxt"))
     param.net_param.layer[0].data_param.batch_size = 1280

@@ -65,7 +65,7 @@ class Child:
     def start(self) -> subprocess.Popen:
         log.info("Compiling kernels for this processor; later runs load them from the cache")
         process = subprocess.Popen(
-            [sys.executable, "-c", START], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", START], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
         )
         process.stdin.write(pickle.dumps(sys.path) + pickle.dumps(self.folder))
         return process
@@ -76,7 +76,6 @@ class Child:
         try:
             self.process = self.process or self.start()
             self.process.stdin.write(pickle.dumps((module, name, signature)))
-            self.process.stdin.flush()
             return self.process.stdout.readline() == b"stored\n"
         except (OSError, pickle.PicklingError):  # no such interpreter, or it has died
             return False

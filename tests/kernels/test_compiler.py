@@ -81,7 +81,9 @@ def test_without_a_child_the_process_compiles_itself(death, folder, monkeypatch)
     if death == "no interpreter":
         monkeypatch.setattr(sys, "executable", "/nowhere/python")
     elif death == "before":
-        monkeypatch.setattr(child, "start", lambda: subprocess.Popen(["false"], stdin=-1, stdout=-1))
+        monkeypatch.setattr(
+            child, "start", lambda: subprocess.Popen(["false"], stdin=-1, stdout=-1, bufsize=0)
+        )
     else:
         assert not child.compile(__name__, "nothing", ())
         child.process.kill()
