@@ -6,9 +6,12 @@ import argparse
 from collections.abc import Sequence
 from typing import NoReturn
 
+from .. import log
 from ..device.base import Device
 from ..device.cpu import CpuDevice
 from ..errors import ConfigError, DeviceError, suggest
+from ..net import Net
+from ..proto import extensions, upgrade
 from ..proto.schema import SolverParameter
 
 
@@ -71,3 +74,33 @@ def device(arguments: argparse.Namespace, solver: SolverParameter | None = None)
 
 def add_strict(parser: Parser) -> None:
     parser.flag("strict", action="store_true", help="refuse extensions that Caffe does not read")
+
+
+def add_net(parser: Parser, iterations: str) -> None:
+    """The flags that `net` reads, but for the weights."""
+    parser.flag("model", metavar="FILE", help="the net prototxt")
+    parser.flag("iterations", type=int, default=50, metavar="N", help=f"{iterations} (default 50)")
+    add_state(parser)
+    add_device(parser)
+    add_strict(parser)
+
+
+def net(arguments: argparse.Namespace, phase: str) -> Net:
+    """The net that the flags name, in the state and on the device that they name; the log starts here."""
+    if arguments.iterations < 1:
+        raise ConfigError(f"--iterations must be at least 1; got {arguments.iterations}")
+    log.to_stderr()
+    param = upgrade.read_net(arguments.model)
+    if arguments.strict:
+        extensions.refuse(param)
+    where = device(arguments)
+    log.info("Use CPU.")
+    return Net(
+        param,
+        phase=phase,
+        level=arguments.level,
+        stages=stages(arguments),
+        device=where,
+        keep="needed",
+        source=arguments.model,
+    )

@@ -7,19 +7,13 @@ import numpy as np
 from .. import log
 from ..errors import ConfigError
 from ..log import number
-from ..net import Net
-from ..proto import extensions, upgrade
 from . import flags
 
 
 def parser() -> flags.Parser:
     p = flags.Parser("test", "Run a net in phase TEST on given weights and report the mean of its outputs.")
-    p.flag("model", metavar="FILE", help="the net prototxt")
     p.flag("weights", metavar="FILE", help="a .caffemodel")
-    p.flag("iterations", type=int, default=50, metavar="N", help="batches to run (default 50)")
-    flags.add_state(p)
-    flags.add_device(p)
-    flags.add_strict(p)
+    flags.add_net(p, "batches to run")
     return p
 
 
@@ -30,23 +24,7 @@ def run(arguments: list[str]) -> int:
             raise ConfigError(
                 f"--{name} is missing", hint="minicaffe test --model net.prototxt --weights net.caffemodel"
             )
-    if args.iterations < 1:
-        raise ConfigError(f"--iterations must be at least 1; got {args.iterations}")
-    log.to_stderr()
-    param = upgrade.read_net(args.model)
-    if args.strict:
-        extensions.refuse(param)
-    device = flags.device(args)
-    log.info("Use CPU.")
-    net = Net(
-        param,
-        phase="TEST",
-        level=args.level,
-        stages=flags.stages(args),
-        device=device,
-        keep="needed",
-        source=args.model,
-    )
+    net = flags.net(args, "TEST")
     net.load(args.weights)
     log.info(f"Running for {args.iterations} iterations.")
     loss = 0.0

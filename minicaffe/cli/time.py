@@ -9,21 +9,16 @@ from .. import log
 from ..errors import ConfigError
 from ..log import number
 from ..net import Net
-from ..proto import extensions, upgrade
 from . import flags
 
 
 def parser() -> flags.Parser:
     p = flags.Parser("time", "Time forward and backward of every layer of a net.")
-    p.flag("model", metavar="FILE", help="the net prototxt")
-    p.flag("iterations", type=int, default=50, metavar="N", help="passes to time (default 50)")
     p.flag(
         "phase", choices=("TRAIN", "TEST"), default="TRAIN", help="phase to build the net in (default TRAIN)"
     )
     p.flag("weights", metavar="FILE", help="accepted and ignored, as in Caffe: values do not change the time")
-    flags.add_state(p)
-    flags.add_device(p)
-    flags.add_strict(p)
+    flags.add_net(p, "passes to time")
     return p
 
 
@@ -31,23 +26,7 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     if not args.model:
         raise ConfigError("--model is missing", hint="minicaffe time --model net.prototxt")
-    if args.iterations < 1:
-        raise ConfigError(f"--iterations must be at least 1; got {args.iterations}")
-    log.to_stderr()
-    param = upgrade.read_net(args.model)
-    if args.strict:
-        extensions.refuse(param)
-    device = flags.device(args)
-    log.info("Use CPU.")
-    net = Net(
-        param,
-        phase=args.phase,
-        level=args.level,
-        stages=flags.stages(args),
-        device=device,
-        keep="needed",
-        source=args.model,
-    )
+    net = flags.net(args, args.phase)
     log.info("Performing Forward")
     net.forward()
     log.info(f"Initial loss: {number(net.loss())}")
