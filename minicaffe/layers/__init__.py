@@ -11,21 +11,28 @@ from ..core.layer import Layer
 from ..errors import UnknownTypeError, suggest
 
 LAYERS = {
+    "AbsVal": "neuron.abs_val",
     "Accuracy": "loss.accuracy",
+    "BNLL": "neuron.bnll",
+    "Clip": "neuron.clip",
     "Concat": "shape.concat",
     "Convolution": "vision.convolution",
     "Data": "source.data",
     "Dropout": "neuron.dropout",
     "DummyData": "source.dummy_data",
     "Eltwise": "shape.eltwise",
+    "ELU": "neuron.elu",
     "EuclideanLoss": "loss.euclidean_loss",
+    "Exp": "neuron.exp",
     "Flatten": "shape.flatten",
     "HDF5Data": "source.hdf5_data",
     "InnerProduct": "linear.inner_product",
     "Input": "source.input",
+    "Log": "neuron.log",
     "LRN": "norm.lrn",
     "Pooling": "vision.pooling",
     "Power": "neuron.power",
+    "PReLU": "neuron.prelu",
     "ReLU": "neuron.relu",
     "Reshape": "shape.reshape",
     "Sigmoid": "neuron.sigmoid",
@@ -34,7 +41,9 @@ LAYERS = {
     "Softmax": "loss.softmax",
     "SoftmaxWithLoss": "loss.softmax_with_loss",
     "Split": "shape.split",
+    "Swish": "neuron.swish",
     "TanH": "neuron.tanh",
+    "Threshold": "neuron.threshold",
 }
 
 

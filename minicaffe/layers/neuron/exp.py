@@ -1,0 +1,39 @@
+"""Exp: a base to the power of a linear function."""
+
+from __future__ import annotations
+
+import math
+
+from ...core.neuron import Neuron
+from ...kernels import exponential
+
+
+class Exp(Neuron):
+    """y = base^(shift + scale * x).
+
+    Param     exp_param: base (-1, which means e), scale (1), shift (0).
+    Shapes    bottom[0], top[0]: any, equal.  May run in place.
+    Backward  dx = dy * y * scale * ln(base); reads y.
+    Source    Caffe's Exp layer.
+    Raises    ConfigError for a base that is neither -1 nor above 0.
+    """
+
+    type = "Exp"
+    kernels = exponential
+    backward_reads = frozenset({"top.data"})
+
+    def setup(self, bottom, top):
+        conf = self.param.exp_param
+        self.require(
+            conf.base == -1 or conf.base > 0,
+            f"exp_param.base must be above 0, or -1 for e; got {conf.base:g}",
+        )
+        log_base = 1.0 if conf.base == -1 else math.log(conf.base)
+        self.inner, self.outer = conf.scale * log_base, math.exp(conf.shift * log_base)
+
+    def forward(self, bottom, top):
+        self.k.exp_forward(bottom[0].data, top[0].data, self.inner, self.outer)
+
+    def backward(self, top, propagate_down, bottom):
+        if propagate_down[0]:
+            self.k.exp_backward(top[0].data, top[0].diff, bottom[0].diff, self.inner)
