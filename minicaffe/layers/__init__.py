@@ -13,6 +13,7 @@ from ..errors import UnknownTypeError, suggest
 LAYERS = {
     "AbsVal": "neuron.abs_val",
     "Accuracy": "loss.accuracy",
+    "Bias": "linear.bias",
     "BNLL": "neuron.bnll",
     "Clip": "neuron.clip",
     "Concat": "shape.concat",
@@ -35,6 +36,7 @@ LAYERS = {
     "PReLU": "neuron.prelu",
     "ReLU": "neuron.relu",
     "Reshape": "shape.reshape",
+    "Scale": "linear.scale",
     "Sigmoid": "neuron.sigmoid",
     "SigmoidCrossEntropyLoss": "loss.sigmoid_cross_entropy_loss",
     "Silence": "sink.silence",

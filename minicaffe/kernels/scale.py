@@ -1,0 +1,69 @@
+"""Scale and bias: a factor and a summand for every index of some axes, repeated over the others."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from numba import prange
+
+from .registry import geometry, kernel
+
+
+@geometry
+class Extent(NamedTuple):
+    """x (outer, size, inner); the operand has `size` elements."""
+
+    outer: int
+    size: int
+    inner: int
+
+
+@kernel(threads=lambda x, scale, y, g: x.size)
+def scale_forward(x, scale, y, g: Extent):
+    """y = x * scale[j]; dx = dy * scale[j] likewise."""
+    for row in prange(g.outer * g.size):
+        factor = scale[row % g.size]
+        for i in range(row * g.inner, (row + 1) * g.inner):
+            y[i] = x[i] * factor
+
+
+@kernel(threads=lambda x, scale, bias, y, g: x.size)
+def scale_bias_forward(x, scale, bias, y, g: Extent):
+    """y = x * scale[j] + bias[j]."""
+    for row in prange(g.outer * g.size):
+        factor, summand = scale[row % g.size], bias[row % g.size]
+        for i in range(row * g.inner, (row + 1) * g.inner):
+            y[i] = x[i] * factor + summand
+
+
+@kernel(threads=lambda x, bias, y, g: x.size)
+def bias_forward(x, bias, y, g: Extent):
+    """y = x + bias[j]."""
+    for row in prange(g.outer * g.size):
+        summand = bias[row % g.size]
+        for i in range(row * g.inner, (row + 1) * g.inner):
+            y[i] = x[i] + summand
+
+
+@kernel(blocks=lambda x, dy, dscale, g, add: g.size)
+def scale_gradient(x, dy, dscale, g: Extent, add: int):
+    """dscale[j] = sum over outer and inner of dy * x, + dscale[j] if add."""
+    for j in prange(g.size):
+        total = x.dtype.type(0)
+        for o in range(g.outer):
+            first = (o * g.size + j) * g.inner
+            for i in range(first, first + g.inner):
+                total += dy[i] * x[i]
+        dscale[j] = dscale[j] + total if add else total
+
+
+@kernel(blocks=lambda dy, dbias, g, add: g.size)
+def bias_gradient(dy, dbias, g: Extent, add: int):
+    """dbias[j] = sum over outer and inner of dy, + dbias[j] if add."""
+    for j in prange(g.size):
+        total = dy.dtype.type(0)
+        for o in range(g.outer):
+            first = (o * g.size + j) * g.inner
+            for i in range(first, first + g.inner):
+                total += dy[i]
+        dbias[j] = dbias[j] + total if add else total

@@ -1,0 +1,39 @@
+"""Bias: a summand that is repeated over the other axes."""
+
+from __future__ import annotations
+
+from ...core.broadcast import Broadcast
+from ...kernels import scale
+
+
+class Bias(Broadcast):
+    """y = x + b, b repeated over the axes that it does not have.
+
+    Param     bias_param: axis (1), the first axis of x that b has; num_axes (1), how many, -1 for all that
+              follow, 0 for a single number; filler (constant 0).
+    Params    b, unless it is bottom 1, whose shape then counts instead of num_axes.
+    Shapes    bottom[0], top[0]: any, equal; bottom[1]: a run of axes of bottom[0].  May run in place.
+    Backward  dx = dy; db = sum of dy over the other axes; reads nothing.
+    Source    Caffe's Bias layer.
+    Raises    ShapeError for an operand that does not fit.
+    """
+
+    type = "Bias"
+    kernels = scale
+
+    def setup(self, bottom, top):
+        self.take_operand(bottom, top, self.param.bias_param, neutral=0)
+        self.backward_reads = frozenset()
+
+    def forward(self, bottom, top):
+        self.k.bias_forward(bottom[0].data, self.operand(bottom).data, top[0].data, self.g)
+
+    def backward(self, top, propagate_down, bottom):
+        dy = top[0].diff
+        if len(bottom) == 2:
+            if propagate_down[1]:
+                self.k.bias_gradient(dy, bottom[1].diff, self.g, 0)
+        elif self.param_gradient[0]:
+            self.k.bias_gradient(dy, self.params[0].diff, self.g, 1)
+        if propagate_down[0] and not self.in_place:
+            self.device.copy(dy, bottom[0].diff)
