@@ -104,6 +104,18 @@ def convolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> i
     return out
 
 
+def deconvolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
+    """Output extent of a transposed convolution, stride (size - 1) + reach - 2 pad: the image from which a
+    convolution makes `size` outputs.
+
+    Raises ShapeError if no output is left.
+    """
+    out = stride * (size - 1) + dilation * (kernel - 1) + 1 - 2 * pad
+    if out < 1:
+        raise ShapeError(f"padding {pad} leaves nothing of the output of an input of {size}")
+    return out
+
+
 def pooled(size: Sequence[int], window: Window, ceil: bool) -> tuple[int, ...]:
     """Output extents of pooling: (size + 2 pad - kernel) / stride + 1, rounded up or down.
 

@@ -72,13 +72,3 @@ KERNEL conv_backward_weights(const real* x, const real* dy, real* dweights, Conv
     dweights[e] += total;
   }
 }
-
-KERNEL conv_backward_bias(const real* dy, real* dbias, int images, int channels, int spatial, int n) {
-  FOR_BLOCK(c, n) {
-    real total = 0;
-    for (int image = 0; image < images; ++image)
-      for (int o = threadIdx.x; o < spatial; o += BLOCK) total += dy[(image * channels + c) * spatial + o];
-    total = block_sum(total);
-    if (threadIdx.x == 0) dbias[c] += total;
-  }
-}

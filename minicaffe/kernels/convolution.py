@@ -99,19 +99,6 @@ def conv_backward_weights(x, dy, dweights, g: Conv):
                     collect(x[n, group, c], dy[n, group, m], dweights[group, m, c], g)
 
 
-@kernel(blocks=lambda dy, dbias, images, channels, spatial: channels)
-def conv_backward_bias(dy, dbias, images: int, channels: int, spatial: int):
-    """dbias[c] += sum over n, o of dy[n, c, o]."""
-    dy = dy.reshape(images, channels, spatial)
-    for c in prange(channels):
-        total = dy.dtype.type(0)
-        for n in range(images):
-            plane = dy[n, c]
-            for o in range(spatial):
-                total += plane[o]
-        dbias[c] += total
-
-
 # The sum over output pixels and taps that the three share, on one plane of each operand.
 
 

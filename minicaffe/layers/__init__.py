@@ -19,6 +19,7 @@ LAYERS = {
     "Concat": "shape.concat",
     "Convolution": "vision.convolution",
     "Data": "source.data",
+    "Deconvolution": "vision.deconvolution",
     "Dropout": "neuron.dropout",
     "DummyData": "source.dummy_data",
     "Eltwise": "shape.eltwise",

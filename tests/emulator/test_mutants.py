@@ -12,7 +12,7 @@ import pytest
 
 from minicaffe.device.base import Device
 from minicaffe.device.cpu import CpuDevice
-from minicaffe.kernels import activation, convolution, gemm, softmax
+from minicaffe.kernels import activation, convolution, gemm, scale, softmax
 
 from ..support.emulator import EmulatedCuda
 from ..support.emulator.module import KernelError
@@ -36,7 +36,7 @@ X, Y, W, B = real(2, 6, 6, 5), real(2, 4, 3, 5), real(4, 3, 3, 2), real(4)
 FORWARD = "conv_forward", X, W, B, Y, G
 BACKWARD_DATA = "conv_backward_data", Y, W, X, G
 BACKWARD_WEIGHTS = "conv_backward_weights", X, Y, W, G
-BACKWARD_BIAS = "conv_backward_bias", Y, B, 2, 4, 15
+BIAS_GRADIENT = "bias_gradient", Y, B, scale.Extent(2, 4, 15), 1
 SOFTMAX = "softmax_backward", real(4, 300), real(4, 300), real(4, 300), softmax.Columns(4, 300, 1)
 
 MUTANTS = [
@@ -69,16 +69,16 @@ MUTANTS = [
     (convolution, "dweights[e] += total", "dweights[e] = total", BACKWARD_WEIGHTS),
     (convolution, "image < g.n; ++image", "image <= g.n; ++image", BACKWARD_WEIGHTS),
     (
-        convolution,
+        scale,
         "part[threadIdx.x] = v;\n  __syncthreads();",
         "part[threadIdx.x] = v;",
-        BACKWARD_BIAS,
+        BIAS_GRADIENT,
     ),  # block_sum
     (softmax, "  __syncthreads();\n  part", "  part", SOFTMAX),
-    (convolution, "+ half];\n    __syncthreads();", "+ half];", BACKWARD_BIAS),
+    (scale, "+ half];\n    __syncthreads();", "+ half];", BIAS_GRADIENT),
     (softmax, "return part[0]", "return part[threadIdx.x]", SOFTMAX),
-    (convolution, "threadIdx.x < half", "threadIdx.x <= half", BACKWARD_BIAS),
-    (convolution, "if (threadIdx.x == 0) dbias[c]", "dbias[c]", BACKWARD_BIAS),
+    (scale, "threadIdx.x < half", "threadIdx.x <= half", BIAS_GRADIENT),
+    (scale, "if (threadIdx.x == 0) dbias[j]", "dbias[j]", BIAS_GRADIENT),
 ]
 
 

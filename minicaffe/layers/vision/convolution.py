@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.layer import Layer
-from ...core.window import convolved, read_window
-from ...errors import ShapeError
-from ...kernels import convolution
-
-SPATIAL = 3  # the most spatial axes; fewer are padded with leading axes of extent 1
+from ...core.convolving import Convolving
 
 
-class Convolution(Layer):
+class Convolution(Convolving):
     """y = w * x + b: cross-correlation with zero padding, by group.
 
     Param     convolution_param: num_output; bias_term (true); kernel_size or kernel_h and kernel_w; stride
@@ -27,59 +22,6 @@ class Convolution(Layer):
     """
 
     type = "Convolution"
-    bottoms = tops = (1, None)
-    matched = True
-    kernels = convolution
-    backward_reads = frozenset({"bottom.data"})
-
-    def setup(self, bottom, top):
-        conf = self.param.convolution_param
-        self.axis = bottom[0].axis(conf.axis)
-        spatial = len(bottom[0].shape) - self.axis - 1
-        if spatial > SPATIAL:
-            raise ShapeError(
-                f"at most {SPATIAL} spatial axes behind axis {self.axis}; bottom 0 has {bottom[0].shape}"
-            )
-        self.window = read_window(conf, spatial)
-        self.channels, self.groups, self.outputs = bottom[0].shape[self.axis], conf.group, conf.num_output
-        self.require(self.outputs > 0, "convolution_param.num_output must be at least 1")
-        self.require(self.groups > 0, "convolution_param.group must be at least 1")
-        for what, count in (("input channels", self.channels), ("num_output", self.outputs)):
-            self.require(
-                count % self.groups == 0, f"{count} {what} cannot be divided into {self.groups} groups"
-            )
-        self.add_param((self.outputs, self.channels // self.groups, *self.window.kernel), conf.weight_filler)
-        if conf.bias_term:
-            self.add_param((self.outputs,), conf.bias_filler)
-
-    def reshape(self, bottom, top):
-        shape = bottom[0].shape
-        for i, blob in enumerate(bottom):
-            if blob.shape != shape:
-                raise ShapeError(
-                    f"all bottoms must have one shape; bottom 0 has {shape}, bottom {i} {blob.shape}"
-                )
-        if len(shape) - self.axis - 1 != len(self.window.kernel) or shape[self.axis] != self.channels:
-            raise ShapeError(
-                f"bottom 0 of shape {shape} does not fit weights of shape {self.params[0].shape}"
-            )
-        size = shape[self.axis + 1 :]
-        out = tuple(map(convolved, size, *self.window))
-        for blob in top:
-            blob.reshape(*shape[: self.axis], self.outputs, *out)
-        self.g = convolution.Conv(
-            bottom[0].count_over(0, self.axis),
-            self.groups,
-            self.channels // self.groups,
-            self.outputs // self.groups,
-            len(self.params) - 1,
-            *_three(size, 1),
-            *_three(out, 1),
-            *_three(self.window.kernel, 1),
-            *_three(self.window.stride, 1),
-            *_three(self.window.pad, 0),
-            *_three(self.window.dilation, 1),
-        )
 
     def forward(self, bottom, top):
         weights, bias = self.params[0].data, self.params[-1].data
@@ -87,16 +29,10 @@ class Convolution(Layer):
             self.k.conv_forward(x.data, weights, bias, y.data, self.g)
 
     def backward(self, top, propagate_down, bottom):
-        weights, g = self.params[0], self.g
+        weights = self.params[0]
         for i, (x, y) in enumerate(zip(bottom, top)):
-            if g.bias and self.param_gradient[1]:
-                self.k.conv_backward_bias(y.diff, self.params[1].diff, g.n, self.outputs, g.pixels)
+            self.add_bias_gradient(y)
             if self.param_gradient[0]:
-                self.k.conv_backward_weights(x.data, y.diff, weights.diff, g)
+                self.k.conv_backward_weights(x.data, y.diff, weights.diff, self.g)
             if propagate_down[i]:
-                self.k.conv_backward_data(y.diff, weights.data, x.diff, g)
-
-
-def _three(values: tuple[int, ...], fill: int) -> tuple[int, ...]:
-    """One value per spatial axis, filled up in front."""
-    return (fill,) * (SPATIAL - len(values)) + tuple(values)
+                self.k.conv_backward_data(y.diff, weights.data, x.diff, self.g)

@@ -1,0 +1,91 @@
+"""The base of Convolution and Deconvolution: their fields, shapes and geometry."""
+
+from __future__ import annotations
+
+import math
+
+from ..errors import ShapeError
+from ..kernels import convolution, scale
+from .layer import Layer
+from .window import convolved, deconvolved, read_window
+
+SPATIAL = 3  # the most spatial axes; fewer are padded with leading axes of extent 1
+
+
+class Convolving(Layer):
+    """Bottoms (n..., C, size...), all alike; tops (n..., num_output, out...); weights, and a bias per output.
+
+    self.g is the geometry of the convolution from the image side, which has padding and more pixels, to the
+    other; a `transposed` layer goes the other way: its tops are the images.
+    """
+
+    bottoms = tops = (1, None)
+    matched = True
+    kernels = convolution
+    backward_reads = frozenset({"bottom.data"})
+    transposed = False
+
+    def setup(self, bottom, top):
+        conf = self.param.convolution_param
+        self.axis = bottom[0].axis(conf.axis)
+        spatial = len(bottom[0].shape) - self.axis - 1
+        if spatial > SPATIAL:
+            raise ShapeError(
+                f"at most {SPATIAL} spatial axes behind axis {self.axis}; bottom 0 has {bottom[0].shape}"
+            )
+        self.window = read_window(conf, spatial)
+        self.channels, self.groups, self.outputs = bottom[0].shape[self.axis], conf.group, conf.num_output
+        self.require(self.outputs > 0, "convolution_param.num_output must be at least 1")
+        self.require(self.groups > 0, "convolution_param.group must be at least 1")
+        for what, count in (("input channels", self.channels), ("num_output", self.outputs)):
+            self.require(
+                count % self.groups == 0, f"{count} {what} cannot be divided into {self.groups} groups"
+            )
+        sides = (self.channels, self.outputs) if self.transposed else (self.outputs, self.channels)
+        self.add_param((sides[0], sides[1] // self.groups, *self.window.kernel), conf.weight_filler)
+        self.bias = self.add_param((self.outputs,), conf.bias_filler) if conf.bias_term else None
+        self.bias_kernels = self.device.bind(scale)
+
+    def reshape(self, bottom, top):
+        shape = bottom[0].shape
+        for i, blob in enumerate(bottom):
+            if blob.shape != shape:
+                raise ShapeError(
+                    f"all bottoms must have one shape; bottom 0 has {shape}, bottom {i} {blob.shape}"
+                )
+        if len(shape) - self.axis - 1 != len(self.window.kernel) or shape[self.axis] != self.channels:
+            raise ShapeError(
+                f"bottom 0 of shape {shape} does not fit weights of shape {self.params[0].shape}"
+            )
+        size = shape[self.axis + 1 :]
+        out = tuple(map(deconvolved if self.transposed else convolved, size, *self.window))
+        for blob in top:
+            blob.reshape(*shape[: self.axis], self.outputs, *out)
+        n = bottom[0].count_over(0, self.axis)
+        image, other = (self.channels, size), (self.outputs, out)
+        if self.transposed:
+            image, other = other, image
+        self.g = convolution.Conv(
+            n,
+            self.groups,
+            image[0] // self.groups,
+            other[0] // self.groups,
+            int(self.bias is not None and not self.transposed),
+            *_three(image[1], 1),
+            *_three(other[1], 1),
+            *_three(self.window.kernel, 1),
+            *_three(self.window.stride, 1),
+            *_three(self.window.pad, 0),
+            *_three(self.window.dilation, 1),
+        )
+        self.extent = scale.Extent(n, self.outputs, math.prod(out))
+
+    def add_bias_gradient(self, top) -> None:
+        """db += sum of dy."""
+        if self.bias and self.param_gradient[1]:
+            self.bias_kernels.bias_gradient(top.diff, self.bias.diff, self.extent, 1)
+
+
+def _three(values: tuple[int, ...], fill: int) -> tuple[int, ...]:
+    """One value per spatial axis, filled up in front."""
+    return (fill,) * (SPATIAL - len(values)) + tuple(values)
