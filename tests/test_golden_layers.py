@@ -43,6 +43,8 @@ def test_case(path, device_name):
     net.forward()
     for name, wanted in section(stored, "top").items():
         agree(f"top {name}", net.blobs[name].data, wanted)
+    for index, wanted in section(stored, "param_after").items():  # what forward itself changes
+        agree(f"parameter {index}", layer.params[int(index)].data, wanted)
     down = section(stored, "bottom_diff")
     if not down:
         return

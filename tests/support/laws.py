@@ -18,6 +18,7 @@ from minicaffe.core.layer import Layer
 from minicaffe.device.base import Device
 from minicaffe.errors import ConfigError
 from minicaffe.net import Net
+from minicaffe.parameters import specs
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
@@ -98,13 +99,15 @@ class Rig:
         self.bottom: list[Blob] = self.net.bottoms[self.index]
         self.top: list[Blob] = self.net.tops[self.index]
         self.propagate = [i not in self.layer.not_differentiable for i in range(len(self.bottom))]
+        self.learned = [spec.lr_mult != 0 for spec in specs(self.layer)]  # BatchNorm's statistics are not
         self.put_params()
 
     def put_params(self, seed: int = 5) -> None:
-        """Give the parameters distinct values, whatever the fillers are."""
+        """Give the parameters that are learned distinct values, whatever the fillers are."""
         rng = np.random.default_rng(seed)
-        for blob in self.layer.params:
-            self.device.put(distinct(blob.shape, rng), blob.data)
+        for blob, learned in zip(self.layer.params, self.learned):
+            if learned:
+                self.device.put(distinct(blob.shape, rng), blob.data)
 
     def forward(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Copies of the tops for these bottoms; random layers draw what they drew before."""
@@ -187,7 +190,10 @@ def check_gradient(
         along_x = [
             rng.standard_normal(x.shape) if p else np.zeros(x.shape) for x, p in zip(arrays, rig.propagate)
         ]
-        along_w = [rng.standard_normal(p.shape) for p in layer.params]
+        along_w = [
+            rng.standard_normal(p.shape) if learned else np.zeros(p.shape)
+            for p, learned in zip(layer.params, rig.learned)
+        ]
         numeric = (objective(step, along_x, along_w) - objective(-step, along_x, along_w)) / (2 * step)
         pairs = [*zip(along_x, down), *zip(along_w, weights)]
         analytic = math.fsum(float((v * d).sum()) for v, d in pairs)

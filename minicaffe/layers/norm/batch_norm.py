@@ -1,0 +1,89 @@
+"""BatchNorm: every channel to mean 0 and variance 1."""
+
+from __future__ import annotations
+
+from ...core.layer import Layer
+from ...errors import ShapeError
+from ...kernels import batch_norm
+from ...proto.schema import TEST, FillerParameter
+
+
+class BatchNorm(Layer):
+    """y = (x - mean[c]) / sqrt(variance[c] + eps).
+
+    Of the batch: mean and biased variance of channel c over batch and space; they are added to running sums,
+        factor = m factor + 1,  means = m means + mean,  variances = m variances + variance k / (k - 1)
+    for k elements per channel (k / (k - 1) is left out for k = 1).  With use_global_stats: means / factor and
+    variances / factor, or 0 if factor is 0.
+
+    Param     batch_norm_param: use_global_stats (true in TEST, false in TRAIN); moving_average_fraction m
+              (0.999); eps (1e-5).
+    Params    means (C), variances (C), factor (1), from 0: not trained, whatever lr_mult says.
+    Shapes    bottom[0], top[0]: (n, C, ...), equal.  May run in place: it then keeps a copy of x.
+    Backward  dx = (dy - mean of dy - y * mean of dy * y) / sqrt(variance[c] + eps), means over the channel;
+              dx = dy / sqrt(variance[c] + eps) with use_global_stats.  Reads x, or nothing then.
+    Source    Caffe's BatchNorm layer; Ioffe & Szegedy 2015.  Scale and shift are Scale's business.
+    Differs   an lr_mult other than 0 counts as 0, where Caffe aborts unless all three are given; the layer
+              alone makes no layer behind it need a gradient.
+    Raises    ShapeError for a bottom of one axis.
+    """
+
+    type = "BatchNorm"
+    kernels = batch_norm
+    backward_reads = frozenset({"bottom.data"})
+    in_place_ok = True
+
+    def setup(self, bottom, top):
+        conf = self.param.batch_norm_param
+        self._check(bottom[0])
+        self.frozen = conf.use_global_stats if conf.HasField("use_global_stats") else self.phase == TEST
+        self.keep, self.eps = conf.moving_average_fraction, conf.eps
+        self.in_place = top[0] is bottom[0]
+        if self.in_place or self.frozen:
+            self.backward_reads = frozenset()
+        channels = bottom[0].shape[1]
+        for i, shape in enumerate([(channels,), (channels,), (1,)]):
+            self.add_param(shape, FillerParameter(type="constant", value=0))
+            spec = self.param.param[i] if i < len(self.param.param) else self.param.param.add()
+            spec.lr_mult = spec.decay_mult = 0
+
+    def reshape(self, bottom, top):
+        self._check(bottom[0])
+        x = bottom[0]
+        if (x.shape[1],) != self.params[0].shape:
+            raise ShapeError(
+                f"bottom 0 has {x.shape[1]} channels; the statistics are of {self.params[0].count}"
+            )
+        if not self.in_place:
+            top[0].reshape_like(x)
+        self.g = batch_norm.Channels(x.shape[0], x.shape[1], x.count_over(2))
+        count = self.g.n * self.g.inner
+        self.unbias = count / (count - 1) if count > 1 else 1.0
+        self.mean, self.variance = self.saved((x.shape[1],)), self.saved((x.shape[1],))
+        self.x = self.saved(x.shape) if self.in_place and not self.frozen else x
+
+    def forward(self, bottom, top):
+        mean, variance = self.mean.data, self.variance.data
+        means, variances, factor = (blob.data for blob in self.params)
+        if self.frozen:
+            self.k.running_moments(means, variances, factor, mean, variance, self.g)
+        else:
+            if self.in_place:
+                self.device.copy(bottom[0].data, self.x.data)
+            self.k.channel_moments(bottom[0].data, mean, variance, self.g)
+            self.k.add_moments(mean, variance, means, variances, self.g, self.keep, self.unbias)
+            self.k.add_factor(factor, self.keep)
+        self.k.normalize(bottom[0].data, mean, variance, top[0].data, self.g, self.eps)
+
+    def backward(self, top, propagate_down, bottom):
+        if not propagate_down[0]:
+            return
+        variance, dy, dx = self.variance.data, top[0].diff, bottom[0].diff
+        if self.frozen:
+            self.k.normalize_backward(variance, dy, dx, self.g, self.eps)
+        else:
+            self.k.batch_norm_backward(self.x.data, self.mean.data, variance, dy, dx, self.g, self.eps)
+
+    def _check(self, bottom) -> None:
+        if len(bottom.shape) < 2:
+            raise ShapeError(f"bottom 0 must have a channel axis; its shape is {bottom.shape}")
