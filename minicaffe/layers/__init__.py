@@ -15,6 +15,7 @@ LAYERS = {
     "Accuracy": "loss.accuracy",
     "ArgMax": "loss.arg_max",
     "BatchNorm": "norm.batch_norm",
+    "BatchReindex": "shape.batch_reindex",
     "Bias": "linear.bias",
     "BNLL": "neuron.bnll",
     "Clip": "neuron.clip",
