@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from minicaffe.layers import LAYERS
 from minicaffe.proto import extensions, schema
 from minicaffe.proto.schema import NetParameter, SolverParameter
 
@@ -18,6 +19,10 @@ def test_layer_reference_is_current():
     from tools.layer_reference import TARGET, reference
 
     assert TARGET.read_text() == reference(), "run python tools/layer_reference.py"
+
+
+def test_the_readme_counts_the_layer_types():
+    assert f"{len(LAYERS)} of its 61 layer types" in (ROOT / "README.md").read_text()
 
 
 def our_names() -> set[tuple[str, int]]:
