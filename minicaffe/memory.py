@@ -7,6 +7,7 @@ own       tops of source layers (filled from outside), weighted tops' diffs (fil
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from .graph.wiring import Graph
 class Placement(NamedTuple):
     """A piece of memory to place: how large, how long, and the views to bind to it."""
 
+    key: tuple  # what it is for, the same whatever the shapes are
     buffer: Buffer
     span: Span
     data: list[Blob]  # blobs whose data it is
@@ -37,7 +39,8 @@ class Memory:
         self.keep = keep
         self.plan: Plan | None = None
         self._arena: Arena | None = None
-        self._own: dict[str, Any] = {}  # buffer name -> array
+        self._own: dict[tuple, Any] = {}  # placement key -> array
+        self._room: dict[tuple, Any] = {}  # placement key -> all the elements it has, flat
 
     def bind(
         self,
@@ -49,24 +52,42 @@ class Memory:
     ) -> None:
         """Give every blob and saved buffer its array."""
         own, shared = self._sort(graph, blobs, layers, live, losses)
-        kept: dict[str, Any] = {}
+        kept: dict[tuple, Any] = {}
+        self._room = {}
         for placement in own:
-            name, shape = placement.buffer.name, placement.buffer.shape
-            array = self._own.get(name)
-            if array is None or array.shape != shape:
-                array = self.device.zeros(shape, placement.buffer.dtype)
-            kept[name] = array
-            _attach(placement, array)
+            array = self._own.get(placement.key)
+            if array is None or array.shape != placement.buffer.shape:
+                array = self.device.zeros(placement.buffer.shape, placement.buffer.dtype)
+            kept[placement.key] = array
+            self._attach(placement, array)
         self._own = kept
         self.plan = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
         if self._arena is None or self._arena.nbytes < self.plan.nbytes:
             self._arena = Arena(self.device, self.plan.nbytes)
         for placement, offset in zip(shared, self.plan.offsets):
-            _attach(placement, self._arena.view(offset, placement.buffer.shape, placement.buffer.dtype))
+            view = self._arena.view(offset, placement.buffer.shape, placement.buffer.dtype)
+            self._attach(placement, view)
         for weights, node in zip(losses, graph.nodes):
             for blob, weight in zip(node.tops, weights):
                 if weight and blobs[blob].diff is not None:
                     self.device.fill(blobs[blob].diff, weight)
+
+    def fit(self, graph, blobs, layers, live, losses) -> bool:
+        """Bind shapes that changed in the middle of a pass to the memory they have, if it is enough: nothing
+        moves.  False, and nothing done, if it is not."""
+        own, shared = self._sort(graph, blobs, layers, live, losses)
+        for placement in own + shared:
+            room = self._room.get(placement.key)
+            if room is None or math.prod(placement.buffer.shape) > room.size:
+                return False
+        for placement in own + shared:
+            room, shape = self._room[placement.key], placement.buffer.shape
+            _bind(placement, room[: math.prod(shape)].reshape(shape))
+        return True
+
+    def _attach(self, placement: Placement, array) -> None:
+        self._room[placement.key] = array.reshape(-1)
+        _bind(placement, array)
 
     def _sort(self, graph, blobs, layers, live, losses) -> tuple[list[Placement], list[Placement]]:
         """Every placement, as (own memory, arena)."""
@@ -86,13 +107,15 @@ class Memory:
                     continue
                 buffer = Buffer(f"{root} {blobs[root].name}.{kind}", blobs[root].shape, self.device.dtype)
                 attached = (group, []) if kind == "data" else ([], group)
-                (own if alone else shared).append(Placement(buffer, span or Span(0, 0), *attached))
-        for layer, span in zip(layers, live.saved):
-            shared += [Placement(buffer, span, [], []) for buffer in layer.buffers]
+                placement = Placement((kind, root), buffer, span or Span(0, 0), *attached)
+                (own if alone else shared).append(placement)
+        for i, (layer, span) in enumerate(zip(layers, live.saved)):
+            for j, buffer in enumerate(layer.buffers):
+                shared.append(Placement(("saved", i, j), buffer, span, [], []))
         return own, shared
 
 
-def _attach(placement: Placement, array) -> None:
+def _bind(placement: Placement, array) -> None:
     placement.buffer.data = array
     for blob in placement.data:
         blob.data = array.reshape(blob.shape)

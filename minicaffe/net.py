@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from . import layers as layer_index
 from . import weights
-from .core.blob import Blob
+from .core.blob import Blob, Buffer
 from .core.layer import Layer
 from .core.randomness import Stream
 from .device.base import Device
@@ -94,6 +95,7 @@ class Net:
             with self._in_layer(i):
                 phase = node.param.phase if node.param.HasField("phase") else self.phase
                 layer = node.kind(node.param, self.device, phase)
+                layer.settle = partial(self._settle, i)
                 self.layers.append(layer)
                 layer.check_counts(len(node.bottoms), len(node.tops))
                 if layer.stochastic:
@@ -141,9 +143,35 @@ class Net:
                     layer.reshape(self.bottoms[i], self.tops[i])
             self._plan()
 
+    def _settle(self, i: int) -> None:
+        """Layer i gave its tops other shapes in the middle of a pass: reshape what comes after it, and keep
+        what was computed before."""
+        for j in range(i + 1, len(self.layers)):
+            self.layers[j].buffers.clear()
+            with self._in_layer(j):
+                self.layers[j].reshape(self.bottoms[j], self.tops[j])
+        if not self._memory.fit(self.graph, self._blobs, self.layers, self._live, self._losses):
+            values = [(holder, self.device.get(holder.data)) for holder in self._alive(i)]
+            self._plan()
+            for holder, value in values:
+                self.device.put(value, holder.data)
+        self._stale = False
+
+    def _alive(self, i: int) -> Iterator[Blob | Buffer]:
+        """What layers before i computed and layer i or a later step still reads."""
+        owners = self._owners("data_of")
+        for blob, owner in zip(self._blobs, owners):
+            span = self._live.data[owner]
+            if span and span.first < i <= span.last:
+                yield blob
+        for layer, span in zip(self.layers[:i], self._live.saved):
+            if span.last >= i:
+                yield from layer.buffers
+
     def _plan(self) -> None:
         data_of, diff_of = self._owners("data_of"), self._owners("diff_of")
         live = liveness(self.graph, self._reads, self._backward, self._losses, data_of, diff_of)
+        self._live = live
         self._memory.bind(self.graph, self._blobs, self.layers, live, self._losses)
         self._fills: list[list[tuple[Blob, float]]] = []  # before the backward of each layer
         for node, dead, factors in zip(self.graph.nodes, live.dead, self._losses):

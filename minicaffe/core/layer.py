@@ -11,7 +11,7 @@ reads, and refuses an in-place use that would overwrite one of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,8 @@ class Layer:
     in_place_ok         top may be bottom
     keeps_sign          run in place, changes no element from positive to not or back, except where its
                         gradient is 0
-    not_differentiable  indices of bottoms that have no gradient (labels); ALL for every bottom
+    not_differentiable  indices of bottoms that have no gradient (labels), -1 for the last; ALL for every
+                        bottom
     loss_weight         what the first top contributes to the loss if the prototxt does not say
     auto_top            a missing top is made up (losses)
     capturable          False if forward or backward needs the host
@@ -79,6 +80,7 @@ class Layer:
         self.param_gradient: list[bool] = []  # one per param: does backward compute it?
         self.buffers: list[Buffer] = []  # asked for by `saved` since the last reshape
         self.random: Any = None  # the layer's randomness.Stream
+        self.settle: Callable[[], None] = lambda: None  # set by the net
 
     # -- what a layer implements
 
@@ -103,6 +105,9 @@ class Layer:
         of a source layer, move a stochastic layer's random numbers on."""
         if self.random is not None:
             self.random.seek(passes)
+
+    # settle(): to be called by a forward that has given its tops other shapes, which only values could tell
+    # (Filter, Python).  The tops' memory and the layers behind follow; what the pass computed so far stays.
 
     def verify(self) -> None:
         """On the host, after a forward whose results are read: raise DataError for values that kernels could
@@ -135,6 +140,11 @@ class Layer:
                 raise ShapeError(f"takes {span} {what}{'' if span == '1' else 's'}; got {have}")
         if self.matched and bottoms != tops:
             raise ShapeError(f"takes as many tops as bottoms; got {bottoms} bottoms and {tops} tops")
+
+    @classmethod
+    def differentiable(cls, index: int, bottoms: int) -> bool:
+        """Whether bottom number `index` of `bottoms` has a gradient."""
+        return not {index, index - bottoms} & cls.not_differentiable
 
     def require(self, condition: bool, message: str, hint: str = "") -> None:
         """ConfigError(message) unless condition."""

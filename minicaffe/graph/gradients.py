@@ -45,12 +45,13 @@ def analyse(
     if force:
         for node, backward in zip(nodes, result):
             backward.runs = not node.kind.source
-            has_gradient = [i not in node.kind.not_differentiable for i in range(len(node.bottoms))]
+            count = len(node.bottoms)
+            has_gradient = [node.kind.differentiable(i, count) for i in range(count)]
             backward.propagate = [p or h for p, h in zip(backward.propagate, has_gradient)]
             backward.params = [True] * len(backward.params)
     for node, backward in zip(nodes, result):
-        for i in node.kind.not_differentiable & frozenset(range(len(node.bottoms))):
-            if backward.runs and backward.propagate[i]:
+        for i, wanted in enumerate(backward.propagate):
+            if backward.runs and wanted and not node.kind.differentiable(i, len(node.bottoms)):
                 with _at(node):
                     raise ConfigError(
                         f"bottom {i} {node.param.bottom[i]!r} needs a gradient; {node.param.type} has none",

@@ -18,10 +18,10 @@ KERNEL read_index(const real* index, int* picked, int* position, real* value, Pi
   }
 }
 
-KERNEL take_rows(const real* x, const int* picked, real* y, Picks g, int n) {
+KERNEL take_rows(const real* x, const int* picked, real* y, real absent, Picks g, int n) {
   FOR(e, n) {
     const int row = picked[e / g.length];
-    y[e] = row < 0 ? real(nan("")) : x[row * g.length + e % g.length];
+    y[e] = row < 0 ? absent : x[row * g.length + e % g.length];
   }
 }
 

@@ -36,15 +36,15 @@ def read_index(index, picked: np.int32, position: np.int32, value, g: Picks):
         value[0] = index[first]
 
 
-@kernel(threads=lambda x, picked, y, g: g.count * g.length)
-def take_rows(x, picked: np.int32, y, g: Picks):
-    """y[i] = x[picked[i]]; NaN where that is -1."""
+@kernel(threads=lambda x, picked, y, absent, g: g.count * g.length)
+def take_rows(x, picked: np.int32, y, absent: float, g: Picks):
+    """y[i] = x[picked[i]]; all `absent` where picked[i] is -1."""
     for i in prange(g.count):
         copy = y[i * g.length : (i + 1) * g.length]
         row = picked[i]
         if row < 0:
             for j in range(g.length):
-                copy[j] = np.nan
+                copy[j] = absent
         else:
             source = x[row * g.length : (row + 1) * g.length]
             for j in range(g.length):

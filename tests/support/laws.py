@@ -98,7 +98,8 @@ class Rig:
         self.layer: Layer = self.net.layers[self.index]
         self.bottom: list[Blob] = self.net.bottoms[self.index]
         self.top: list[Blob] = self.net.tops[self.index]
-        self.propagate = [i not in self.layer.not_differentiable for i in range(len(self.bottom))]
+        count = len(self.bottom)
+        self.propagate = [self.layer.differentiable(i, count) for i in range(count)]
         self.learned = [spec.lr_mult != 0 for spec in specs(self.layer)]  # BatchNorm's statistics are not
         self.put_params()
 

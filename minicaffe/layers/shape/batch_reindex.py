@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ...core.layer import Layer
@@ -42,7 +44,7 @@ class BatchReindex(Layer):
 
     def forward(self, bottom, top):
         self.k.read_index(bottom[1].data, self.picked.data, self.position, self.value, self.g)
-        self.k.take_rows(bottom[0].data, self.picked.data, top[0].data, self.g)
+        self.k.take_rows(bottom[0].data, self.picked.data, top[0].data, math.nan, self.g)
 
     def backward(self, top, propagate_down, bottom):
         if propagate_down[0]:

@@ -60,7 +60,7 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __getitem__(self, index) -> DeviceArray:
         found = self.memory[index]
-        if not np.may_share_memory(found, self.memory):
+        if found.size and not np.may_share_memory(found, self.memory):
             raise DeviceError(f"the index {index!r} reads values", hint=GET)
         return self._view(found)
 
