@@ -112,7 +112,10 @@ class Parameters:
                         host = stored_array(layer.param.blobs, j, blob, len(layer.params))
                     else:  # what a sharer draws is lost, but moves the stream on
                         host = np.empty(blob.shape, self.device.dtype)
-                        fill(host, filler, stream)
+                        if isinstance(filler, np.ndarray):
+                            host[...] = filler
+                        else:
+                            fill(host, filler, stream)
                 if id(blob) in owned:
                     self.device.put(host, blob.data)
 

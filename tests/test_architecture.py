@@ -19,6 +19,7 @@ RANKS = [
     [{"core"}],
     [{"layers"}, {"graph"}],
     [{"net", "memory", "parameters", "weights"}],
+    [{"pycaffe"}],
     [{"solvers"}],
     [{"cli", "__main__"}],
 ]

@@ -76,7 +76,7 @@ class Layer:
         self.xp = device.xp
         self.k: Any = device.bind(self.kernels) if self.kernels else None
         self.params: list[Blob] = []
-        self.fillers: list[Message] = []  # one per param
+        self.fillers: list[Message | np.ndarray] = []  # one per param
         self.param_gradient: list[bool] = []  # one per param: does backward compute it?
         self.buffers: list[Buffer] = []  # asked for by `saved` since the last reshape
         self.random: Any = None  # the layer's randomness.Stream
@@ -115,8 +115,9 @@ class Layer:
 
     # -- what a layer calls
 
-    def add_param(self, shape: Sequence[int], filler: Message) -> Blob:
-        """A learnable blob, filled by the net as `filler` says unless weights are given."""
+    def add_param(self, shape: Sequence[int], filler: Message | np.ndarray) -> Blob:
+        """A learnable blob, filled by the net as `filler` says, or with the values it holds when setup is
+        over, unless weights are given."""
         blob = Blob(f"{self.name}.{len(self.params)}", tuple(int(d) for d in shape))
         self.params.append(blob)
         self.fillers.append(filler)

@@ -59,6 +59,7 @@ class Case:
     shapes    one per bottom
     makers    what fills each bottom; `distinct` for those left out
     gradient  False if the layer has no backward
+    in_place  False if this use of the layer cannot run in place
     """
 
     layer: str
@@ -67,6 +68,7 @@ class Case:
     tops: int = 1
     phase: str = "TRAIN"
     gradient: bool = True
+    in_place: bool = True
 
     def __str__(self) -> str:
         return f"{self.layer} {'x'.join(map(str, self.shapes))} {self.phase}"

@@ -1,0 +1,107 @@
+"""Python: a layer that the user wrote in Python."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+
+from ...core.blob import Blob
+from ...core.layer import Layer
+from ...core.view import BlobView, ParamViews
+from ...errors import ConfigError, suggest
+
+
+class Python(Layer):
+    """What the class `layer` of `module` computes: a subclass of caffe.Layer, as written for pycaffe.
+
+    The class defines setup(bottom, top), reshape(bottom, top), forward(bottom, top) and backward(top,
+    propagate_down, bottom).  It sees the attributes param_str, phase and blobs, and blobs with data, diff,
+    shape, reshape(*dims), count, num, channels, height and width.  Tops may be given new shapes in reshape,
+    which runs before every forward, and in forward too; the net behind follows.
+
+    Param     python_param: module, which must be importable (`import caffe` inside it means
+              minicaffe.pycaffe), layer, param_str ("").  share_in_parallel is read and means nothing here.
+    Shapes    any bottoms, any tops, as the class says.  May run in place, if the class can.
+    Backward  as the class says; it may read every bottom and top.  Diffs of bottoms that it does not write
+              are 0.
+    Source    Caffe's Python layer.
+    Differs   runs on every device, on copies where memory is not the host's.  Whatever the class raises
+              reaches the caller as it is.
+    Raises    ConfigError for a module or class that cannot be found.
+    """
+
+    type = "Python"
+    bottoms = (0, None)
+    tops = (0, None)
+    in_place_ok = True
+    capturable = False
+
+    def setup(self, bottom, top):
+        conf = self.param.python_param
+        self.user = _find(conf.module, conf.layer)(self.param)
+        self.user.param_str, self.user.phase = conf.param_str, self.phase
+        self.user.blobs = self.views_of_params = ParamViews(self.device, self.add_param)
+        if any(blob is other for blob in bottom for other in top):
+            self.backward_reads = frozenset({"top.data"})  # there is nothing else; the class knows
+        one_each: dict[int, BlobView] = {}  # in place, bottom and top are one blob and one view
+        for blob in (*bottom, *top):
+            one_each.setdefault(id(blob), BlobView(blob, self.device))
+        self.below = [one_each[id(blob)] for blob in bottom]
+        self.above = [one_each[id(blob)] for blob in top]
+        self.views = list(one_each.values())
+        self.user.setup(self.below, self.above)
+
+    def reshape(self, bottom, top):
+        self.user.reshape(self.below, self.above)
+
+    def forward(self, bottom, top):
+        self._forget()
+        self.user.reshape(self.below, self.above)
+        self._follow(top)
+        self.user.forward(self.below, self.above)
+        self._follow(top)
+        self._flush()
+
+    def backward(self, top, propagate_down, bottom):
+        self._forget()
+        for blob, wanted in zip(bottom, propagate_down):
+            if wanted and not any(blob is other for other in top):
+                self.device.fill(blob.diff, 0)
+        frozen = [p for p, wanted in zip(self.params, self.param_gradient) if not wanted]
+        before = [self.device.get(p.diff) for p in frozen]  # the class is not told what is frozen
+        self.user.backward(self.above, list(propagate_down), self.below)
+        self._flush()
+        for param, diff in zip(frozen, before):
+            self.device.put(diff, param.diff)
+
+    def _follow(self, top: Sequence[Blob]) -> None:
+        """Have memory for shapes that the user's code has changed."""
+        if any(blob.data is None or blob.data.shape != blob.shape for blob in top):
+            self.settle()
+
+    def _forget(self) -> None:
+        for view in (*self.views, *self.views_of_params):
+            view.forget()
+
+    def _flush(self) -> None:
+        for view in (*self.views, *self.views_of_params):
+            view.flush()
+
+
+def _find(module: str, name: str) -> type:
+    """The class `name` of a module, in which `import caffe` works."""
+    from importlib.util import find_spec
+
+    pycaffe = importlib.import_module("minicaffe.pycaffe")  # it knows no part of the engine
+    root = module.split(".")[0]
+    if not root or find_spec(root) is None:
+        raise ConfigError(
+            f"python_param.module {module!r} cannot be found", hint="put its folder on PYTHONPATH"
+        )
+    with pycaffe.as_caffe():
+        found = importlib.import_module(module)
+    if not hasattr(found, name):
+        raise ConfigError(
+            f"python_param.layer: module {module!r} has no class {name!r}", hint=suggest(name, vars(found))
+        )
+    return getattr(found, name)

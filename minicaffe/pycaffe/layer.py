@@ -1,0 +1,41 @@
+"""caffe.Layer: the base of layers written in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+
+class Layer:
+    """A layer of a user, run by the layer type Python.
+
+    Subclasses define setup(bottom, top), reshape(bottom, top), forward(bottom, top) and
+    backward(top, propagate_down, bottom).  bottom and top are sequences of blobs with data, diff (arrays to
+    read and write), shape and reshape(*dims).  Before setup are set:
+
+    param_str  the text of python_param.param_str
+    phase      caffe.TRAIN or caffe.TEST
+    blobs      the layer's parameters: blobs.add_blob(*dims) in setup makes one
+    """
+
+    type = "Python"
+    param_str: str = ""
+    phase: int = 1
+    blobs: Any = ()
+
+    def __init__(self, param: Any = None) -> None:
+        self.layer_param = param
+
+    def setup(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
+        """Once: read param_str, check the numbers of blobs, make parameters."""
+
+    def reshape(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
+        """Before every forward: give the tops their shapes."""
+
+    def forward(self, bottom: Sequence[Any], top: Sequence[Any]) -> None:
+        """Write every top's data."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, top: Sequence[Any], propagate_down: Sequence[bool], bottom: Sequence[Any]) -> None:
+        """Write the diff of every bottom with propagate_down, add to those of the parameters."""
+        raise NotImplementedError(f"{type(self).__name__} has no backward")

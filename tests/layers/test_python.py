@@ -1,0 +1,143 @@
+"""Python: layers written for pycaffe run unchanged."""
+
+import sys
+
+import numpy as np
+import pytest
+
+from minicaffe.errors import ConfigError, ShapeError
+from minicaffe.net import Net
+from minicaffe.proto import text
+from minicaffe.proto.schema import NetParameter
+
+from ..support.devices import each_device, make_device
+from ..support.laws import Case, Rig, check_forward, check_gradient
+
+
+def layer(name: str, param_str: str = "", module: str = "tests.support.python_layers") -> str:
+    return f'type: "Python" python_param {{ module: "{module}" layer: "{name}" param_str: \'{param_str}\' }}'
+
+
+def net(*lines: str, **options) -> Net:
+    return Net(text.parse("\n".join(lines), NetParameter), seed=1, **{"phase": "TRAIN", **options})
+
+
+CASES = [
+    Case(layer("Twice"), ((2, 3),)),
+    Case(layer("Distance"), ((4, 3), (4, 3)), in_place=False),
+    Case(layer("Affine", '{"a": 3, "b": 1}'), ((2, 3, 2),), in_place=False),
+]
+
+
+@each_device
+def test_formula(device):
+    check_forward(CASES[0], device, lambda x: 2 * x)
+    check_gradient(CASES[0], device)
+    check_forward(CASES[1], device, lambda a, b: [np.array([((a - b) ** 2).sum() / 8])])
+    check_gradient(CASES[1], device)
+    check_forward(CASES[2], device, lambda x, a, b: a * x + b)
+    check_gradient(CASES[2], device)
+
+
+def test_parameters_start_as_setup_left_them():
+    made = net(
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 } } }',
+        f'layer {{ name: "l" bottom: "x" top: "y" {layer("Affine", """{"a": 3, "b": 1}""")} }}',
+    )
+    np.testing.assert_array_equal(made.forward(x=[1, 2])["y"], [4, 7])
+    assert [p.data.item() for p in made.params["l"]] == [3, 1]
+
+
+@pytest.mark.parametrize("keep", ["all", "needed"])
+@pytest.mark.parametrize("name", ["cpu", "cuda-emulated"])
+def test_a_data_layer_gives_every_batch_another_shape(keep, name):
+    made = net(
+        f'layer {{ name: "data" top: "x" {layer("Rows", "[2, 5, 1, 7, 3]")} }}',
+        'layer { name: "split" type: "Power" bottom: "x" top: "a" power_param { scale: 2 } }',
+        'layer { name: "other" type: "Power" bottom: "x" top: "b" power_param { shift: 1 } }',
+        'layer { name: "sum" type: "Eltwise" bottom: "a" bottom: "b" top: "y" }',
+        keep=keep,
+        device=make_device(name, np.float32),
+    )
+    for count in (2, 5, 1, 7, 3, 2):
+        x = np.arange(count * 3, dtype=np.float32).reshape(count, 3)
+        np.testing.assert_array_equal(made.forward()["y"], 3 * x + 1)
+
+
+@pytest.mark.parametrize("keep", ["all", "needed"])
+@pytest.mark.parametrize("name", ["cpu", "cuda-emulated"])
+def test_a_shape_that_forward_knows(keep, name):
+    """It grows beyond what was planned in the middle of a pass; what came before stays."""
+    made = net(
+        "force_backward: true",
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 4 dim: 3 } } }',
+        'layer { name: "twice" type: "Power" bottom: "x" top: "t" power_param { scale: 2 } }',
+        f'layer {{ name: "some" bottom: "t" top: "s" {layer("Positive")} }}',
+        'layer { name: "y" type: "Power" bottom: "s" top: "y" power_param { power: 2 } loss_weight: 1 }',
+        keep=keep,
+        device=make_device(name, np.float32),
+    )
+    rng = np.random.default_rng(2)
+    for count in (4, 9, 2):
+        x = rng.standard_normal((count, 3)).astype(np.float32)
+        made.clear_param_diffs()
+        kept = x.sum(axis=1) > 0
+        np.testing.assert_allclose(made.forward(x=x)["y"], (2 * x[kept]) ** 2, rtol=1e-6)
+        made.backward()
+        if keep == "all":
+            wanted = np.where(kept[:, None], 8 * x, 0)
+            np.testing.assert_allclose(made.device.get(made.blobs["x"].diff), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("phase", "value"), [("TRAIN", 10), ("TEST", 20)])
+def test_phase(phase, value):
+    assert net(f'layer {{ name: "p" top: "y" {layer("Phase")} }}', phase=phase).forward()["y"] == [value]
+
+
+def test_a_diff_that_is_not_written_is_zero(cpu):
+    """Positive writes the rows it kept; the others are not what the memory held."""
+    rig = Rig(Case(layer("Positive"), ((3, 2),)), cpu)
+    rig.forward([np.array([[1.0, 1], [-1, -1], [2, 2]])])
+    rig.seed_tops()
+    rig.bottom[0].diff[...] = np.nan
+    (dx,), _ = rig.backward()
+    assert not dx[1].any()
+
+
+def test_the_legacy_axes_of_a_blob(cpu):
+    view = Rig(Case(layer("Twice"), ((2, 3),)), cpu).layer.below[0]
+    assert (view.num, view.channels, view.height, view.width, view.count) == (2, 3, 1, 1, 6)
+    view = Rig(Case(layer("Twice"), ((1, 1, 1, 1, 2),)), cpu).layer.below[0]
+    with pytest.raises(ShapeError, match="up to 4 axes"):
+        view.num  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (
+            layer("Twice", module="no_such_module"),
+            "module 'no_such_module' cannot be found; hint: .*PYTHONPATH",
+        ),
+        (layer("Twize"), "has no class 'Twize'; hint: .*Twice"),
+        (layer("Twice", module=""), "module '' cannot be found"),
+    ],
+)
+def test_errors(entry, message):
+    with pytest.raises(ConfigError, match=message):
+        net(f'layer {{ name: "p" top: "y" {entry} }}')
+
+
+def test_what_the_class_raises_reaches_the_caller():
+    with pytest.raises(Exception, match="Twice needs one bottom"):
+        net(f'layer {{ name: "p" top: "y" {layer("Twice")} }}')
+    made = net(f'layer {{ name: "p" top: "y" {layer("Phase")} }}')
+    with pytest.raises(NotImplementedError, match="Phase has no backward"):
+        made.layers[0].user.backward([], [], [])
+
+
+def test_a_caffe_that_was_there_before_comes_back(monkeypatch):
+    monkeypatch.delitem(sys.modules, "tests.support.python_layers", raising=False)
+    monkeypatch.setitem(sys.modules, "caffe", other := object())
+    net(f'layer {{ name: "p" top: "y" {layer("Phase")} }}')
+    assert sys.modules["caffe"] is other
