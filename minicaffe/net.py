@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from . import debug_info, weights
 from . import layers as layer_index
-from . import weights
 from .core.blob import Blob, Buffer
 from .core.layer import Layer
 from .core.randomness import Stream
@@ -75,6 +75,7 @@ class Net:
         self.phase: int = param.state.phase
         self.device = device or CpuDevice()
         self.seed = secrets.randbits(32) if seed is None else seed
+        self.debug_info = param.debug_info  # log the mean absolute value of everything; slow
         self.passes = 0  # forward passes begun: what data order and random numbers are functions of
         self._memory = Memory(self.device, keep)
         with self._from_source():
@@ -243,6 +244,8 @@ class Net:
         try:
             for i in range(start, len(self.layers) if end is None else end + 1):
                 self.layers[i].forward(self.bottoms[i], self.tops[i])
+                if self.debug_info:
+                    debug_info.forward(self, i)
         except MiniCaffeError as error:
             error.places.insert(0, self._place(i))
             raise
@@ -256,6 +259,10 @@ class Net:
                     for blob, value in self._fills[i]:
                         self.device.fill(blob.diff, value)
                     self.layers[i].backward(self.tops[i], self._backward[i].propagate, self.bottoms[i])
+                    if self.debug_info:
+                        debug_info.backward(self, i, self._backward[i].propagate)
+            if self.debug_info:
+                debug_info.parameters(self)
         except MiniCaffeError as error:
             error.places.insert(0, self._place(i))
             raise

@@ -18,7 +18,7 @@ RANKS = [
     [{"data"}, {"device"}],
     [{"core"}],
     [{"layers"}, {"graph"}],
-    [{"net", "memory", "parameters", "weights"}],
+    [{"net", "memory", "parameters", "weights", "debug_info"}],
     [{"pycaffe"}],
     [{"solvers"}],
     [{"cli", "__main__"}],

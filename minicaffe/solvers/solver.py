@@ -203,6 +203,7 @@ class Solver:
                     return
             self.net.clear_param_diffs()
             display = bool(param.display) and self.iteration % param.display == 0
+            self.net.debug_info = self.net.param.debug_info or (display and param.debug_info)
             loss = self._accumulate(read=display or param.average_loss > 1)
             if display:
                 self._display(loss)
