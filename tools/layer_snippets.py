@@ -1,0 +1,190 @@
+"""One small use of every layer type, for the layer reference: run to find out the shapes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+Shapes = dict[str, tuple[int, ...]]
+
+
+class Snippet(NamedTuple):
+    """What a layer is fed and what its prototxt says beside name, type, bottoms and tops."""
+
+    bottoms: Shapes
+    settings: str = ""
+    tops: tuple[str, ...] = ("y",)
+
+
+IMAGES = {"x": (2, 4, 6, 6)}
+ROWS = {"x": (2, 3)}
+SCORES = {"scores": (4, 3), "label": (4,)}
+FILL = 'weight_filler { type: "xavier" }'
+SEQUENCE = {"x": (5, 2, 3), "cont": (5, 2)}
+RECURRENT = f"recurrent_param {{ num_output: 4 {FILL} }}"
+
+SNIPPETS = {
+    "AbsVal": Snippet(ROWS),
+    "Accuracy": Snippet(SCORES, "accuracy_param { top_k: 2 }"),
+    "ArgMax": Snippet(ROWS, "argmax_param { axis: 1 top_k: 2 }"),
+    "BatchNorm": Snippet(IMAGES),
+    "BatchReindex": Snippet({"x": (5, 3), "picks": (2,)}),
+    "Bias": Snippet(IMAGES, "bias_param { filler { value: 1 } }"),
+    "BNLL": Snippet(ROWS),
+    "Clip": Snippet(ROWS, "clip_param { min: -1 max: 1 }"),
+    "Concat": Snippet({"a": (2, 3), "b": (2, 5)}, "concat_param { axis: 1 }"),
+    "ContrastiveLoss": Snippet(
+        {"a": (4, 2), "b": (4, 2), "same": (4,)}, "contrastive_loss_param { margin: 1 }", ("loss",)
+    ),
+    "Convolution": Snippet(
+        IMAGES, f"convolution_param {{ num_output: 8 kernel_size: 3 pad: 1 group: 2 {FILL} }}"
+    ),
+    "Crop": Snippet({"x": (2, 4, 6, 6), "size": (2, 4, 3, 3)}, "crop_param { axis: 2 offset: 1 }"),
+    "Data": Snippet(
+        {},
+        'transform_param { scale: 0.0625 } data_param { source: "digits/test" backend: IDX batch_size: 4 }',
+        ("data", "label"),
+    ),
+    "Deconvolution": Snippet(
+        IMAGES,
+        "convolution_param { num_output: 4 group: 4 kernel_size: 4 stride: 2 pad: 1 bias_term: false"
+        ' weight_filler { type: "bilinear" } }',
+    ),
+    "Dropout": Snippet(ROWS, "dropout_param { dropout_ratio: 0.4 }"),
+    "DummyData": Snippet(
+        {},
+        'dummy_data_param { shape { dim: 2 dim: 3 } data_filler { type: "gaussian" } }',
+        ("data",),
+    ),
+    "Eltwise": Snippet({"a": (2, 3), "b": (2, 3)}, "eltwise_param { operation: SUM coeff: 1 coeff: -1 }"),
+    "ELU": Snippet(ROWS, "elu_param { alpha: 0.5 }"),
+    "Embed": Snippet({"word": (2, 5)}, f"embed_param {{ input_dim: 100 num_output: 8 {FILL} }}"),
+    "EuclideanLoss": Snippet({"a": (2, 3), "b": (2, 3)}, "", ("loss",)),
+    "Exp": Snippet(ROWS, "exp_param { base: 2 }"),
+    "Filter": Snippet({"x": (4, 3), "selector": (4,)}),
+    "Flatten": Snippet(IMAGES),
+    "HDF5Data": Snippet({}, 'hdf5_data_param { source: "files.txt" batch_size: 2 }', ("data", "label")),
+    "HDF5Output": Snippet({"data": (2, 3), "label": (2,)}, 'hdf5_output_param { file_name: "out.h5" }', ()),
+    "HingeLoss": Snippet(SCORES, "hinge_loss_param { norm: L2 }", ("loss",)),
+    "Im2col": Snippet(IMAGES, "convolution_param { kernel_size: 3 stride: 2 }"),
+    "ImageData": Snippet(
+        {},
+        'image_data_param { source: "images.txt" batch_size: 2 new_height: 8 new_width: 8 }',
+        ("data", "label"),
+    ),
+    "InfogainLoss": Snippet(SCORES, 'infogain_loss_param { source: "infogain.binaryproto" }', ("loss",)),
+    "InnerProduct": Snippet(IMAGES, f"inner_product_param {{ num_output: 10 {FILL} }}"),
+    "Input": Snippet({}, "input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } }", ("data",)),
+    "Log": Snippet(ROWS, "log_param { shift: 2 }"),
+    "LRN": Snippet(IMAGES, "lrn_param { local_size: 3 alpha: 0.0001 beta: 0.75 }"),
+    "LSTM": Snippet(SEQUENCE, RECURRENT, ("h",)),
+    "LSTMUnit": Snippet({"c_before": (1, 2, 4), "gates": (1, 2, 16), "cont": (1, 2)}, "", ("c", "h")),
+    "MemoryData": Snippet(
+        {}, "memory_data_param { batch_size: 2 channels: 1 height: 4 width: 4 }", ("data", "label")
+    ),
+    "MultinomialLogisticLoss": Snippet({"prob": (4, 3), "label": (4,)}, "", ("loss",)),
+    "MVN": Snippet(IMAGES, "mvn_param { across_channels: true }"),
+    "Parameter": Snippet({}, "parameter_param { shape { dim: 2 dim: 3 } }", ("w",)),
+    "Pooling": Snippet(IMAGES, "pooling_param { pool: MAX kernel_size: 3 stride: 2 }"),
+    "Power": Snippet(ROWS, "power_param { power: 2 scale: 0.5 shift: 1 }"),
+    "PReLU": Snippet(IMAGES, "prelu_param { filler { value: 0.1 } }"),
+    "Python": Snippet(ROWS, 'python_param { module: "twice" layer: "Twice" }'),
+    "Reduction": Snippet(IMAGES, "reduction_param { operation: MEAN axis: 1 }"),
+    "ReLU": Snippet(ROWS, "relu_param { negative_slope: 0.1 }"),
+    "Reshape": Snippet(IMAGES, "reshape_param { shape { dim: 0 dim: -1 dim: 12 } }"),
+    "RNN": Snippet(SEQUENCE, RECURRENT, ("o",)),
+    "Scale": Snippet(IMAGES, "scale_param { bias_term: true }"),
+    "Sigmoid": Snippet(ROWS),
+    "SigmoidCrossEntropyLoss": Snippet({"scores": (4, 3), "target": (4, 3)}, "", ("loss",)),
+    "Silence": Snippet(ROWS, "", ()),
+    "Slice": Snippet({"x": (2, 5)}, "slice_param { axis: 1 slice_point: 2 }", ("a", "b")),
+    "Softmax": Snippet(ROWS),
+    "SoftmaxWithLoss": Snippet(SCORES, "loss_param { ignore_label: 2 }", ("loss",)),
+    "Split": Snippet(ROWS, "", ("a", "b")),
+    "SPP": Snippet({"x": (2, 4, 8, 8)}, "spp_param { pyramid_height: 3 }"),
+    "Swish": Snippet(ROWS, "swish_param { beta: 1.5 }"),
+    "TanH": Snippet(ROWS),
+    "Threshold": Snippet(ROWS, "threshold_param { threshold: 0.5 }"),
+    "Tile": Snippet(ROWS, "tile_param { axis: 1 tiles: 2 }"),
+    "WindowData": Snippet(
+        {},
+        'transform_param { crop_size: 4 } window_data_param { source: "windows.txt" batch_size: 4 }',
+        ("data", "label"),
+    ),
+}
+
+
+def layer_line(kind: str) -> str:
+    """The layer of a snippet as prototxt, on lines of readable length."""
+    snippet = SNIPPETS[kind]
+    words = [f'name: "{kind.lower()}"', f'type: "{kind}"']
+    words += [f'bottom: "{name}"' for name in snippet.bottoms] + [f'top: "{name}"' for name in snippet.tops]
+    head = "layer { " + " ".join(words)
+    if not snippet.settings:
+        return head + " }"
+    one_line = f"{head} {snippet.settings} }}"
+    return one_line if len(one_line) <= 100 else f"{head}\n  {snippet.settings} }}"
+
+
+def prototxt(kind: str) -> str:
+    """The whole net of a snippet: Input layers and the layer."""
+    lines = []
+    for name, shape in SNIPPETS[kind].bottoms.items():
+        dims = " ".join(f"dim: {d}" for d in shape)
+        lines.append(
+            f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ {dims} }} }} }}'
+        )
+    return "\n".join([*lines, layer_line(kind), ""])
+
+
+@contextlib.contextmanager
+def files() -> Iterator[None]:
+    """A working folder with the files that snippets name."""
+    import sys
+
+    import h5py
+    from PIL import Image
+
+    from minicaffe.proto import binary
+
+    here = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        sys.path.insert(0, folder)
+        try:
+            with h5py.File("rows.h5", "w") as file:
+                file["data"], file["label"] = np.ones((4, 3), np.float32), np.arange(4, dtype=np.float32)
+            Path("files.txt").write_text("rows.h5\n")
+            Image.fromarray(np.full((10, 12, 3), 128, np.uint8)).save("one.png")
+            Path("images.txt").write_text("one.png 0\none.png 1\n")
+            Path("windows.txt").write_text("# 0\none.png\n3\n10\n12\n2\n1 0.9 1 1 8 8\n1 0.1 0 0 3 3\n")
+            Path("infogain.binaryproto").write_bytes(binary.from_array(np.eye(3)).SerializeToString())
+            Path("twice.py").write_text(TWICE)
+            yield
+        finally:
+            sys.path.remove(folder)
+            os.chdir(here)
+
+
+TWICE = """import caffe
+
+
+class Twice(caffe.Layer):
+    def setup(self, bottom, top):
+        pass
+
+    def reshape(self, bottom, top):
+        top[0].reshape(*bottom[0].shape)
+
+    def forward(self, bottom, top):
+        top[0].data[...] = 2 * bottom[0].data
+
+    def backward(self, top, propagate_down, bottom):
+        bottom[0].diff[...] = 2 * top[0].diff
+"""
