@@ -16,7 +16,7 @@ NET = """
 debug_info: true
 layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 2 } } }
 layer { name: "ip" type: "InnerProduct" bottom: "x" top: "y" param { name: "w" } param { lr_mult: 0 }
-  inner_product_param { num_output: 1 weight_filler { type: "constant" value: -2 } bias_filler { value: 1 } } }
+  inner_product_param { num_output: 1 weight_filler { value: -2 } bias_filler { value: 1 } } }
 layer { name: "sum" type: "Reduction" bottom: "y" top: "loss" loss_weight: 1 }
 """
 

@@ -14,7 +14,8 @@ from minicaffe.proto.schema import NetParameter
 
 from .support.devices import make_device
 
-CASES = sorted((Path(__file__).parent / "golden" / "layers").glob("*.npz"))
+FOLDER = Path(__file__).parent / "golden" / "layers"
+CASES = sorted(FOLDER.glob("*.npz"))
 
 
 def section(stored, name: str) -> dict[str, np.ndarray]:
@@ -28,7 +29,8 @@ def test_case(path, device_name):
     assert path.stem.split("_")[0] in LAYERS
     stored = np.load(path)
     device = make_device(device_name, np.float32)
-    net = Net(text.parse(str(stored["net"]), NetParameter), phase=str(stored["phase"]), device=device, seed=1)
+    prototxt = str(stored["net"]).replace("@DIR@", str(FOLDER))
+    net = Net(text.parse(prototxt, NetParameter), phase=str(stored["phase"]), device=device, seed=1)
     layer = next(layer for layer in net.layers if layer.name == "layer")
 
     def agree(name: str, array, wanted) -> None:

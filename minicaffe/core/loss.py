@@ -105,10 +105,10 @@ class LabelReader:
     Kernels never follow a label that is no class, but cannot raise either: they note the first one in device
     memory of its own, where it stays until the host looks (`verify`).
 
-    field  the message of the layer's parameters that holds ignore_label
+    field  the message of the layer's parameters that holds ignore_label, if there is one
     """
 
-    def __init__(self, layer: Measure, field: str) -> None:
+    def __init__(self, layer: Measure, field: str = "") -> None:
         self.layer, self.field = layer, field
         self.position = layer.device.empty((1,), np.int32)
         self.value = layer.device.empty((1,))
@@ -118,15 +118,20 @@ class LabelReader:
         """The positions of the scores with the classes on `axis`; ShapeError unless each has a label."""
         scores, axis, conf = bottom[0], bottom[0].axis(axis), getattr(self.layer.param, self.field)
         outer, classes, inner = scores.count_over(0, axis), scores.shape[axis], scores.count_over(axis + 1)
-        if bottom[1].count != outer * inner:
+        g = loss.Labels(outer, classes, inner, *ignored(conf))
+        return self.expect(bottom, g, f" with classes on axis {axis}")
+
+    def expect(self, bottom: Sequence[Blob], g: loss.Labels, how: str = "") -> loss.Labels:
+        """The same for a given geometry."""
+        scores, shape = bottom[0].shape, bottom[1].shape
+        if bottom[1].count != g.positions:
             raise ShapeError(
-                f"bottom 1 must hold {outer * inner} labels, for scores of shape {scores.shape} with classes"
-                f" on axis {axis}; got {bottom[1].count} in shape {bottom[1].shape}",
-                hint="labels are class numbers, one per position, as in the shape"
-                f" {scores.shape[:axis] + scores.shape[axis + 1 :]}",
+                f"bottom 1 must hold {g.positions} labels, for scores of shape {scores}{how};"
+                f" got {bottom[1].count} in shape {shape}",
+                hint="labels are class numbers, one per position",
             )
-        self.shape, self.classes = bottom[1].shape, classes
-        return loss.Labels(outer, classes, inner, *ignored(conf))
+        self.shape, self.classes = shape, g.classes
+        return g
 
     def note(self, labels: Blob) -> None:
         """Call after the kernel that filled the layer's tally."""
@@ -145,10 +150,10 @@ class LabelReader:
         inside = position < math.prod(self.shape)
         place = [int(i) for i in np.unravel_index(position, self.shape)] if inside else [position]
         if abs(label) < 2**31:
-            hint = (
-                "correct the label, give bottom 0 more classes, or, if the label stands for none, set"
-                f" {self.field} {{ ignore_label: {math.trunc(label)} }}"
-            )
+            hint = "correct the label, or give bottom 0 more classes"
+            if self.field:
+                none = f"{self.field} {{ ignore_label: {math.trunc(label)} }}"
+                hint += f"; if the label stands for none, set {none}"
         else:
             hint = "labels must be whole numbers: look at what fills bottom 1"
         raise DataError(

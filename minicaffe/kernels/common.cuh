@@ -1,5 +1,5 @@
-// Prefix of every .cu file.  cuda.py pastes it in front of the source (never #include: CuPy's compile cache looks at
-// the source text alone), after `typedef float real;` and the geometry structs of the family.
+// Prefix of every .cu file.  cuda.py pastes it in front of the source, as it does with what the source includes
+// (CuPy's compile cache looks at the source text alone), after `typedef float real;` and the geometry structs of the family.
 //
 // KERNEL name(...)   declares a kernel that the host finds by name.
 // FOR(i, n)          deals n work items to all threads of the grid: for kernels declared with threads=.

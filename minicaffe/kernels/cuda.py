@@ -34,9 +34,14 @@ def source(module: ModuleType, dtype: np.dtype) -> str:
             f'#line 1 "{COMMON.name}"',
             COMMON.read_text(),
             f'#line 1 "{path.name}"',
-            path.read_text(),
+            re.sub(r'^#include "(.+)"$', _included, path.read_text(), flags=re.MULTILINE),
         ]
     )
+
+
+def _included(line: re.Match) -> str:
+    """A file that an #include line of a .cu names: its text.  Caches look at one text alone."""
+    return COMMON.with_name(line[1]).read_text()
 
 
 def struct(cls: type) -> str:

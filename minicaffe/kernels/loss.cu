@@ -1,25 +1,6 @@
 // CUDA half of loss.py.
 
-#define CHUNK 1024  // as in loss.py
-#define NONE 2147483647
-
-// Of NaN and what does not fit, C++ leaves the conversion undefined.
-__device__ int whole(real label) { return fabs(label) < 2147483648.0 ? int(label) : -2147483647 - 1; }
-
-// Positions of a chunk; the last one may be short.
-__device__ int chunk_size(int chunk, int positions) { return min(CHUNK, positions - chunk * CHUNK); }
-
-// A block's partial results; all threads must call it.
-__device__ void leave(int chunk, real total, int counted, int first, real* sums, int* tally) {
-  total = block_sum(total);
-  counted = block_sum(counted);
-  first = -block_max(-first);
-  if (threadIdx.x == 0) {
-    sums[chunk] = total;
-    tally[2 * chunk] = counted;
-    tally[2 * chunk + 1] = first;
-  }
-}
+#include "partial_sums.cuh"
 
 KERNEL softmax_loss_forward(const real* p, const real* labels, int* target, real* sums, int* tally, Labels g, int n) {
   const real tiny = real(1.1754943508222875e-38);
@@ -86,9 +67,10 @@ KERNEL euclidean_loss_forward(const real* a, const real* b, real* slope, real* s
   }
 }
 
-KERNEL loss_backward(const real* slope, const real* dloss, const real* divisor, real* dx, real sign, int n) {
+KERNEL loss_backward(const real* slope, const real* dloss, const real* divisor, real* dx, real sign, int add,
+                     int n) {
   const real factor = sign * dloss[0] / divisor[0];
-  FOR(i, n) dx[i] = slope[i] * factor;
+  FOR(i, n) dx[i] = (add ? dx[i] : real(0)) + slope[i] * factor;
 }
 
 // Is the label's score at position i a number, and do fewer than top_k others reach it?  NaN does.

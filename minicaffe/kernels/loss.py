@@ -145,12 +145,16 @@ def euclidean_loss_forward(a, b, slope, sums, tally: np.int32, count: int):
         tally[2 * chunk + 1] = NONE
 
 
-@kernel(threads=lambda slope, dloss, divisor, dx, sign: slope.size, parallel=False)
-def loss_backward(slope, dloss, divisor, dx, sign: float):
-    """dx = sign * slope * dloss / divisor."""
+@kernel(threads=lambda slope, dloss, divisor, dx, sign, add: slope.size, parallel=False)
+def loss_backward(slope, dloss, divisor, dx, sign: float, add: int):
+    """dx = sign * slope * dloss / divisor; += with add."""
     factor = sign * dloss[0] / divisor[0]
-    for i in range(slope.size):
-        dx[i] = slope[i] * factor
+    if add:
+        for i in range(slope.size):
+            dx[i] += slope[i] * factor
+    else:
+        for i in range(slope.size):
+            dx[i] = slope[i] * factor
 
 
 # -- accuracy

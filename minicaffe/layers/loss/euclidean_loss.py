@@ -33,4 +33,4 @@ class EuclideanLoss(Loss):
     def backward(self, top, propagate_down, bottom):
         for blob, wanted, sign in zip(bottom, propagate_down, (1, -1)):
             if wanted:
-                self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, blob.diff, sign)
+                self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, blob.diff, sign, 0)

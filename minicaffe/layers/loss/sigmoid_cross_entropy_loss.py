@@ -39,4 +39,4 @@ class SigmoidCrossEntropyLoss(NormalizedLoss):
 
     def backward(self, top, propagate_down, bottom):
         if propagate_down[0]:
-            self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, bottom[0].diff, 1)
+            self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, bottom[0].diff, 1, 0)

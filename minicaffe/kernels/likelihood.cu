@@ -1,0 +1,60 @@
+// CUDA half of likelihood.py.
+
+#include "partial_sums.cuh"
+
+#define FLOOR real(1e-20)
+
+KERNEL multinomial_loss_forward(const real* p, const real* labels, real* slope, real* sums, int* tally, Labels g, int n) {
+  FOR_BLOCK(chunk, n) {
+    const int size = chunk_size(chunk, g.outer * g.inner);
+    real total = 0;
+    int first = NONE;
+    for (int j = threadIdx.x; j < size; j += BLOCK) {
+      const int i = chunk * CHUNK + j, label = whole(labels[i]);
+      const int start = i / g.inner * g.classes * g.inner + i % g.inner;
+      for (int c = 0; c < g.classes; ++c) slope[start + c * g.inner] = 0;
+      if (label >= 0 && label < g.classes) {
+        const int k = start + label * g.inner;
+        const real likelihood = p[k] < FLOOR ? FLOOR : p[k];
+        total -= log(likelihood);
+        slope[k] = -1 / likelihood;
+      } else {
+        first = min(first, i);
+        total += real(nan(""));
+      }
+    }
+    leave(chunk, total, threadIdx.x == 0 ? size : 0, first, sums, tally);
+  }
+}
+
+KERNEL infogain_loss_forward(const real* p, const real* labels, const real* gain, real* slope, real* sums, int* tally,
+                             Labels g, int n) {
+  FOR_BLOCK(chunk, n) {
+    const int size = chunk_size(chunk, g.outer * g.inner);
+    real total = 0;
+    int counted = 0, first = NONE;
+    for (int j = threadIdx.x; j < size; j += BLOCK) {
+      const int i = chunk * CHUNK + j, label = whole(labels[i]);
+      const int start = i / g.inner * g.classes * g.inner + i % g.inner;
+      const bool counts = !(g.ignoring && label == g.ignore);
+      counted += counts;
+      if (counts && label >= 0 && label < g.classes) {
+        const real* row = gain + label * g.classes;
+        real whole_row = 0;
+        for (int c = 0; c < g.classes; ++c) {
+          const real likelihood = p[start + c * g.inner];
+          total -= row[c] * log(likelihood < FLOOR ? FLOOR : likelihood);
+          whole_row += row[c];
+        }
+        for (int c = 0; c < g.classes; ++c) slope[start + c * g.inner] = p[start + c * g.inner] * whole_row - row[c];
+      } else {
+        for (int c = 0; c < g.classes; ++c) slope[start + c * g.inner] = 0;
+        if (counts) {
+          first = min(first, i);
+          total += real(nan(""));
+        }
+      }
+    }
+    leave(chunk, total, counted, first, sums, tally);
+  }
+}

@@ -1,0 +1,80 @@
+"""Losses of probabilities: what the label's, or every class's, probability costs.
+
+Partial sums, tallies and labels as in loss.py; slope = the derivative of a position's loss, for
+loss_backward.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .loss import CHUNK, NONE, Labels, chunks, whole
+from .registry import kernel
+
+FLOOR = 1e-20  # of a probability, so that its logarithm stays finite
+
+
+@kernel(blocks=lambda p, labels, slope, sums, tally, g: chunks(g.positions), parallel=False)
+def multinomial_loss_forward(p, labels, slope, sums, tally: np.int32, g: Labels):
+    """The sum of -log(max(p[label], 1e-20)); NaN for a label that is no class.
+
+    slope = -1 / max(p, 1e-20) at the label, 0 elsewhere.
+    """
+    floor = p.dtype.type(FLOOR)
+    positions = g.outer * g.inner
+    for chunk in range((positions + CHUNK - 1) // CHUNK):
+        total, first = p.dtype.type(0), NONE
+        size = min(positions - chunk * CHUNK, CHUNK)
+        for i in range(chunk * CHUNK, chunk * CHUNK + size):
+            start = i // g.inner * g.classes * g.inner + i % g.inner
+            for c in range(g.classes):
+                slope[start + c * g.inner] = 0
+            label = whole(labels[i])
+            if 0 <= label < g.classes:
+                k = start + label * g.inner
+                likelihood = floor if p[k] < floor else p[k]
+                total -= math.log(likelihood)
+                slope[k] = -1 / likelihood
+            else:
+                first = min(first, i)
+                total += p.dtype.type(math.nan)
+        sums[chunk] = total
+        tally[2 * chunk] = size
+        tally[2 * chunk + 1] = first
+
+
+@kernel(blocks=lambda p, labels, gain, slope, sums, tally, g: chunks(g.positions), parallel=False)
+def infogain_loss_forward(p, labels, gain, slope, sums, tally: np.int32, g: Labels):
+    """The sum of -sum_c gain[label, c] * log(max(p[c], 1e-20)) where the label counts; NaN if it is no class.
+
+    slope = the derivative by the scores whose softmax p is: p[c] * sum(gain[label]) - gain[label, c].
+    """
+    floor, zero = p.dtype.type(FLOOR), p.dtype.type(0)
+    positions = g.outer * g.inner
+    for chunk in range((positions + CHUNK - 1) // CHUNK):
+        total, counted, first = zero, 0, NONE
+        for i in range(chunk * CHUNK, min(positions, (chunk + 1) * CHUNK)):
+            start = i // g.inner * g.classes * g.inner + i % g.inner
+            label = whole(labels[i])
+            counts = not (g.ignoring and label == g.ignore)
+            counted += counts
+            if counts and 0 <= label < g.classes:
+                row = gain[label * g.classes : (label + 1) * g.classes]
+                whole_row = zero
+                for c in range(g.classes):
+                    likelihood = p[start + c * g.inner]
+                    total -= row[c] * math.log(floor if likelihood < floor else likelihood)
+                    whole_row += row[c]
+                for c in range(g.classes):
+                    slope[start + c * g.inner] = p[start + c * g.inner] * whole_row - row[c]
+            else:
+                for c in range(g.classes):
+                    slope[start + c * g.inner] = 0
+                if counts:
+                    first = min(first, i)
+                    total += p.dtype.type(math.nan)
+        sums[chunk] = total
+        tally[2 * chunk] = counted
+        tally[2 * chunk + 1] = first

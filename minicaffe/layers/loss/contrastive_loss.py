@@ -1,0 +1,59 @@
+"""ContrastiveLoss: pairs of the same kind together, others a margin apart."""
+
+from __future__ import annotations
+
+from ...core.loss import Loss
+from ...errors import ShapeError
+from ...kernels import margin
+
+
+class ContrastiveLoss(Loss):
+    """loss = sum over pairs of d^2 / (2 n) or, if they are of different kinds, max(0, margin - d)^2 / (2 n).
+
+    d = |a - b|; a pair is of one kind where s is not 0.  legacy_version: max(0, margin - d^2) / (2 n).
+
+    Param     contrastive_loss_param: margin (1), legacy_version (false).
+    Shapes    bottom[0] a and bottom[1] b: (n, ...), equal; bottom[2] s: n values, cut to whole numbers;
+              top[0]: ().
+    Backward  da = (a - b) f dloss / n with f = 1 for a pair that is the same, else -max(0, margin - d) / (d +
+              1e-4), legacy -[margin > d^2]; db = -da.  Reads nothing: forward saves the slope.
+    Source    Caffe's ContrastiveLoss layer; Hadsell, Chopra & LeCun 2006.
+    Differs   the batch may grow after setup.  The 1e-4 is Caffe's, and makes the gradient of pairs that are
+              not the same inexact by a factor d / (d + 1e-4).  Any axes behind the first are allowed; Caffe
+              takes channels only.
+    """
+
+    type = "ContrastiveLoss"
+    bottoms = 3
+    not_differentiable = frozenset({2})
+    backward_reads = frozenset()
+
+    def setup(self, bottom, top):
+        self.margin = self.device.bind(margin)
+
+    def reshape(self, bottom, top):
+        super().reshape(bottom, top)
+        self.require_equal_counts(bottom)
+        a, same = bottom[0], bottom[2]
+        if same.count != a.shape[0]:
+            raise ShapeError(
+                f"bottom 2 must say of {a.shape[0]} pairs whether they are the same; got {same.shape}"
+            )
+        self.g = margin.Pairs(
+            a.shape[0], a.count_over(1), int(self.param.contrastive_loss_param.legacy_version)
+        )
+        self.allot(self.g.count)
+        self.slope = self.saved(a.shape)
+
+    def forward(self, bottom, top):
+        a, b, same = (blob.data for blob in bottom)
+        self.margin.contrastive_loss_forward(
+            a, b, same, self.slope.data, self.sums.data, self.tally.data, self.g,
+            self.param.contrastive_loss_param.margin,
+        )  # fmt: skip
+        self.divide(top[0], max(1, self.g.count))
+
+    def backward(self, top, propagate_down, bottom):
+        for blob, wanted, sign in zip(bottom, propagate_down, (1, -1)):
+            if wanted:
+                self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, blob.diff, sign, 0)
