@@ -21,9 +21,9 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, command: str, description: str) -> None:
         super().__init__(prog=f"minicaffe {command}", description=description, allow_abbrev=False)
 
-    def flag(self, name: str, **options) -> None:
-        """Add --name, also understood with one dash."""
-        self.add_argument(f"--{name}", f"-{name}", **options)
+    def flag(self, name: str, *, group: argparse._ArgumentGroup | None = None, **options) -> None:
+        """Add --name, also understood with one dash; listed under `group` in the help."""
+        (group or self).add_argument(f"--{name}", f"-{name}", **options)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         known, unknown = self.parse_known_args(arguments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import ConfigError, locate
-from ..proto.schema import Message, NetParameter
+from ..proto.schema import LayerParameter, Message, NetParameter
 
 
 def filter_net(net: NetParameter) -> NetParameter:
@@ -15,19 +15,20 @@ def filter_net(net: NetParameter) -> NetParameter:
     kept = NetParameter()
     kept.CopyFrom(net)
     del kept.layer[:]
-    for layer in net.layer:
-        with locate(f"layer {layer.name!r}"):
-            if layer.include and layer.exclude:
-                raise ConfigError(
-                    "both include and exclude rules are set", hint="state one as the other's opposite"
-                )
-        if layer.include:
-            stays = any(holds(rule, net.state) for rule in layer.include)
-        else:
-            stays = not any(holds(rule, net.state) for rule in layer.exclude)
-        if stays:
-            kept.layer.add().CopyFrom(layer)
+    kept.layer.extend(layer for layer in net.layer if takes_part(layer, net.state))
     return kept
+
+
+def takes_part(layer: LayerParameter, state: Message) -> bool:
+    """Whether the layer's rules select it in a state."""
+    with locate(f"layer {layer.name!r}"):
+        if layer.include and layer.exclude:
+            raise ConfigError(
+                "both include and exclude rules are set", hint="state one as the other's opposite"
+            )
+    if layer.include:
+        return any(holds(rule, state) for rule in layer.include)
+    return not any(holds(rule, state) for rule in layer.exclude)
 
 
 def holds(rule: Message, state: Message) -> bool:

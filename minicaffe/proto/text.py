@@ -80,6 +80,11 @@ def _plain(name: str) -> str:
     return name.removeprefix("caffe.")
 
 
+def is_net(path: str | Path) -> bool:
+    """Whether a prototxt describes a net: it has layers of its own, as no solver has."""
+    return bool(layer_lines(read_file(path).decode("utf-8", "replace")))
+
+
 def layer_lines(text: str) -> dict[str, int]:
     """The line on which each layer of a net starts, by layer name (the first of a name wins).
 

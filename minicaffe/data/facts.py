@@ -1,0 +1,35 @@
+"""What a source of data says before it is read for training: its kind, its size, its classes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import ConfigError
+from . import datasets
+
+
+class Facts(NamedTuple):
+    """samples: how many; classes: the number of labels, 0 to the highest."""
+
+    samples: int
+    classes: int
+
+
+def backend(source: str) -> str:
+    """The data_param.backend that reads a source: LMDB for a folder, IDX for named sets and files."""
+    named = source in datasets.names()
+    return "LMDB" if not named and Path(source).is_dir() else "IDX"
+
+
+def facts(source: str, kind: str) -> Facts:
+    """Size and classes of a source; ConfigError for a backend that cannot tell."""
+    if kind != "IDX":
+        raise ConfigError(
+            f"{source!r}: the number of samples is known for backend: IDX only",
+            hint="write a solver prototxt, which says how long to train",
+        )
+    images, labels = datasets.load(source)
+    if source in datasets.names():
+        return Facts(len(images), datasets.named(source.split("/")[0]).classes)
+    return Facts(len(images), int(labels.max()) + 1)  # type: ignore[union-attr]

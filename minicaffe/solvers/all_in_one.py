@@ -1,0 +1,172 @@
+"""All-in-one nets: training, validation and deployment in one prototxt, as NVIDIA's DIGITS has them.
+
+Such a net tells its three uses apart by stages (train, val, deploy), and leaves open what depends on the
+data: the source of Data layers, and num_output of the last layer, the number of classes.  `complete` fills
+that in, `solver_for` adds a solver, `deployed` takes the finished net out for use.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..data import datasets
+from ..data.facts import backend, facts
+from ..errors import ConfigError, locate
+from ..graph.filter import takes_part
+from ..net import Net
+from ..proto.schema import (
+    TEST,
+    TRAIN,
+    LayerParameter,
+    Message,
+    NetParameter,
+    NetState,
+    SolverParameter,
+    enum_name,
+)
+
+BATCH_SIZE = 64
+THIRDS = 3  # the rate falls after each third of the run
+STATES = {
+    "train": NetState(phase=TRAIN, stage=["train"]),
+    "val": NetState(phase=TEST, stage=["val"]),
+    "deploy": NetState(phase=TEST, stage=["deploy"]),
+}
+HOLD_OUTPUTS = {"InnerProduct": "inner_product_param", "Convolution": "convolution_param"}
+
+
+class Wishes(NamedTuple):
+    """What is asked for beside the net; None: what the net says, or else a default.
+
+    source       of Data layers without one, training and validation, separated by a comma; or a named set
+                 with both, such as mnist
+    num_output   of InnerProduct and Convolution layers without one; by default the classes of the data
+    batch_size   of Data layers without one (64)
+    epochs       how often training sees every sample (30)
+    base_lr      learning rate at the start (0.01)
+    """
+
+    source: str | None = None
+    num_output: int | None = None
+    batch_size: int | None = None
+    epochs: float | None = None
+    base_lr: float | None = None
+
+    def of_stage(self, stage: str) -> str | None:
+        """The source of a stage, train or val."""
+        first, _, second = (part.strip() for part in (self.source or "").partition(","))
+        if first in datasets.SETS and not second:
+            first, second = f"{first}/train", f"{first}/test"
+        return (first if stage == "train" else second) or None
+
+
+def complete(net: NetParameter, wishes: Wishes) -> None:
+    """Fill in, in place, the sources, batch sizes and num_output that the net leaves open.
+
+    Raises ConfigError for one that neither the net nor the wishes nor the data tell.
+    """
+    for stage in ("train", "val"):
+        for layer in _data_layers(net, stage):
+            with locate(f"layer {layer.name!r} (Data)"):
+                _fill_data(layer.data_param, wishes, stage)
+    without = [conf for layer in net.layer for conf in _outputs(layer) if not conf.HasField("num_output")]
+    if without:
+        classes = wishes.num_output or _classes(net)
+        for conf in without:
+            conf.num_output = classes
+
+
+def solver_for(net: NetParameter, wishes: Wishes) -> SolverParameter:
+    """A solver for a complete net: stochastic gradient descent with momentum, a test and a snapshot after
+    every epoch, and a rate that falls tenfold after each third of the run."""
+    train, val = next(_data_layers(net, "train"), None), next(_data_layers(net, "val"), None)
+    if train is None:
+        raise ConfigError(
+            "the net has no Data layer for training", hint='a Data layer with include { stage: "train" }'
+        )
+    epoch = max(round(_samples(train) / train.data_param.batch_size), 1)
+    steps = max(math.ceil((30 if wishes.epochs is None else wishes.epochs) * epoch), 1)
+    solver = SolverParameter(
+        base_lr=0.01 if wishes.base_lr is None else wishes.base_lr,
+        momentum=0.9,
+        weight_decay=0.0005,
+        lr_policy="step",
+        gamma=0.1,
+        stepsize=math.ceil(steps / THIRDS),
+        max_iter=steps,
+        display=max(epoch // 10, 1),
+        snapshot=epoch,
+    )
+    solver.net_param.CopyFrom(net)
+    solver.train_state.stage.append("train")
+    if val is not None:
+        solver.test_iter.append(math.ceil(_samples(val) / val.data_param.batch_size))
+        solver.test_interval = epoch
+        solver.test_state.add(stage=["val"])
+    return solver
+
+
+def deployed(net: NetParameter, trained: Net) -> NetParameter | None:
+    """The net of stage deploy, with Input layers for one item of what data layers gave in training; None if
+    the net does not speak of deployment."""
+    rules = [rule for layer in net.layer for rule in (*layer.include, *layer.exclude)]
+    if not any("deploy" in (*rule.stage, *rule.not_stage) for rule in rules):
+        return None
+    result = NetParameter(name=net.name)
+    shapes = {name: blob.shape for name, blob in trained.blobs.items()}
+    there: set[str] = set()
+    for layer in net.layer:
+        if not takes_part(layer, STATES["deploy"]):
+            continue
+        for name in layer.bottom:
+            if name not in there and name in shapes:
+                there.add(name)
+                entry = result.layer.add(name=name, type="Input", top=[name])
+                entry.input_param.shape.add(dim=(1, *shapes[name][1:]))
+        there.update(layer.top)
+        entry = result.layer.add()
+        entry.CopyFrom(layer)
+        for field in ("include", "exclude"):
+            entry.ClearField(field)
+    return result
+
+
+def _data_layers(net: NetParameter, stage: str) -> Iterator[LayerParameter]:
+    """The Data layers that take part in a stage."""
+    return (layer for layer in net.layer if layer.type == "Data" and takes_part(layer, STATES[stage]))
+
+
+def _fill_data(conf: Message, wishes: Wishes, stage: str) -> None:
+    if not conf.source:
+        source = wishes.of_stage(stage)
+        if not source:
+            what = {"train": "training", "val": "validation"}[stage]
+            raise ConfigError(
+                f"the net does not say where the {what} data is",
+                hint="--source TRAIN,VAL names two data sets, --source mnist both parts of one",
+            )
+        conf.source = source
+    if not conf.HasField("backend"):
+        conf.backend = getattr(conf, backend(conf.source))
+    if not conf.batch_size:
+        conf.batch_size = wishes.batch_size or BATCH_SIZE
+
+
+def _outputs(layer: LayerParameter) -> Iterator[Message]:
+    """The message that holds num_output, for the layers that have one."""
+    if layer.type in HOLD_OUTPUTS:
+        yield getattr(layer, HOLD_OUTPUTS[layer.type])
+
+
+def _samples(layer: LayerParameter) -> int:
+    return facts(layer.data_param.source, enum_name(layer.data_param, "backend")).samples
+
+
+def _classes(net: NetParameter) -> int:
+    """The classes of the training data."""
+    for layer in _data_layers(net, "train"):
+        with locate(f"layer {layer.name!r} (Data)"):
+            return facts(layer.data_param.source, enum_name(layer.data_param, "backend")).classes
+    raise ConfigError("num_output is missing, and there is no training data", hint="--num_output N")
