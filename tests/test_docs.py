@@ -16,9 +16,10 @@ DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def test_layer_reference_is_current():
-    from tools.layer_reference import TARGET, reference
+    from tools.layer_reference import DIFFERENCES, TARGET, differences, reference
 
     assert TARGET.read_text() == reference(), "run python tools/layer_reference.py"
+    assert DIFFERENCES.read_text() == differences(), "run python tools/layer_reference.py"
 
 
 def test_the_readme_counts_the_layer_types():

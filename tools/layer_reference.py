@@ -1,4 +1,5 @@
-"""Write docs/layers.md, the layer reference, from the docstrings, the schema and snippets that it runs."""
+"""Write docs/layers.md, the layer reference, from the docstrings, the schema and snippets that it runs; and
+the part of docs/differences.md that is about layers."""
 
 from __future__ import annotations
 
@@ -23,6 +24,8 @@ from tools.layer_snippets import files, layer_line, prototxt
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "layers.md"
+DIFFERENCES = ROOT / "docs" / "differences.md"
+START, END = "<!-- written by tools/layer_reference.py -->\n", "<!-- end -->\n"
 
 HEAD = """# Layers
 
@@ -101,5 +104,22 @@ def reference() -> str:
         return "\n".join([HEAD, *map(entry, sorted(LAYERS))])
 
 
+def differences() -> str:
+    """docs/differences.md with what the docstrings say under Differs between its two marks."""
+    before, _, rest = DIFFERENCES.read_text().partition(START)
+    after = rest.partition(END)[2]
+    entries = []
+    for name in sorted(LAYERS):
+        found = re.search(
+            r"^Differs\s+(.*?)(?=^\S|\Z)", inspect.getdoc(resolve(name)), re.MULTILINE | re.DOTALL
+        )
+        if found:
+            entries.append(
+                textwrap.fill(f"- **{name}**: {' '.join(found[1].split())}", 116, subsequent_indent="  ")
+            )
+    return before + START + "\n" + "\n".join(entries) + "\n\n" + END + after
+
+
 if __name__ == "__main__":
     TARGET.write_text(reference())
+    DIFFERENCES.write_text(differences())
