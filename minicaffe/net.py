@@ -120,6 +120,8 @@ class Net:
     def _loss_weights(self, i: int) -> list[float]:
         node, layer = self.graph.nodes[i], self.layers[i]
         given = list(node.param.loss_weight)
+        if len(given) == 1 and layer.loss_weight:  # a loss of two tops: the probabilities count 0
+            given += [0.0] * (len(node.tops) - 1)
         with self._in_layer(i):
             if given and len(given) != len(node.tops):
                 raise ConfigError(f"loss_weight has {len(given)} entries for {len(node.tops)} tops")

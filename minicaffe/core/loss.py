@@ -99,56 +99,75 @@ def ignored(conf: Message) -> tuple[int, int]:
     return int(conf.HasField("ignore_label")), conf.ignore_label
 
 
-class LabelReader:
-    """Bottom 1 as class labels, one for each position of the scores in bottom 0.
+class FirstBad:
+    """The first label that a kernel found to be none.
 
-    Kernels never follow a label that is no class, but cannot raise either: they note the first one in device
-    memory of its own, where it stays until the host looks (`verify`).
-
-    field  the message of the layer's parameters that holds ignore_label, if there is one
+    Kernels never follow such a label, but cannot raise either: they note the first one in device memory of
+    its own, where it stays until the host looks.
     """
 
-    def __init__(self, layer: Measure, field: str = "") -> None:
-        self.layer, self.field = layer, field
+    def __init__(self, layer: Measure) -> None:
+        self.layer = layer
         self.position = layer.device.empty((1,), np.int32)
         self.value = layer.device.empty((1,))
         layer.device.fill(self.position, loss.NONE)
-
-    def geometry(self, bottom: Sequence[Blob], axis: int) -> loss.Labels:
-        """The positions of the scores with the classes on `axis`; ShapeError unless each has a label."""
-        scores, axis, conf = bottom[0], bottom[0].axis(axis), getattr(self.layer.param, self.field)
-        outer, classes, inner = scores.count_over(0, axis), scores.shape[axis], scores.count_over(axis + 1)
-        g = loss.Labels(outer, classes, inner, *ignored(conf))
-        return self.expect(bottom, g, f" with classes on axis {axis}")
-
-    def expect(self, bottom: Sequence[Blob], g: loss.Labels, how: str = "") -> loss.Labels:
-        """The same for a given geometry."""
-        scores, shape = bottom[0].shape, bottom[1].shape
-        if bottom[1].count != g.positions:
-            raise ShapeError(
-                f"bottom 1 must hold {g.positions} labels, for scores of shape {scores}{how};"
-                f" got {bottom[1].count} in shape {shape}",
-                hint="labels are class numbers, one per position",
-            )
-        self.shape, self.classes = shape, g.classes
-        return g
 
     def note(self, labels: Blob) -> None:
         """Call after the kernel that filled the layer's tally."""
         layer = self.layer
         layer.k.note_label(labels.data, layer.tally.data, self.position, self.value, layer.chunks)
 
-    def verify(self) -> None:
-        """DataError for the label noted, if there is one; it is then forgotten."""
+    def take(self, shape: Sequence[int]) -> tuple[float, list[int]] | None:
+        """The label noted and its place among labels of this shape, if there is one; it is then
+        forgotten."""
         device = self.layer.device
         position = int(device.get(self.position)[0])
         if position == loss.NONE:
-            return
+            return None
         device.fill(self.position, loss.NONE)
-        label = float(device.get(self.value)[0])
         # After a reshape the position may be none of the present shape.
-        inside = position < math.prod(self.shape)
-        place = [int(i) for i in np.unravel_index(position, self.shape)] if inside else [position]
+        inside = position < math.prod(shape)
+        place = [int(i) for i in np.unravel_index(position, shape)] if inside else [position]
+        return float(device.get(self.value)[0]), place
+
+
+class LabelReader(FirstBad):
+    """Bottom 1 as class labels, one for each position of the scores in bottom 0; complains of those that are
+    no class (`verify`).
+
+    field  the message of the layer's parameters that holds ignore_label, if there is one
+    """
+
+    def __init__(self, layer: Measure, field: str = "") -> None:
+        super().__init__(layer)
+        self.field = field
+
+    def geometry(self, bottom: Sequence[Blob], axis: int) -> loss.Labels:
+        """The positions of the scores with the classes on `axis`; ShapeError unless each has a label."""
+        scores, axis, conf = bottom[0], bottom[0].axis(axis), getattr(self.layer.param, self.field)
+        outer, classes, inner = scores.count_over(0, axis), scores.shape[axis], scores.count_over(axis + 1)
+        g = loss.Labels(outer, classes, inner, *ignored(conf))
+        shape = scores.shape[:axis] + scores.shape[axis + 1 :]
+        return self.expect(bottom, g, f" with classes on axis {axis}", f", as in the shape {shape}")
+
+    def expect(self, bottom: Sequence[Blob], g: loss.Labels, how: str = "", example: str = "") -> loss.Labels:
+        """The same for a given geometry."""
+        scores, shape = bottom[0].shape, bottom[1].shape
+        if bottom[1].count != g.positions:
+            raise ShapeError(
+                f"bottom 1 must hold {g.positions} labels, for scores of shape {scores}{how};"
+                f" got {bottom[1].count} in shape {shape}",
+                hint=f"labels are class numbers, one per position{example}",
+            )
+        self.shape, self.classes = shape, g.classes
+        return g
+
+    def verify(self) -> None:
+        """DataError for the label noted, if there is one; it is then forgotten."""
+        bad = self.take(self.shape)
+        if bad is None:
+            return
+        label, place = bad
         if abs(label) < 2**31:
             hint = "correct the label, or give bottom 0 more classes"
             if self.field:

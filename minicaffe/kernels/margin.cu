@@ -36,12 +36,17 @@ KERNEL contrastive_loss_forward(const real* a, const real* b, const real* same, 
   FOR_BLOCK(chunk, n) {
     const int size = chunk_size(chunk, g.count);
     real total = 0;
+    int first = NONE;
     for (int j = threadIdx.x; j < size; j += BLOCK) {
-      const int i = chunk * CHUNK + j;
+      const int i = chunk * CHUNK + j, kind = whole(same[i]);
       real square = 0;
       for (int k = i * g.length; k < (i + 1) * g.length; ++k) square += (a[k] - b[k]) * (a[k] - b[k]);
       real factor = 1;
-      if (whole(same[i]) != 0) {
+      if (kind == -2147483647 - 1) {  // NaN
+        first = min(first, i);
+        total += real(nan(""));
+        factor = 0;
+      } else if (kind != 0) {
         total += square;
       } else if (g.legacy) {
         const real left = margin - square;
@@ -55,6 +60,6 @@ KERNEL contrastive_loss_forward(const real* a, const real* b, const real* same, 
       }
       for (int k = i * g.length; k < (i + 1) * g.length; ++k) slope[k] = factor * (a[k] - b[k]);
     }
-    leave(chunk, real(0.5) * total, threadIdx.x == 0 ? size : 0, NONE, sums, tally);
+    leave(chunk, real(0.5) * total, threadIdx.x == 0 ? size : 0, first, sums, tally);
   }
 }

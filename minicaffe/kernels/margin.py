@@ -14,6 +14,7 @@ from .loss import CHUNK, NONE, Labels, chunks, whole
 from .registry import geometry, kernel
 
 NEAR = 1e-4  # Caffe adds it to a distance before dividing by it
+NOT_WHOLE = -(2**31)  # what `whole` makes of NaN
 
 
 @kernel(blocks=lambda x, labels, slope, sums, tally, g, squared: chunks(g.positions), parallel=False)
@@ -56,20 +57,24 @@ class Pairs(NamedTuple):
 @kernel(blocks=lambda a, b, same, slope, sums, tally, g, margin: chunks(g.count), parallel=False)
 def contrastive_loss_forward(a, b, same, slope, sums, tally: np.int32, g: Pairs, margin: float):
     """The sum of d^2 / 2 over pairs that are the same, of max(0, margin - d)^2 / 2 over others, with d = |a -
-    b|; legacy: max(0, margin - d^2) / 2.
+    b|; legacy: max(0, margin - d^2) / 2.  NaN where `same` is no number.
 
     slope = the derivative by a; for pairs that are not the same with 1 / (d + 1e-4) in the place of 1 / d.
     """
     zero, half = a.dtype.type(0), a.dtype.type(0.5)
     for chunk in range((g.count + CHUNK - 1) // CHUNK):
-        total = zero
+        total, first = zero, NONE
         size = min(g.count - chunk * CHUNK, CHUNK)
         for i in range(chunk * CHUNK, chunk * CHUNK + size):
             square = zero
             for k in range(i * g.length, (i + 1) * g.length):
                 square += (a[k] - b[k]) * (a[k] - b[k])
-            factor = a.dtype.type(1)
-            if whole(same[i]) != 0:
+            factor, kind = a.dtype.type(1), whole(same[i])
+            if kind == NOT_WHOLE:
+                first = min(first, i)
+                total += a.dtype.type(math.nan)
+                factor = zero
+            elif kind != 0:
                 total += square
             elif g.legacy:
                 short = margin - square
@@ -85,4 +90,4 @@ def contrastive_loss_forward(a, b, same, slope, sums, tally: np.int32, g: Pairs,
                 slope[k] = factor * (a[k] - b[k])
         sums[chunk] = half * total
         tally[2 * chunk] = size
-        tally[2 * chunk + 1] = NONE
+        tally[2 * chunk + 1] = first

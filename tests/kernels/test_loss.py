@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from minicaffe.kernels import loss
+from minicaffe.kernels import cuda, loss
 
 from ..support.devices import each_device, make_device
 
@@ -86,5 +86,5 @@ def test_the_first_bad_label_of_all_chunks_is_noted_and_stays(device):
 
 
 def test_both_halves_agree_on_the_size_of_a_chunk():
-    source = loss.divide_sum.source.read_text()
+    source = cuda.source(loss, np.dtype(np.float32))
     assert f"#define CHUNK {loss.CHUNK} " in source and f"#define NONE {loss.NONE}\n" in source

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minicaffe.errors import ShapeError
+from minicaffe.errors import DataError, ShapeError
 
 from ..support.devices import each_device
 from ..support.laws import Case, Rig, check_forward, check_gradient, distinct, labels
@@ -70,3 +70,20 @@ def test_shapes_that_do_not_fit(cpu):
         Rig(Case(layer, ((4, 3), (4, 3), (5,))), cpu)
     with pytest.raises(ShapeError, match="equal counts"):
         Rig(Case(layer, ((4, 3), (4, 2), (4,))), cpu)
+
+
+@each_device
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize("count, value", [(3, np.nan), (3, np.inf), (2000, np.nan)])
+def test_a_kind_that_is_no_number(device, count, value, legacy):
+    rig = Rig(case(count, 2, margin=1, legacy=legacy), device)
+    ones, same = np.ones((count, 2)), np.full(count, -1.0)  # whatever is not 0 is the same
+    same[count - 2 :] = value
+    with pytest.raises(DataError, match=rf"{value} at \[{count - 2}\] of bottom 2 does not say whether"):
+        rig.forward([ones, 2 * ones, same])
+    assert np.isnan(device.get(rig.top[0].data))
+    rig.seed_tops()
+    da, db, _ = rig.backward()[0]
+    assert da[:-2].all() and not da[-2:].any()
+    np.testing.assert_array_equal(db, -da)
+    assert rig.forward([ones, 2 * ones, np.ones(count)])[0] == 1  # the complaint is made once

@@ -100,6 +100,8 @@ def test_a_source_that_does_not_fit(cpu, tmp_path):
 def test_settings_that_do_not_fit(cpu):
     with pytest.raises(ConfigError, match=r"infogain_loss_param\.source must be set"):
         Rig(Case('type: "InfogainLoss"', ((4, 3), (4,))), cpu)
+    with pytest.raises(ConfigError, match="source is not read with a bottom 2; hint: remove one"):
+        Rig(Case(from_file("h.binaryproto"), ((4, 3), (4,), (3, 3))), cpu)
     with pytest.raises(ConfigError, match="normalize is not for InfogainLoss"):
         Rig(Case('type: "InfogainLoss" loss_param { normalize: true }', ((4, 3), (4,), (3, 3))), cpu)
 

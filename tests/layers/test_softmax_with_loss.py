@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minicaffe.errors import DataError, ShapeError
+from minicaffe.errors import ConfigError, DataError, ShapeError
+from minicaffe.net import Net
+from minicaffe.proto import text
+from minicaffe.proto.schema import NetParameter
 
 from ..support.devices import each_device, make_device
 from ..support.laws import Case, Rig, check_forward, check_gradient, distinct, labels
@@ -164,8 +167,46 @@ def test_the_second_top_has_no_loss_weight_unless_given(cpu):
     shapes = ((4, 5), (4,))
     rig = Rig(Case(layer(), shapes, LABELS5, tops=2), cpu)
     assert rig.net.loss_weight("y0") == 1 and rig.net.loss_weight("y1") == 0
+    rig = Rig(Case(layer("", "loss_weight: 2"), shapes, LABELS5, tops=2), cpu)
+    assert rig.net.loss_weight("y0") == 2 and rig.net.loss_weight("y1") == 0
     rig = Rig(Case(layer("", "loss_weight: 2 loss_weight: 3"), shapes, LABELS5, tops=2), cpu)
     assert rig.net.loss_weight("y1") == 3
+    with pytest.raises(ConfigError, match="loss_weight has 3 entries for 2 tops"):
+        Rig(Case(layer("", "loss_weight: 2 loss_weight: 3 loss_weight: 4"), shapes, LABELS5, tops=2), cpu)
+
+
+@each_device
+@pytest.mark.parametrize("kind", ["SoftmaxWithLoss", "InfogainLoss"])
+@pytest.mark.parametrize("weights", [(), (2.5,), (2.5, 0.5)])
+@pytest.mark.parametrize("used", [False, True])
+def test_a_net_with_both_tops(device, kind, weights, used):
+    """Loss and gradient of the whole net, the probabilities read by another loss or by nobody."""
+    given = " ".join(f"loss_weight: {w}" for w in weights)
+    gains = 'bottom: "h"' if kind == "InfogainLoss" else ""
+    lines = f"""
+        force_backward: true
+        layer {{ name: "in" type: "Input" top: "x" top: "t" top: "h" top: "goal" input_param {{
+          shape {{ dim: 4 dim: 3 }} shape {{ dim: 4 }} shape {{ dim: 3 dim: 3 }} shape {{ dim: 4 dim: 3 }}
+        }} }}
+        layer {{ name: "loss" type: "{kind}" bottom: "x" bottom: "t" {gains} top: "y" top: "p" {given} }}"""
+    if used:
+        lines += """
+        layer { name: "far" type: "EuclideanLoss" bottom: "p" bottom: "goal" top: "d" loss_weight: 0.75 }"""
+    net = Net(text.parse(lines, NetParameter), device=device, seed=1)
+    rng = np.random.default_rng(3)
+    x, t, goal, along = rng.standard_normal((4, 3)), np.array([0, 2, 1, 0]), *rng.standard_normal((2, 4, 3))
+    first, second = (*weights, *(1.0, 0.0)[len(weights) :])
+
+    def loss(x):
+        p = softmax(x, 1)
+        total = -first * np.log(p[np.arange(4), t]).mean() + second * p.sum()
+        return total + used * 0.75 * ((p - goal) ** 2).sum() / 8
+
+    net.forward(x=x, t=t, h=np.eye(3), goal=goal)
+    np.testing.assert_allclose(net.loss(), loss(x), rtol=1e-9)
+    net.backward()
+    numeric = (loss(x + 1e-5 * along) - loss(x - 1e-5 * along)) / 2e-5
+    np.testing.assert_allclose((device.get(net.blobs["x"].diff) * along).sum(), numeric, rtol=1e-7)
 
 
 @each_device

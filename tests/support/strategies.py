@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 from hypothesis import strategies as st
 
 
-def shapes(min_rank: int = 1, max_rank: int = 4, max_side: int = 4) -> st.SearchStrategy[tuple[int, ...]]:
-    """Small shapes without empty axes."""
-    return st.lists(st.integers(1, max_side), min_size=min_rank, max_size=max_rank).map(tuple)
+@st.composite
+def shapes(draw, min_rank: int = 1, max_rank: int = 5, most: int = 150) -> tuple[int, ...]:
+    """Small shapes without empty axes, of at most `most` elements: sides are 1, even, odd, prime."""
+    shape: list[int] = []
+    for _ in range(draw(st.integers(min_rank, max_rank))):
+        room = most // math.prod(shape)
+        shape.append(draw(st.sampled_from([side for side in (1, 2, 3, 4, 5, 7) if side <= room])))
+    return tuple(draw(st.permutations(shape)))
 
 
 @st.composite

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...core.loss import Loss
-from ...errors import ShapeError
+from ...core.loss import FirstBad, Loss
+from ...errors import DataError, ShapeError
 from ...kernels import margin
 
 
@@ -20,7 +20,8 @@ class ContrastiveLoss(Loss):
     Source    Caffe's ContrastiveLoss layer; Hadsell, Chopra & LeCun 2006.
     Differs   the batch may grow after setup.  The 1e-4 is Caffe's, and makes the gradient of pairs that are
               not the same inexact by a factor d / (d + 1e-4).  Any axes behind the first are allowed; Caffe
-              takes channels only.
+              takes channels only.  An s that is NaN or infinite is an error; Caffe makes some integer of it.
+    Raises    ShapeError for a wrong number of s, DataError for one that is no number.
     """
 
     type = "ContrastiveLoss"
@@ -30,6 +31,7 @@ class ContrastiveLoss(Loss):
 
     def setup(self, bottom, top):
         self.margin = self.device.bind(margin)
+        self.first_bad = FirstBad(self)
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
@@ -43,7 +45,7 @@ class ContrastiveLoss(Loss):
             a.shape[0], a.count_over(1), int(self.param.contrastive_loss_param.legacy_version)
         )
         self.allot(self.g.count)
-        self.slope = self.saved(a.shape)
+        self.slope, self.kinds = self.saved(a.shape), same.shape
 
     def forward(self, bottom, top):
         a, b, same = (blob.data for blob in bottom)
@@ -52,8 +54,17 @@ class ContrastiveLoss(Loss):
             self.param.contrastive_loss_param.margin,
         )  # fmt: skip
         self.divide(top[0], max(1, self.g.count))
+        self.first_bad.note(bottom[2])
 
     def backward(self, top, propagate_down, bottom):
         for blob, wanted, sign in zip(bottom, propagate_down, (1, -1)):
             if wanted:
                 self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, blob.diff, sign, 0)
+
+    def verify(self):
+        bad = self.first_bad.take(self.kinds)
+        if bad is not None:
+            raise DataError(
+                f"{bad[0]:.9g} at {bad[1]} of bottom 2 does not say whether a pair is the same",
+                hint="0 stands for pairs of different kinds, 1 for the same: look at what fills bottom 2",
+            )

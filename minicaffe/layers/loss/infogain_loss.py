@@ -26,7 +26,8 @@ class InfogainLoss(NormalizedLoss):
               Softmax; H gets no gradient.  Reads nothing, or top[1] where there is one.
     Source    Caffe's InfogainLoss layer.
     Differs   runs on every device; a label that is no class is an error, where Caffe reads other memory.
-              force_backward leaves H out, where Caffe aborts.  With two tops, loss_weight may be left out.
+              force_backward leaves H out, where Caffe aborts.  With two tops Caffe wants two loss_weights;
+              here there may be none, or one, that of the loss.  source and a bottom 2 together are refused.
     Raises    ShapeError for a wrong number of labels or size of H, DataError for a label that is no class or
               a source that cannot be read.
     """
@@ -48,8 +49,11 @@ class InfogainLoss(NormalizedLoss):
         self.labels = LabelReader(self, "loss_param")
         if len(top) == 2:
             self.backward_reads = frozenset({"top.data"})
+        source = self.param.infogain_loss_param.source
         if len(bottom) == 2:
-            self.gain = self._read(self.param.infogain_loss_param.source)
+            self.gain = self._read(source)
+        else:
+            self.require(not source, "infogain_loss_param.source is not read with a bottom 2", "remove one")
 
     def _read(self, source: str):
         """H from a file, on the device."""

@@ -20,8 +20,9 @@ class SoftmaxWithLoss(NormalizedLoss):
     Backward  dx = (p - [class is the label]) * dloss / Z, 0 where the label is ignored; through top[1] as
               Softmax.  Reads nothing, or top[1] where there is one.
     Source    Caffe's SoftmaxWithLoss layer.
-    Differs   with two tops Caffe cannot build the layer; a label that is no class is an error, where Caffe
-              reads other memory: until the host looks, its loss is NaN and its gradient 0.
+    Differs   with two tops Caffe cannot build the layer; here a single loss_weight is that of the loss.  A
+              label that is no class is an error, where Caffe reads other memory: until the host looks, its
+              loss is NaN and its gradient 0.
     Raises    ShapeError for a wrong number of labels, DataError for a label that is no class.
     """
 
