@@ -1,6 +1,6 @@
 """Time per training step of whole nets, beside PyTorch's where it is installed.
 
-    python benchmarks/nets.py lenet
+    python benchmarks/nets.py lenet            (or cifar10_quick, alexnet, googlenet)
     python benchmarks/nets.py lenet --torch /path/to/python   (an interpreter that has PyTorch)
 
 Each contender trains in a process of its own: forward, backward, update with momentum and weight decay, on
@@ -24,12 +24,32 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
+
+from torch_net import describe
 
 ROOT = Path(__file__).resolve().parent.parent
-WARM_UP = 20  # steps after the start
-WAKE_UP = 5  # steps at the start of every block
 REST_S = 0.4  # between blocks: OpenMP runtimes keep idle threads spinning for up to 0.2 s
-NETS = {"lenet": ((1, 28, 28), 10)}  # image shape, classes
+
+
+class Contest(NamedTuple):
+    """A net to train: its file in prototxt/, the images, and what is done with them by default."""
+
+    path: str
+    shape: tuple[int, int, int]
+    classes: int
+    batch: int
+    steps: int  # per block
+    warm_up: int  # steps after the start
+    wake_up: int  # steps at the start of every block
+
+
+NETS = {
+    "lenet": Contest("lenet/train_test.prototxt", (1, 28, 28), 10, 64, 60, 20, 5),
+    "cifar10_quick": Contest("cifar10_quick/train_test.prototxt", (3, 32, 32), 10, 100, 10, 5, 2),
+    "alexnet": Contest("alexnet/train_val.prototxt", (3, 227, 227), 1000, 32, 2, 1, 1),
+    "googlenet": Contest("googlenet/train_val.prototxt", (3, 224, 224), 1000, 32, 2, 1, 1),
+}
 
 
 def minicaffe_step(net: str, batch: int) -> Callable[[], object]:
@@ -40,14 +60,15 @@ def minicaffe_step(net: str, batch: int) -> Callable[[], object]:
     from minicaffe.proto.schema import SolverParameter
     from minicaffe.solvers.solver import Solver
 
-    shape, classes = NETS[net]
+    contest = NETS[net]
+    shape, classes = contest.shape, contest.classes
     solver = SolverParameter(
         base_lr=0.001, lr_policy="fixed", momentum=0.9, weight_decay=0.0005, random_seed=1
     )
     for top, dims in (("data", (batch, *shape)), ("label", (batch,))):
         layer = solver.net_param.layer.add(name=top, type="Input", top=[top])
         layer.input_param.shape.add(dim=dims)
-    param = upgrade.read_net(ROOT / "prototxt" / net / "train_test.prototxt")
+    param = upgrade.read_net(ROOT / "prototxt" / contest.path)
     solver.net_param.layer.extend(layer for layer in param.layer if layer.type != "Data")
     solver = Solver.create(solver)
     rng = np.random.default_rng(0)
@@ -57,34 +78,21 @@ def minicaffe_step(net: str, batch: int) -> Callable[[], object]:
 
 
 def torch_step(net: str, batch: int, *, channels_last: bool) -> Callable[[], object]:
-    """The same in PyTorch, as a user would write it."""
+    """The same in PyTorch; the layers come from standard input."""
     import torch
-    from torch import nn
+    from torch_net import torch_net
 
-    models = {
-        "lenet": lambda: nn.Sequential(
-            nn.Conv2d(1, 20, 5),
-            nn.MaxPool2d(2),
-            nn.Conv2d(20, 50, 5),
-            nn.MaxPool2d(2),
-            nn.Flatten(),
-            nn.Linear(800, 500),
-            nn.ReLU(),
-            nn.Linear(500, 10),
-        )
-    }
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     torch.manual_seed(0)
-    shape, classes = NETS[net]
-    model, loss = models[net](), nn.CrossEntropyLoss()
-    x, y = torch.randn(batch, *shape), torch.randint(0, classes, (batch,))
+    x, y = torch.randn(batch, *NETS[net].shape), torch.randint(0, NETS[net].classes, (batch,))
+    model = torch_net(json.loads(sys.stdin.readline()), x, y)
     if channels_last:
         model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), 0.001, momentum=0.9, weight_decay=0.0005)
 
     def step() -> None:
         optimizer.zero_grad()
-        loss(model(x), y).backward()
+        model(x, y).backward()
         optimizer.step()
 
     return step
@@ -100,11 +108,11 @@ CONTENDERS: dict[str, Callable[[str, int], Callable[[], object]]] = {
 def work(contender: str, net: str, batch: int) -> None:
     """The other end of `Worker`: for every number read, make so many steps and print their times."""
     step = CONTENDERS[contender](net, batch)
-    for _ in range(WARM_UP):
+    for _ in range(NETS[net].warm_up):
         step()
     print("ready", flush=True)
     for line in sys.stdin:
-        for _ in range(WAKE_UP):
+        for _ in range(NETS[net].wake_up):
             step()
         times_s = []
         for _ in range(int(line)):
@@ -124,6 +132,9 @@ class Worker:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
         self.blocks_s: list[list[float]] = []
+        if contender != "minicaffe":
+            self.process.stdin.write(json.dumps(describe(ROOT / "prototxt" / NETS[net].path)) + "\n")
+            self.process.stdin.flush()
         if self.process.stdout.readline().strip() != "ready":
             raise SystemExit(f"{contender} did not start")
 
@@ -137,12 +148,13 @@ class Worker:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("net", choices=NETS)
-    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--batch", type=int, help="images per step (default: the net's)")
     parser.add_argument("--blocks", type=int, default=10, help="blocks per contender (default 10)")
-    parser.add_argument("--steps", type=int, default=60, help="steps per block (default 60)")
+    parser.add_argument("--steps", type=int, help="steps per block (default: the net's)")
     parser.add_argument("--torch", metavar="PYTHON", help="interpreter that has PyTorch (default: this one)")
     parser.add_argument("--work", choices=CONTENDERS, help=argparse.SUPPRESS)
     args = parser.parse_args()
+    args.batch, args.steps = args.batch or NETS[args.net].batch, args.steps or NETS[args.net].steps
     if args.work:
         work(args.work, args.net, args.batch)
         return
