@@ -1,7 +1,7 @@
 """A Caffe net run by PyTorch, layer for layer: what minicaffe is compared with.
 
-`describe` turns a net into plain data with the help of minicaffe; `torch_net` builds it with PyTorch alone, so
-that the two need not be installed together.
+`describe` turns a net into plain data with the help of minicaffe; `torch_net` builds it with PyTorch alone,
+so that the two need not be installed together.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def describe(path: str, phase: str = "TRAIN") -> list[Layer]:
 
 
 def torch_net(layers: list[Layer], x, labels):
-    """A torch.nn.Module of these layers, which returns the weighted loss; sizes follow from a first run on x."""
+    """A torch.nn.Module that returns the weighted loss; sizes follow from a first run on x."""
     import torch
     from torch import nn
     from torch.nn import functional
