@@ -1,7 +1,7 @@
 // CUDA half of update.py.
 
 enum { BLOCK_SIZE = 64, CHUNK = 4096 };
-enum { RATE, MOMENTUM, DECAY, SCALE, NORM };  // entries of hyper
+enum { RATE, MOMENTUM, DECAY, SCALE, NORM, SECOND, DELTA, CORRECTION };  // entries of hyper
 
 KERNEL square_sums(const real* dw, real* partial, int count, int n) {
   FOR_BLOCK(i, n) {
@@ -22,13 +22,70 @@ KERNEL clip_scale(const real* partial, real* hyper, int count, real clip, real p
   }
 }
 
+// What is minimised has this gradient by element i.
+__device__ real gradient(const real* w, const real* dw, const real* decays, const real* hyper, int l1, int i) {
+  const real decay = hyper[DECAY] * decays[i / BLOCK_SIZE];
+  return hyper[SCALE] * dw[i] + decay * (l1 && w[i] != 0 ? real(w[i] > 0 ? 1 : -1) : w[i]);
+}
+
 KERNEL sgd_update(real* w, const real* dw, real* history, const real* rates, const real* decays, const real* hyper,
                   int count, int l1, int n) {
   FOR(i, n) {
-    const real rate = hyper[RATE] * rates[i / BLOCK_SIZE], decay = hyper[DECAY] * decays[i / BLOCK_SIZE];
-    const real pull = l1 ? real((w[i] > 0) - (w[i] < 0)) : w[i];
-    const real step = hyper[MOMENTUM] * history[i] + rate * (hyper[SCALE] * dw[i] + decay * pull);
+    const real rate = hyper[RATE] * rates[i / BLOCK_SIZE];
+    const real step = hyper[MOMENTUM] * history[i] + rate * gradient(w, dw, decays, hyper, l1, i);
     history[i] = step;
     w[i] -= step;
+  }
+}
+
+KERNEL nesterov_update(real* w, const real* dw, real* history, const real* rates, const real* decays, const real* hyper,
+                       int count, int l1, int n) {
+  FOR(i, n) {
+    const real old = hyper[MOMENTUM] * history[i];
+    const real step = old + hyper[RATE] * rates[i / BLOCK_SIZE] * gradient(w, dw, decays, hyper, l1, i);
+    history[i] = step;
+    w[i] -= (1 + hyper[MOMENTUM]) * step - old;
+  }
+}
+
+KERNEL adagrad_update(real* w, const real* dw, real* squares, const real* rates, const real* decays, const real* hyper,
+                      int count, int l1, int n) {
+  FOR(i, n) {
+    const real rate = hyper[RATE] * rates[i / BLOCK_SIZE], g = gradient(w, dw, decays, hyper, l1, i);
+    squares[i] += g * g;
+    if (g != 0) w[i] -= rate * g / (sqrt(squares[i]) + hyper[DELTA]);
+  }
+}
+
+KERNEL rmsprop_update(real* w, const real* dw, real* squares, const real* rates, const real* decays, const real* hyper,
+                      int count, int l1, int n) {
+  FOR(i, n) {
+    const real rate = hyper[RATE] * rates[i / BLOCK_SIZE], g = gradient(w, dw, decays, hyper, l1, i);
+    squares[i] = hyper[SECOND] * squares[i] + (1 - hyper[SECOND]) * g * g;
+    if (g != 0) w[i] -= rate * g / (sqrt(squares[i]) + hyper[DELTA]);
+  }
+}
+
+KERNEL adadelta_update(real* w, const real* dw, real* squares, real* steps, const real* rates, const real* decays,
+                       const real* hyper, int count, int l1, int n) {
+  FOR(i, n) {
+    const real momentum = hyper[MOMENTUM], delta = hyper[DELTA];
+    const real g = gradient(w, dw, decays, hyper, l1, i);
+    squares[i] = momentum * squares[i] + (1 - momentum) * g * g;
+    const real v = g == 0 ? real(0) : g * sqrt((steps[i] + delta) / (squares[i] + delta));
+    steps[i] = momentum * steps[i] + (1 - momentum) * v * v;
+    w[i] -= hyper[RATE] * rates[i / BLOCK_SIZE] * v;
+  }
+}
+
+KERNEL adam_update(real* w, const real* dw, real* means, real* squares, const real* rates, const real* decays,
+                   const real* hyper, int count, int l1, int n) {
+  FOR(i, n) {
+    const real rate = hyper[RATE] * rates[i / BLOCK_SIZE] * hyper[CORRECTION];
+    const real g = gradient(w, dw, decays, hyper, l1, i);
+    const real mean = hyper[MOMENTUM] * means[i] + (1 - hyper[MOMENTUM]) * g;
+    means[i] = mean;
+    squares[i] = hyper[SECOND] * squares[i] + (1 - hyper[SECOND]) * g * g;
+    if (mean != 0) w[i] -= rate * mean / (sqrt(squares[i]) + hyper[DELTA]);
   }
 }

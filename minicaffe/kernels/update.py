@@ -3,6 +3,9 @@
 A parameter starts on a multiple of BLOCK elements (parameters.py), so its multipliers are looked up per
 block.  What changes from iteration to iteration lies in the device array `hyper`, so that a captured step
 need not be captured again.
+
+An update kernel turns dw into g (`gradient`), g and the history into a step, and takes the step off w.  A
+step is 0 where its numerator is, even with delta 0.
 """
 
 from __future__ import annotations
@@ -11,12 +14,14 @@ import math
 
 from numba import prange
 
+from .cpu import jit
 from .registry import kernel
 
 BLOCK_SIZE = 64  # elements that share one learning-rate and decay multiplier
 CHUNK = 4096  # elements per partial sum of the gradient's norm
 
-RATE, MOMENTUM, DECAY, SCALE, NORM = range(5)  # entries of hyper
+# Entries of hyper; SECOND is the decay of squared gradients, CORRECTION Adam's for the start.
+RATE, MOMENTUM, DECAY, SCALE, NORM, SECOND, DELTA, CORRECTION = range(8)
 HYPER = 8  # its length
 
 
@@ -42,16 +47,95 @@ def clip_scale(partial, hyper, count: int, clip: float, passes: float):
     hyper[SCALE] = (clip / norm if norm > clip else 1) / passes
 
 
+@jit
+def gradient(w, dw, scale, decay, l1):
+    """g = scale * dw + decay * w, or decay * sign(w) with l1: the gradient of what is minimised."""
+    if l1:
+        sign = decay if w > 0 else -decay
+        return scale * dw + (sign if w != 0 else decay * w)
+    return scale * dw + decay * w
+
+
 @kernel(threads=lambda w, dw, history, rates, decays, hyper, count, l1: count)
 def sgd_update(w, dw, history, rates, decays, hyper, count: int, l1: int):
-    """history = momentum * history + rate * g, w -= history, where g = scale * dw + decay * w (or
-    sign(w))."""
-    zero, one = w.dtype.type(0), w.dtype.type(1)
+    """history = momentum * history + rate * g, w -= history."""
     momentum, scale = hyper[MOMENTUM], hyper[SCALE]
     for block in prange(count // BLOCK_SIZE):
         rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
         for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
-            pull = (one if w[i] > 0 else zero) - (one if w[i] < 0 else zero) if l1 else w[i]
-            step = momentum * history[i] + rate * (scale * dw[i] + decay * pull)
+            step = momentum * history[i] + rate * gradient(w[i], dw[i], scale, decay, l1)
             history[i] = step
             w[i] -= step
+
+
+@kernel(threads=lambda w, dw, history, rates, decays, hyper, count, l1: count)
+def nesterov_update(w, dw, history, rates, decays, hyper, count: int, l1: int):
+    """new = momentum * history + rate * g, w -= (1 + momentum) * new - momentum * history, history = new."""
+    momentum, scale = hyper[MOMENTUM], hyper[SCALE]
+    ahead = 1 + momentum
+    for block in prange(count // BLOCK_SIZE):
+        rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
+        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+            old = momentum * history[i]
+            step = old + rate * gradient(w[i], dw[i], scale, decay, l1)
+            history[i] = step
+            w[i] -= ahead * step - old
+
+
+@kernel(threads=lambda w, dw, squares, rates, decays, hyper, count, l1: count)
+def adagrad_update(w, dw, squares, rates, decays, hyper, count: int, l1: int):
+    """squares += g^2, w -= rate * g / (sqrt(squares) + delta)."""
+    scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
+    for block in prange(count // BLOCK_SIZE):
+        rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
+        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+            g = gradient(w[i], dw[i], scale, decay, l1)
+            squares[i] += g * g
+            w[i] -= zero if g == 0 else rate * g / (math.sqrt(squares[i]) + delta)
+
+
+@kernel(threads=lambda w, dw, squares, rates, decays, hyper, count, l1: count)
+def rmsprop_update(w, dw, squares, rates, decays, hyper, count: int, l1: int):
+    """squares = second * squares + (1 - second) * g^2, w -= rate * g / (sqrt(squares) + delta)."""
+    scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
+    second, fresh = hyper[SECOND], 1 - hyper[SECOND]
+    for block in prange(count // BLOCK_SIZE):
+        rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
+        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+            g = gradient(w[i], dw[i], scale, decay, l1)
+            squares[i] = second * squares[i] + fresh * g * g
+            w[i] -= zero if g == 0 else rate * g / (math.sqrt(squares[i]) + delta)
+
+
+@kernel(threads=lambda w, dw, squares, steps, rates, decays, hyper, count, l1: count)
+def adadelta_update(w, dw, squares, steps, rates, decays, hyper, count: int, l1: int):
+    """squares = momentum * squares + (1 - momentum) * g^2, v = g * sqrt((steps + delta) / (squares + delta)),
+    steps = momentum * steps + (1 - momentum) * v^2, w -= rate * v."""
+    scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
+    momentum, fresh = hyper[MOMENTUM], 1 - hyper[MOMENTUM]
+    for block in prange(count // BLOCK_SIZE):
+        rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
+        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+            g = gradient(w[i], dw[i], scale, decay, l1)
+            squares[i] = momentum * squares[i] + fresh * g * g
+            v = zero if g == 0 else g * math.sqrt((steps[i] + delta) / (squares[i] + delta))
+            steps[i] = momentum * steps[i] + fresh * v * v
+            w[i] -= rate * v
+
+
+@kernel(threads=lambda w, dw, means, squares, rates, decays, hyper, count, l1: count)
+def adam_update(w, dw, means, squares, rates, decays, hyper, count: int, l1: int):
+    """means = momentum * means + (1 - momentum) * g, squares = second * squares + (1 - second) * g^2,
+    w -= rate * correction * means / (sqrt(squares) + delta)."""
+    scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
+    momentum, fresh = hyper[MOMENTUM], 1 - hyper[MOMENTUM]
+    second, fresh_square = hyper[SECOND], 1 - hyper[SECOND]
+    for block in prange(count // BLOCK_SIZE):
+        rate = hyper[RATE] * rates[block] * hyper[CORRECTION]
+        decay = hyper[DECAY] * decays[block]
+        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+            g = gradient(w[i], dw[i], scale, decay, l1)
+            mean = momentum * means[i] + fresh * g
+            means[i] = mean
+            squares[i] = second * squares[i] + fresh_square * g * g
+            w[i] -= zero if mean == 0 else rate * mean / (math.sqrt(squares[i]) + delta)

@@ -7,6 +7,11 @@ import importlib
 from ..errors import UnknownTypeError, suggest
 
 SOLVERS = {
+    "AdaDelta": "adadelta",
+    "AdaGrad": "adagrad",
+    "Adam": "adam",
+    "Nesterov": "nesterov",
+    "RMSProp": "rmsprop",
     "SGD": "sgd",
 }
 

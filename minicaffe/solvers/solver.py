@@ -131,6 +131,9 @@ class Solver:
         """Update the flat block w from the summed gradients dw; see kernels/update.py for hyper."""
         raise NotImplementedError
 
+    def further(self, hyper: np.ndarray) -> None:
+        """Set what a solver type needs in `hyper` beside rate, momentum, decay, scale and delta."""
+
     def apply_update(self) -> None:
         """Turn the gradients of the passes since the last update into one update."""
         param, parameters = self.param, self.net.parameters
@@ -140,6 +143,8 @@ class Solver:
         host = np.zeros(update.HYPER)
         host[update.RATE], host[update.MOMENTUM] = rate, param.momentum
         host[update.DECAY], host[update.SCALE] = param.weight_decay, 1 / param.iter_size
+        host[update.DELTA] = param.delta
+        self.further(host)
         self.device.put(host, self.hyper)
         if param.clip_gradients >= 0:
             self._clip(param.clip_gradients)

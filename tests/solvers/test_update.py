@@ -49,3 +49,67 @@ def test_clip(device, clip, passes, scale):
     host = device.get(hyper)
     assert host[update.NORM] == pytest.approx(norm, rel=1e-12)
     assert host[update.SCALE] == pytest.approx(scale / norm if clip < norm else scale, rel=1e-12)
+
+
+def run(device, kernel: str, slots: int, l1: int, hyper):
+    """An update on random arrays, one element of w and one gradient 0: (w, g, history before), (w, history)
+    after, and the rates."""
+    rng = np.random.default_rng(3)
+    w, dw = rng.standard_normal((2, 192))
+    history = rng.uniform(0.1, 1, (slots, 192))
+    w[5] = dw[5] = history[:, 5] = 0
+    rates, decays = np.array([1.0, 2.0, 0.0]), np.array([1.0, 0.0, 3.0])
+    on = arrays(device, w, dw, *history, rates, decays, hyper)
+    getattr(device.bind(update), kernel)(*on, 192, l1)
+    g = hyper[update.SCALE] * dw + hyper[update.DECAY] * np.repeat(decays, 64) * (np.sign(w) if l1 else w)
+    after = [device.get(a) for a in on]
+    return (w, g, history), (after[0], after[2 : 2 + slots]), hyper[update.RATE] * np.repeat(rates, 64)
+
+
+HYPER = np.array(
+    [0.1, 0.9, 0.05, 0.5, 0, 0.99, 1e-3, 0.7]
+)  # rate momentum decay scale - second delta correction
+
+
+@each_device
+@pytest.mark.parametrize("l1", [0, 1])
+def test_nesterov(device, l1):
+    (w, g, (h,)), (after, history), rate = run(device, "nesterov_update", 1, l1, HYPER)
+    new = 0.9 * h + rate * g
+    np.testing.assert_allclose(history[0], new, rtol=1e-12)
+    np.testing.assert_allclose(after, w - 1.9 * new + 0.9 * h, rtol=1e-12)
+
+
+@each_device
+@pytest.mark.parametrize("delta", [1e-3, 0])
+@pytest.mark.parametrize("kernel", ["adagrad_update", "rmsprop_update"])
+def test_divided_by_past_squares(device, kernel, delta):
+    hyper = HYPER.copy()
+    hyper[update.DELTA] = delta
+    (w, g, (h,)), (after, history), rate = run(device, kernel, 1, 0, hyper)
+    new = h + g**2 if kernel == "adagrad_update" else 0.99 * h + 0.01 * g**2
+    np.testing.assert_allclose(history[0], new, rtol=1e-12)
+    step = np.divide(g, np.sqrt(new) + delta, out=np.zeros(192), where=g != 0)
+    np.testing.assert_allclose(after, w - rate * step, rtol=1e-12)
+
+
+@each_device
+@pytest.mark.parametrize("delta", [1e-3, 0])
+def test_adadelta(device, delta):
+    hyper = HYPER.copy()
+    hyper[update.DELTA] = delta
+    (w, g, (h, s)), (after, history), rate = run(device, "adadelta_update", 2, 0, hyper)
+    squares = 0.9 * h + 0.1 * g**2
+    v = np.zeros(192)
+    v[g != 0] = (g * np.sqrt((s + delta) / np.maximum(squares + delta, 1e-300)))[g != 0]
+    np.testing.assert_allclose(history, [squares, 0.9 * s + 0.1 * v**2], rtol=1e-12)
+    np.testing.assert_allclose(after, w - rate * v, rtol=1e-12)
+
+
+@each_device
+@pytest.mark.parametrize("l1", [0, 1])
+def test_adam(device, l1):
+    (w, g, (m, v)), (after, history), rate = run(device, "adam_update", 2, l1, HYPER)
+    m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
+    np.testing.assert_allclose(history, [m, v], rtol=1e-12)
+    np.testing.assert_allclose(after, w - 0.7 * rate * m / (np.sqrt(v) + 1e-3), rtol=1e-12)
