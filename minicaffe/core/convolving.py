@@ -7,9 +7,7 @@ import math
 from ..errors import ShapeError
 from ..kernels import convolution, scale
 from .layer import Layer
-from .window import convolved, deconvolved, read_window
-
-SPATIAL = 3  # the most spatial axes; fewer are padded with leading axes of extent 1
+from .window import SPATIAL, convolved, deconvolved, in_three_axes, read_window
 
 
 class Convolving(Layer):
@@ -71,12 +69,7 @@ class Convolving(Layer):
             image[0] // self.groups,
             other[0] // self.groups,
             int(self.bias is not None and not self.transposed),
-            *_three(image[1], 1),
-            *_three(other[1], 1),
-            *_three(self.window.kernel, 1),
-            *_three(self.window.stride, 1),
-            *_three(self.window.pad, 0),
-            *_three(self.window.dilation, 1),
+            *in_three_axes(image[1], other[1], self.window),
         )
         self.extent = scale.Extent(n, self.outputs, math.prod(out))
 
@@ -84,8 +77,3 @@ class Convolving(Layer):
         """db += sum of dy."""
         if self.bias and self.param_gradient[1]:
             self.bias_kernels.bias_gradient(top.diff, self.bias.diff, self.extent, 1)
-
-
-def _three(values: tuple[int, ...], fill: int) -> tuple[int, ...]:
-    """One value per spatial axis, filled up in front."""
-    return (fill,) * (SPATIAL - len(values)) + tuple(values)

@@ -8,6 +8,8 @@ from typing import NamedTuple
 from ..errors import ConfigError, ShapeError
 from ..proto.schema import Message
 
+SPATIAL = 3  # the most spatial axes; kernels see fewer behind leading axes of extent 1
+
 
 class Window(NamedTuple):
     """A sliding window; one entry per spatial axis."""
@@ -32,15 +34,17 @@ def read_window(conf: Message, axes: int) -> Window:
     )
 
 
-def read_pooling_window(conf: Message) -> Window:
-    """The window of a pooling_param: two spatial axes, no dilation.
+def read_pooling_window(conf: Message, axes: int) -> Window:
+    """The window of a pooling_param for `axes` spatial axes, without dilation.
 
-    kernel_size, stride and pad are single values, or the fields _h and _w are used.  With global_pooling the
-    kernel is the image, which only a reshape knows: it is empty here.  Raises ConfigError naming the field.
+    kernel_size, stride and pad are single values for all axes; for two the fields _h and _w may be used
+    instead.  With global_pooling the kernel is the image, which only a reshape knows: it is empty here.
+    Raises ConfigError naming the field.
     """
-    stride, pad = _values(conf, "stride", "stride", 2, 1), _values(conf, "pad", "pad", 2, 0)
+    stride, pad = _values(conf, "stride", "stride", axes, 1), _values(conf, "pad", "pad", axes, 0)
+    once = (1,) * axes
     if not conf.global_pooling:
-        window = Window(_values(conf, "kernel_size", "kernel", 2, None), stride, pad, (1, 1))
+        window = Window(_values(conf, "kernel_size", "kernel", axes, None), stride, pad, once)
         if any(p >= k for p, k in zip(window.pad, window.kernel)):
             raise ConfigError(f"pad must be less than the kernel, {window.kernel}; got {window.pad}")
         return window
@@ -49,12 +53,12 @@ def read_pooling_window(conf: Message) -> Window:
             raise ConfigError(
                 f"global_pooling pools the whole image; got {field} too", hint=f"remove {field}"
             )
-    if stride != (1, 1) or pad != (0, 0):
+    if stride != once or any(pad):
         raise ConfigError(
             f"global_pooling takes stride 1 and pad 0; got stride {stride} and pad {pad}",
             hint="remove stride and pad",
         )
-    return Window((), stride, pad, (1, 1))
+    return Window((), stride, pad, once)
 
 
 def _values(conf: Message, field: str, pair: str | None, axes: int, default: int | None) -> tuple[int, ...]:
@@ -79,7 +83,8 @@ def _values(conf: Message, field: str, pair: str | None, axes: int, default: int
     elif not listed and (default is not None or axes == 0):
         values = () if default is None else (default,) * axes
     elif single:
-        raise ConfigError(f"{field} is missing", hint=f"set {field}, or {pair}_h and {pair}_w")
+        pairs = f", or {pair}_h and {pair}_w" if axes == 2 else ""
+        raise ConfigError(f"{field} is missing", hint=f"set {field}{pairs}")
     else:
         expected = f"1 or {axes}" if axes > 1 else "1"
         raise ConfigError(f"{field} must have {expected} values for {axes} spatial axes; got {len(listed)}")
@@ -87,6 +92,15 @@ def _values(conf: Message, field: str, pair: str | None, axes: int, default: int
     if any(v < low for v in values):
         raise ConfigError(f"{field} must be at least {low}; got {list(values)}")
     return values
+
+
+def in_three_axes(size: Sequence[int], out: Sequence[int], window: Window) -> tuple[int, ...]:
+    """Depth, row and column of each of size, out, kernel, stride, pad and dilation in turn: how geometries
+    list them.  Axes that are missing become leading ones of extent 1."""
+    found: list[int] = []
+    for values, fill in zip((size, out, *window), (1, 1, 1, 1, 0, 1)):
+        found += [fill] * (SPATIAL - len(values)) + list(values)
+    return tuple(found)
 
 
 def convolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:

@@ -1,23 +1,6 @@
 // CUDA half of pooling.py: forward one thread per output, backward one per input, gathering.
 
-// Along one axis: where the window of output `o` begins, and its part inside the image.
-struct Span { int start, first, last; };
-__device__ Span window(int o, int kernel, int stride, int pad, int extent) {
-  const int start = o * stride - pad;
-  return {start, max(start, 0), min(start + kernel, extent)};
-}
-
-// How much of a window counts for the mean: padding does, what lies beyond it does not.
-__device__ int counted(int start, int kernel, int pad, int extent) {
-  return min(start + kernel, extent + pad) - start;
-}
-
-// The outputs whose windows hold input `at`: first <= o < last.
-struct Holders { int first, last; };
-__device__ Holders holders(int at, int kernel, int stride, int pad, int outputs) {
-  const int shifted = at + pad;
-  return {shifted < kernel ? 0 : (shifted - kernel) / stride + 1, min(shifted / stride + 1, outputs)};
-}
+#include "windows.cuh"
 
 KERNEL max_pool_forward(const real* x, real* y, int* mask, Pool g, int n) {
   FOR(o, n) {

@@ -1,17 +1,6 @@
 // CUDA half of random.py: one thread per philox counter, that is per four elements.
 
-// Philox-4x32-10, as minicaffe/philox.py states it.
-__device__ void philox(unsigned* c, unsigned k0, unsigned k1) {
-  for (int round = 0; round < 10; ++round) {
-    const unsigned long long p0 = 0xD2511F53ull * c[0], p1 = 0xCD9E8D57ull * c[2];
-    c[0] = unsigned(p1 >> 32) ^ c[1] ^ k0;
-    c[1] = unsigned(p1);
-    c[2] = unsigned(p0 >> 32) ^ c[3] ^ k1;
-    c[3] = unsigned(p0);
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-}
+#include "philox.cuh"
 
 KERNEL dropout(const real* x, real* y, const unsigned* stream, int batch, int width, real ratio, real scale, int n) {
   const unsigned long long limit = (unsigned long long)(ratio * 4294967296.0 + 0.5);

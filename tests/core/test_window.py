@@ -94,13 +94,13 @@ def test_a_convolution_needs_room():
     ],
 )
 def test_reads_a_pooling(fields, window):
-    assert read_pooling_window(pooling(fields)) == window
+    assert read_pooling_window(pooling(fields), 2) == window
 
 
 def test_refuses_a_pooling():
     """tests/layers/test_pooling.py has the others."""
     with pytest.raises(ConfigError, match="kernel_size is missing") as caught:
-        read_pooling_window(pooling("stride: 2"))
+        read_pooling_window(pooling("stride: 2"), 2)
     assert caught.value.hint == "set kernel_size, or kernel_h and kernel_w"
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from minicaffe.errors import ConfigError, ShapeError
 
 from ..support.devices import each_device
-from ..support.laws import Case, Rig, check_forward, check_gradient
+from ..support.laws import Case, Rig, check_forward, check_gradient, distinct, positive
 
 POOL = 'type: "Pooling" pooling_param {{ {} }}'
 SHAPE = ((2, 3, 6, 7),)
@@ -25,6 +25,20 @@ CASES = [
     Case(POOL.format("pool: AVE kernel_size: 3 stride: 2"), SHAPE),
     Case(POOL.format("pool: AVE kernel_h: 2 kernel_w: 3 stride: 2 pad: 1"), SHAPE),
     Case(POOL.format("pool: AVE global_pooling: true"), SHAPE),
+    Case(POOL.format("kernel_size: 3 stride: 2 pad: 1"), ((2, 3, 9),), tops=2),
+    Case(POOL.format("kernel_size: 3 stride: 2 pad: 1"), ((2, 2, 4, 5, 6),), tops=2),
+    Case(POOL.format("pool: AVE kernel_size: 2 stride: 2"), ((2, 2, 3, 5, 4),)),
+    Case(POOL.format("pool: AVE global_pooling: true"), ((2, 2, 3, 2, 4),)),
+    *[
+        Case(POOL.format(f"pool: STOCHASTIC {window}"), (shape,), (maker,), phase=phase)
+        for phase in ("TRAIN", "TEST")
+        for window, shape, maker in [
+            ("kernel_size: 3 stride: 2", SHAPE[0], positive),
+            ("kernel_size: 2 stride: 1 pad: 1", SHAPE[0], distinct),
+            ("global_pooling: true", (2, 3, 7), positive),
+            ("kernel_size: 2 stride: 2", (2, 2, 3, 4, 5), positive),
+        ]
+    ],
 ]
 
 
@@ -214,6 +228,68 @@ def test_nan_never_wins_and_infinity_counts(device, stride):
     assert dx.sum() == (mask >= 0).sum()  # nothing for the window of NaN
 
 
+def volume_reference(x, method, out, kernel, stride, pad):
+    """The same for one or three spatial axes and equal values along each."""
+    size = np.array(x.shape[2:])
+    y = np.zeros((*x.shape[:2], *out))
+    mask = np.zeros_like(y)
+    places = np.arange(size.prod()).reshape(size)
+    for at in np.ndindex(y.shape):
+        start = np.array(at[2:]) * stride - pad
+        cut = tuple(slice(max(s, 0), s + kernel) for s in start)
+        values, inside = x[at[:2]][cut].reshape(-1), places[cut].reshape(-1)
+        if method == "MAX":
+            y[at], mask[at] = values.max(), inside[values.argmax()]
+        else:
+            y[at] = values.sum() / np.prod(np.minimum(start + kernel, size + pad) - start)
+    return (y, mask) if method == "MAX" else y
+
+
+@st.composite
+def volumes(draw):
+    axes = draw(st.sampled_from([1, 3]))
+    kernel = draw(st.integers(1, 3))
+    stride, pad = draw(st.integers(1, kernel)), draw(st.integers(0, kernel - 1))
+    size = tuple(draw(st.integers(kernel, 5)) for _ in range(axes))
+    return size, kernel, stride, pad, draw(st.booleans())
+
+
+@each_device
+@given(volume=volumes(), method=st.sampled_from(["MAX", "AVE"]))
+def test_one_and_three_axes(device, volume, method):
+    size, kernel, stride, pad, ceil = volume
+    out = tuple(extent(n, kernel, stride, pad, pad > 0, ceil) for n in size)
+    fields = f"pool: {method} kernel_size: {kernel} stride: {stride} pad: {pad}"
+    layer = POOL.format(f"{fields} round_mode: {'CEIL' if ceil else 'FLOOR'}")
+    case = Case(layer, ((2, 2, *size),), tops=2 if method == "MAX" else 1)
+    check_forward(case, device, lambda x: volume_reference(x, method, out, kernel, stride, pad))
+    check_gradient(case, device)
+
+
+@each_device
+def test_nan_in_a_volume(device):
+    x = np.full((1, 1, 2, 1, 4), np.nan)
+    x[0, 0, 1, 0, 1], x[0, 0, 0, 0, 2:], x[0, 0, 1, 0, 2:] = -np.inf, 3, 3
+    rig = Rig(Case(POOL.format("kernel_size: 2 stride: 2"), (x.shape,), tops=2), device)
+    y, mask = rig.forward([x])
+    np.testing.assert_array_equal(y.reshape(-1), [-np.inf, 3])
+    np.testing.assert_array_equal(mask.reshape(-1), [5, 2])
+    y, mask = rig.forward([np.full_like(x, np.nan)])
+    assert np.isnan(y).all() and (mask == -1).all()
+
+
+def test_the_number_of_axes_cannot_change(cpu):
+    rig = Rig(Case(POOL.format("kernel_size: 2"), SHAPE), cpu)
+    rig.bottom[0].reshape(2, 3, 6)
+    with pytest.raises(ShapeError, match=r"bottom 0 of shape \(2, 3, 6\) does not fit a window of 2 axes"):
+        rig.net.reshape()
+
+
+def test_heights_and_widths_are_for_two_axes(cpu):
+    with pytest.raises(ConfigError, match="kernel_h and kernel_w are for two spatial axes; there are 3"):
+        Rig(Case(POOL.format("kernel_h: 2 kernel_w: 2"), ((1, 1, 3, 3, 3),)), cpu)
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
@@ -227,7 +303,6 @@ def test_nan_never_wins_and_infinity_counts(device, stride):
         ("kernel_h: 2 kernel_w: 3 pad: 2", r"pad must be less than the kernel, \(2, 3\); got \(2, 2\)"),
         ("global_pooling: true kernel_w: 2", "global_pooling pools the whole image; got kernel_w too"),
         ("global_pooling: true stride: 2", "global_pooling takes stride 1 and pad 0"),
-        ("pool: STOCHASTIC kernel_size: 2", "STOCHASTIC is not available yet"),
     ],
 )
 def test_refuses_fields(cpu, fields, message):
@@ -243,7 +318,8 @@ def test_only_the_maximum_has_a_mask(cpu):
 @pytest.mark.parametrize(
     ("fields", "shape", "message"),
     [
-        ("kernel_size: 2", (2, 12), r"bottom 0 must have 4 axes \(n, c, h, w\); got \(2, 12\)"),
+        ("kernel_size: 2", (2, 12), r"bottom 0 must have 4 axes \(n, c, h, w\).*; got \(2, 12\)"),
+        ("kernel_size: 2", (1, 1, 2, 2, 2, 2), "or 3 or 5 with one or three spatial axes"),
         ("kernel_size: 4", (1, 1, 5, 2), "a window of 4 does not fit an input of 2 with padding 0"),
         ("kernel_size: 1 stride: 5", (1, 1, 3, 3), "the last window would start at 5, outside an input of 3"),
     ],

@@ -1,21 +1,21 @@
-"""Pooling: the maximum or the mean of every window."""
+"""Pooling: one number for every window."""
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...core.layer import Layer
-from ...core.window import pooled, read_pooling_window
+from ...core.pooling import MaxPooler, make_pooler
+from ...core.window import SPATIAL, pooled, read_pooling_window
 from ...errors import ShapeError
-from ...kernels import pooling
 from ...proto.schema import enum_name
 
 
 class Pooling(Layer):
-    """y = maximum (MAX) or mean (AVE) of x over each window.
+    """y = maximum (MAX) or mean (AVE) of x over each window, or an element of it by chance (STOCHASTIC).
 
-    MAX       the first of equal values counts; padding and NaN never win.
-    AVE       the mean counts padding as zeros, but not what a window covers beyond the padding.
+    MAX         the first of equal values counts; padding and NaN never win.
+    AVE         the mean counts padding as zeros, but not what a window covers beyond the padding.
+    STOCHASTIC  TRAIN: one element of the window, with probability x / sum of x; TEST: what that is on
+                average, sum of x^2 / sum of x.  Only positive elements count: a window without any gives 0.
 
     Param     pooling_param: pool (MAX); kernel_size or kernel_h and kernel_w; stride (1) and pad (0)
               likewise, pad < kernel; global_pooling (false), a kernel as large as the image; round_mode
@@ -23,54 +23,66 @@ class Pooling(Layer):
     Shapes    bottom[0] (n, c, h, w); top[0] (n, c, oh, ow) with oh = (h + 2 pad - kernel) / stride + 1,
               rounded by round_mode; if there is any padding, without a last window that would start behind
               the image and its first padding; top[1], optional and for MAX only: where each maximum stands,
-              row * w + column of its plane.
-    Backward  MAX: dy goes to where the maximum stood.  AVE: dy / area goes to every element of the window.
-              Reads nothing; the places of the maxima are saved.
-    Source    Caffe's Pooling layer.
-    Differs   STOCHASTIC is not available yet.  A window outside the image is refused; Caffe's maximum there
-              is -3.4e38.  A window of -inf gives -inf, one of NaN gives NaN, index -1 and no gradient; for
-              both Caffe gives -3.4e38, index -1 and a write outside the blob.
+              row * w + column of its plane.  Also (n, c, w) and (n, c, d, h, w): kernel_size, stride and
+              pad are then for every axis, and the maximum stands at (depth * h + row) * w + column.
+    Backward  MAX, STOCHASTIC in TRAIN: dy goes to where y came from, which is saved.  AVE: dy / area goes to
+              every element of the window.  STOCHASTIC in TEST: dx = dy (2 x - y) / sum of x where x > 0.
+              Reads x and y in that case, else nothing.
+    Source    Caffe's Pooling layer; Zeiler & Fergus 2013 (STOCHASTIC).
+    Differs   one and three spatial axes are an extension.  A window outside the image is refused; Caffe's
+              maximum there is -3.4e38.  A window of -inf gives -inf, one of NaN gives NaN, index -1 and no
+              gradient; for both Caffe gives -3.4e38, index -1 and a write outside the blob.  STOCHASTIC:
+              Caffe has it on the GPU alone and refuses padding, which here is never drawn; negative
+              elements take part in Caffe's sums, so that they can cancel; its gradient in TEST is that of
+              the last drawing.  What is drawn is a function of seed, layer and sample
+              (kernels/stochastic_pooling.py), equal on every device.
     """
 
     type = "Pooling"
     tops = (1, 2)
-    kernels = pooling
-    backward_reads = frozenset()
+    backward_reads = frozenset({"bottom.data", "top.data"})  # narrowed in setup
+    stochastic = True  # dropped in setup but for STOCHASTIC
 
     def setup(self, bottom, top):
         conf = self.param.pooling_param
         method = enum_name(conf, "pool")
-        self.require(method != "STOCHASTIC", "pool: STOCHASTIC is not available yet", "use MAX or AVE")
-        self.max = method == "MAX"
-        self.require(self.max or len(top) == 1, "a second top, the mask, is for pool: MAX", "remove the top")
-        self.window = read_pooling_window(conf)
+        self.require(
+            method == "MAX" or len(top) == 1, "a second top, the mask, is for pool: MAX", "remove the top"
+        )
+        self.window = read_pooling_window(conf, self._spatial(bottom[0]))
         self.ceil = enum_name(conf, "round_mode") == "CEIL"
+        self.pooler = make_pooler(self, method)
+        self.backward_reads = self.pooler.backward_reads
+        if not self.pooler.draws:
+            self.random = None
 
     def reshape(self, bottom, top):
         shape = bottom[0].shape
-        if len(shape) != 4:
-            raise ShapeError(f"bottom 0 must have 4 axes (n, c, h, w); got {shape}")
+        if self._spatial(bottom[0]) != len(self.window.stride):
+            raise ShapeError(
+                f"bottom 0 of shape {shape} does not fit a window of {len(self.window.stride)} axes"
+            )
         window = self.window if self.window.kernel else self.window._replace(kernel=shape[2:])
         out = pooled(shape[2:], window, self.ceil)
         for blob in top:
             blob.reshape(*shape[:2], *out)
-        self.mask = self.saved(top[0].shape, np.int32) if self.max else None
-        self.g = pooling.Pool(
-            shape[0] * shape[1], *shape[2:], *out, *window.kernel, *window.stride, *window.pad
-        )
+        self.pooler.plan(shape, out, window)
 
     def forward(self, bottom, top):
-        if not self.max:
-            self.k.ave_pool_forward(bottom[0].data, top[0].data, self.g)
-            return
-        self.k.max_pool_forward(bottom[0].data, top[0].data, self.mask.data, self.g)
-        if len(top) > 1:
-            self.xp.copyto(top[1].data, self.mask.data)
+        self.pooler.forward(bottom[0].data, top[0].data)
+        if len(top) > 1 and isinstance(self.pooler, MaxPooler):
+            self.xp.copyto(top[1].data, self.pooler.mask.data)
 
     def backward(self, top, propagate_down, bottom):
-        if not propagate_down[0]:
-            return
-        if self.max:
-            self.k.max_pool_backward(top[0].diff, self.mask.data, bottom[0].diff, self.g)
-        else:
-            self.k.ave_pool_backward(top[0].diff, bottom[0].diff, self.g)
+        if propagate_down[0]:
+            self.pooler.backward(bottom[0].data, top[0].data, top[0].diff, bottom[0].diff)
+
+    def _spatial(self, bottom) -> int:
+        """How many spatial axes there are; ShapeError if too many or none."""
+        spatial = len(bottom.shape) - 2
+        if not 1 <= spatial <= SPATIAL:
+            raise ShapeError(
+                f"bottom 0 must have 4 axes (n, c, h, w), or 3 or 5 with one or three spatial axes;"
+                f" got {bottom.shape}"
+            )
+        return spatial
