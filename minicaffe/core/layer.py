@@ -41,12 +41,15 @@ class Layer:
                         gradient is 0
     not_differentiable  indices of bottoms that have no gradient (labels), -1 for the last; ALL for every
                         bottom
+    detached_tops       indices of tops whose diff backward never reads; a gradient that comes back through
+                        one is refused
     loss_weight         what the first top contributes to the loss if the prototxt does not say
     auto_top            a missing top is made up (losses)
     capturable          False if forward or backward needs the host
     source              True for layers that bring data in: their tops have memory of their own, filled by
                         `stage`
-    stochastic          True for layers that draw random numbers: self.random is set before setup
+    stochastic          True for layers that draw random numbers: self.random is set before setup, which
+                        makes it None if this layer draws none after all
     setup_draws         words that Caffe's layer takes from the stream of the fillers when it is set up
     """
 
@@ -61,6 +64,7 @@ class Layer:
     in_place_ok = False
     keeps_sign = False
     not_differentiable: frozenset[int] = frozenset()
+    detached_tops: frozenset[int] = frozenset()
     loss_weight = 0.0
     auto_top = False
     capturable = True
@@ -106,8 +110,11 @@ class Layer:
         if self.random is not None:
             self.random.seek(passes)
 
-    # settle(): to be called by a forward that has given its tops other shapes, which only values could tell
-    # (Filter, Python).  The tops' memory and the layers behind follow; what the pass computed so far stays.
+    def reset_state(self) -> None:
+        """Forget what a forward hands to the next one, where there is such a thing (recurrent layers)."""
+
+    # settle(): to be called by a forward (or a stage) that has given its tops other shapes, which only values
+    # could tell (Filter, Python, images of many sizes).  The tops' memory and the layers behind follow; what the pass computed so far stays.
 
     def verify(self) -> None:
         """On the host, after a forward whose results are read: raise DataError for values that kernels could
@@ -143,9 +150,9 @@ class Layer:
             raise ShapeError(f"takes as many tops as bottoms; got {bottoms} bottoms and {tops} tops")
 
     @classmethod
-    def differentiable(cls, index: int, bottoms: int) -> bool:
-        """Whether bottom number `index` of `bottoms` has a gradient."""
-        return not {index, index - bottoms} & cls.not_differentiable
+    def differentiable(cls, index: int, param: Message) -> bool:
+        """Whether bottom number `index` of the layer that `param` describes has a gradient."""
+        return not {index, index - len(param.bottom)} & cls.not_differentiable
 
     def require(self, condition: bool, message: str, hint: str = "") -> None:
         """ConfigError(message) unless condition."""

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
+
+from .blob import Blob
 from .layer import Count, Layer
 
 
@@ -24,6 +29,17 @@ class Source(Layer):
 
     def stage(self, passes, top):
         raise NotImplementedError
+
+    def deliver(self, arrays: Sequence[np.ndarray], top: Sequence[Blob]) -> None:
+        """Put a batch on the host into the tops; if its shapes are others than those of the last, the tops
+        and the layers behind follow."""
+        shapes = [array.shape for array in arrays]
+        if shapes != [blob.shape for blob in top]:
+            self.shapes = shapes
+            self.reshape((), top)
+            self.settle()
+        for blob, array in zip(top, arrays):
+            self.device.put(array, blob.data)
 
     def forward(self, bottom, top):
         pass

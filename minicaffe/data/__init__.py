@@ -3,9 +3,17 @@
 idx           IDX files, the format of MNIST
 datasets      the named data sets: where they are found, what they hold
 download      fetching files from mirrors
+images        image files as OpenCV would give them
+datum         Caffe's record of one labelled image
+database      LMDB databases of such records
+image_list    a text file that lists images
+window_list   a text file that lists windows of images
 order         which sample comes when
-transformer   mean, scale, crop, mirror
-batches       a data set as numbered batches
+resize        images in another size, as OpenCV does it
+transformer   resize, mean, scale, crop, mirror
+batches       a data set in memory as numbered batches
+records       images that are read one by one as numbered batches
+windows       windows of images as numbered batches
 hdf5          a list of HDF5 files as numbered batches
 prefetch      preparing batches ahead in a thread
 """

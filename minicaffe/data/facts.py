@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..errors import ConfigError
 from . import datasets
+from .database import Database
 
 
 class Facts(NamedTuple):
@@ -23,12 +24,13 @@ def backend(source: str) -> str:
 
 
 def facts(source: str, kind: str) -> Facts:
-    """Size and classes of a source; ConfigError for a backend that cannot tell."""
+    """Size and classes of a source, whose labels are all read; ConfigError for a backend that nothing
+    reads."""
+    if kind == "LMDB":
+        database = Database(source)
+        return Facts(len(database), 1 + max(map(database.label, range(len(database)))))
     if kind != "IDX":
-        raise ConfigError(
-            f"{source!r}: the number of samples is known for backend: IDX only",
-            hint="write a solver prototxt, which says how long to train",
-        )
+        raise ConfigError(f"data_param.backend {kind} cannot be read", hint="backend: IDX or LMDB")
     images, labels = datasets.load(source)
     if source in datasets.names():
         return Facts(len(images), datasets.named(source.split("/")[0]).classes)

@@ -27,17 +27,23 @@ def permutation(count: int, *key: int) -> np.ndarray:
 
 class Order:
     """The order of `count` samples: as they are, epoch after epoch, or with `shuffle` by a permutation of
-    their own for every epoch, drawn from (seed, epoch)."""
+    their own for every epoch, drawn from (seed, epoch).
 
-    def __init__(self, count: int, *, shuffle: bool = False, seed: int = 0) -> None:
+    rand_skip  the sequence begins somewhere among its first `rand_skip` samples; the seed decides where
+    """
+
+    def __init__(self, count: int, *, shuffle: bool = False, seed: int = 0, rand_skip: int = 0) -> None:
         self.count = count
         self.shuffle = shuffle
         self.seed = seed
+        self.skip = 0
+        if rand_skip:
+            self.skip = int(np.random.Generator(np.random.PCG64([seed, rand_skip])).integers(rand_skip))
         self._permutation = functools.lru_cache(maxsize=2)(permutation)  # this epoch's and the next's
 
     def samples(self, at: np.ndarray) -> np.ndarray:
         """The samples at these ascending positions of the endless sequence, int64."""
-        epoch, index = np.divmod(at, self.count)
+        epoch, index = np.divmod(at + self.skip, self.count)
         if self.shuffle:
             for e in range(epoch[0], epoch[-1] + 1):
                 here = epoch == e

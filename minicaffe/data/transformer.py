@@ -1,4 +1,4 @@
-"""Caffe's DataTransformer: crop, mirror, mean, scale."""
+"""Caffe's DataTransformer: crop, mirror, mean, scale; and before it, resize."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from ..errors import ConfigError, DataError, ShapeError, locate
 from ..philox import philox
 from ..proto import binary
 from ..proto.schema import TRAIN, BlobProto, Message
+from .resize import Resize
 
 
 class Transformer:
     """out = (pixel - mean) * scale, of a window of the image, perhaps mirrored.
 
     conf   a TransformationParameter
+             resize      height and width that images are brought to before anything else
              crop_size   the side of the window; at a random offset in TRAIN, (H - crop_size) / 2 in TEST
              mirror      left and right change places in every other image, at random, in TEST too
              mean_value  one for all channels, or one per channel
@@ -23,20 +25,32 @@ class Transformer:
                          comes from, whatever crop and mirror do
              scale       (1)
     phase  TRAIN or TEST
-    shape  of the images, (C, H, W), whole
+    shape  of the images, (C, H, W), whole.  With resize only C is held to; with crop_size and no mean_file
+           images may have any size that the crop fits in
 
     Random numbers are functions of (key, position of the image in the sequence of all samples), so it does
     not matter in which order or in which thread batches are made.
 
     Source   Caffe's DataTransformer.
-    Differs  draws come from Philox, not from a Mersenne Twister.
+    Differs  draws come from Philox, not from a Mersenne Twister; resize is an extension.
     Raises   ConfigError for fields that do not fit each other or the images, DataError for a bad mean_file.
+
+    An object keeps its working memory, so it serves one thread at a time.
     """
 
     def __init__(self, conf: Message, phase: int, shape: tuple[int, int, int]) -> None:
         self.scale, self.crop, self.mirror = conf.scale, conf.crop_size, conf.mirror
         self.random_crop = bool(self.crop) and phase == TRAIN
-        channels, h, w = self.shape = shape
+        self.draws = self.mirror or self.random_crop
+        channels = shape[0]
+        self.resize: Resize | None = None
+        if conf.HasField("resize"):
+            size = (conf.resize.height, conf.resize.width)
+            if min(size) < 1:
+                raise ConfigError(f"resize must have a height and a width; got {size[0]} and {size[1]}")
+            self.resize, shape = Resize(*size), (channels, *size)
+        _, h, w = self.shape = shape  # after resize
+        self._resized: np.ndarray = np.empty(0, np.uint8)
         if self.crop > min(h, w):
             raise ConfigError(
                 f"crop_size {self.crop} is larger than the images, {h} x {w}",
@@ -58,6 +72,23 @@ class Transformer:
         self.mean_per_pixel = bool(conf.mean_file)
         self.mean_per_channel = bool(conf.mean_value)
 
+    def takes(self, shape: tuple[int, ...]) -> bool:
+        """Whether an image of this shape, as it comes, can be in a batch."""
+        channels, h, w = shape
+        if self.resize is not None:
+            return channels == self.shape[0]
+        if self.crop and not self.mean_per_pixel:
+            return channels == self.shape[0] and min(h, w) >= self.crop
+        return shape == self.shape
+
+    def check(self, shape: tuple[int, ...]) -> None:
+        """ShapeError unless an image of this shape can be in a batch."""
+        if not self.takes(shape):
+            raise ShapeError(
+                f"all images of a batch must have the shape {self.shape}; got {shape}",
+                hint="transform_param.resize brings images to one size",
+            )
+
     def __call__(
         self,
         images: np.ndarray | Sequence[np.ndarray],
@@ -72,6 +103,10 @@ class Transformer:
         positions  (N,): the place of each image in the endless sequence of samples
         key        two 32-bit words: the random numbers' own
         """
+        for image in images[:1] if isinstance(images, np.ndarray) else images:
+            self.check(image.shape)
+        if self.resize is not None:
+            images = self._resize(images, self.resize)
         if self.crop or self.mirror or not isinstance(images, np.ndarray):
             self._windows(images, out, positions, key)
         else:
@@ -83,45 +118,62 @@ class Transformer:
         if self.scale != 1:
             np.multiply(out, out.dtype.type(self.scale), out=out)
 
+    def _resize(self, images: np.ndarray | Sequence[np.ndarray], resize: Resize) -> np.ndarray:
+        """The images in one size: bytes if all of them are bytes, else floats."""
+        types = {images.dtype} if isinstance(images, np.ndarray) else {image.dtype for image in images}
+        dtype = np.uint8 if types == {np.dtype(np.uint8)} else np.result_type(np.float32, *types)
+        if len(self._resized) != len(images) or self._resized.dtype != dtype:
+            self._resized = np.empty((len(images), *self.shape), dtype)
+        if isinstance(images, np.ndarray):
+            resize(images, self._resized)
+        else:
+            for i, image in enumerate(images):
+                resize(image, self._resized[i])
+        return self._resized
+
     def _windows(self, images, out, positions, key) -> None:
         """Copy every image's window, and subtract the mean if it differs from pixel to pixel."""
-        mirrored, tops, lefts = self.draw(positions, key)
+        sizes = None
+        if not isinstance(images, np.ndarray):
+            sizes = np.array([image.shape[1:] for image in images])
+        mirrored, tops, lefts = self.draw(positions, key, sizes)
         h, w = self.out_shape[1:]
         for image, target, flip, top, left in zip(images, out, mirrored, tops, lefts):
-            if image.shape != self.shape:
-                raise ShapeError(f"all images of a batch must have the shape {self.shape}; got {image.shape}")
             window = np.s_[:, top : top + h, left : left + w]
             target = target[:, :, ::-1] if flip else target
             np.copyto(target, image[window])
             if self.mean_per_pixel:
                 np.subtract(target, self.mean[window], out=target)
 
-    def draw(self, positions: np.ndarray, key: tuple[int, int]) -> tuple[list[bool], list[int], list[int]]:
+    def draw(
+        self, positions: np.ndarray, key: tuple[int, int], sizes: np.ndarray | None = None
+    ) -> tuple[list[bool], list[int], list[int]]:
         """For the images at these positions: whether it is mirrored, and the window's first row and column.
 
-        Words 0, 1 and 2 of Philox at counter (position, position >> 32, 0, 0); as in Caffe modulo 2, and
-        modulo the number of places.
+        sizes  (N, 2): height and width of each image, if they are not those of self.shape
+
+        Words 0, 1 and 2 of `random_words`; as in Caffe modulo 2, and modulo the number of places.
         """
         count = len(positions)
-        h, w = self.shape[1:]
-        rows, columns = h - self.out_shape[1] + 1, w - self.out_shape[2] + 1
+        places = np.broadcast_to(self.shape[1:], (count, 2)) if sizes is None else sizes
+        rows, columns = (places - self.out_shape[1:] + 1).T if self.crop else np.ones((2, count), np.int64)
         mirrored = [False] * count
-        tops, lefts = [(rows - 1) // 2] * count, [(columns - 1) // 2] * count
-        if self.mirror or self.random_crop:
-            at, zero = positions.astype(np.uint64), np.zeros(1, np.uint32)
-            words = philox(
-                at.astype(np.uint32),
-                (at >> np.uint64(32)).astype(np.uint32),
-                zero,
-                zero,
-                np.array([key[0]], np.uint32),
-                np.array([key[1]], np.uint32),
-            )
+        tops, lefts = ((rows - 1) // 2).tolist(), ((columns - 1) // 2).tolist()
+        if self.draws:
+            words = random_words(positions, key)
             if self.mirror:
                 mirrored = (words[0] % 2 == 1).tolist()
             if self.random_crop:
                 tops, lefts = (words[1] % rows).tolist(), (words[2] % columns).tolist()
         return mirrored, tops, lefts
+
+
+def random_words(positions: np.ndarray, key: tuple[int, int]) -> tuple[np.ndarray, ...]:
+    """Four random 32-bit words for each place in the sequence of samples: Philox at counter (position,
+    position >> 32, 0, 0)."""
+    at, zero = positions.astype(np.uint64), np.zeros(1, np.uint32)
+    low, high = at.astype(np.uint32), (at >> np.uint64(32)).astype(np.uint32)
+    return philox(low, high, zero, zero, *(np.array([word], np.uint32) for word in key))
 
 
 def read_mean(path: str, shape: tuple[int, int, int]) -> np.ndarray:

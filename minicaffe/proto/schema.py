@@ -34,6 +34,7 @@ FillerParameter = message_class("FillerParameter")
 SolverParameter = message_class("SolverParameter")
 SolverState = message_class("SolverState")
 BlobProto = message_class("BlobProto")
+Datum = message_class("Datum")
 TransformationParameter = message_class("TransformationParameter")
 
 TRAIN, TEST = (

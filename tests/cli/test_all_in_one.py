@@ -103,3 +103,22 @@ def test_a_net_without_data_to_train_on(capsys):
     Path("net.prototxt").write_text('layer { name: "x" type: "Input" top: "x" }')
     result = run(capsys, "train", "net.prototxt")
     assert result.status == 1 and "net.prototxt: the net has no Data layer for training" in result.err
+
+
+def test_databases(capsys):
+    """The classes of a database are those of its labels."""
+    pytest.importorskip("lmdb")
+    from minicaffe.data import datasets, datum
+    from minicaffe.data.database import DatabaseWriter
+
+    for split, count in (("train", 128), ("test", 20)):
+        images, labels = datasets.load(f"digits/{split}")
+        with DatabaseWriter(f"{split}_lmdb") as database:
+            for image, label in zip(images[:count], labels[:count]):
+                database.add(datum.from_array(image, int(label) + 2))
+    words = "--source", "train_lmdb,test_lmdb", "--epochs", 1
+    result = run(capsys, "train", NET, *words)
+    # without shuffle, which is of IDX
+    assert result.status == 0, result.err
+    for line in ("backend: LMDB", "max_iter: 2", "num_output: 12", "test_iter: 1"):
+        assert line in result.err

@@ -72,3 +72,17 @@ def test_at_most_two_permutations_are_kept():
         order.samples(positions(number, 7))
     assert order._permutation.cache_info().currsize == 2
     assert order._permutation.cache_info().misses == 21  # one per epoch
+
+
+@given(
+    count=st.integers(1, 20), seed=st.integers(0, 2**32 - 1), skip=st.integers(1, 30), shuffle=st.booleans()
+)
+def test_rand_skip_begins_the_sequence_later(count, seed, skip, shuffle):
+    plain = Order(count, shuffle=shuffle, seed=seed)
+    late = Order(count, shuffle=shuffle, seed=seed, rand_skip=skip)
+    assert 0 <= late.skip < skip
+    np.testing.assert_array_equal(late.samples(positions(2, 7)), plain.samples(positions(2, 7) + late.skip))
+
+
+def test_every_skip_occurs():
+    assert {Order(9, seed=seed, rand_skip=4).skip for seed in range(60)} == {0, 1, 2, 3}

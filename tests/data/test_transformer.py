@@ -1,5 +1,6 @@
 """The transformer against plain loops, and against Caffe."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minicaffe.data.resize import Resize
 from minicaffe.data.transformer import Transformer
 from minicaffe.errors import ConfigError, DataError, SchemaError, ShapeError
 from minicaffe.proto import binary, text
@@ -152,6 +154,8 @@ def test_without_crop_and_mirror_nothing_is_drawn_and_nothing_allocated():
     [
         ("crop_size: 8", "crop_size 8 is larger than the images, 7 x 8; hint: at most 7"),
         ("mean_value: [1, 2]", r"once per channel \(3\); got 2 values"),
+        ("resize { height: 3 }", "resize must have a height and a width; got 3 and 0"),
+        ("resize { height: 3 width: 9 } crop_size: 4", "crop_size 4 is larger than the images, 3 x 9"),
         ('mean_value: 1 mean_file: "x"', "both mean_file and mean_value are set; hint: keep one"),
     ],
 )
@@ -181,7 +185,76 @@ def test_mean_files_of_three_axes_and_of_legacy_shape_are_read(tmp_path, mean_fi
     np.testing.assert_array_equal(transformer(f'mean_file: "{path}"').mean, mean)
 
 
-def test_images_of_another_shape_are_refused():
-    t = transformer("crop_size: 3")
-    with pytest.raises(ShapeError, match=r"must have the shape \(3, 7, 8\); got \(3, 7, 9\)"):
-        t([images(1)[0], np.zeros((3, 7, 9))], np.empty((2, 3, 3, 3)), np.arange(2))
+@pytest.mark.parametrize(
+    ("conf", "shape"),
+    [
+        ("", (3, 7, 9)),
+        ("mirror: true", (3, 8, 8)),
+        ("crop_size: 3", (3, 2, 9)),
+        ("crop_size: 3", (1, 7, 8)),
+        ('crop_size: 3 mean_file: "FILE"', (3, 7, 9)),
+        ("resize { height: 7 width: 8 }", (4, 7, 8)),
+    ],
+)
+def test_images_of_another_shape_are_refused(mean_file, conf, shape):
+    t = transformer(conf.replace("FILE", str(mean_file[0])))
+    with pytest.raises(
+        ShapeError, match=rf"must have the shape \(3, 7, 8\); got {re.escape(str(shape))}; hint"
+    ):
+        t([images(1)[0], np.zeros(shape)], np.empty((2, *t.out_shape)), np.arange(2))
+    with pytest.raises(ShapeError, match="must have the shape"):
+        t(np.zeros((2, *shape)), np.empty((2, *t.out_shape)), np.arange(2))
+
+
+@pytest.mark.parametrize("phase", [TRAIN, TEST])
+def test_a_crop_takes_images_of_any_size_it_fits_in(phase):
+    t = transformer("crop_size: 3 mirror: true", phase)
+    shapes, at = [(3, 7, 8), (3, 3, 3), (3, 20, 4), (3, 4, 30)] * 8, np.arange(32)
+    batch = [images(1, np.int32, shape)[0] for shape in shapes]
+    out = np.empty((32, 3, 3, 3), np.float32)
+    t(batch, out, at, KEY)
+    for i, image in enumerate(batch):  # as if all had its size
+        alone, wanted = transformer("crop_size: 3 mirror: true", phase, image.shape), np.empty((1, 3, 3, 3))
+        alone(image[None], wanted, at[i : i + 1], KEY)
+        np.testing.assert_array_equal(out[i], wanted[0])
+
+
+# -- resize
+
+
+@given(
+    rest=st.sampled_from(["", "crop_size: 4", "mirror: true", "scale: 0.5 mean_value: [1, 2, 3]"]),
+    as_list=st.booleans(),
+    dtype=st.sampled_from(TYPES),
+)
+def test_resize_comes_first(rest, as_list, dtype):
+    resized, plain = (
+        transformer(f"resize {{ height: 5 width: 11 }} {rest}"),
+        transformer(rest, shape=(3, 5, 11)),
+    )
+    batch, at = images(4, dtype), np.arange(4)
+    small = np.empty((4, 3, 5, 11), dtype if dtype in (np.uint8, np.float64) else np.float32)
+    Resize(5, 11)(batch, small)
+    assert resized.out_shape == plain.out_shape and resized.takes((3, 99, 1))
+    out, wanted = (np.empty((4, *plain.out_shape), np.float32) for _ in range(2))
+    for _ in range(2):
+        resized(list(batch) if as_list else batch, out, at, KEY)
+        plain(small, wanted, at, KEY)
+        np.testing.assert_array_equal(out, wanted)
+
+
+def test_resize_brings_all_sizes_and_types_to_one():
+    t = transformer("resize { height: 5 width: 4 }")
+    batch = [images(1)[0], images(1, np.float32, (3, 5, 4))[0], images(1, np.uint8, (3, 1, 20))[0]]
+    out = np.empty((3, 3, 5, 4), np.float32)
+    t(batch, out, np.arange(3), KEY)
+    np.testing.assert_array_equal(out[1], batch[1])
+    assert np.isfinite(out).all()
+
+
+def test_a_mean_file_has_the_size_after_resize(mean_file):
+    path, mean = mean_file
+    t = transformer(f'resize {{ height: 7 width: 8 }} mean_file: "{path}"', shape=(3, 28, 28))
+    np.testing.assert_array_equal(t.mean, mean)
+    with pytest.raises(DataError, match=r"shape of the whole images, \(3, 9, 9\)"):
+        transformer(f'resize {{ height: 9 width: 9 }} mean_file: "{path}"')

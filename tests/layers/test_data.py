@@ -6,12 +6,15 @@ import threading
 import numpy as np
 import pytest
 
-from minicaffe.data import datasets, idx
-from minicaffe.errors import ConfigError, DataError
+from minicaffe.data import datasets, datum, idx
+from minicaffe.data.database import DatabaseWriter
+from minicaffe.data.resize import Resize
+from minicaffe.errors import ConfigError, DataError, ShapeError
 from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
+from ..data.test_images import RGB, stored
 from ..support.devices import each_device
 
 IMAGES = (np.arange(7 * 6 * 5) % 251).astype(np.uint8).reshape(7, 6, 5)
@@ -25,11 +28,13 @@ def source(tmp_path):
     return tmp_path / "images"
 
 
-def net(source, data="", transform="", tops=2, batch=3, phase="TRAIN", seed=5, device=None) -> Net:
+def net(
+    source, data="", transform="", tops=2, batch=3, phase="TRAIN", seed=5, device=None, backend="IDX"
+) -> Net:
     names = " ".join(f'top: "{name}"' for name in ("data", "label")[:tops])
     layer = f"""layer {{
       name: "data" type: "Data" {names}
-      data_param {{ source: "{source}" backend: IDX batch_size: {batch} {data} }}
+      data_param {{ source: "{source}" backend: {backend} batch_size: {batch} {data} }}
       transform_param {{ {transform} }}
     }}"""
     return Net(text.parse(layer, NetParameter), phase=phase, seed=seed, device=device)
@@ -161,6 +166,120 @@ def test_memory_that_was_reshaped_comes_back(source):
     assert order(rig, 1) == [3, 4, 5]
 
 
+# -- resize
+
+
+def test_pixels_are_resized_first(source):
+    rig = net(source, transform="resize { height: 12 width: 9 } crop_size: 8 scale: 0.5", phase="TEST")
+    images, _ = batches(rig, 2)
+    wanted = np.empty((7, 1, 12, 9), np.uint8)
+    Resize(12, 9)(IMAGES[:, None], wanted)
+    np.testing.assert_array_equal(images, wanted[:6, :, 2:10, 0:8] * np.float32(0.5))
+
+
+# -- LMDB
+
+
+@pytest.fixture
+def database(tmp_path):
+    """The same images and labels, every other of them encoded."""
+    pytest.importorskip("lmdb")
+    with DatabaseWriter(tmp_path / "db") as writer:
+        for i, (image, label) in enumerate(zip(IMAGES, LABELS)):
+            raw, encoded = datum.from_array(image[None], label), datum.from_encoded(stored(image), label)
+            writer.add(encoded if i % 2 else raw, f"{i}.png")
+    return tmp_path / "db"
+
+
+def lmdb_net(source, data="", transform="", **conf) -> Net:
+    return net(source, data, transform, backend="LMDB", **conf)
+
+
+@each_device
+@pytest.mark.parametrize("prefetch", [0, 1, 4])
+def test_records_come_in_order_and_wrap(database, device, prefetch):
+    rig = lmdb_net(database, f"prefetch: {prefetch}", device=device)
+    assert rig.blobs["data"].shape == (3, 1, 6, 5) and rig.blobs["label"].shape == (3,)
+    assert order(rig, 10) == [i % 7 for i in range(30)]
+
+
+@pytest.mark.parametrize("data", ["", "shuffle: true", "shuffle: true prefetch: 0"])
+@pytest.mark.parametrize("transform", ["", "mirror: true crop_size: 3 mean_value: 2"])
+def test_a_database_gives_what_idx_gives(source, database, data, transform):
+    idx_net, rig = net(source, data, transform), lmdb_net(database, data, transform)
+    for one, other in zip(batches(idx_net, 8), batches(rig, 8)):
+        np.testing.assert_array_equal(one, other)
+    for passes, seed in ((11, 5), (3, 5), (3, 6)):
+        for either in (idx_net, rig):
+            either.reseed(seed)
+            either.passes = passes
+        np.testing.assert_array_equal(batches(idx_net, 2)[0], batches(rig, 2)[0])
+
+
+def test_two_nets_may_read_one_database(database):
+    one, other = lmdb_net(database), lmdb_net(database, "shuffle: true", tops=1)
+    for _ in range(3):
+        one.forward()
+        assert other.forward()["data"].shape == (3, 1, 6, 5)
+
+
+def test_images_of_many_sizes_one_by_one(tmp_path):
+    """The net follows, and what was prepared ahead stays right."""
+    pytest.importorskip("lmdb")
+    sizes = [(2, 3), (2, 3), (4, 4), (1, 7), (2, 3)]
+    with DatabaseWriter(tmp_path / "db") as writer:
+        for i, size in enumerate(sizes):
+            writer.add(datum.from_array(np.full((2, *size), i + 1, np.uint8), i))
+    param = text.parse(
+        f"""layer {{ name: "d" type: "Data" top: "data" top: "label"
+          data_param {{ source: "{tmp_path}/db" backend: LMDB batch_size: 1 }} }}
+        layer {{ name: "p" type: "Power" bottom: "data" top: "double" power_param {{ scale: 2 }} }}
+        layer {{ name: "r" type: "Reduction" bottom: "double" top: "sum" }}""",
+        NetParameter,
+    )
+    for keep in ("all", "needed"):
+        rig = Net(param, phase="TRAIN", keep=keep)
+        assert rig.blobs["double"].shape == (1, 2, 2, 3)
+        for number in range(12):
+            i, outputs = number % 5, rig.forward()
+            assert rig.blobs["double"].shape == (1, 2, *sizes[i])
+            assert outputs["label"] == i and outputs["sum"] == 4 * (i + 1) * sizes[i][0] * sizes[i][1]
+    with pytest.raises(ShapeError, match=r"db: record '00000003': all images of a batch must have"):
+        rig = lmdb_net(tmp_path / "db", batch=2)
+        rig.forward()
+        rig.forward()
+
+
+def test_encoded_images_become_grey_or_colour(tmp_path):
+    pytest.importorskip("lmdb")
+    with DatabaseWriter(tmp_path / "db") as writer:
+        for _ in range(3):
+            writer.add(datum.from_encoded(stored(RGB)))
+    shapes = [
+        lmdb_net(tmp_path / "db", transform=transform).forward()["data"].shape[1]
+        for transform in ("", "force_gray: true", "force_color: true")
+    ]
+    assert shapes == [3, 1, 3]
+
+
+def test_errors_of_databases(database, tmp_path):
+    with pytest.raises(DataError, match=r"'data' \(Data\): .*none: no LMDB database"):
+        lmdb_net(tmp_path / "none")
+    with pytest.raises(DataError, match=r"db: record '00000000_0.png': raw pixels of 1 channels"):
+        lmdb_net(database, transform="force_color: true")
+    with pytest.raises(ConfigError, match=r"record '00000000_0.png': crop_size 6 is larger than the images"):
+        lmdb_net(database, transform="crop_size: 6")
+    with pytest.raises(ConfigError, match="LEVELDB cannot be read; hint: this is an LMDB: set backend: LMDB"):
+        net(database, backend="LEVELDB")
+    with DatabaseWriter(tmp_path / "bad") as writer:
+        writer.add(datum.from_array(IMAGES[:1]))
+        writer.add(datum.from_encoded(stored(RGB)[:-30]))
+    rig = lmdb_net(tmp_path / "bad", batch=1)
+    rig.forward()
+    with pytest.raises(DataError, match=r"'data' \(Data\): .*bad: record '00000001': not a whole image"):
+        rig.forward()
+
+
 # -- digits and errors
 
 
@@ -192,8 +311,9 @@ def test_fields_that_caffe_ignores_are_refused(source, field, hint):
     ("data", "transform", "message"),
     [
         ("rand_skip: 3", "", "rand_skip has no effect; hint: remove it"),
-        ("force_encoded_color: true", "", "is for encoded images; IDX holds pixels"),
-        ("", "force_gray: true", "transform_param.force_gray is for encoded images"),
+        ("force_encoded_color: true", "", "force_encoded_color has no effect; hint: set force_color in"),
+        ("", "force_gray: true", "transform_param.force_gray is for encoded images; IDX holds pixels"),
+        ("", "force_color: true force_gray: true", "both transform_param.force_color and force_gray are set"),
         ("", "crop_size: 6", "crop_size 6 is larger than the images, 6 x 5; hint: at most 5 fits"),
     ],
 )
@@ -207,9 +327,10 @@ def test_fields_that_do_not_fit(source, data, transform, message):
     [
         (
             'source: "x" batch_size: 1',
-            "backend LEVELDB cannot be read; hint: backend: IDX reads digits/train",
+            "backend LEVELDB, the default, cannot be read; hint: convert it to an LMDB",
         ),
-        ('source: "x" batch_size: 1 backend: LMDB', "backend LMDB cannot be read"),
+        ('source: "x" batch_size: 1 backend: LEVELDB', "backend LEVELDB cannot be read; hint"),
+        ("batch_size: 1 backend: LMDB", "source must be set; hint: the folder of the database"),
         ("batch_size: 1 backend: IDX", "source must be set; hint: one of digits/train"),
         ('source: "digits/test" backend: IDX', "batch_size must be at least 1"),
     ],

@@ -2,72 +2,82 @@
 
 from __future__ import annotations
 
-import numpy as np
+from pathlib import Path
 
-from ...core.source import Source
+from ...core.prefetching import Prefetching
 from ...data import datasets
 from ...data.batches import Batches
+from ...data.database import Database
+from ...data.datasets import Samples
+from ...data.images import Channels
 from ...data.order import Order
-from ...data.prefetch import Prefetch
+from ...data.records import RecordBatches
 from ...data.transformer import Transformer
 from ...proto.schema import enum_name
 
 
-class Data(Source):
+class Data(Prefetching):
     """Images and their labels, batch after batch, epoch after epoch.
 
-    Param     data_param: backend (IDX); source, a named set (mnist/train, mnist/test, digits/train,
-              digits/test) or a path to an IDX file of images, its labels beside it; batch_size; prefetch (4),
-              how many batches a thread prepares ahead, 0 for none; shuffle (false), a new permutation every
-              epoch.  transform_param: scale (1), mean_value or mean_file, crop_size, mirror.
+    Param     data_param: backend; source; batch_size; prefetch (4), how many batches a thread prepares ahead,
+              0 for none; shuffle (false), a new permutation every epoch.  transform_param: resize, scale (1),
+              mean_value or mean_file, crop_size, mirror; force_color or force_gray, for encoded images.
+              backend LMDB: source is the folder of a database of Datum records, in the order of the keys.
+              backend IDX: source is a named set (mnist/train, mnist/test, digits/train, digits/test) or the
+              path of an IDX file of images, its labels beside it.
     Shapes    top[0] (batch_size, C, H, W), with crop_size for H and W; top[1], if there is one, (batch_size),
-              the labels.
+              the labels.  Of an LMDB every batch has the shape of its first image, so that with batch_size 1
+              every image may have a size of its own.
     Source    Caffe's Data layer.
-    Differs   backend IDX and shuffle are extensions; LMDB and LEVELDB cannot be read.  What Caffe ignores
-              (rand_skip, the transform fields of data_param) is refused.  A pass's batch follows from the
-              seed and the number of the pass, whatever was run before.
+    Differs   backend IDX, shuffle and resize are extensions; LEVELDB cannot be read.  What Caffe ignores
+              (rand_skip, force_encoded_color, the transform fields of data_param; force_color and force_gray
+              where an image is not encoded and has other channels) is refused.  A pass's batch follows from
+              the seed and the number of the pass, whatever was run before.
     """
 
     type = "Data"
     tops = (1, 2)
-    stochastic = True
 
     def setup(self, bottom, top):
         conf, transform = self.param.data_param, self.param.transform_param
         self._check(conf, transform)
-        self.samples = datasets.load(conf.source, labels=len(top) > 1)
-        self.transformer = Transformer(transform, self.phase, self.samples.images.shape[1:])
-        self.shapes = [(conf.batch_size, *self.transformer.out_shape), (conf.batch_size,)][: len(top)]
+        self.records: Samples | Database
+        if enum_name(conf, "backend") == "IDX":
+            self.records = datasets.load(conf.source, labels=len(top) > 1)
+        else:
+            forced = Channels.COLOR if transform.force_color else Channels.GRAY
+            native = not (transform.force_color or transform.force_gray)
+            self.records = Database(conf.source, Channels.NATIVE if native else forced)
+        transformer = self.batches().transformer
+        self.shapes = [(conf.batch_size, *transformer.out_shape), (conf.batch_size,)][: len(top)]
         # Caffe seeds a generator for its thread, and two for a transformer that needs one.
-        self.setup_draws = 3 if self.transformer.mirror or self.transformer.random_crop else 1
-        self.ahead: Prefetch | None = None
-        self.seed = 0  # what the batches ahead were made with
+        self.setup_draws = 3 if transformer.draws else 1
 
-    def stage(self, passes, top):
-        if self.ahead is None or self.seed != self.random.seed:
-            self._start()
-        with self.ahead.batch(passes) as arrays:
-            for blob, host in zip(top, arrays):
-                self.device.put(host, blob.data)
-
-    def _start(self) -> None:
-        conf, self.seed = self.param.data_param, self.random.seed
-        order = Order(len(self.samples.images), shuffle=conf.shuffle, seed=self.seed)
-        batches = Batches(self.samples, self.transformer, order, conf.batch_size, key=self.random.key)
-        slots = [[np.empty(s, self.device.dtype) for s in self.shapes] for _ in range(max(conf.prefetch, 1))]
-        self.ahead = Prefetch(batches, slots, threaded=conf.prefetch > 0)
+    def batches(self) -> Batches | RecordBatches:
+        conf, transform, records = self.param.data_param, self.param.transform_param, self.records
+        count = len(records.images if isinstance(records, Samples) else records)
+        order = Order(count, shuffle=conf.shuffle, seed=self.random.seed)
+        if isinstance(records, Samples):
+            transformer = Transformer(transform, self.phase, records.images.shape[1:])
+            return Batches(records, transformer, order, conf.batch_size, key=self.random.key)
+        return RecordBatches(records, transform, self.phase, order, conf.batch_size, key=self.random.key)
 
     def _check(self, conf, transform) -> None:
         backend = enum_name(conf, "backend")
+        default = "" if conf.HasField("backend") else ", the default,"
         self.require(
-            backend == "IDX",
-            f"data_param.backend {backend} cannot be read",
-            hint=f"backend: IDX reads {', '.join(datasets.names())}, and IDX files",
+            backend != "LEVELDB",
+            f"data_param.backend LEVELDB{default} cannot be read",
+            hint="this is an LMDB: set backend: LMDB"
+            if Path(conf.source, "data.mdb").exists()
+            else "convert it to an LMDB (backend: LMDB); IDX files and named sets are read with backend: IDX",
         )
         self.require(
             bool(conf.source),
             "data_param.source must be set",
-            hint=f"one of {', '.join(datasets.names())}, or the path of an IDX file of images",
+            hint=f"one of {', '.join(datasets.names())}, or the path of an IDX file of images"
+            if backend == "IDX"
+            else "the folder of the database",
         )
         self.require(conf.batch_size > 0, "data_param.batch_size must be at least 1")
         for field in ("scale", "mean_file", "crop_size", "mirror"):
@@ -79,9 +89,19 @@ class Data(Source):
         self.require(
             not conf.rand_skip, "data_param.rand_skip has no effect", hint="remove it, or set shuffle"
         )
-        for field, encoded in (
-            ("data_param.force_encoded_color", conf.force_encoded_color),
-            ("transform_param.force_color", transform.force_color),
-            ("transform_param.force_gray", transform.force_gray),
-        ):
-            self.require(not encoded, f"{field} is for encoded images; IDX holds pixels", hint="remove it")
+        self.require(
+            not conf.force_encoded_color,
+            "data_param.force_encoded_color has no effect",
+            hint="set force_color in transform_param",
+        )
+        self.require(
+            not (transform.force_color and transform.force_gray),
+            "both transform_param.force_color and force_gray are set",
+            hint="keep one of the two",
+        )
+        for field in ("force_color", "force_gray"):
+            self.require(
+                backend != "IDX" or not getattr(transform, field),
+                f"transform_param.{field} is for encoded images; IDX holds pixels",
+                hint="remove it",
+            )

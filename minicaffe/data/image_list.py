@@ -1,0 +1,62 @@
+"""A text file that lists images and their labels."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import DataError
+from . import images
+from .images import Channels
+
+
+class ImageList:
+    """The images that a text file lists, a path and a label per line.
+
+    source    the file; a line is split at its last space, so a path may hold spaces
+    root      put before every path as it is; a folder must end in a slash
+    channels  what the images are turned into
+
+    Raises DataError, naming file and line, for a file that has another form.
+    """
+
+    def __init__(self, source: str, root: str = "", channels: Channels = Channels.COLOR) -> None:
+        self.source, self.root, self.channels = source, root, channels
+        self.entries = [self._parse(number, line) for number, line in enumerate(_lines(source), 1)]
+        if not self.entries:
+            raise DataError(f"{source}: the list is empty", hint="a line holds a path, a space and a label")
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """Image (C, H, W) and label of a line."""
+        path, label = self.entries[index]
+        return images.read(self.root + path, self.channels), label
+
+    def place(self, index: int) -> str:
+        """Where an entry is, for errors."""
+        return f"{self.source}:{index + 1}"
+
+    def _parse(self, number: int, line: str) -> tuple[str, int]:
+        path, _, label = line.rstrip("\r").rpartition(" ")
+        if not path or not re.fullmatch(r"[+-]?[0-9]+", label):
+            raise DataError(
+                f"{self.source}:{number}: expected a path, a space and a whole number; got {line!r}",
+                hint="HDF5Data reads other labels" if path else "one image per line, no empty lines",
+            )
+        return path, int(label)
+
+
+def _lines(source: str) -> list[str]:
+    try:
+        data = Path(source).read_bytes()
+    except OSError as error:
+        raise DataError(
+            f"{source}: cannot be read: {error.strerror or error}", hint="check the path"
+        ) from None
+    lines = os.fsdecode(data).split("\n")  # a path may be any bytes
+    return lines if lines[-1] else lines[:-1]

@@ -1,0 +1,78 @@
+"""Images that are read one by one, as numbered batches."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from ..errors import locate
+from ..proto.schema import Message
+from .order import Order, positions
+from .transformer import Transformer
+
+
+class Records(Protocol):
+    """Labelled images, each perhaps of another size: a database, a list of files."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """Image (C, H, W) and label."""
+
+    def place(self, index: int) -> str:
+        """Where the record is, for errors."""
+
+
+class RecordBatches:
+    """Batch number b of some records, transformed; a function of b.
+
+    conf, phase  of the transformer
+    order        which record comes when
+    key          of the transformer's random numbers
+    rank, size   of this process among those that share the records
+
+    The first image of a batch decides the batch's shape, as in Caffe.  The others must have it too, unless
+    resize or crop_size make them alike: ShapeError, naming the record.
+    """
+
+    def __init__(
+        self,
+        records: Records,
+        conf: Message,
+        phase: int,
+        order: Order,
+        batch: int,
+        *,
+        key: tuple[int, int] = (0, 0),
+        rank: int = 0,
+        size: int = 1,
+    ) -> None:
+        self.records, self.conf, self.phase, self.order = records, conf, phase, order
+        self.batch, self.key, self.rank, self.size = batch, key, rank, size
+        first = int(order.samples(positions(0, 1, rank, size))[0])
+        with locate(lambda: records.place(first)):
+            image, _ = records.read(first)
+            self.transformer = Transformer(conf, phase, image.shape)
+
+    def __call__(self, number: int, out: list[np.ndarray]) -> None:
+        """Write batch `number`: images into out[0], which is replaced if its shape is another; labels, if
+        they are wanted, into out[1]."""
+        at = positions(number, self.batch, self.rank, self.size)
+        index = self.order.samples(at).tolist()
+        images: list[np.ndarray] = []
+        labels: list[int] = []
+        for i in index:
+            with locate(lambda: self.records.place(i)):  # noqa: B023, called before the next i
+                image, label = self.records.read(i)
+                if not images and not self.transformer.takes(image.shape):
+                    self.transformer = Transformer(self.conf, self.phase, image.shape)
+                self.transformer.check(image.shape)
+            images.append(image)
+            labels.append(label)
+        shape = (self.batch, *self.transformer.out_shape)
+        if out[0].shape != shape:
+            out[0] = np.empty(shape, out[0].dtype)
+        self.transformer(images, out[0], at, self.key)
+        if len(out) > 1:
+            out[1][...] = labels

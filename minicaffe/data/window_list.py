@@ -1,0 +1,131 @@
+"""A text file that lists windows of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DataError
+from ..proto.schema import Message
+
+
+class Window(NamedTuple):
+    """A rectangle of an image, its last column and row included."""
+
+    image: int
+    label: int
+    x1: int
+    y1: int
+    x2: int
+    y2: int
+
+
+class WindowList:
+    """What a window file lists, in foreground and background.
+
+    source  repeated: `# index`, path, channels, height, width, number of windows, then for each of them
+            label, overlap, x1, y1, x2, y2; all separated by white space, so that a path holds none
+    conf    a WindowDataParameter: root_folder, put before every path as it is; windows that overlap an object
+            by fg_threshold or more are foreground, those by less than bg_threshold are background, with
+            label 0, and those between are left out
+
+    A window belongs to the image that it stands under, whatever its index.  Raises DataError, naming file and
+    line.
+    """
+
+    def __init__(self, source: str, conf: Message) -> None:
+        self.source = source
+        self.paths: list[str] = []
+        self.lines: list[int] = []  # where each image stands in the file
+        self.foreground = self.background = np.empty((0, len(Window._fields)), np.int64)
+        foreground, background = [self.foreground], [self.background]
+        try:
+            with open(source, encoding="utf-8", errors="surrogateescape") as file:
+                words = _Words(source, file)
+                while words.more():
+                    rows, overlaps = self._read_image(words, conf)
+                    front, back = overlaps >= conf.fg_threshold, overlaps < conf.bg_threshold
+                    foreground.append(rows[front])
+                    rows[:, 1] = 0
+                    background.append(rows[back & ~front])
+        except OSError as error:
+            raise DataError(
+                f"{source}: cannot be read: {error.strerror or error}", hint="check the path"
+            ) from None
+        if not self.paths:
+            raise DataError(f"{source}: the file is empty", hint="it should list images and their windows")
+        self.foreground, self.background = np.concatenate(foreground), np.concatenate(background)
+
+    def _read_image(self, words: _Words, conf: Message) -> tuple[np.ndarray, np.ndarray]:
+        """One image's windows, as rows of Window, and their overlaps."""
+        if (mark := words.next("`#`")) != "#":
+            raise words.error("`#` before an image", mark)
+        words.integer("the index of an image")
+        self.lines.append(words.line)
+        self.paths.append(conf.root_folder + words.next("the path of an image"))
+        if (channels := words.integer("the number of channels")) != 3:
+            raise words.error("3 channels, as images are read in colour", channels)
+        for what in ("the height", "the width"):
+            words.integer(what)
+        count = words.integer("the number of windows")
+        rows = np.empty((max(count, 0), len(Window._fields)), np.int64)
+        overlaps = np.empty(len(rows), np.float32)
+        for k in range(count):
+            label = words.integer("a label")
+            overlap = overlaps[k] = words.number("an overlap")
+            if overlap >= conf.fg_threshold and label <= 0:
+                raise words.error("a label above 0 of a foreground window", label)
+            corners = [words.integer(f"{name} of a window") for name in Window._fields[2:]]
+            if corners[0] > corners[2] or corners[1] > corners[3]:
+                raise words.error("x1 <= x2 and y1 <= y2", corners)
+            rows[k] = (len(self.paths) - 1, label, *corners)
+        return rows, overlaps
+
+
+class _Words:
+    """The words of a file, one after the other, and the line of the last."""
+
+    def __init__(self, source: str, file) -> None:
+        self.source, self.line = source, 1
+        self._words = self._split(file)
+        self._ahead: tuple[int, str] | None = None
+
+    def more(self) -> bool:
+        self._ahead = self._ahead or next(self._words, None)
+        return self._ahead is not None
+
+    def next(self, what: str) -> str:
+        if not self.more():
+            raise DataError(
+                f"{self.source}:{self.line}: expected {what}; the file ends", hint="it is cut short"
+            )
+        (self.line, word), self._ahead = self._ahead, None  # type: ignore[misc]
+        return word
+
+    def integer(self, what: str) -> int:
+        word = self.next(what)
+        try:
+            return int(word)
+        except ValueError:
+            raise self.error(what, word) from None
+
+    def number(self, what: str) -> float:
+        word = self.next(what)
+        try:
+            return float(word)
+        except ValueError:
+            raise self.error(what, word) from None
+
+    def error(self, what: str, got: object) -> DataError:
+        return DataError(
+            f"{self.source}:{self.line}: expected {what}; got {got}",
+            hint="# index, path, channels, height, width, n, then n times label overlap x1 y1 x2 y2",
+        )
+
+    @staticmethod
+    def _split(file) -> Iterator[tuple[int, str]]:
+        for line, text in enumerate(file, 1):
+            for word in text.split():
+                yield line, word

@@ -1,0 +1,162 @@
+"""Windows of images as numbered batches: what R-CNN trains on."""
+
+from __future__ import annotations
+
+import functools
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import ConfigError, DataError, locate
+from ..proto import binary
+from ..proto.schema import BlobProto, Message
+from . import images
+from .order import positions
+from .resize import Resize
+from .transformer import random_words
+from .window_list import Window, WindowList
+
+
+class WindowBatches:
+    """Batch number b of windows; a function of b.
+
+    First come background windows, then floor(batch_size * fg_fraction) foreground windows, each drawn with
+    replacement.  A window is cut out, brought to crop_size x crop_size and perhaps mirrored;
+    out = (pixel - mean) * scale where there are pixels, and 0 beyond the image.
+
+    conf       a WindowDataParameter: batch_size, fg_fraction, context_pad, crop_mode, cache_images
+    transform  a TransformationParameter: crop_size, mirror, mean_file or mean_value
+    key        of the random numbers, words 0 (the window) and 1 (mirrored) of `random_words`
+    """
+
+    def __init__(
+        self,
+        windows: WindowList,
+        conf: Message,
+        transform: Message,
+        scale: float,
+        *,
+        key: tuple[int, int] = (0, 0),
+        rank: int = 0,
+        size: int = 1,
+    ) -> None:
+        self.windows, self.conf, self.scale = windows, conf, np.float32(scale)
+        self.crop, self.mirror = transform.crop_size, transform.mirror
+        self.key, self.rank, self.size = key, rank, size
+        front = int(np.float32(conf.batch_size) * np.float32(conf.fg_fraction))
+        self.counts = (conf.batch_size - front, front)
+        for rows, count, what in zip((windows.background, windows.foreground), self.counts, ("back", "fore")):
+            if count and not len(rows):
+                raise DataError(
+                    f"{windows.source}: a batch needs {count} {what}ground windows; there is none"
+                )
+        self.mean = _mean(transform, self.crop)
+        self._resize = functools.lru_cache(maxsize=32)(Resize)
+        self._cached: dict[int, bytes] = {}
+
+    def __call__(self, number: int, out: list[np.ndarray]) -> None:
+        """Write batch `number`: images into out[0], labels into out[1]."""
+        pixels, labels = out
+        pixels[...] = 0
+        words = random_words(positions(number, self.conf.batch_size, self.rank, self.size), self.key)
+        for k in range(self.conf.batch_size):
+            rows = self.windows.foreground if k >= self.counts[0] else self.windows.background
+            window = Window(*rows[int(words[0][k]) % len(rows)].tolist())
+            with locate(f"{self.windows.source}:{self.windows.lines[window.image]}"):
+                self._cut(window, self.mirror and words[1][k] % 2 == 1, pixels[k])
+            labels[k] = window.label
+
+    def _cut(self, window: Window, mirrored: bool, out: np.ndarray) -> None:
+        path = self.windows.paths[window.image]
+        data = self._cached.get(window.image) or images.contents(path)
+        if self.conf.cache_images:
+            self._cached[window.image] = data
+        with locate(path):
+            image = images.decode(data)
+            square = self.conf.crop_mode == "square"
+            part = warp(window, image.shape[1:], self.crop, self.conf.context_pad, square, mirrored)
+        if not part.height or not part.width:
+            return  # what there is of the image rounds to nothing
+        patch = np.empty((3, part.height, part.width), np.uint8)
+        self._resize(part.height, part.width)(image[part.source], patch)
+        place = np.s_[:, part.top : part.top + part.height, part.left : part.left + part.width]
+        target = out[place]
+        np.copyto(target, patch[:, :, ::-1] if mirrored else patch)
+        target -= np.broadcast_to(self.mean, out.shape)[place]
+        target *= self.scale
+
+
+class Warp(NamedTuple):
+    """What part of an image goes where in the output."""
+
+    source: tuple[slice, slice, slice]
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def warp(
+    window: Window, size: tuple[int, ...], crop: int, context_pad: int, square: bool, mirrored: bool
+) -> Warp:
+    """Where a window of an image of height and width `size` goes in the crop x crop output.
+
+    With context_pad the window grows about its centre by crop / (crop - 2 context_pad), so that it has that
+    many pixels around it in the output; with `square` it is first made as high as wide.  What of it lies
+    outside the image stays empty.  DataError for a window outside the image.
+    """
+    h, w = size
+    x1, y1, x2, y2 = window[2:]
+    if not context_pad and not square:
+        if x1 < 0 or y1 < 0 or x2 >= w or y2 >= h:
+            raise DataError(
+                f"a window must lie in the image, {h} x {w}; got x {x1} to {x2}, y {y1} to {y2}",
+                hint="context_pad allows for windows that reach beyond",
+            )
+        return Warp(np.s_[:, y1 : y2 + 1, x1 : x2 + 1], 0, 0, crop, crop)
+    f = np.float32  # as Caffe computes, to round alike
+    grow = f(crop) / f(crop - 2 * context_pad)
+    halves = [f((b - a + 1) / 2) for a, b in ((y1, y2), (x1, x2))]
+    centres = [f(a) + half for a, half in zip((y1, x1), halves)]
+    if square:
+        halves = [max(halves)] * 2
+    spans = []
+    for centre, half, extent, name in zip(centres, halves, (h, w), "yx"):
+        low, high = _round(centre - half * grow), _round(centre + half * grow)
+        first, last = max(low, 0), min(high, extent - 1)
+        if first > last:
+            raise DataError(f"a window must meet the image, {h} x {w}; got {name} {low} to {high}")
+        scale = f(crop) / f(high - low + 1)
+        before, after = _round(f(first - low) * scale), _round(f(high - last) * scale)
+        start = after if mirrored and name == "x" else before
+        length = min(_round(f(last - first + 1) * scale), crop - start)
+        spans.append((slice(first, last + 1), start, length))
+    (rows, top, height), (columns, left, width) = spans
+    return Warp((slice(None), rows, columns), top, left, height, width)
+
+
+def _round(value: float) -> int:
+    """To the nearest, halves away from zero, as C does."""
+    return int(math.copysign(math.floor(abs(float(value)) + 0.5), value))
+
+
+def _mean(transform: Message, crop: int) -> np.ndarray:
+    """What is subtracted: (3, crop, crop) from the middle of the mean_file, (3, 1, 1), or 0."""
+    if not transform.mean_file:
+        values = list(transform.mean_value) or [0]
+        if len(values) not in (1, 3):
+            raise ConfigError(
+                f"mean_value must be given once or once per channel (3); got {len(values)} values"
+            )
+        return np.array(values, np.float32).reshape(-1, 1, 1)
+    if transform.mean_value:
+        raise ConfigError("both mean_file and mean_value are set", hint="keep one of the two")
+    with locate(f"mean_file {transform.mean_file}"):
+        mean = binary.to_array(binary.read(Path(transform.mean_file), BlobProto))
+        mean = mean.reshape(mean.shape[-3:]) if mean.ndim == 4 and len(mean) == 1 else mean
+        if mean.ndim != 3 or mean.shape[0] != 3 or min(mean.shape[1:]) < crop:
+            raise DataError(f"the mean must have 3 channels of at least {crop} x {crop}; got {mean.shape}")
+    top, left = ((extent - crop) // 2 for extent in mean.shape[1:])
+    return mean[:, top : top + crop, left : left + crop].astype(np.float32)
