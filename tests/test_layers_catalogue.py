@@ -19,8 +19,12 @@ SOURCES_AND_SINKS = {
     "Data",
     "DummyData",
     "HDF5Data",
+    "HDF5Output",
+    "ImageData",
     "Input",
+    "MemoryData",
     "Silence",
+    "WindowData",
 }  # nothing to differentiate; tested by hand
 
 

@@ -27,7 +27,8 @@ def analyse(
     losses[i][j]    loss weight of top j of layer i
     force           force_backward: every layer runs, for every bottom and parameter that has a gradient
 
-    Raises ConfigError where a gradient is needed by a bottom that has none (a label behind learnable layers).
+    Raises ConfigError where a gradient is needed by a bottom that has none (a label behind learnable layers),
+    or comes to a top that passes none back (the last state of a recurrent layer).
     """
     result = []
     needs: dict[int, bool] = {}  # blob -> its gradient leads to something learnable
@@ -42,16 +43,16 @@ def analyse(
             needs[blob] = reaches
         result.append(Backward(reaches, asked or propagate, [bool(m) for m in mults]))
     _drop_what_no_loss_sees(nodes, losses, result)
+    _check_detached(nodes, losses, result)
     if force:
         for node, backward in zip(nodes, result):
             backward.runs = not node.kind.source
-            count = len(node.bottoms)
-            has_gradient = [node.kind.differentiable(i, count) for i in range(count)]
+            has_gradient = [node.kind.differentiable(i, node.param) for i in range(len(node.bottoms))]
             backward.propagate = [p or h for p, h in zip(backward.propagate, has_gradient)]
             backward.params = [True] * len(backward.params)
     for node, backward in zip(nodes, result):
         for i, wanted in enumerate(backward.propagate):
-            if backward.runs and wanted and not node.kind.differentiable(i, len(node.bottoms)):
+            if backward.runs and wanted and not node.kind.differentiable(i, node.param):
                 with _at(node):
                     raise ConfigError(
                         f"bottom {i} {node.param.bottom[i]!r} needs a gradient; {node.param.type} has none",
@@ -74,6 +75,19 @@ def _drop_what_no_loss_sees(nodes, losses, result) -> None:
         if seen:
             under_loss.update(node.bottoms)
         cut.update(blob for blob, passes in zip(node.bottoms, backward.propagate) if not passes)
+
+
+def _check_detached(nodes, losses, result) -> None:
+    """Refuse a gradient that goes down to a detached top of a layer, or starts there."""
+    asked = {blob for n, back in zip(nodes, result) for blob, goes in zip(n.bottoms, back.propagate) if goes}
+    for node, weights, backward in zip(nodes, losses, result):
+        for i, blob in enumerate(node.tops):
+            if i in node.kind.detached_tops and (blob in asked or (backward.runs and weights[i])):
+                with _at(node):
+                    raise ConfigError(
+                        f"top {i} {node.param.top[i]!r} passes no gradient back, and one comes to it",
+                        hint="set propagate_down: false in the layers that read it, or read another top",
+                    )
 
 
 def _at(node: Node):

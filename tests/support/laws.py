@@ -60,6 +60,7 @@ class Case:
     makers    what fills each bottom; `distinct` for those left out
     gradient  False if the layer has no backward
     in_place  False if this use of the layer cannot run in place
+    growing   the axis along which a larger batch makes each bottom longer; 0 for those left out
     """
 
     layer: str
@@ -69,15 +70,18 @@ class Case:
     phase: str = "TRAIN"
     gradient: bool = True
     in_place: bool = True
+    growing: tuple[int, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.layer} {'x'.join(map(str, self.shapes))} {self.phase}"
 
     def arrays(self, seed: int = 1701, more: int = 0) -> list[np.ndarray]:
-        """The bottoms' values; `more` items are added along axis 0."""
+        """The bottoms' values; `more` items are added to the batch."""
         rng = np.random.default_rng(seed)
         makers = (*self.makers, *[distinct] * (len(self.shapes) - len(self.makers)))
-        shapes = [(s[0] + more, *s[1:]) if s else s for s in self.shapes]
+        axes = (*self.growing, *[0] * (len(self.shapes) - len(self.growing)))
+        pairs = zip(self.shapes, axes)
+        shapes = [tuple(d + more * (i == axis) for i, d in enumerate(s)) for s, axis in pairs]
         return [maker(shape, rng) for maker, shape in zip(makers, shapes)]
 
 
@@ -101,7 +105,7 @@ class Rig:
         self.bottom: list[Blob] = self.net.bottoms[self.index]
         self.top: list[Blob] = self.net.tops[self.index]
         count = len(self.bottom)
-        self.propagate = [self.layer.differentiable(i, count) for i in range(count)]
+        self.propagate = [self.layer.differentiable(i, self.layer.param) for i in range(count)]
         self.learned = [spec.lr_mult != 0 for spec in specs(self.layer)]  # BatchNorm's statistics are not
         self.put_params()
 
@@ -113,21 +117,25 @@ class Rig:
                 self.device.put(distinct(blob.shape, rng), blob.data)
 
     def forward(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Copies of the tops for these bottoms; random layers draw what they drew before."""
+        """Copies of the tops for these bottoms; random layers draw what they drew before, and what a forward
+        hands to the next is forgotten."""
         for blob, array in zip(self.bottom, arrays, strict=True):
             self.device.put(array, blob.data)
         if self.layer.random is not None:
             self.layer.random.seek(3)
+        self.layer.reset_state()
         self.layer.forward(self.bottom, self.top)
         self.layer.verify()
         return [self.device.get(blob.data) for blob in self.top]
 
     def seed_tops(self, seed: int = 7) -> list[np.ndarray]:
-        """Random top diffs, also returned."""
+        """Random top diffs, also returned; of a detached top 0, and NaN is there."""
         rng = np.random.default_rng(seed)
         diffs = [rng.uniform(0.5, 1.5, blob.shape) * rng.choice([-1, 1], blob.shape) for blob in self.top]
-        for blob, diff in zip(self.top, diffs):
-            self.device.put(diff, blob.diff)
+        for i, (blob, diff) in enumerate(zip(self.top, diffs)):
+            detached = i in self.layer.detached_tops
+            self.device.put(np.full(blob.shape, math.nan) if detached else diff, blob.diff)
+            diffs[i] = 0 * diff if detached else diff
         return diffs
 
     def backward(self) -> tuple[list[np.ndarray | None], list[np.ndarray]]:

@@ -1,0 +1,182 @@
+"""The base of LSTM and RNN: what they are fed, what they learn, and what one pass hands to the next.
+
+Nothing is unrolled.  What all T steps of a batch have in common is one matrix product over T N rows: the
+inputs' share z of what the steps take, and on the way back, from dz, the gradients of weights and inputs.
+A step is then a product with the hidden-to-hidden weights and a kernel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..errors import ShapeError
+from ..kernels import gemm, recurrent
+from .blob import Blob
+from .layer import Layer
+
+X, CONT, STATIC = 0, 1, 2  # bottoms
+
+
+class Recurrent(Layer):
+    """Bottoms x (T, N, i...), cont (T, N), perhaps x_static (N, s...), and with expose_hidden the states to
+    start from, (1, N, D) each; tops (T, N, D), and with expose_hidden the states at the end.
+
+    gates    how many numbers, each with weights of its own, a step takes for a hidden one
+    states   how many arrays a step hands to the next
+
+    Parameters, in this order: w_x (gates D, I), bias (gates D), w_static (gates D, S) if there is x_static,
+    w_h (gates D, D).
+    """
+
+    kernels = recurrent
+    detached_tops = frozenset({1, 2})
+    gates: int
+    states: int
+    state: list[Any]  # what the next pass starts from, unless states are exposed
+
+    def setup(self, bottom, top):
+        conf = self.param.recurrent_param
+        self.require(conf.num_output > 0, "recurrent_param.num_output must be at least 1")
+        self.size = conf.num_output
+        self.exposed = conf.expose_hidden
+        self.linear = self.device.bind(gemm)
+        self.state = []
+        self._check_roles(len(bottom), len(top))
+        self.static = len(bottom) > 2 + self.states * self.exposed
+        rows = self.gates * self.size
+        self.features = bottom[X].count_over(2)
+        self.w_x = self.add_param((rows, self.features), conf.weight_filler)
+        self.bias = self.add_param((rows,), conf.bias_filler)
+        if self.static:
+            self.static_features = bottom[STATIC].count_over(1)
+            self.w_static = self.add_param((rows, self.static_features), conf.weight_filler)
+        self.w_h = self.add_param((rows, self.size), conf.weight_filler)
+
+    def reshape(self, bottom, top):
+        self._check_shapes(bottom)
+        self.steps, self.n = bottom[X].shape[:2]
+        top[0].reshape(self.steps, self.n, self.size)
+        for blob in top[1:]:
+            blob.reshape(1, self.n, self.size)
+        if not self.exposed and not (self.state and self.state[0].shape == (self.n, self.size)):
+            self.state = [self.device.zeros((self.n, self.size)) for _ in range(self.states)]
+        rows = self.gates * self.size
+        self.kept = self.saved((self.steps, self.n, self.size))  # cont * h of the step before
+        self.down = self.saved((self.n, self.size))  # the gradient by `kept` of the next step
+        if self.static:
+            self.shared = self.saved((self.n, rows))  # what x_static gives to every step; then its gradient
+
+    def step(self, t: int) -> recurrent.Step:
+        return recurrent.Step(self.n, self.size, int(t + 1 < self.steps))
+
+    # -- from pass to pass
+
+    def reset_state(self):
+        for array in self.state:
+            self.device.fill(array, 0)
+
+    def start(self, bottom: Sequence[Blob]) -> list[Any]:
+        """The states before the first step."""
+        return [blob.data for blob in bottom[len(bottom) - self.states :]] if self.exposed else self.state
+
+    def hand_on(self, states: Sequence[Any], top: Sequence[Blob]) -> None:
+        """Keep the states behind the last step: in the tops, or for the next pass."""
+        for array, out in zip(states, [blob.data for blob in top[1:]] if self.exposed else self.state):
+            self.device.copy(array, out)
+
+    # -- what all steps have in common
+
+    def project(self, bottom: Sequence[Blob], z: Any) -> None:
+        """z (T, N, gates D) = x w_x^T + bias + x_static w_static^T."""
+        rows, count = self.gates * self.size, self.steps * self.n
+        x = bottom[X].data.reshape(count, self.features)
+        self.device.gemm(x, self.w_x.data, z.reshape(count, rows), tb=True)
+        self.linear.add_bias(self.bias.data, z, count, rows)
+        if self.static:
+            x = bottom[STATIC].data.reshape(self.n, self.static_features)
+            self.device.gemm(x, self.w_static.data, self.shared.data, tb=True)
+            self.linear.add_bias(self.shared.data, z, self.steps, self.n * rows)
+
+    def project_backward(self, dz: Any, propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
+        """From the gradient by z of all steps: what the parameters and the bottoms get."""
+        rows, count = self.gates * self.size, self.steps * self.n
+        flat, x = dz.reshape(count, rows), bottom[X].data.reshape(count, self.features)
+        self.add_weight_gradient(flat, x, self.w_x)
+        self.add_weight_gradient(flat, self.kept.data.reshape(count, self.size), self.w_h)
+        self.add_bias_gradient(flat, self.bias)
+        if propagate_down[X]:
+            self.device.gemm(flat, self.w_x.data, bottom[X].diff.reshape(count, self.features))
+        if self.static:
+            shared, x = self.shared.data, bottom[STATIC].data.reshape(self.n, self.static_features)
+            self.device.fill(shared, 0)
+            self.linear.add_column_sums(flat, shared, self.steps, self.n * rows)
+            self.add_weight_gradient(shared, x, self.w_static)
+            if propagate_down[STATIC]:
+                dx = bottom[STATIC].diff.reshape(self.n, self.static_features)
+                self.device.gemm(shared, self.w_static.data, dx)
+
+    def add_weight_gradient(self, dy: Any, x: Any, weights: Blob) -> None:
+        """dW += dy^T x, if it is asked for."""
+        if self.param_gradient[self.params.index(weights)]:
+            self.device.gemm(dy, x, weights.diff, ta=True, add=True)
+
+    def add_bias_gradient(self, dy: Any, bias: Blob) -> None:
+        """db += the sum of the rows of dy, if it is asked for."""
+        if self.param_gradient[self.params.index(bias)]:
+            self.linear.add_column_sums(dy, bias.diff, *dy.shape)
+
+    # -- what must fit
+
+    @classmethod
+    def differentiable(cls, index, param):
+        states = cls.states if param.recurrent_param.expose_hidden else 0
+        return index != CONT and index < len(param.bottom) - states
+
+    def _check_roles(self, bottoms: int, tops: int) -> None:
+        states = self.states if self.exposed else 0
+        names = ", ".join(("h", "c")[:states])
+        if bottoms - states not in (2, 3):
+            raise ShapeError(
+                f"takes {2 + states} or {3 + states} bottoms; got {bottoms}",
+                hint=f"x, cont, perhaps x_static, {names} to start from"
+                if states
+                else "x, cont, perhaps x_static; states to start from only with expose_hidden: true",
+            )
+        if tops != 1 + states:
+            raise ShapeError(
+                f"takes {1 + states} top{'s' if states else ''}; got {tops}",
+                hint=f"all steps, and {names} of the last" if states else "states need expose_hidden: true",
+            )
+
+    def _check_shapes(self, bottom: Sequence[Blob]) -> None:
+        x = bottom[X].shape
+        if len(x) < 2 or not x[0]:
+            raise ShapeError(
+                f"bottom 0 must have the axes steps (1 or more), sequences and then features; got {x}"
+            )
+        if bottom[CONT].shape != x[:2]:
+            raise ShapeError(
+                f"bottom 1 must have a number for every step of every sequence, {x[:2]};"
+                f" got {bottom[CONT].shape}",
+                hint="0 where a sequence starts, 1 where it goes on",
+            )
+        if bottom[X].count_over(2) != self.features:
+            raise ShapeError(
+                f"bottom 0 has {bottom[X].count_over(2)} features per step; the weights take {self.features}"
+            )
+        if self.static:
+            shape = bottom[STATIC].shape
+            if not shape or shape[0] != x[1]:
+                raise ShapeError(f"bottom 2 must have features for each of the {x[1]} sequences; got {shape}")
+            if bottom[STATIC].count_over(1) != self.static_features:
+                raise ShapeError(
+                    f"bottom 2 has {bottom[STATIC].count_over(1)} features per sequence; the weights take"
+                    f" {self.static_features}"
+                )
+        wanted = (1, x[1], self.size)
+        for i in range(len(bottom) - self.states * self.exposed, len(bottom)):
+            if bottom[i].shape != wanted:
+                raise ShapeError(
+                    f"bottom {i}, a state to start from, must be {wanted}; got {bottom[i].shape}"
+                )

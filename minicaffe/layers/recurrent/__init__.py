@@ -1,0 +1,1 @@
+"""Layers whose steps follow each other in time."""
