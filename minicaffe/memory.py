@@ -15,9 +15,11 @@ from .core.blob import Blob, Buffer
 from .core.layer import Layer
 from .device.arena import Arena
 from .device.base import Device
+from .errors import DeviceError
 from .graph.liveness import Liveness, Span
 from .graph.plan import Lifetime, Plan, plan
 from .graph.wiring import Graph
+from .parameters import Parameters
 
 
 class Placement(NamedTuple):
@@ -29,18 +31,41 @@ class Placement(NamedTuple):
     data: list[Blob]  # blobs whose data it is
     diff: list[Blob]  # blobs whose diff it is
 
+    def describe(self) -> str:
+        for kind, blobs in (("data", self.data), ("diff", self.diff)):
+            if blobs:
+                return f"the {kind} of blob {blobs[0].name!r}"
+        return f"buffer {self.buffer.name!r}"
+
 
 class Memory:
     """A net's memory.  `bind` may be called again after shapes change; arrays whose shape stayed keep their
-    contents if they are their own, not the arena's."""
+    contents if they are their own, not the arena's.
 
-    def __init__(self, device: Device, keep: str) -> None:
+    own, shared  what has memory of its own, and what lies in the arena
+    plan         where in the arena
+    allocate     False: placements and plan are made, arrays are not
+    """
+
+    def __init__(self, device: Device, keep: str, allocate: bool = True) -> None:
         self.device = device
         self.keep = keep
+        self.allocate = allocate
+        self.taken = 0  # bytes that the net's parameters have
+        self.own: list[Placement] = []
+        self.shared: list[Placement] = []
         self.plan: Plan | None = None
         self._arena: Arena | None = None
         self._own: dict[tuple, Any] = {}  # placement key -> array
         self._room: dict[tuple, Any] = {}  # placement key -> all the elements it has, flat
+
+    def make_room(self, parameters: Parameters) -> None:
+        """Count what the parameters take, values and gradients; DeviceError if it is too much."""
+        self.taken = 2 * parameters.size * self.device.dtype.itemsize
+        if parameters.owned:
+            largest = max((owned.blob for owned in parameters.owned), key=lambda blob: blob.count)
+            buffer = Buffer(largest.name, largest.shape, self.device.dtype)
+            check_room(self.device, self.taken, f"parameter {largest.name!r}", buffer)
 
     def bind(
         self,
@@ -52,6 +77,14 @@ class Memory:
     ) -> None:
         """Give every blob and saved buffer its array."""
         own, shared = self._sort(graph, blobs, layers, live, losses)
+        self.own, self.shared = own, shared
+        self.plan = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
+        if not self.allocate:
+            return
+        total = self.plan.nbytes + sum(p.buffer.nbytes for p in own)
+        if own or shared:
+            largest = max(own + shared, key=lambda p: p.buffer.nbytes)
+            check_room(self.device, self.taken + total, largest.describe(), largest.buffer)
         kept: dict[tuple, Any] = {}
         self._room = {}
         for placement in own:
@@ -61,7 +94,6 @@ class Memory:
             kept[placement.key] = array
             self._attach(placement, array)
         self._own = kept
-        self.plan = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
         if self._arena is None or self._arena.nbytes < self.plan.nbytes:
             self._arena = Arena(self.device, self.plan.nbytes)
         for placement, offset in zip(shared, self.plan.offsets):
@@ -113,6 +145,18 @@ class Memory:
             for j, buffer in enumerate(layer.buffers):
                 shared.append(Placement(("saved", i, j), buffer, span, [], []))
         return own, shared
+
+
+def check_room(device: Device, needed: int, largest: str, buffer: Buffer) -> None:
+    """DeviceError, before anything is allocated, if a net needs more bytes than its device has; it names the
+    largest piece."""
+    total = device.total_memory()
+    if needed > total:
+        raise DeviceError(
+            f"the net needs {needed} bytes of memory; device {device.name!r} has {total}; the most,"
+            f" {buffer.nbytes} bytes, goes to {largest} of shape {buffer.shape}",
+            hint="make the batch or the layer smaller",
+        )
 
 
 def _bind(placement: Placement, array) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -18,7 +19,7 @@ from .core.layer import Layer
 from .core.randomness import Stream
 from .device.base import Device
 from .device.cpu import CpuDevice
-from .errors import ConfigError, MiniCaffeError, locate
+from .errors import ConfigError, DeviceError, MiniCaffeError, locate
 from .graph import filter as rules
 from .graph.gradients import Backward, analyse
 from .graph.liveness import liveness
@@ -26,7 +27,7 @@ from .graph.splits import insert_splits
 from .graph.wiring import Graph, check_in_place, wire
 from .memory import Memory
 from .parameters import Parameters, specs
-from .proto import hdf5, text, upgrade
+from .proto import text, upgrade
 from .proto.schema import TEST, TRAIN, Message, NetParameter
 
 PHASES = {"TRAIN": TRAIN, "TEST": TEST, TRAIN: TRAIN, TEST: TEST}
@@ -42,6 +43,8 @@ class Net:
     seed     of fillers and random layers; drawn anew if left out
     keep     "all": every blob has memory of its own and can be read after a pass;
              "needed": blobs whose lifetimes do not meet share memory, and only outputs can be read
+    forward_only  nothing is kept for a backward pass: much less memory
+    allocate False: shapes and plans alone; the net has no arrays and cannot run
 
     Raises a MiniCaffeError that names file, line and layer for anything the prototxt gets wrong.
 
@@ -59,12 +62,15 @@ class Net:
         seed: int | None = None,
         keep: str = "all",
         source: str = "",
+        forward_only: bool = False,
+        allocate: bool = True,
     ) -> None:
         if not isinstance(net, NetParameter):
             source = str(net)
             net = upgrade.read_net(source)
         param = NetParameter()
         param.CopyFrom(net)
+        upgrade.upgrade_net(param)  # what a file held is upgraded already, what others hand over may not be
         if phase is not None:
             param.state.phase = PHASES[phase]
         if level is not None:
@@ -75,9 +81,10 @@ class Net:
         self.phase: int = param.state.phase
         self.device = device or CpuDevice()
         self.seed = secrets.randbits(32) if seed is None else seed
+        self.forward_only = forward_only
         self.debug_info = param.debug_info  # log the mean absolute value of everything; slow
         self.passes = 0  # forward passes begun: what data order and random numbers are functions of
-        self._memory = Memory(self.device, keep)
+        self._memory = Memory(self.device, keep, allocate)
         with self._from_source():
             self._build(insert_splits(rules.filter_net(param)))
 
@@ -104,17 +111,27 @@ class Net:
                 layer.setup(self.bottoms[i], self.tops[i])
                 layer.reshape(self.bottoms[i], self.tops[i])
         self._losses = [self._loss_weights(i) for i in range(len(self.layers))]
-        lr_mults = [[spec.lr_mult for spec in specs(layer)] for layer in self.layers]
+        lr_mults = []
+        for i, layer in enumerate(self.layers):
+            with self._in_layer(i):
+                lr_mults.append([spec.lr_mult for spec in specs(layer)])
         self._backward: list[Backward] = analyse(
             self.graph.nodes, lr_mults, self._losses, param.force_backward
         )
+        if self.forward_only:
+            self._backward = [
+                Backward(False, [False] * len(b.propagate), [False] * len(b.params)) for b in self._backward
+            ]
         for layer, backward in zip(self.layers, self._backward):
             layer.param_gradient = backward.params
         self._reads = [layer.backward_reads for layer in self.layers]
         runs = [backward.runs for backward in self._backward]
         check_in_place(self.graph.nodes, self._reads, runs, self._owners("data_of"))
         self.parameters = Parameters(self.layers, self.device)
-        self.parameters.fill(self.layers, self.seed)
+        if self._memory.allocate:
+            self._memory.make_room(self.parameters)
+            self.parameters.allocate(diffs=not self.forward_only)
+            self.parameters.fill(self.layers, self.seed)
         self._plan()
 
     def _loss_weights(self, i: int) -> list[float]:
@@ -176,13 +193,14 @@ class Net:
         live = liveness(self.graph, self._reads, self._backward, self._losses, data_of, diff_of)
         self._live = live
         self._memory.bind(self.graph, self._blobs, self.layers, live, self._losses)
+        uses = Counter(diff_of)
         self._fills: list[list[tuple[Blob, float]]] = []  # before the backward of each layer
         for node, dead, factors in zip(self.graph.nodes, live.dead, self._losses):
             # A dead diff with memory of its own is zero from the start; in the arena others used the bytes.
             fills = [(self._blobs[b], 0.0) for b in dead if self._memory.keep != "all"]
             # The weight of a loss stays where it was put, unless the diff is also another blob's.
             for b, weight in zip(node.tops, factors):
-                if weight and diff_of.count(diff_of[b]) > 1:
+                if weight and uses[diff_of[b]] > 1:
                     fills.append((self._blobs[b], weight))
             self._fills.append(fills)
         self._stale = False
@@ -217,6 +235,11 @@ class Net:
         self.run_forward(start, end)
         self.verify()
         return {self.graph.blob_names[b]: self.device.get(self._blobs[b].data) for b in self.graph.outputs}
+
+    def reset_state(self) -> None:
+        """Forget what recurrent layers hand from one forward to the next."""
+        for layer in self.layers:
+            layer.reset_state()
 
     def put_inputs(self, inputs: Mapping[str, Any]) -> None:
         """Fill inputs from arrays, by name, and reshape the net where shapes change; ConfigError for a name
@@ -254,6 +277,8 @@ class Net:
 
     def run_backward(self, start: int | None = None, end: int = 0) -> None:
         """The backward kernels alone."""
+        if self.forward_only:
+            raise ConfigError("the net is for forward passes only", hint="build it without forward_only")
         i = start = len(self.layers) - 1 if start is None else start
         try:
             for i in range(start, end - 1, -1):
@@ -300,6 +325,16 @@ class Net:
         return {layer.name: layer.params for layer in self.layers if layer.params}
 
     @property
+    def memory(self) -> Memory:
+        """Where the arrays lie, and how many bytes they take."""
+        return self._memory
+
+    @property
+    def gradients(self) -> list[Backward]:
+        """For each layer whether it runs backward, and what that computes."""
+        return self._backward
+
+    @property
     def inputs(self) -> list[str]:
         return [self.graph.blob_names[b] for b in self.graph.inputs]
 
@@ -325,13 +360,9 @@ class Net:
                 layer.random.reseed(seed)
 
     def load(self, path: str | Path) -> None:
-        """Copy the weights of a .caffemodel, binary or HDF5, into the layers of equal name."""
-        if hdf5.is_hdf5(path):
-            stored = hdf5.to_weights(path, [layer.name for layer in self.layers])
-        else:
-            stored = upgrade.read_weights(path)
-        with locate(str(path)):
-            weights.load(self, stored)
+        """Copy the weights of a .caffemodel, binary or HDF5, into the layers of equal name: all or, with an
+        error, none."""
+        weights.load(self, path)
 
     def share_with(self, other: Net) -> None:
         """Use the parameters of `other`, by layer name, without a copy."""
@@ -360,6 +391,8 @@ class Net:
             if self.source:
                 error.places.insert(0, self._line_of(error))
             raise
+        except MemoryError:
+            raise DeviceError(f"{self.source or 'the net'}: the machine's memory does not suffice") from None
 
     def _line_of(self, error: MiniCaffeError) -> str:
         if error.places and error.places[0].startswith("layer '"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,8 @@ class Parameters:
     """All parameters of a net.
 
     owned     the distinct ones, in net order: the order of solver history and of the flat blocks
-    data      their values in one array; each starts on a multiple of BLOCK elements, gaps are zero
+    size      elements of all of them; each starts on a multiple of BLOCK elements, gaps are zero
+    data      their values in one array, made by `allocate`
     diff      their gradients, likewise
 
     Parameters of equal, non-empty name are one: the first layer owns it, later ones see its arrays, so that
@@ -74,8 +76,10 @@ class Parameters:
     def __init__(self, layers: Sequence[Layer], device: Device) -> None:
         self.device = device
         self.owned: list[Owned] = []
+        self.data: Any = None
+        self.diff: Any = None
         by_name: dict[str, Owned] = {}
-        sharers: list[tuple[Blob, Owned]] = []
+        self._sharers: list[tuple[Blob, Owned]] = []
         size = 0
         for i, layer in enumerate(layers):
             with locate(f"layer {layer.name!r} ({layer.type})"):
@@ -83,18 +87,23 @@ class Parameters:
                     owner = by_name.get(spec.name) if spec.name else None
                     if owner:
                         _check_sharing(owner, layers, blob, spec)
-                        sharers.append((blob, owner))
+                        self._sharers.append((blob, owner))
                     else:
                         owner = Owned(blob, i, j, size)
                         self.owned.append(owner)
                         by_name[spec.name] = owner
                         size += -(-blob.count // BLOCK) * BLOCK
                     owner.heed(spec)
-        self.data = device.zeros((size,))
-        self.diff = device.zeros((size,))
-        for blob, owner in [*((owned.blob, owned) for owned in self.owned), *sharers]:
-            blob.data = self.data[owner.offset : owner.offset + blob.count].reshape(blob.shape)
-            blob.diff = self.diff[owner.offset : owner.offset + blob.count].reshape(blob.shape)
+        self.size = size
+
+    def allocate(self, *, diffs: bool = True) -> None:
+        """Give every parameter its place in the flat arrays; without `diffs` in the first alone."""
+        self.data = self.device.zeros((self.size,))
+        self.diff = self.device.zeros((self.size,)) if diffs else None
+        for blob, owner in [*((owned.blob, owned) for owned in self.owned), *self._sharers]:
+            place = slice(owner.offset, owner.offset + blob.count)
+            blob.data = self.data[place].reshape(blob.shape)
+            blob.diff = self.diff[place].reshape(blob.shape) if diffs else None
 
     def fill(self, layers: Sequence[Layer], seed: int) -> None:
         """Fill every parameter: from the layer's `blobs` if the prototxt holds them, else by its filler.
@@ -120,7 +129,8 @@ class Parameters:
                     self.device.put(host, blob.data)
 
     def clear_diffs(self) -> None:
-        self.device.fill(self.diff, 0)
+        if self.diff is not None:
+            self.device.fill(self.diff, 0)
 
 
 def stored_array(blobs: Sequence[BlobProto], index: int, target: Blob, expected: int) -> np.ndarray:
@@ -132,10 +142,8 @@ def stored_array(blobs: Sequence[BlobProto], index: int, target: Blob, expected:
     if len(blobs) != expected:
         raise ShapeError(f"{len(blobs)} blobs are stored for {expected} parameters")
     shape = binary.blob_shape(blobs[index])
-    legacy = (
-        len(shape) == 4 and len(target.shape) <= 4 and shape == (1,) * (4 - len(target.shape)) + target.shape
-    )
-    if shape != target.shape and not (legacy and not blobs[index].HasField("shape")):
+    padded = (1,) * (4 - len(target.shape)) + target.shape
+    if shape != (padded if binary.is_legacy(blobs[index]) else target.shape):
         raise ShapeError(
             f"stored with shape {shape}; the net has {target.shape}",
             hint="to start it afresh instead, give the layer another name",

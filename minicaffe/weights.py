@@ -1,51 +1,101 @@
-"""Weights by layer name: between nets, and to and from NetParameter messages."""
+"""Weights by layer name: from files, between nets, and to NetParameter messages."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import log
-from .errors import ShapeError, locate
+from .core.blob import Blob
+from .errors import ShapeError, WeightsError, locate
 from .parameters import stored_array
-from .proto import binary
-from .proto.schema import Message, NetParameter
+from .proto import binary, hdf5, upgrade
+from .proto.schema import NetParameter
 
 if TYPE_CHECKING:
+    from .core.layer import Layer
     from .net import Net
 
+Pending = Iterator[tuple[np.ndarray, Blob]]  # values, and the parameter that they are for
 
-def load(net: Net, stored: Message) -> None:
-    """Copy the blobs of a stored net into the layers of equal name (the first of a name).
 
-    Layers of the file that the net lacks are named in the log; layers of the net that the file lacks keep
-    their
-    values.  Every shape is checked before the first value is written.  Raises ShapeError.
+def load(net: Net, path: str | Path) -> None:
+    """Copy the weights of a .caffemodel, binary or HDF5, of any schema, into the layers of equal name.
+
+    Layers of the file that the net lacks, and layers of the net that the file lacks, which keep their values,
+    are named in the log.  Of layers with the same name, a binary file fills the first, HDF5 the last, as in
+    Caffe.  Everything is read and checked before the first value is written.
+
+    Raises DataError, SchemaError, WeightsError or ShapeError, naming file, layer and parameter.
     """
-    pending = []
-    for source in stored.layer:
-        layer = next((layer for layer in net.layers if layer.name == source.name), None)
+    pending = list(_in_hdf5(net, path) if hdf5.is_hdf5(path) else _in_binary(net, path))
+    for host, blob in pending:
+        net.device.put(host, blob.data)
+    filled = {id(blob) for _, blob in pending}
+    for layer in net.layers:
+        if layer.params and not any(id(blob) in filled for blob in layer.params):
+            log.info(f"Layer {layer.name} is not in {path}: it stays as it was")
+
+
+def _in_binary(net: Net, path: str | Path) -> Pending:
+    targets = {layer.name: layer for layer in reversed(net.layers)}
+    stored = upgrade.read_weights(path).layer
+    if not stored:
+        raise WeightsError(f"{path}: holds no layers", hint="the file is empty, or no .caffemodel")
+    for source in stored:
+        layer = targets.get(source.name)
         if layer is None:
             log.info(f"Ignoring source layer {source.name}")
             continue
-        with locate(f"layer {layer.name!r} ({layer.type})"):
+        with locate(str(path)), locate(_place(layer)):
             if len(source.blobs) != len(layer.params):
                 raise ShapeError(f"{len(source.blobs)} blobs are stored for {len(layer.params)} parameters")
             for j, blob in enumerate(layer.params):
                 with locate(f"parameter {j}"):
-                    pending.append((stored_array(source.blobs, j, blob, len(layer.params)), blob))
-    for host, blob in pending:
-        net.device.put(host, blob.data)
+                    yield stored_array(source.blobs, j, blob, len(layer.params)), blob
+
+
+def _in_hdf5(net: Net, path: str | Path) -> Pending:
+    targets = {layer.name: layer for layer in net.layers}
+    owned = {id(owned.blob) for owned in net.parameters.owned}
+    with hdf5.open_weights(path) as stored:
+        for name, datasets in stored.items():
+            layer = targets.get(name)
+            if layer is None:
+                log.info(f"Ignoring source layer {name}")
+                continue
+            with locate(_place(layer)):
+                # What is shared may lie with its owner alone.
+                needed = {j for j, blob in enumerate(layer.params) if id(blob) in owned}
+                if not needed <= set(datasets) <= set(range(len(layer.params))):
+                    raise ShapeError(
+                        f"blobs {sorted(datasets)} are stored for {len(layer.params)} parameters"
+                    )
+                for j, dataset in datasets.items():
+                    with locate(f"parameter {j}"):
+                        yield _read_dataset(dataset, layer.params[j]), layer.params[j]
+
+
+def _read_dataset(dataset: Any, target: Blob) -> np.ndarray:
+    if dataset.shape != target.shape:
+        raise ShapeError(
+            f"stored with shape {dataset.shape}; the net has {target.shape}",
+            hint="to start it afresh instead, give the layer another name",
+        )
+    return hdf5.read(dataset)
 
 
 def share(net: Net, source: Net) -> None:
     """Make net's parameters those of `source`, by layer name: same arrays, no copy.  Raises ShapeError."""
+    targets = {layer.name: layer for layer in reversed(net.layers)}
     for theirs in source.layers:
-        layer = next((layer for layer in net.layers if layer.name == theirs.name), None)
+        layer = targets.get(theirs.name)
         if layer is None:
             continue
-        with locate(f"layer {layer.name!r} ({layer.type})"):
+        with locate(_place(layer)):
             if [p.shape for p in layer.params] != [p.shape for p in theirs.params]:
                 raise ShapeError(
                     f"cannot share parameters of shapes {[p.shape for p in theirs.params]} "
@@ -66,6 +116,13 @@ def to_message(net: Net, *, diff: bool = False) -> NetParameter:
             entry.loss_weight.append(layer.loss_weight)
         del entry.blobs[:]
         for blob in layer.params:
-            arrays = [net.device.get(a) for a in ((blob.data, blob.diff) if diff else (blob.data,))]
+            arrays = [
+                net.device.get(a)
+                for a in ((blob.data, blob.diff) if diff and blob.diff is not None else (blob.data,))
+            ]
             entry.blobs.append(binary.from_array(*(np.asarray(a) for a in arrays)))
     return message
+
+
+def _place(layer: Layer) -> str:
+    return f"layer {layer.name!r} ({layer.type})"

@@ -21,6 +21,7 @@ RANKS = [
     [{"net", "memory", "parameters", "weights", "debug_info"}],
     [{"pycaffe"}],
     [{"solvers"}],
+    [{"checking"}],
     [{"cli", "__main__"}],
 ]
 # Packages that only some parts may import, and what may be imported only on use.

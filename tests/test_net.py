@@ -207,3 +207,16 @@ def test_errors_name_file_line_and_layer(change, message, tmp_path):
     with pytest.raises(MiniCaffeError, match=f"^{path}.*{message}") as caught:
         Net(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("keep", ["all", "needed"])
+def test_forward_only(keep):
+    """The same outputs in much less memory, and no backward pass."""
+    both, forward = branches(keep=keep), branches(keep=keep, forward_only=True)
+    for name, value in both.forward().items():
+        np.testing.assert_array_equal(forward.forward()[name], value)
+    if keep == "needed":
+        assert forward.memory.plan.nbytes < both.memory.plan.nbytes / 2
+    assert forward.parameters.diff is None
+    with pytest.raises(ConfigError, match="for forward passes only"):
+        forward.backward()

@@ -85,7 +85,7 @@ def add_net(parser: Parser, iterations: str) -> None:
     add_strict(parser)
 
 
-def net(arguments: argparse.Namespace, phase: str) -> Net:
+def net(arguments: argparse.Namespace, phase: str, *, forward_only: bool = False) -> Net:
     """The net that the flags name, in the state and on the device that they name; the log starts here."""
     if arguments.iterations < 1:
         raise ConfigError(f"--iterations must be at least 1; got {arguments.iterations}")
@@ -103,4 +103,5 @@ def net(arguments: argparse.Namespace, phase: str) -> Net:
         device=where,
         keep="needed",
         source=arguments.model,
+        forward_only=forward_only,
     )

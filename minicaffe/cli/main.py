@@ -22,6 +22,8 @@ COMMANDS = {
     "time": Command("time", "time every layer of a net"),
     "device_query": Command("device_query", "say what can run nets here"),
     "data": Command("data", "list, fetch and describe data sets"),
+    "check": Command("check", "judge nets and solvers before they run: errors, cost, advice"),
+    "gradcheck": Command("gradcheck", "compare the gradients of a net with finite differences"),
 }
 
 USAGE = f"""usage: minicaffe <command> [options]

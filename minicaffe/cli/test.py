@@ -24,7 +24,7 @@ def run(arguments: list[str]) -> int:
             raise ConfigError(
                 f"--{name} is missing", hint="minicaffe test --model net.prototxt --weights net.caffemodel"
             )
-    net = flags.net(args, "TEST")
+    net = flags.net(args, "TEST", forward_only=True)
     net.load(args.weights)
     log.info(f"Running for {args.iterations} iterations.")
     loss = 0.0

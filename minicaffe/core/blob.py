@@ -8,6 +8,22 @@ from typing import Any
 
 from ..errors import ShapeError
 
+MAX_AXES = 32  # Caffe's limits, the second also that of indices in kernels
+MAX_COUNT = 2**31 - 1
+
+
+def checked_shape(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """`shape`, if blob `name` can have it; else ShapeError."""
+    if len(shape) > MAX_AXES:
+        raise ShapeError(f"blob {name!r} cannot have {len(shape)} axes; {MAX_AXES} is the most")
+    what = f"blob {name!r} cannot have the shape {shape}"
+    if any(d < 0 for d in shape):
+        raise ShapeError(f"{what}: an axis is negative")
+    count = max(math.prod(shape), *shape, 0)
+    if count > MAX_COUNT:
+        raise ShapeError(f"{what}: {count} elements are more than {MAX_COUNT}")
+    return tuple(shape)
+
 
 class Buffer:
     """An array to be: shape and type now, memory later.
@@ -45,7 +61,7 @@ class Blob:
         self, name: str = "", shape: tuple[int, ...] = (), on_reshape: Callable[[], None] | None = None
     ) -> None:
         self.name = name
-        self.shape = tuple(shape)
+        self.shape = checked_shape(name, shape)
         self.data: Any = None  # arrays of the device, bound by the net's plan
         self.diff: Any = None
         self.data_of: Blob = self  # whose memory the data is
@@ -54,8 +70,7 @@ class Blob:
 
     def reshape(self, *shape: int) -> None:
         """Set the shape.  Memory follows when the net plans again; what the blob held is lost."""
-        if any(d < 0 for d in shape):
-            raise ShapeError(f"blob {self.name!r} cannot have the shape {shape}: an axis is negative")
+        shape = checked_shape(self.name, shape)
         if shape != self.shape:
             self.shape = shape
             if self.on_reshape:

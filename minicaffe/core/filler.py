@@ -66,6 +66,8 @@ def _uniform(array, filler, stream):
     """U[min, max]."""
     if filler.min > filler.max:
         raise ConfigError(f"uniform filler: min {filler.min} is above max {filler.max}")
+    if not all(abs(end) <= np.finfo(np.float32).max / 4 for end in (filler.min, filler.max)):  # NaN neither
+        raise ConfigError(f"uniform filler: numbers from {filler.min} to {filler.max} cannot be drawn")
     array[...] = stream.uniform(filler.min, filler.max, array.shape, array.dtype)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
@@ -58,6 +59,10 @@ class Device(ABC):
     def empty(self, shape: tuple[int, ...], dtype=None):
         """A new array, aligned to ALIGNMENT, followed by at least SLACK readable bytes; contents
         undefined."""
+
+    def total_memory(self) -> int:
+        """Bytes that all arrays together can have at most."""
+        return sys.maxsize
 
     @abstractmethod
     def fill(self, array, value: float) -> None:

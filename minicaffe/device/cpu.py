@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import os
 import platform
+from pathlib import Path
 
 import numba
 import numpy as np
 
+from ..errors import DeviceError
 from ..kernels import cpu
 from ..kernels.micro.machine import Machine, host
 from .base import ALIGNMENT, SLACK, Device
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 
 class CpuDevice(Device):
@@ -45,13 +53,26 @@ class CpuDevice(Device):
             "Register tile": f"{machine.tile_rows} x {2 * machine.lanes(4)} (float32)",
         }
 
+    def total_memory(self):
+        limits = [super().total_memory()]
+        if hasattr(os, "sysconf"):
+            limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+        if resource is not None:
+            limits += [limit for limit in resource.getrlimit(resource.RLIMIT_AS) if limit >= 0]
+        if (group := Path("/sys/fs/cgroup/memory.max")).is_file():  # a container's
+            limits += [int(limit) for limit in [group.read_text().strip()] if limit.isdigit()]
+        return min(limits)
+
     def bind_family(self, family):
         return self._bind(family, self)
 
     def empty(self, shape, dtype=None):
         dtype = np.dtype(dtype or self.dtype)
-        nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
-        block = np.empty(nbytes + ALIGNMENT + SLACK, np.uint8)
+        nbytes = math.prod(shape) * dtype.itemsize
+        try:
+            block = np.empty(nbytes + ALIGNMENT + SLACK, np.uint8)
+        except (MemoryError, ValueError):  # ValueError: more than can be addressed
+            raise DeviceError(f"cannot allocate {nbytes} bytes for an array of shape {shape}") from None
         start = -block.ctypes.data % ALIGNMENT
         return block[start : start + nbytes].view(dtype).reshape(shape)
 

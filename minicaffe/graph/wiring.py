@@ -3,6 +3,7 @@ them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -85,41 +86,65 @@ def check_in_place(
     blob b shares (Split, Flatten), itself if none.  A layer that reads only the sign of its top tolerates
     later in-place layers that keep signs.  Raises ConfigError.
     """
-    producer: dict[int, int] = {}
+    needs = [read if runs else frozenset() for read, runs in zip(reads, runs_backward)]
+    last_reader = {blob: i for i, node in enumerate(nodes) for blob in node.bottoms}
+    # By memory, as far as the layers before i go:
+    waiting: dict[int, set[int]] = defaultdict(set)  # blobs that a layer behind i reads
+    inputs: dict[int, set[int]] = defaultdict(set)  # blobs that a backward needs as its bottom
+    tops: set[int] = set()  # needed by a backward as its top
+    signs: set[int] = set()  # the same, of which the sign is enough
     for i, node in enumerate(nodes):
-        for top in node.tops:
-            producer.setdefault(top, i)
-    for i, node in enumerate(nodes):
+        for blob in node.bottoms:
+            if last_reader[blob] == i:
+                waiting[data_of[blob]].discard(blob)
         for bottom, top in zip(node.bottoms, node.tops):
-            if bottom != top:
-                continue
-            with locate(f"layer {node.param.name!r} ({node.param.type})"):
-                _check_one(i, top, nodes, reads, runs_backward, data_of, producer)
+            memory = data_of[top]
+            if bottom == top:
+                with locate(f"layer {node.param.name!r} ({node.param.type})"):
+                    _check_own(node, needs[i])
+                    others = (blob for blobs in (waiting, inputs) for blob in blobs[memory] if blob != top)
+                    spoils_sign = memory in signs and not node.kind.keeps_sign
+                    if memory in tops or spoils_sign or next(others, None) is not None:
+                        raise ConfigError(_conflict(i, top, nodes, needs, data_of), hint=_OTHER_NAME)
+        for blob in node.bottoms:
+            if "bottom.data" in needs[i]:
+                inputs[data_of[blob]].add(blob)
+        for blob in node.tops:
+            if "top.data" in needs[i]:
+                tops.add(data_of[blob])
+            if "top.sign" in needs[i]:
+                signs.add(data_of[blob])
+            if last_reader.get(blob, -1) > i:
+                waiting[data_of[blob]].add(blob)
 
 
-def _check_one(i, blob, nodes, reads, runs_backward, data_of, producer) -> None:
-    """Layer i overwrites `blob`: nobody may need what it, or a blob that shares its memory, held before."""
-    node, memory = nodes[i], data_of[blob]
-    hint = "give the top another name than the bottom"
+_OTHER_NAME = "give the top another name than the bottom"
+
+
+def _check_own(node: Node, needs: frozenset[str]) -> None:
     if not node.kind.in_place_ok:
-        raise ConfigError("cannot run in place", hint=hint)
-    if runs_backward[i] and "bottom.data" in reads[i]:
+        raise ConfigError("cannot run in place", hint=_OTHER_NAME)
+    if "bottom.data" in needs:
         what = "cannot run in place with these settings: its gradient needs the input it overwrites"
-        raise ConfigError(what, hint=hint)
+        raise ConfigError(what, hint=_OTHER_NAME)
+
+
+def _conflict(
+    i: int, blob: int, nodes: Sequence[Node], needs: Sequence[frozenset[str]], data_of: Sequence[int]
+) -> str:
+    """Which layer it is that needs what `blob`, or a blob that shares its memory, held before layer i."""
+    produced = {top for node in nodes[:i] for top in node.tops}
+    spoils = {"top.data"} if nodes[i].kind.keeps_sign else {"top.data", "top.sign"}
     for j, other in enumerate(nodes):
-        inputs = [b for b in other.bottoms if b != blob and data_of[b] == memory]
-        outputs = [t for t in other.tops if data_of[t] == memory]
-        behind = j > i and any(producer[b] < i for b in inputs)
-        needs = reads[j] if runs_backward[j] else frozenset()
-        spoilt = j < i and (
-            (inputs and "bottom.data" in needs)
-            or (outputs and "top.data" in needs)
-            or (outputs and "top.sign" in needs and not node.kind.keeps_sign)
-        )
-        if behind or spoilt:
+        inputs = [b for b in other.bottoms if b != blob and data_of[b] == data_of[blob]]
+        outputs = [t for t in other.tops if data_of[t] == data_of[blob]]
+        behind = j > i and not produced.isdisjoint(inputs)
+        as_bottom = j < i and inputs and "bottom.data" in needs[j]
+        as_top = j < i and outputs and not needs[j].isdisjoint(spoils)
+        if behind or as_bottom or as_top:
             which = "the input" if inputs else "the top"
-            raise ConfigError(
-                f"runs in place on {which} of layer {other.param.name!r} ({other.param.type}), which still"
-                " needs the values it overwrites",
-                hint=hint,
-            )
+            break
+    return (
+        f"runs in place on {which} of layer {other.param.name!r} ({other.param.type}), which still needs the"
+        " values it overwrites"
+    )

@@ -24,7 +24,22 @@ def find(path: str, solver_file: str) -> str:
 
 
 def train_net(param: Message, solver_file: str, device: Device, seed: int, strict: bool) -> Net:
-    """The training net: exactly one of net, net_param, train_net and train_net_param says which."""
+    """The training net, built."""
+    net, source = training(param, solver_file, strict)
+    return Net(net, device=device, seed=seed, keep="needed", source=source)
+
+
+def test_nets(param: Message, solver_file: str, device: Device, seed: int, strict: bool) -> list[Net]:
+    """The test nets, built."""
+    return [
+        Net(net, device=device, seed=seed, keep="needed", source=source, forward_only=True)
+        for net, source in testing(param, solver_file, strict)
+    ]
+
+
+def training(param: Message, solver_file: str, strict: bool = False) -> Source:
+    """The training net in its state: exactly one of net, net_param, train_net and train_net_param says
+    which."""
     given = [f for f in ("net", "net_param", "train_net", "train_net_param") if param.HasField(f)]
     if len(given) != 1:
         what = (
@@ -32,12 +47,12 @@ def train_net(param: Message, solver_file: str, device: Device, seed: int, stric
         )
         raise ConfigError(what, hint='name the net to train: net: "train_test.prototxt"')
     net, source = _read(getattr(param, given[0]), solver_file, strict)
-    return _build(net, source, TRAIN, param.train_state, device, seed)
+    return _in_state(net, TRAIN, param.train_state), source
 
 
-def test_nets(param: Message, solver_file: str, device: Device, seed: int, strict: bool) -> list[Net]:
-    """The test nets, numbered as in the log: test_net_param entries, test_net files, and the general net (net
-    or net_param) once for each test_iter entry that is left.
+def testing(param: Message, solver_file: str, strict: bool = False) -> list[Source]:
+    """The test nets in their states, numbered as in the log: test_net_param entries, test_net files, and the
+    general net (net or net_param) once for each test_iter entry that is left.
 
     Raises ConfigError if the counts of test_iter, test_state and nets do not fit, or test_interval is
     missing.
@@ -56,7 +71,7 @@ def test_nets(param: Message, solver_file: str, device: Device, seed: int, stric
     if sources and param.test_interval <= 0:
         raise ConfigError("test_interval must be above 0 when there is a test net", hint="set test_interval")
     states: Sequence[Message] = list(param.test_state) or [NetState()] * len(sources)
-    return [_build(net, file, TEST, state, device, seed) for (net, file), state in zip(sources, states)]
+    return [(_in_state(net, TEST, state), file) for (net, file), state in zip(sources, states)]
 
 
 def _read(value: str | NetParameter, solver_file: str, strict: bool) -> Source:
@@ -73,7 +88,7 @@ def _read(value: str | NetParameter, solver_file: str, strict: bool) -> Source:
     return net, path
 
 
-def _build(net: NetParameter, source: str, phase: int, state: Message, device: Device, seed: int) -> Net:
+def _in_state(net: NetParameter, phase: int, state: Message) -> NetParameter:
     """The net in the state {phase}, overridden by its own, overridden by the solver's."""
     merged = NetState(phase=phase)
     merged.MergeFrom(net.state)
@@ -81,4 +96,4 @@ def _build(net: NetParameter, source: str, phase: int, state: Message, device: D
     param = NetParameter()
     param.CopyFrom(net)
     param.state.CopyFrom(merged)
-    return Net(param, device=device, seed=seed, keep="needed", source=source)
+    return param

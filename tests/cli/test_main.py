@@ -78,7 +78,7 @@ def test_traceback_only_on_request(capsys):
         run(capsys, "time", "--traceback")
 
 
-@pytest.mark.parametrize("command", ["train", "test", "time", "device_query", "data"])
+@pytest.mark.parametrize("command", ["train", "test", "time", "device_query", "data", "check", "gradcheck"])
 def test_help_of_a_command(command):
     done = subprocess.run(
         [sys.executable, "-m", "minicaffe", command, "--help"], capture_output=True, text=True, cwd=ROOT

@@ -1,5 +1,6 @@
 """The memory plan: nothing that lives at the same time overlaps, and little is wasted."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,10 +17,14 @@ lifetimes = st.lists(
 )
 
 
+each_way = pytest.mark.parametrize("many", [1000, 0], ids=["largest first", "by time"])
+
+
+@each_way
 @settings(max_examples=200)
 @given(lifetimes)
-def test_no_two_live_buffers_overlap(given_lifetimes):
-    result = plan(given_lifetimes, alignment=64)
+def test_no_two_live_buffers_overlap(many, given_lifetimes):
+    result = plan(given_lifetimes, alignment=64, many=many)
     spans = []
     for lifetime, offset in zip(given_lifetimes, result.offsets):
         assert offset % 64 == 0 and offset + lifetime.nbytes <= result.nbytes
@@ -29,18 +34,27 @@ def test_no_two_live_buffers_overlap(given_lifetimes):
         spans.append((lifetime, offset))
 
 
+@each_way
 @given(lifetimes)
-def test_size_lies_between_the_floor_and_one_buffer_each(given_lifetimes):
-    result = plan(given_lifetimes, alignment=1)
+def test_size_lies_between_the_floor_and_one_buffer_each(many, given_lifetimes):
+    result = plan(given_lifetimes, alignment=1, many=many)
     most = 0
     for step in range(81):
         most = max(most, sum(t.nbytes for t in given_lifetimes if t.first <= step <= t.last))
     assert result.floor == most <= result.nbytes <= sum(t.nbytes for t in given_lifetimes)
 
 
-def test_a_chain_needs_two_buffers():
+@each_way
+def test_a_chain_needs_two_buffers(many):
     """Forward through ten layers of equal size: each value lives from its layer to the next."""
-    assert plan([Lifetime(1024, i, i + 1) for i in range(10)]).nbytes == 2048
+    assert plan([Lifetime(1024, i, i + 1) for i in range(10)], many=many).nbytes == 2048
+
+
+def test_by_time_nested_lives_waste_nothing():
+    """What training keeps: born first, dead last."""
+    nested = [Lifetime(256 * (i % 7 + 1), i, 200 - i) for i in range(100)]
+    result = plan(nested + [Lifetime(256, 201, 201)], many=0)
+    assert result.nbytes == result.floor
 
 
 def test_a_planted_fault_is_seen():

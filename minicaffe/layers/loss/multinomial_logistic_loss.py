@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...core.loss import LabelReader, Loss
+from ...errors import ShapeError
 from ...kernels import likelihood, loss
 
 
@@ -28,6 +29,8 @@ class MultinomialLogisticLoss(Loss):
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
+        if not bottom[0].shape:
+            raise ShapeError("bottom 0 must have an axis of items; it has no axes")
         items = bottom[0].shape[0]
         self.g = self.labels.expect(bottom, loss.Labels(items, bottom[0].count_over(1), 1, 0, 0))
         self.allot(items)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ...core.neuron import Neuron
 from ...kernels import exponential
 
@@ -15,7 +17,7 @@ class Exp(Neuron):
     Shapes    bottom[0], top[0]: any, equal.  May run in place.
     Backward  dx = dy * y * scale * ln(base); reads y.
     Source    Caffe's Exp layer.
-    Raises    ConfigError for a base that is neither -1 nor above 0.
+    Raises    ConfigError for a base that is neither -1 nor above 0, and for a base^shift too large to hold.
     """
 
     type = "Exp"
@@ -29,7 +31,13 @@ class Exp(Neuron):
             f"exp_param.base must be above 0, or -1 for e; got {conf.base:g}",
         )
         log_base = 1.0 if conf.base == -1 else math.log(conf.base)
-        self.inner, self.outer = conf.scale * log_base, math.exp(conf.shift * log_base)
+        self.inner, exponent = conf.scale * log_base, conf.shift * log_base
+        self.require(
+            math.isfinite(self.inner) and exponent < math.log(np.finfo(self.device.dtype).max),
+            f"exp_param: base ^ shift is too large a number (base {conf.base:g}, shift {conf.shift:g},"
+            f" scale {conf.scale:g})",
+        )
+        self.outer = math.exp(exponent)
 
     def forward(self, bottom, top):
         self.k.exp_forward(bottom[0].data, top[0].data, self.inner, self.outer)

@@ -1,0 +1,1 @@
+"""Verdicts on nets: what they cost and get wrong before they run, and whether their gradients are right."""

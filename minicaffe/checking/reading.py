@@ -1,0 +1,140 @@
+"""From a prototxt to the states that it describes."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..errors import SchemaError
+from ..graph.filter import takes_part
+from ..layers import LAYERS, resolve
+from ..proto import text, upgrade
+from ..proto.schema import TEST, TRAIN, Message, NetParameter, NetState, SolverParameter
+from ..solvers import nets
+from ..solvers import resolve as resolve_solver
+from ..solvers.all_in_one import STATES, Wishes, complete
+from ..solvers.policy import Policy
+from .state import State
+
+
+class Subject(NamedTuple):
+    """What a file describes.
+
+    kind     "net", "all-in-one net" or "solver"
+    states   in which there is a net
+    absent   why there is none in other states
+    written  the messages, and the files that hold them
+    solver   for kind "solver"
+    slots    history arrays of the solver
+    """
+
+    kind: str
+    states: list[State]
+    absent: dict[str, str]
+    written: list[tuple[Message, str]]
+    solver: SolverParameter | None = None
+    slots: int = 0
+
+
+def read(path: str, source: str | None = None) -> Subject:
+    """The subject of a net or solver prototxt; `source` fills in what an all-in-one net leaves open.
+
+    Raises a MiniCaffeError for a file that cannot be read.
+    """
+    if not _is_net(path):
+        return _solver(path)
+    net = upgrade.read_net(path)
+    return _all_in_one(net, path, source) if _has_stages(net) else _net(net, path)
+
+
+def _is_net(path: str) -> bool:
+    """Whether a file holds a net: it has named layers, or no field that a net has not."""
+    if text.is_net(path):
+        return True
+    try:
+        text.read(path, NetParameter)
+    except SchemaError:
+        return False
+    return True
+
+
+def _net(net: NetParameter, path: str) -> Subject:
+    if net.state.HasField("phase"):
+        name = "TRAIN" if net.state.phase == TRAIN else "TEST"
+        return Subject("net", [State(name, net, path)], {}, [(net, path)])
+    states, absent = [], {}
+    for name, phase in (("TRAIN", TRAIN), ("TEST", TEST)):
+        chosen = _with_state(net, NetState(phase=phase, level=net.state.level, stage=net.state.stage))
+        if _has_data(chosen):
+            states.append(State(name, chosen, path))
+        else:
+            absent[name] = "no layer brings data in"
+    inputs = any(layer.type == "Input" for layer in net.layer)
+    if inputs and not states:
+        param = _with_state(net, NetState(phase=TEST, level=net.state.level, stage=net.state.stage))
+        if not _has_loss(param):
+            return Subject("net", [State("deploy", param, path, deploys=True)], absent, [(net, path)])
+    else:
+        absent["deploy"] = "no Input layers"
+    if not states:  # fed from outside, or wrong: rules tell
+        absent = {name: why for name, why in absent.items() if name == "deploy"}
+        for name, phase in (("TRAIN", TRAIN), ("TEST", TEST)):
+            states.append(State(name, _with_state(net, NetState(phase=phase)), path))
+    return Subject("net", states, absent, [(net, path)])
+
+
+def _all_in_one(net: NetParameter, path: str, source: str | None) -> Subject:
+    written = NetParameter()
+    written.CopyFrom(net)
+    if source:
+        complete(net, Wishes(source=source))
+    states = [
+        State(name, _with_state(net, state), path) for name, state in STATES.items() if name != "deploy"
+    ]
+    absent = {"deploy": "it takes its inputs from training, whose shapes are not known"}
+    return Subject("all-in-one net", states, absent, [(written, path)])
+
+
+def _solver(path: str) -> Subject:
+    solver = upgrade.read_solver(path)
+    slots: int = resolve_solver(solver.type).slots  # type: ignore[attr-defined]
+    Policy(solver)
+    train, source = nets.training(solver, path)
+    written = [(solver, path), *([] if source == path else [(train, source)])]
+    states = [State("TRAIN", train, source)]
+    tests = nets.testing(solver, path)
+    for i, (net, file) in enumerate(tests):
+        states.append(State("TEST" if len(tests) == 1 else f"TEST {i}", net, file))
+        if file not in [name for _, name in written]:
+            written.append((net, file))
+    absent = {} if tests else {"TEST": "the solver has no test net"}
+    return Subject("solver", states, absent, written, solver, slots)
+
+
+def _with_state(net: NetParameter, state: NetState) -> NetParameter:
+    param = NetParameter()
+    param.CopyFrom(net)
+    param.state.CopyFrom(state)
+    return param
+
+
+def _has_stages(net: NetParameter) -> bool:
+    """Whether it tells training, validation and deployment apart by stages, as DIGITS does."""
+    rules = [rule for layer in net.layer for rule in (*layer.include, *layer.exclude)]
+    stages = {stage for rule in rules for stage in (*rule.stage, *rule.not_stage)}
+    return len(stages & set(STATES)) >= 2
+
+
+def _kinds(net: NetParameter):
+    taking_part = (layer for layer in net.layer if takes_part(layer, net.state))
+    return ((layer, resolve(layer.type)) for layer in taking_part if layer.type in LAYERS)
+
+
+def _has_data(net: NetParameter) -> bool:
+    return any(
+        layer.type != "Input" and (kind.source or (layer.type == "Python" and not layer.bottom))
+        for layer, kind in _kinds(net)
+    )
+
+
+def _has_loss(net: NetParameter) -> bool:
+    return any(kind.loss_weight or any(layer.loss_weight) for layer, kind in _kinds(net))

@@ -1,0 +1,103 @@
+"""Reports for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .check import Report, StateReport, totals
+from .finding import SEVERITIES
+from .table import aligned, amount, size
+
+TITLES = {"error": "Errors", "warning": "Warnings", "advice": "Advice"}
+
+
+def as_text(reports: Sequence[Report]) -> str:
+    """All reports, and the verdict on each."""
+    parts = ["\n".join(_lines(report)) for report in reports]
+    return "\n\n".join([*parts, "\n".join(f"{report.file}: {verdict(report)}" for report in reports)])
+
+
+def verdict(report: Report) -> str:
+    counts = {severity: report.count(severity) for severity in SEVERITIES}
+    named = [f"{n} {s if n == 1 or s == 'advice' else s + 's'}" for s, n in counts.items() if n]
+    return ", ".join(["ok" if report.ok else "NOT ok", *named])
+
+
+def as_json(reports: Sequence[Report]) -> dict[str, Any]:
+    return {
+        "files": [
+            {
+                "file": report.file,
+                "kind": report.kind,
+                "ok": report.ok,
+                "states": [_state_json(state) for state in report.states],
+                "absent": report.absent,
+                "findings": [finding._asdict() for finding in report.findings],
+            }
+            for report in reports
+        ],
+        **totals(list(reports)),
+    }
+
+
+def _state_json(state: StateReport) -> dict[str, Any]:
+    return {
+        "name": state.name,
+        "layers": [layer._asdict() for layer in state.layers],
+        "parameters": state.parameters,
+        "multiply_adds": state.multiply_adds,
+        "bytes": {**state.bytes._asdict(), "total": state.bytes.total} if state.bytes else None,
+    }
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield f"{report.file} ({report.kind})"
+    for state in report.states:
+        yield ""
+        yield f"{state.name}:" if state.bytes else f"{state.name}: shapes are not known"
+        if state.bytes:
+            yield _layers(state)
+            yield from _memory(state)
+    if report.absent:
+        yield ""
+    for name, why in report.absent.items():
+        yield f"{name}: none, {why}"
+    for severity in SEVERITIES:
+        found = [finding for finding in report.findings if finding.severity == severity]
+        if found:
+            yield ""
+            yield f"{TITLES[severity]}:"
+        for finding in found:
+            yield f"  {finding}"
+
+
+def _layers(state: StateReport) -> str:
+    rows = [
+        [
+            layer.name,
+            layer.type,
+            " ".join("x".join(map(str, shape)) or "1" for shape in layer.tops),
+            amount(layer.parameters) if layer.parameters else "",
+            "?"
+            if layer.multiply_adds is None
+            else amount(layer.multiply_adds)
+            if layer.multiply_adds
+            else "",
+        ]
+        for layer in state.layers
+    ]
+    rows.append(["total", "", "", amount(state.parameters), amount(state.multiply_adds)])
+    return aligned(["layer", "type", "tops", "parameters", "multiply-adds"], rows, "<<<>>")
+
+
+def _memory(state: StateReport) -> Iterator[str]:
+    b = state.bytes
+    assert b is not None
+    history = f", history {size(b.history)}" if b.history else ""
+    yield f"parameters {size(b.parameters)}, gradients {size(b.gradients)}{history}"
+    yield (
+        f"blobs: data {size(b.data)}, diff {size(b.diff)}; saved buffers {size(b.saved)}: of these"
+        f" {size(b.own)} own memory, the rest planned into {size(b.planned)} (no plan below {size(b.floor)})"
+    )
+    yield f"peak {size(b.total)}"

@@ -1,0 +1,97 @@
+"""Rules about how layers and blobs hang together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...errors import suggest
+from ...layers import LAYERS
+from ..finding import ERROR, WARNING, Finding
+from ..state import State, is_automatic
+
+# What is looked at as it is: a measure of the net, or what a test net is run for.
+MEASURES = frozenset({"Accuracy"})
+RESULTS = frozenset({"ArgMax", "Sigmoid", "Softmax"})
+
+
+def unknown_type(state: State) -> Iterator[Finding]:
+    """A layer type that is not in the index."""
+    for i, layer in enumerate(state.layers):
+        if layer.type not in LAYERS:
+            yield state.finding(ERROR, i, f"no layer type {layer.type!r}", suggest(layer.type, LAYERS))
+
+
+def missing_bottom(state: State) -> Iterator[Finding]:
+    """A bottom that no layer before it makes."""
+    for i, (layer, sources) in enumerate(zip(state.layers, state.below)):
+        for name, source in zip(layer.bottom, sources):
+            if source is None:
+                later = [other.name for other in state.layers[i:] if name in other.top]
+                before = {top for other in state.layers[:i] for top in other.top}
+                hint = "name a top of a layer above"
+                if later:
+                    hint = f"layer {later[0]!r} makes it: put that before"
+                elif before:
+                    hint = suggest(name, before) or hint
+                yield state.finding(ERROR, i, f"bottom {name!r} is made by no layer before this one", hint)
+
+
+def duplicate_name(state: State) -> Iterator[Finding]:
+    """Two layers of one name: weights are saved and loaded by name."""
+    first: dict[str, int] = {}
+    for i, layer in enumerate(state.layers):
+        earlier = first.setdefault(layer.name, i)
+        if earlier != i:
+            line = f", line {state.lines[earlier]}," if state.lines[earlier] else ""
+            what = f"another layer{line} has this name; weights are stored under it"
+            yield state.finding(WARNING, i, what, "give each layer a name of its own")
+
+
+def empty_top(state: State) -> Iterator[Finding]:
+    """A top without elements."""
+    if state.net is None:
+        return
+    for i, _, tops in made_layers(state):
+        for top in tops:
+            if top.count == 0:
+                what = f"top {top.name!r} has the shape {top.shape}, no elements"
+                yield state.finding(ERROR, i, what, "look at the shapes that lead to it")
+
+
+def no_loss(state: State) -> Iterator[Finding]:
+    """A training net that minimises nothing."""
+    known = all(state.kind(i) for i in range(len(state.layers)))
+    if state.trains and known and not any(any(state.loss_weights(i)) for i in range(len(state.layers))):
+        what = "no loss in the training net: nothing would be learned"
+        yield state.finding(ERROR, None, what, "add a loss layer, or set loss_weight on a top")
+
+
+def unused_top(state: State) -> Iterator[Finding]:
+    """A top that nobody reads, other than losses and measures."""
+    if state.deploys:
+        return
+    for i, layer in enumerate(state.layers):
+        kind = state.kind(i)
+        looked_at = layer.type in MEASURES or (not state.trains and layer.type in RESULTS)
+        if kind is None or kind.loss_weight or any(layer.loss_weight) or looked_at:
+            continue
+        read = {
+            name
+            for j in state.above[i]
+            for name, source in zip(state.layers[j].bottom, state.below[j])
+            if source == i
+        }
+        for name in layer.top:
+            if name not in read:
+                what = f"top {name!r} is read by nobody"
+                yield state.finding(WARNING, i, what, "remove it, or end it in a Silence layer")
+
+
+def made_layers(state: State):
+    """For each layer of the built net that stands in the file: its place there, itself, its tops."""
+    if state.net is None:
+        return
+    places = iter(range(len(state.layers)))
+    for layer, tops in zip(state.net.layers, state.net.tops):
+        if not is_automatic(layer):
+            yield next(places), layer, tops

@@ -1,0 +1,257 @@
+"""Weights into nets: by name, from every kind of file, all or nothing."""
+
+from __future__ import annotations
+
+import logging
+import random
+
+import h5py
+import numpy as np
+import pytest
+
+from minicaffe import Net
+from minicaffe.device.cpu import CpuDevice
+from minicaffe.errors import MiniCaffeError, ShapeError, WeightsError
+from minicaffe.proto import binary, hdf5, text
+from minicaffe.proto.schema import NetParameter
+
+INPUT = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: [2, 3] } } }'
+
+
+def dense(name: str, rest: str = "", top: str = "", outputs: int = 2) -> str:
+    """An InnerProduct on x: weights (outputs, 3) and a bias."""
+    return f"""layer {{ name: "{name}" type: "InnerProduct" bottom: "x" top: "{top or name}" {rest}
+        inner_product_param {{ num_output: {outputs} weight_filler {{ type: "xavier" }} }} }}"""
+
+
+def net(*layers: str, **options) -> Net:
+    return Net(text.parse(INPUT + "".join(layers), NetParameter), seed=1, **options)
+
+
+def save(path, source: Net, form: str):
+    """The net's weights as a file, by the form of its contents."""
+    message = source.to_message()
+    path.write_bytes(hdf5.from_weights(message) if form == "hdf5" else message.SerializeToString())
+    return path
+
+
+def spread(target: Net) -> Net:
+    """The net with another value in every parameter."""
+    for i, owned in enumerate(target.parameters.owned):
+        owned.blob.data[...] = np.arange(owned.blob.count).reshape(owned.blob.shape) + 100 * i
+    return target
+
+
+each_form = pytest.mark.parametrize("form", ["binary", "hdf5"])
+
+
+@each_form
+def test_names_with_slashes(form, tmp_path):
+    names = ("inception_3a/1x1", "inception_3a", "inception_3a/pool/proj")
+    source = spread(net(*map(dense, names)))
+    target = net(*map(dense, names))
+    target.load(save(tmp_path / "x.caffemodel", source, form))
+    assert (target.parameters.data == source.parameters.data).all()
+
+
+def test_of_equal_names_a_binary_file_fills_the_first_and_hdf5_the_last(tmp_path):
+    source = spread(net(dense("a")))
+    for form, filled in (("binary", 0), ("hdf5", 1)):
+        target = net(dense("a", top="y"), dense("a", top="z"))
+        before = [layer.params[0].data.copy() for layer in target.layers[-2:]]
+        target.load(save(tmp_path / form, source, form))
+        for i, layer in enumerate(target.layers[-2:]):
+            wanted = source.params["a"][0].data if i == filled else before[i]
+            assert (layer.params[0].data == wanted).all()
+
+
+@each_form
+def test_what_only_one_side_has(form, tmp_path, caplog):
+    caplog.set_level(logging.INFO, "minicaffe")
+    source, target = spread(net(dense("a"), dense("b/c"))), net(dense("a"), dense("d"))
+    before = target.params["d"][0].data.copy()
+    target.load(save(tmp_path / "x", source, form))
+    assert (target.params["a"][0].data == source.params["a"][0].data).all()
+    assert (target.params["d"][0].data == before).all()
+    assert "Ignoring source layer b/c" in caplog.messages
+    assert f"Layer d is not in {tmp_path / 'x'}: it stays as it was" in caplog.messages
+
+
+@pytest.mark.parametrize("data", [b"", b"\x0a\x01a"])
+def test_a_file_without_layers_is_no_weights(data, tmp_path):
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(WeightsError, match="x: holds no layers; hint: the file is empty"):
+        net(dense("a")).load(tmp_path / "x")
+
+
+@each_form
+def test_shared_parameters(form, tmp_path):
+    layers = dense("a", 'param { name: "w" }'), dense("b", 'param { name: "w" } param { name: "own" }')
+    source, target = spread(net(*layers)), net(*layers)
+    target.load(save(tmp_path / "x", source, form))
+    assert (target.parameters.data == source.parameters.data).all()
+    if form == "hdf5":  # where b's weights lie with a alone
+        with pytest.raises(
+            ShapeError, match=r"x: layer 'b' \(InnerProduct\): blobs \[1\] are stored for 2 par"
+        ):
+            net(dense("a"), dense("b")).load(tmp_path / "x")
+
+
+@each_form
+@pytest.mark.parametrize("stored, net_type", [("float64", "float32"), ("float32", "float64")])
+def test_precision_follows_the_net(form, stored, net_type, tmp_path):
+    source = net(dense("a"), device=CpuDevice(stored))
+    target = net(dense("a"), device=CpuDevice(net_type))
+    source.parameters.data[:] = 1 / 3
+    target.load(save(tmp_path / "x", source, form))
+    weights = target.params["a"][0].data
+    assert weights.dtype == net_type and (weights == np.asarray(1 / 3, stored).astype(net_type)).all()
+
+
+def legacy(array: np.ndarray, double: bool = False):
+    """A blob of the days when all blobs had four axes."""
+    blob = binary.from_array(array.astype(np.float64 if double else np.float32))
+    blob.num, blob.channels, blob.height, blob.width = (1,) * (4 - array.ndim) + array.shape
+    return blob
+
+
+@pytest.mark.parametrize("double", [False, True])
+@pytest.mark.parametrize("both", [False, True])
+def test_legacy_blobs(double, both, tmp_path):
+    stored = NetParameter()
+    arrays = np.arange(6.0).reshape(2, 3), np.array([7.0, 8.0])
+    layer = stored.layer.add(name="a", blobs=[legacy(array, double) for array in arrays])
+    if not both:  # of a blob that states both shapes the four numbers count
+        for blob in layer.blobs:
+            blob.ClearField("shape")
+    (tmp_path / "x").write_bytes(stored.SerializeToString())
+    target = net(dense("a"))
+    target.load(tmp_path / "x")
+    for blob, array in zip(target.params["a"], arrays):
+        np.testing.assert_array_equal(blob.data, array)
+
+
+def test_hdf5_knows_no_legacy_shapes(tmp_path):
+    with h5py.File(tmp_path / "x", "w") as file:
+        file["data/a/0"], file["data/a/1"] = np.ones((1, 1, 2, 3)), np.ones((1, 1, 1, 2))
+    with pytest.raises(
+        ShapeError, match=r"parameter 0: stored with shape \(1, 1, 2, 3\); the net has \(2, 3\)"
+    ):
+        net(dense("a")).load(tmp_path / "x")
+
+
+def test_weights_inside_a_prototxt():
+    values = " ".join(f"data: {i}" for i in range(6))
+    blobs = f"""blobs {{ shape {{ dim: 2 dim: 3 }} {values} }}
+        blobs {{ num: 1 channels: 1 height: 1 width: 2 double_data: [0.1, 2] }}"""
+    weights, bias = net(dense("a", blobs), device=CpuDevice("float64")).params["a"]
+    assert weights.data.ravel().tolist() == list(range(6)) and bias.data.tolist() == [0.1, 2]
+
+
+@pytest.mark.parametrize(
+    ("blobs", "message"),
+    [
+        ("blobs { shape { dim: 6 } }", "1 blobs are stored for 2 parameters"),
+        ("blobs { shape { dim: 6 } } " * 2, r"parameter 0: stored with shape \(6,\); the net has \(2, 3\)"),
+        ("blobs { shape { dim: [2, 3] } } " * 2, r"a blob of shape \(2, 3\) holds 0 values; expected 6"),
+    ],
+)
+def test_weights_inside_a_prototxt_that_do_not_fit(blobs, message):
+    with pytest.raises(MiniCaffeError, match=f"layer 'a' .*{message}"):
+        net(dense("a", blobs))
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        ({"a/0": np.ones((2, 3))}, r"blobs \[0\] are stored for 2 parameters"),
+        ({"a/0": np.ones((2, 3)), "a/2": np.ones(2)}, r"blobs \[0, 2\] are stored for 2 parameters"),
+        (
+            {"a/0": np.ones((2, 3)), "a/1": np.ones(3)},
+            r"parameter 1: stored with shape \(3,\); .*\(2,\); hint: .*name",
+        ),
+        (
+            {"a/0": np.ones((2, 3)), "a/1": np.ones(2, "S1")},
+            r"parameter 1: values of type \|S1 are no numbers",
+        ),
+    ],
+)
+def test_hdf5_that_does_not_fit_changes_nothing(write, message, tmp_path):
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        for name, array in write.items():
+            file[f"data/{name}"] = array
+    target = net(dense("a"))
+    before = target.parameters.data.copy()
+    with pytest.raises(MiniCaffeError, match=rf"x\.h5: layer 'a' \(InnerProduct\): {message}"):
+        target.load(path)
+    assert (target.parameters.data == before).all()
+
+
+# -- damaged files
+
+
+def unharmed_or_complete(target: Net, path, before: np.ndarray) -> bool:
+    """Load the file: with an error that names it nothing has changed.  Whether it loaded."""
+    target.parameters.data[:] = before
+    try:
+        target.load(path)
+    except MiniCaffeError as error:
+        assert str(path) in str(error)
+        np.testing.assert_array_equal(target.parameters.data, before)
+        return False
+    return True
+
+
+@pytest.fixture(scope="module")
+def lenet():
+    """A LeNet with few channels, with its weights."""
+    conv = """layer {{ name: "{0}" type: "Convolution" bottom: "{1}" top: "{0}"
+        convolution_param {{ num_output: {2} kernel_size: 5 weight_filler {{ type: "xavier" }} }} }}
+        layer {{ name: "pool_{0}" type: "Pooling" bottom: "{0}" top: "pool_{0}"
+        pooling_param {{ kernel_size: 2 stride: 2 }} }}"""
+    dense = """layer {{ name: "{0}" type: "InnerProduct" bottom: "{1}" top: "{0}"
+        inner_product_param {{ num_output: {2} weight_filler {{ type: "xavier" }} }} }}"""
+    source = (
+        'layer { name: "data" type: "Input" top: "data" input_param { shape { dim: [1, 1, 28, 28] } } }'
+        + conv.format("conv1", "data", 2)
+        + conv.format("conv2", "pool_conv1", 3)
+        + dense.format("ip1", "pool_conv2", 5)
+        + dense.format("ip2", "ip1", 10)
+    )
+    return Net(text.parse(source, NetParameter), seed=3)
+
+
+@each_form
+def test_files_cut_short_load_nothing(form, lenet, tmp_path):
+    whole = save(tmp_path / "whole", lenet, form).read_bytes()
+    before = -np.ones_like(lenet.parameters.data)
+    path = tmp_path / "cut"
+    step = len(whole) // 120 if form == "hdf5" else len(whole) // 300
+    for cut in range(0, len(whole), step):
+        path.write_bytes(whole[:cut])
+        if unharmed_or_complete(lenet, path, before):  # cut between two layers a message is whole
+            assert form == "binary"
+            names = [layer.name for layer in binary.read(path, NetParameter).layer]
+            for layer in lenet.layers:
+                changed = [(p.data != -1).all() for p in layer.params]
+                assert all(changed) if layer.name in names else not any(changed)
+
+
+def flipped(whole: bytes, seed: int) -> bytes:
+    """The file with one bit of it flipped, one in three among its first bytes."""
+    rng = random.Random(seed)
+    damaged = bytearray(whole)
+    damaged[rng.randrange(len(whole) if seed % 3 else min(len(whole), 3000))] ^= 1 << rng.randrange(8)
+    return bytes(damaged)
+
+
+@each_form
+@pytest.mark.parametrize("seeds", [range(200), pytest.param(range(200, 20000), marks=pytest.mark.slow)])
+def test_files_with_a_flipped_bit_load_nothing_or_all(form, seeds, lenet, tmp_path):
+    whole = save(tmp_path / "whole", lenet, form).read_bytes()
+    before = -np.ones_like(lenet.parameters.data)
+    path = tmp_path / "flipped"
+    for seed in seeds:
+        path.write_bytes(flipped(whole, seed))
+        unharmed_or_complete(lenet, path, before)
