@@ -4,5 +4,5 @@ schema       the message classes, from caffe.proto
 text         prototxt, with errors that name file, line and column
 binary       binary messages; arrays to and from BlobProto
 extensions   which fields are ours, and refusing them
-upgrade      files written for earlier schemas
+upgrade      files written for earlier schemas; v0 and v1 are the two that had other layers
 """

@@ -12,40 +12,62 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 
-from ..errors import SchemaError, WeightsError
+from ..errors import SchemaError, WeightsError, locate
 from .schema import BlobProto, Message
-from .text import read_file
+from .text import read_message_file
 
 M = TypeVar("M", bound=Message)
+
+MAX_AXES = 32  # of a blob, in Caffe
 
 _LITTLE: dict[int, np.dtype] = {4: np.dtype("<f4"), 8: np.dtype("<f8")}
 _DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 8, 9  # field numbers of BlobProto
 _LENGTH_DELIMITED = 2  # wire type
+_TEXTUAL = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE)  # fields that are or hold strings
 
 
 def parse(data: bytes, kind: type[M], source: str = "<bytes>") -> M:
     """The message of class `kind` that `data` encodes; SchemaError if it does not."""
-    try:
-        return kind.FromString(data)
-    except DecodeError:
-        name = kind.DESCRIPTOR.name
-        error = SchemaError(
-            f"not a whole binary {name}", hint="the file is damaged, cut short, or of another kind"
-        )
-        error.places.append(source)
-        raise error from None
+    with locate(source):
+        try:
+            message = kind.FromString(data)
+        except DecodeError:
+            name = kind.DESCRIPTOR.name
+            raise SchemaError(
+                f"not a whole binary {name}", hint="the file is damaged, cut short, or of another kind"
+            ) from None
+        _check_strings(message)
+        return message
+
+
+def _check_strings(message: Message, path: str = "") -> None:
+    """SchemaError for a string that is not UTF-8, of which protobuf would hand out the bytes."""
+    for field, value in message.ListFields():
+        if field.type in _TEXTUAL and field.message_type is not BlobProto.DESCRIPTOR:
+            for i, item in enumerate(value if field.is_repeated else [value]):
+                place = f"{path}{field.name}[{i}]" if field.is_repeated else f"{path}{field.name}"
+                if field.message_type:
+                    _check_strings(item, f"{place}.")
+                elif isinstance(item, bytes):
+                    raise SchemaError(f"{place} is not UTF-8: {item[:40]!r}", hint="the file is damaged")
 
 
 def read(path: str | Path, kind: type[M]) -> M:
     """Parse the file at `path`."""
-    return parse(read_file(path), kind, str(path))
+    return parse(read_message_file(path), kind, str(path))
+
+
+def is_legacy(blob: BlobProto) -> bool:
+    """Whether a blob states its shape as num, channels, height and width."""
+    return any(blob.HasField(name) for name in ("num", "channels", "height", "width"))
 
 
 def blob_shape(blob: BlobProto) -> tuple[int, ...]:
     """The axes of a blob; the four legacy fields win if any is set, as in Caffe."""
-    if any(blob.HasField(name) for name in ("num", "channels", "height", "width")):
+    if is_legacy(blob):
         return blob.num, blob.channels, blob.height, blob.width
     return tuple(blob.shape.dim)
 
@@ -62,9 +84,14 @@ def to_array(blob: BlobProto, *, diff: bool = False) -> np.ndarray:
     dtype = _LITTLE[8 if chunks else 4]
     chunks = chunks or list(_packed(wire, single))
     values = np.frombuffer(b"".join(chunks), dtype)
+    if len(shape) > MAX_AXES or any(d < 0 for d in shape):
+        raise WeightsError(f"a blob of shape {shape} cannot be: up to {MAX_AXES} axes, none negative")
     if values.size != math.prod(shape):
         raise WeightsError(f"a blob of shape {shape} holds {values.size} values; expected {math.prod(shape)}")
-    return values.astype(dtype.newbyteorder("=")).reshape(shape)
+    try:
+        return values.astype(dtype.newbyteorder("=")).reshape(shape)
+    except ValueError:  # no values, but axes that NumPy cannot count
+        raise WeightsError(f"a blob of shape {shape} is too large") from None
 
 
 def from_array(array: np.ndarray, diff: np.ndarray | None = None) -> BlobProto:
@@ -82,18 +109,20 @@ def from_array(array: np.ndarray, diff: np.ndarray | None = None) -> BlobProto:
 
 
 def _packed(wire: bytes, number: int) -> Iterator[bytes]:
-    """The payloads of a length-delimited field in one serialized message without groups."""
-    at = 0
+    """The payloads of a length-delimited field in one serialized message."""
+    at = depth = 0
     while at < len(wire):
         tag, at = _read_varint(wire, at)
         kind = tag & 7
         if kind == _LENGTH_DELIMITED:
             length, at = _read_varint(wire, at)
-            if tag >> 3 == number:
+            if tag >> 3 == number and depth == 0:
                 yield wire[at : at + length]
             at += length
         elif kind == 0:
             _, at = _read_varint(wire, at)
+        elif kind in (3, 4):  # a group, which only an unknown field can be, begins or ends
+            depth += 1 if kind == 3 else -1
         else:  # fixed 8 or 4 bytes
             at += 8 if kind == 1 else 4
 

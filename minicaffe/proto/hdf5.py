@@ -1,7 +1,10 @@
 """Weights and solver states in HDF5, the layout of Caffe's snapshot_format: HDF5.
 
-    weights   /data/<layer>/<i>, a dataset per parameter in its own shape; layer names with `/` nest
+    weights   /data/<layer>/<i>, a dataset per parameter in its own shape; a parameter that several layers
+              share lies with its owner; /diff/<layer>/<i> holds gradients, all of them, if asked for
     state     /iter, /current_step (int32, one element), /learned_net (string), /history/<i>
+
+Differs: Caffe aborts on saving a layer whose name holds `/`; here the groups nest, and are found again.
 
 h5py is imported on first use.
 """
@@ -9,52 +12,90 @@ h5py is imported on first use.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..errors import WeightsError
+from ..errors import MiniCaffeError, WeightsError, locate
 from . import binary
 from .schema import NetParameter, SolverState
 from .text import read_file
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
+# What h5py raises for files that are damaged or not laid out as expected.
+_FAILURES = (KeyError, ValueError, TypeError, OSError, RuntimeError, AttributeError, OverflowError)
+
+_DEFLATE = 1032  # bytes that one byte of a compressed dataset can stand for, at most
+
 
 def is_hdf5(path: str | Path) -> bool:
     """Whether the file starts as an HDF5 file does."""
-    return read_file(path)[: len(SIGNATURE)] == SIGNATURE
+    return read_file(path, len(SIGNATURE)).startswith(SIGNATURE)
 
 
 def from_weights(net: NetParameter) -> bytes:
-    """The file of a net's weights; a shared parameter is stored with its owner only."""
+    """The file of a net's weights and, where its blobs have them, gradients.
+
+    Raises WeightsError for layers with weights that HDF5 cannot tell apart by name.
+    """
 
     def fill(file) -> None:
         data = file.create_group("data")
+        diff = file.create_group("diff") if any(b.diff or b.double_diff for b in _blobs(net)) else None
         shared: set[str] = set()
         for layer in net.layer:
-            group = data.require_group(layer.name)
-            for i, blob in enumerate(layer.blobs):
-                name = layer.param[i].name if i < len(layer.param) else ""
-                if not name or name not in shared:
-                    group[str(i)] = binary.to_array(blob)
-                shared.add(name)
+            with locate(f"layer {layer.name!r}"):
+                group = _group(data, layer.name, needed=bool(layer.blobs))
+                for i, blob in enumerate(layer.blobs):
+                    name = layer.param[i].name if i < len(layer.param) else ""
+                    if not name or name not in shared:
+                        _store(group, i, binary.to_array(blob))
+                    shared.add(name)
+                    if diff is not None:
+                        _store(_group(diff, layer.name), i, binary.to_array(blob, diff=True))
 
     return _file(fill)
 
 
-def to_weights(path: str | Path, layers: Sequence[str]) -> NetParameter:
-    """The weights of those named layers that the file holds, as a net of bare layers."""
-    net = NetParameter()
+@contextmanager
+def open_weights(path: str | Path) -> Iterator[dict[str, dict[int, Any]]]:
+    """The layers that a file of weights holds, by name: for each its datasets, by number of the parameter.
+
+    A dataset has a shape, and is read by `read`.  Raises WeightsError naming the file if it is damaged.
+    """
     with _open(path) as file:
-        for name in dict.fromkeys(layers):
-            group = file["data"].get(name) if "data" in file else None
-            if group is not None:
-                layer = net.layer.add(name=name)
-                arrays = [item for item in group.values() if not hasattr(item, "keys")]  # not a nested layer
-                layer.blobs.extend(binary.from_array(np.asarray(group[str(i)])) for i in range(len(arrays)))
-    return net
+        layers: dict[str, dict[int, Any]] = {}
+
+        def visit(name: str, item) -> None:
+            if hasattr(item, "keys"):
+                if not len(item):
+                    layers.setdefault(name, {})
+                return
+            layer, _, number = name.rpartition("/")
+            if not (number.isascii() and number.isdigit()):
+                raise WeightsError(f"dataset {name!r} is no parameter: they are numbered")
+            layers.setdefault(layer, {})[int(number)] = item
+
+        file["data"].visititems(visit)
+        yield layers
+
+
+def read(dataset) -> np.ndarray:
+    """The values of a dataset: float64 if stored so, else float32.
+
+    Raises WeightsError before allocating what the file cannot hold.
+    """
+    stored = dataset.id.get_storage_size()
+    if dataset.dtype.kind not in "fiu":
+        raise WeightsError(f"values of type {dataset.dtype} are no numbers")
+    if dataset.nbytes > stored * (_DEFLATE if dataset.chunks else 1):
+        raise WeightsError(f"{stored} bytes are stored for an array of shape {dataset.shape}")
+    array = np.asarray(dataset)
+    return array.astype(np.float64 if array.dtype.itemsize == 8 else np.float32, copy=False)
 
 
 def from_state(state: SolverState) -> bytes:
@@ -74,20 +115,58 @@ def from_state(state: SolverState) -> bytes:
 def to_state(path: str | Path) -> SolverState:
     """The solver state in a file; WeightsError if it is none."""
     with _open(path) as file:
-        try:
-            state = SolverState(iter=int(file["iter"][0]), current_step=int(file["current_step"][0]))
-            if "learned_net" in file:
-                name = file["learned_net"][()]
-                state.learned_net = name.decode() if isinstance(name, bytes) else str(name)
-            history = file["history"]
-            arrays = [np.asarray(history[str(i)]) for i in range(len(history))]
-        except (KeyError, ValueError) as error:
-            raise WeightsError(f"{path}: not a solver state ({error})") from None
+        for name in ("iter", "current_step", "history"):
+            if name not in file:
+                raise WeightsError(f"not a solver state: it has no {name!r}")
+        state = SolverState(iter=_number(file["iter"]), current_step=_number(file["current_step"]))
+        if "learned_net" in file:
+            name = file["learned_net"][()]
+            state.learned_net = name.decode() if isinstance(name, bytes) else str(name)
+        history = file["history"]
+        arrays = [read(history[str(i)]) for i in range(len(history))]
     state.history.extend(map(binary.from_array, arrays))
     return state
 
 
-def _file(fill: Callable[[object], None]) -> bytes:
+def _number(dataset) -> int:
+    if dataset.size != 1:
+        raise WeightsError(f"{dataset.name} should be one number; it has the shape {dataset.shape}")
+    return int(np.asarray(dataset).reshape(()))
+
+
+def _blobs(net: NetParameter) -> Iterator[Any]:
+    for layer in net.layer:
+        yield from layer.blobs
+
+
+def _group(parent, name: str, needed: bool = True):
+    """The group of a layer; None for one that no group can be named after and that needs none."""
+    if any(part in ("", ".") for part in name.split("/")) or "\0" in name:
+        if not needed:
+            return None
+        raise WeightsError(
+            "no HDF5 group can have this name", hint="rename the layer, or snapshot_format: BINARYPROTO"
+        )
+    try:
+        return parent.require_group(name)
+    except TypeError:
+        raise _in_the_way(name) from None
+
+
+def _store(group, index: int, array: np.ndarray) -> None:
+    if str(index) in group:
+        raise _in_the_way(f"{group.name}/{index}")
+    group[str(index)] = array
+
+
+def _in_the_way(name: str) -> WeightsError:
+    return WeightsError(
+        f"another layer's weights have the place {name!r} in the HDF5 file already",
+        hint="give every layer a name of its own, or snapshot_format: BINARYPROTO",
+    )
+
+
+def _file(fill: Callable[[Any], None]) -> bytes:
     import h5py
 
     buffer = io.BytesIO()
@@ -96,11 +175,17 @@ def _file(fill: Callable[[object], None]) -> bytes:
     return buffer.getvalue()
 
 
-def _open(path: str | Path):
+@contextmanager
+def _open(path: str | Path) -> Iterator[Any]:
+    """The file, open for reading; what goes wrong within is a WeightsError that names it."""
     import h5py
 
-    read_file(path)  # its errors name what the system says
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise WeightsError(f"{path}: not a whole HDF5 file ({error})") from None
+    read_file(path, 1)  # its errors name what the system says
+    with locate(str(path)):
+        try:
+            with h5py.File(path, "r") as file:
+                yield file
+        except MiniCaffeError:
+            raise
+        except _FAILURES as error:
+            raise WeightsError(f"not a whole HDF5 file of this kind ({error})") from None

@@ -1,12 +1,16 @@
 """Prototxt: text to message and back, with errors that name file, line and column.
 
-Protobuf's own parser accepts exactly what Caffe's does (`:` before `{`, `<>`, adjacent strings, 0.1f, octal,
-and no field twice); this module puts its errors into one line and adds the nearest valid name.
+Protobuf's own parser accepts what Caffe's does (`:` before `{`, `<>`, adjacent strings, 0.1f, octal, and no
+field twice); this module puts its errors into one line and adds the nearest valid name.
+
+Differs: strings must be UTF-8, of which Caffe takes any bytes; numbers may also be spelled +1 and 1_000.
 """
 
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,6 +20,9 @@ from ..errors import DataError, SchemaError, locate, suggest
 from .schema import Message, pool
 
 M = TypeVar("M", bound=Message)
+
+LARGEST = 2**31 - 1  # bytes of a message
+PIECE = 1 << 22  # bytes read at a time
 
 
 def parse(text: str, kind: type[M], source: str = "<text>") -> M:
@@ -27,25 +34,38 @@ def parse(text: str, kind: type[M], source: str = "<text>") -> M:
     try:
         text_format.Parse(text, message, descriptor_pool=pool)  # type: ignore[type-var]
     except text_format.ParseError as error:
-        raise _schema_error(error, source) from None
+        raise _schema_error(error, text, source) from None
     missing = message.FindInitializationErrors()
     if missing:
         with locate(source):
-            raise SchemaError(f"{', '.join(missing)} must be set")
+            raise SchemaError(f"{_short(', '.join(missing))} must be set")
     return message
 
 
 def read(path: str | Path, kind: type[M]) -> M:
     """Parse the file at `path`."""
-    return parse(read_file(path).decode("utf-8", "surrogateescape"), kind, str(path))
+    return parse(read_message_file(path).decode("utf-8", "surrogateescape"), kind, str(path))
 
 
-def read_file(path: str | Path) -> bytes:
-    """The bytes of a file; DataError if it cannot be read."""
+def read_file(path: str | Path, limit: int = sys.maxsize) -> bytes:
+    """The bytes of a file, not many more than `limit` of them; DataError if it cannot be read."""
+    parts: list[bytes] = []
     try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+        with open(path, "rb") as file:
+            while limit > 0 and (part := file.read(PIECE)):  # read(limit) would take the memory at once
+                parts.append(part)
+                limit -= len(part)
+        return b"".join(parts)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def read_message_file(path: str | Path) -> bytes:
+    """The bytes of a file that holds one message; DataError from 2 GiB on, where protobuf ends."""
+    data = read_file(path, LARGEST + 1)
+    if len(data) > LARGEST:
+        raise DataError(f"{path} is larger than a message can be ({LARGEST} bytes)")
+    return data
 
 
 def spell(message: Message) -> str:
@@ -53,27 +73,39 @@ def spell(message: Message) -> str:
     return text_format.MessageToString(message)  # type: ignore[arg-type]
 
 
-def _schema_error(error: text_format.ParseError, source: str) -> SchemaError:
+def _schema_error(error: text_format.ParseError, source_text: str, source: str) -> SchemaError:
     text = re.sub(r"^\d+:\d+ : ", "", str(error))
     text = re.sub(r"^'.*?': (?=[A-Z])", "", text, flags=re.DOTALL)  # the quoted line
     hint = ""
     field = re.search(r'Message type "([\w.]+)" has no field named "(\w+)"', text)
     value = re.search(r'Enum type "([\w.]+)" has no value named "?(\w+)"?', text)
-    if field:
+    if _NOT_UTF8.search(text):
+        text, hint = "the file is not UTF-8 text", "save it as UTF-8"
+    elif field:
         fields = pool.FindMessageTypeByName(field[1]).fields_by_name
-        text, hint = f"{_plain(field[1])} has no field {field[2]!r}", suggest(field[2], fields)
+        text, hint = f"{_plain(field[1])} has no field {_short(field[2])!r}", suggest(field[2], fields)
     elif value:
         values = pool.FindEnumTypeByName(value[1]).values_by_name
-        text, hint = f"{_plain(value[1])} has no value {value[2]!r}", suggest(value[2], values)
+        text, hint = f"{_plain(value[1])} has no value {_short(value[2])!r}", suggest(value[2], values)
     elif "should not have multiple" in text:
         names = re.findall(r'"([\w.]+)"', text)
         text, hint = f"{_plain(names[0])} takes {names[1]!r} once", "delete one of the two"
-    elif "\ufeff" in text:
+    elif source_text.startswith("\ufeff"):
         text, hint = "the file starts with a byte order mark", "save it as UTF-8 without BOM"
-    result = SchemaError(text.rstrip("."), hint=hint)
+    result = SchemaError(_short(text).rstrip("."), hint=hint)
     line, column = error.GetLine(), error.GetColumn()
     result.places.append(f"{source}:{line}:{column}" if line else source)
     return result
+
+
+# Bytes that are no UTF-8 stand as lone surrogates in text that `read` has decoded.
+_NOT_UTF8 = re.compile("[\ud800-\udfff]")
+
+
+def _short(text: str) -> str:
+    """One line of bounded length: files may hold anything where a name should be."""
+    text = text if len(text) <= 300 else f"{text[:300]}..."
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _plain(name: str) -> str:
@@ -91,7 +123,14 @@ def layer_lines(text: str) -> dict[str, int]:
     Looked up only when an error is reported, so the happy path parses once.
     """
     lines: dict[str, int] = {}
-    depth, start = 0, 0
+    for name, line in layer_starts(text):
+        lines.setdefault(name, line)
+    return lines
+
+
+def layer_starts(text: str) -> Iterator[tuple[str, int]]:
+    """The name of each layer of a net that has one, and the line on which it starts, in file order."""
+    depth, line, at = 0, 1, 0  # line and offset are those of the layer found last
     tokens = list(re.finditer(r'#[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[{}<>]|\w+|:', text))
     for i, token in enumerate(tokens):
         word = token[0]
@@ -100,7 +139,6 @@ def layer_lines(text: str) -> dict[str, int]:
         elif word in "}>":
             depth -= 1
         elif depth == 0 and word in ("layer", "layers"):
-            start = text.count("\n", 0, token.start()) + 1
+            line, at = line + text.count("\n", at, token.start()), token.start()
         elif depth == 1 and word == "name" and i + 2 < len(tokens) and tokens[i + 1][0] == ":":
-            lines.setdefault(tokens[i + 2][0].strip("\"'"), start)
-    return lines
+            yield tokens[i + 2][0].strip("\"'"), line

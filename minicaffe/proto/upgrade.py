@@ -1,16 +1,19 @@
 """Reading nets and solvers, brought to the current schema.
 
 Upgrading happens here, when a file is read, so that nothing behind this module knows that other schemas
-existed. Nets inside a solver are upgraded too, which Caffe forgets.
+existed.  The chain is Caffe's: v0, v1, then fields that the current schema still holds but no longer means
+(`input`, BatchNorm's `param`, solver_type).  Nets inside a solver are upgraded too, which Caffe forgets.
 """
 
 from __future__ import annotations
 
+import os.path
 from pathlib import Path
 
+from .. import log
 from ..errors import ConfigError, locate
-from . import binary, text
-from .schema import NetParameter, SolverParameter
+from . import binary, text, v0, v1
+from .schema import LayerParameter, NetParameter, SolverParameter
 
 SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")  # by value of the old enum
 
@@ -19,7 +22,7 @@ def read_net(path: str | Path) -> NetParameter:
     """The net of a prototxt file, upgraded."""
     net = text.read(path, NetParameter)
     with locate(str(path)):
-        upgrade_net(net)
+        upgrade_net(net, str(path))
     return net
 
 
@@ -27,7 +30,7 @@ def read_weights(path: str | Path) -> NetParameter:
     """The net of a binary file (.caffemodel), upgraded."""
     net = binary.read(path, NetParameter)
     with locate(str(path)):
-        upgrade_net(net)
+        upgrade_net(net, str(path))
     return net
 
 
@@ -36,26 +39,43 @@ def read_solver(path: str | Path) -> SolverParameter:
     extension, or, for a snapshot_prefix that is a folder, the file's stem inside it."""
     solver = text.read(path, SolverParameter)
     with locate(str(path)):
-        upgrade_solver(solver)
+        upgrade_solver(solver, str(path))
     if not solver.HasField("snapshot_prefix"):
         solver.snapshot_prefix = str(Path(path).with_suffix(""))
-    elif Path(solver.snapshot_prefix).is_dir():
+    elif os.path.isdir(solver.snapshot_prefix):
         solver.snapshot_prefix = str(Path(solver.snapshot_prefix) / Path(path).stem)
     return solver
 
 
-def upgrade_net(net: NetParameter) -> None:
-    """Bring a net to the current schema, in place."""
-    if net.layers:
+def upgrade_net(net: NetParameter, source: str = "a net") -> None:
+    """Bring a net to the current schema, in place and in Caffe's order; `source` is for the log.
+
+    What an old field says and the current schema cannot is dropped with a warning, as in Caffe.  Raises
+    ConfigError or UnknownTypeError, with the layer's name, where Caffe would abort.
+    """
+    if net.layers and net.layer:
         raise ConfigError(
-            f"{len(net.layers)} `layers` entries of the schema from before 2014, which cannot be read yet",
-            hint="convert the file with Caffe's upgrade_net_proto_text or upgrade_net_proto_binary",
+            f"{len(net.layers)} `layers` of an earlier schema beside {len(net.layer)} `layer`",
+            hint='write all of them as layer { type: "..." }',
         )
-    _inputs_to_layer(net)
+    if any(layer.HasField("layer") for layer in net.layers):
+        log.info(f"Upgrading {source} from the first schema (V0LayerParameter)")
+        lost = v0.to_v1(net)
+        for line in lost:
+            log.warning(f"{source}: {line}")
+        if lost:
+            log.warning(f"{source}: not everything could be upgraded (see above); continuing anyway")
+    if net.layers:
+        log.info(f"Upgrading {source} from the second schema (V1LayerParameter)")
+        v1.move_transformation(net)
+        v1.to_v2(net)
+    if net.input:
+        _inputs_to_layer(net)
+    _freeze_statistics(net)
 
 
-def upgrade_solver(solver: SolverParameter) -> None:
-    """Bring a solver and the nets inside it to the current schema, in place."""
+def upgrade_solver(solver: SolverParameter, source: str = "a solver") -> None:
+    """Bring a solver and the nets inside it to the current schema, in place; `source` is for the log."""
     if solver.HasField("solver_type"):
         if solver.HasField("type"):
             raise ConfigError("both solver_type and type are set", hint="keep type")
@@ -64,26 +84,35 @@ def upgrade_solver(solver: SolverParameter) -> None:
     for field, value in solver.ListFields():
         if field.message_type is NetParameter.DESCRIPTOR:
             for net in value if field.is_repeated else [value]:
-                upgrade_net(net)
+                with locate(field.name):
+                    upgrade_net(net, f"{source}, {field.name}")
 
 
 def _inputs_to_layer(net: NetParameter) -> None:
-    """`input` with input_shape or input_dim becomes one Input layer in front; without either it says
-    nothing."""
-    if not net.input:
-        return
-    if net.input_shape:
-        shapes = [list(shape.dim) for shape in net.input_shape]
-    else:
-        shapes = [list(net.input_dim[i : i + 4]) for i in range(0, len(net.input_dim), 4)]
+    """`input` with input_shape or input_dim becomes one Input layer in front; without either (weight files)
+    it says nothing."""
+    count = len(net.input)
+    shapes = [list(shape.dim) for shape in net.input_shape]
+    if not shapes and net.input_dim:
+        if len(net.input_dim) != 4 * count:
+            raise ConfigError(
+                f"input_dim must hold {4 * count} numbers, 4 for each input; got {len(net.input_dim)}"
+            )
+        shapes = [list(net.input_dim[i : i + 4]) for i in range(0, 4 * count, 4)]
     if shapes:
-        if len(shapes) not in (1, len(net.input)) or any(not s for s in shapes):
-            raise ConfigError(f"{len(net.input)} inputs but {len(shapes)} input shapes")
-        layers = [layer.__deepcopy__() for layer in net.layer]
-        del net.layer[:]
-        layer = net.layer.add(name="input", type="Input", top=net.input)
+        if len(shapes) != count:
+            raise ConfigError(f"{count} inputs but {len(shapes)} input shapes")
+        layer = LayerParameter(name="input", type="Input", top=net.input)
         for shape in shapes:
             layer.input_param.shape.add(dim=shape)
-        net.layer.extend(layers)
+        net.layer.insert(0, layer)
     for field in ("input", "input_shape", "input_dim"):
         net.ClearField(field)
+
+
+def _freeze_statistics(net: NetParameter) -> None:
+    """BatchNorm's three blobs are statistics: param entries that train them, once required, do so no more."""
+    for layer in net.layer:
+        if layer.type == "BatchNorm" and len(layer.param) == 3:
+            for spec in layer.param:
+                spec.lr_mult = spec.decay_mult = 0

@@ -1,54 +1,160 @@
 """Weights and solver states in HDF5."""
 
+from __future__ import annotations
+
+import h5py
 import numpy as np
 import pytest
 
-from minicaffe.errors import DataError, WeightsError
+from minicaffe.errors import DataError, MiniCaffeError, WeightsError
 from minicaffe.proto import binary, hdf5
 from minicaffe.proto.schema import NetParameter, SolverState
 
+NAMES = ["conv", "inception_3a/1x1", "inception_3a", "a/b/c", "größe", "relu"]
 
-def some_net() -> NetParameter:
+
+def some_net(names=NAMES) -> NetParameter:
     net = NetParameter()
-    for name in ("conv", "inception_3a/1x1", "inception_3a"):
+    for name in names:
         layer = net.layer.add(name=name)
-        layer.blobs.append(binary.from_array(np.full((2, 3), len(name), np.float32)))
-    net.layer.add(name="relu")
+        if name != "relu":
+            layer.blobs.append(binary.from_array(np.full((2, 3), len(name), np.float32)))
     return net
 
 
-def test_weights_survive_names_with_slashes(tmp_path):
-    path = tmp_path / "net.caffemodel.h5"
-    path.write_bytes(hdf5.from_weights(some_net()))
-    assert hdf5.is_hdf5(path)
-    again = hdf5.to_weights(path, ["conv", "inception_3a/1x1", "inception_3a", "relu", "absent"])
-    assert {layer.name: len(layer.blobs) for layer in again.layer} == {
-        "conv": 1,
-        "inception_3a/1x1": 1,
-        "inception_3a": 1,
-        "relu": 0,
-    }
-    for layer in again.layer:
-        for blob in layer.blobs:
-            assert (binary.to_array(blob) == len(layer.name)).all()
-
-
-def test_shared_parameters_are_stored_once(tmp_path):
-    net = some_net()
-    for layer in net.layer[:2]:
-        layer.param.add(name="shared")
-    path = tmp_path / "x.h5"
+def written(path, net) -> dict[str, dict[int, np.ndarray]]:
+    """What a file of the net's weights reads back as."""
     path.write_bytes(hdf5.from_weights(net))
-    again = hdf5.to_weights(path, ["conv", "inception_3a/1x1"])
-    assert [len(layer.blobs) for layer in again.layer] == [1, 0]
+    with hdf5.open_weights(path) as layers:
+        return {name: {i: hdf5.read(d) for i, d in sets.items()} for name, sets in layers.items()}
+
+
+def test_weights_survive_names_with_slashes(tmp_path):
+    again = written(tmp_path / "net.caffemodel.h5", some_net())
+    assert hdf5.is_hdf5(tmp_path / "net.caffemodel.h5")
+    assert {name: list(arrays) for name, arrays in again.items()} == {
+        name: [] if name == "relu" else [0] for name in NAMES
+    }
+    for name, arrays in again.items():
+        for array in arrays.values():
+            assert array.shape == (2, 3) and (array == len(name)).all()
+
+
+def test_the_layout_is_caffes(tmp_path):
+    net = some_net(["conv", "relu"])
+    net.layer[0].blobs[0].CopyFrom(binary.from_array(np.ones(2, np.float32), np.zeros(2, np.float32)))
+    written(tmp_path / "x.h5", net)
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert list(file) == ["data", "diff"]
+        assert list(file["data"]) == ["conv", "relu"] and list(file["data/conv"]) == ["0"]
+        assert (file["data/conv/0"][()] == 1).all() and (file["diff/conv/0"][()] == 0).all()
+        assert len(file["data/relu"]) == 0 and file["data/conv/0"].dtype == np.float32
+
+
+def test_shared_parameters_are_stored_once_their_gradients_in_every_layer(tmp_path):
+    net = some_net(["one", "two"])
+    for layer in net.layer:
+        layer.param.add(name="shared")
+        layer.blobs[0].CopyFrom(binary.from_array(np.ones(2, np.float32), np.zeros(2, np.float32)))
+    again = written(tmp_path / "x.h5", net)
+    assert {name: list(arrays) for name, arrays in again.items()} == {"one": [0], "two": []}
+    with h5py.File(tmp_path / "x.h5") as file:
+        assert "0" in file["diff/one"] and "0" in file["diff/two"]
+
+
+def test_legacy_blobs_and_doubles(tmp_path):
+    net = some_net(["a"])
+    blob = net.layer[0].blobs[0]
+    blob.Clear()
+    blob.num, blob.channels, blob.height, blob.width = 1, 1, 1, 2
+    blob.double_data.extend([1 / 3, 2])
+    (array,) = written(tmp_path / "x.h5", net)["a"].values()
+    assert array.shape == (1, 1, 1, 2) and array.dtype == np.float64 and array[0, 0, 0, 0] == 1 / 3
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", ">f4", "f8", "i1", "u4", "i8"])
+def test_numbers_of_any_type_are_read(dtype, tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("data/a/0", data=np.arange(6).astype(dtype), compression="gzip")
+    with hdf5.open_weights(tmp_path / "x.h5") as layers:
+        array = hdf5.read(layers["a"][0])
+    assert array.tolist() == list(range(6)) and array.dtype == (np.float64 if "8" in dtype else np.float32)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["a", "a"], "layer 'a': another layer's weights have the place '/data/a/0'"),
+        (["a", "a/0"], "layer 'a/0': another layer's weights have the place 'a/0'"),
+        (["a/0", "a"], "layer 'a': another layer's weights have the place '/data/a/0'"),
+        ([""], "layer '': no HDF5 group can have this name; hint: rename the layer, or snapshot_format"),
+        (["/a"], "no HDF5 group can have this name"),
+        (["a//b"], "no HDF5 group can have this name"),
+        (["."], "no HDF5 group can have this name"),
+        (["a\0b"], r"layer 'a\\x00b': no HDF5 group can have this name"),
+    ],
+)
+def test_names_that_hdf5_cannot_tell_apart(names, message):
+    with pytest.raises(WeightsError, match=message):
+        hdf5.from_weights(some_net(names))
+
+
+def test_layers_without_weights_may_have_any_name():
+    net = NetParameter()
+    for name in ("relu", "relu", "", "/", "a//b", "."):
+        net.layer.add(name=name)
+    hdf5.from_weights(net)
+
+
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (lambda file: file.create_dataset("weights", data=[1.0]), r"x\.h5: not a whole HDF5 file .*data"),
+        (lambda file: file.create_dataset("data", data=[1.0]), "not a whole HDF5 file"),
+        (
+            lambda file: file.create_dataset("data/a/w", data=[1.0]),
+            "'a/w' is no parameter: they are numbered",
+        ),
+        (lambda file: file.create_dataset("data/a/²", data=[1.0]), "'a/²' is no parameter"),
+        (lambda file: file.create_dataset("data/a/0", data=["x"]), "values of type object are no numbers"),
+        (lambda file: file.create_dataset("data/a/0", (1 << 40,), "f4"), r"0 bytes are stored for .*1099511"),
+        (
+            lambda file: file.create_dataset("data/a/0", (1 << 40,), "f4", chunks=(1000,)),
+            r"0 bytes are stored for an array of shape \(1099511627776,\)",
+        ),
+    ],
+)
+def test_files_that_are_no_weights(write, message, tmp_path):
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as file:
+        write(file)
+    with pytest.raises(WeightsError, match=message), hdf5.open_weights(path) as layers:
+        hdf5.read(layers["a"][0])
+
+
+def test_groups_that_hold_themselves_end(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        data = file.create_group("data")
+        data["loop"] = data
+        data["soft"] = h5py.SoftLink("/data")
+        data.create_dataset("a/0", data=[1.0])
+    with hdf5.open_weights(tmp_path / "x.h5") as layers:
+        assert "a" in layers
+
+
+# -- solver states
+
+
+def some_state() -> SolverState:
+    state = SolverState(iter=7, current_step=2, learned_net="a.caffemodel.h5")
+    state.history.extend(binary.from_array(np.arange(n, dtype=np.float32)) for n in range(12))
+    return state
 
 
 def test_states_survive(tmp_path):
-    state = SolverState(iter=7, current_step=2, learned_net="a.caffemodel.h5")
-    state.history.extend(binary.from_array(np.arange(n, dtype=np.float32)) for n in range(12))
     path = tmp_path / "x.solverstate.h5"
-    path.write_bytes(hdf5.from_state(state))
-    assert hdf5.to_state(path) == state
+    path.write_bytes(hdf5.from_state(some_state()))
+    assert hdf5.to_state(path) == some_state()
 
 
 def test_files_that_are_no_states(tmp_path):
@@ -59,5 +165,26 @@ def test_files_that_are_no_states(tmp_path):
     with pytest.raises(WeightsError, match="not a whole HDF5 file"):
         hdf5.to_state(path)
     path.write_bytes(hdf5.from_weights(some_net()))
-    with pytest.raises(WeightsError, match="not a solver state"):
+    with pytest.raises(WeightsError, match=r"x\.h5: not a solver state: it has no 'iter'"):
+        hdf5.to_state(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("iter", np.array([1, 2]), r"/iter should be one number; it has the shape \(2,\)"),
+        ("iter", np.array([1 << 40]), "not a whole HDF5 file of this kind"),
+        ("current_step", np.array(["x"], "S1"), "not a whole HDF5 file of this kind"),
+        ("learned_net", b"\xff\xfe", "not a whole HDF5 file of this kind"),
+        ("history/3", None, "not a whole HDF5 file of this kind"),
+    ],
+)
+def test_damaged_states(name, value, message, tmp_path):
+    path = tmp_path / "x.h5"
+    path.write_bytes(hdf5.from_state(some_state()))
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        if value is not None:
+            file[name] = value
+    with pytest.raises(MiniCaffeError, match=message):
         hdf5.to_state(path)

@@ -30,6 +30,36 @@ ACCEPTED = {
     ),
     "layer { loss_weight: inf loss_weight: nan }": "layer { loss_weight: inf loss_weight: nan }",
     "# a comment\r\nname: 'x'  # another\r\n": 'name: "x"',
+    "name: 'x'\rlayer\t{\r\n}\f\v": 'name: "x" layer { }',
+    'name: "a", force_backward: true; layer { name: "b"; type: "c", }': (
+        'name: "a" force_backward: true layer { name: "b" type: "c" }'
+    ),
+    "layer { loss_weight: [1, 2], loss_weight: 3; loss_weight: [] }": (
+        "layer { loss_weight: 1 loss_weight: 2 loss_weight: 3 }"
+    ),
+    "layer: [{ name: 'a' }, < name: 'b' >]": 'layer { name: "a" } layer { name: "b" }',
+    "input: ['a' \"b\", 'c']": 'input: "ab" input: "c"',
+    "layer { include { min_level: -0x1F max_level: -017 } }": (
+        "layer { include { min_level: -31 max_level: -15 } }"
+    ),
+    "layer { convolution_param { pad: 0X1f pad: 4294967295 pad: 0 } }": (
+        "layer { convolution_param { pad: 31 pad: 4294967295 pad: 0 } }"
+    ),
+    "layer { blobs { shape { dim: -9223372036854775808 } } }": (
+        "layer { blobs { shape { dim: [-9223372036854775808] } } }"
+    ),
+    "layers { type: 39 }": "layers { type: DECONVOLUTION }",
+    "layer { pooling_param { pool: 2 } }": "layer { pooling_param { pool: STOCHASTIC } }",
+    "layer { reduction_param { operation: 4 } }": "layer { reduction_param { operation: MEAN } }",
+    "debug_info: true force_backward: f": "debug_info: True force_backward: 0",
+    "layer { loss_weight: -inf loss_weight: infinity loss_weight: 1E+3F loss_weight: 7 loss_weight: 1e99 }": (
+        "layer { loss_weight: -inf loss_weight: inf loss_weight: 1000 loss_weight: 7 loss_weight: inf }"
+    ),
+    "name: '\\'\\\"\\\\\\t\\r\\a\\b\\f\\v\\0'": (
+        'name: "\\047\\042\\134\\011\\015\\007\\010\\014\\013\\000"'
+    ),
+    "name: 'caf\u00e9 \U0001f600' # caf\u00e9": 'name: "caf\\303\\251 \\360\\237\\230\\200"',
+    "name: '\\u00e9'": 'name: "\u00e9"',
     "": "",
 }
 
@@ -60,6 +90,26 @@ REFUSED = {
     "layer {": (1, 7, "Expected"),
     "layer { } }": (1, 11, "Expected"),
     'name: "unterminated': (1, 7, "missing ending quote"),
+    "name: 'two\nlines'": (1, 7, "missing ending quote"),
+    "name: \"a' ": (1, 7, "missing ending quote"),
+    "name: '\\x'": (1, 7, "truncated"),
+    "layer { } ; ; layer { }": (1, 13, "Expected identifier"),
+    "layer { convolution_param { kernel_size: [3, 5,] } }": (1, 48, "Couldn't parse integer"),
+    "layer { convolution_param { pad: 4294967296 } }": (1, 34, "out of range"),
+    "layer { convolution_param { pad: 08 } }": (1, 34, "Couldn't parse integer: 08"),
+    "layer { convolution_param { pad: 0xg } }": (1, 34, "Couldn't parse integer: 0xg"),
+    "layer { include { min_level: 2147483648 } }": (1, 30, "out of range"),
+    "layer { blobs { shape { dim: 9223372036854775808 } } }": (1, 30, "out of range"),
+    "layer { loss_weight: 1x }": (1, 22, "Couldn't parse float: 1x"),
+    "layer { loss_weight: 0x10 }": (1, 22, "Couldn't parse float: 0x10"),
+    "layer { phase: -1 }": (1, 16, "no value with number -1"),
+    "layer { phase: train }": (1, 16, "Phase has no value 'train'; hint: did you mean 'TRAIN'"),
+    "force_backward: 2": (1, 17, "true"),
+    "force_backward: TRUE": (1, 17, "true"),
+    "layer { name 'x' }": (1, 14, 'Expected ":"'),
+    "[caffe.thing] { }": (1, 8, "does not have extensions"),
+    "layer { >": (1, 9, "Expected"),
+    "layer < }": (1, 9, "Expected"),
     '\ufeffname: "x"': (1, 1, "byte order mark"),
 }
 
