@@ -53,9 +53,7 @@ def test_along_an_axis(device, shape, values, maker, data):
 
 
 @each_device
-@given(
-    shape=shapes(), values=st.booleans(), maker=st.sampled_from([ties, distinct]), data=st.data()
-)
+@given(shape=shapes(), values=st.booleans(), maker=st.sampled_from([ties, distinct]), data=st.data())
 def test_over_all_axes_of_an_item(device, shape, values, maker, data):
     top_k = data.draw(st.integers(1, int(np.prod(shape[1:]))))
     some = case(f"top_k: {top_k} out_max_val: {str(values).lower()}", shape, maker)
