@@ -114,7 +114,8 @@ class Layer:
         """Forget what a forward hands to the next one, where there is such a thing (recurrent layers)."""
 
     # settle(): to be called by a forward (or a stage) that has given its tops other shapes, which only values
-    # could tell (Filter, Python, images of many sizes).  The tops' memory and the layers behind follow; what the pass computed so far stays.
+    # could tell (Filter, Python, images of many sizes).  The tops' memory and the layers behind follow; what
+    # the pass computed so far stays.
 
     def verify(self) -> None:
         """On the host, after a forward whose results are read: raise DataError for values that kernels could
