@@ -25,9 +25,10 @@ STATISTICS = 3  # of a signature: mean, mean absolute value, standard deviation;
 
 # In a net as deep as GoogLeNet rounding can decide on which side of zero an input of ReLU lies (one was
 # counted between float32 and float64), or which of two nearly equal elements a max pooling takes.  No blob
-# differs by more than 4e-6 for it, but seven of 128 gradients do in some single element, by 1.6e-3 to 5.5e-3 of their
-# largest.  So in float32 the statistics of its gradients are compared, and the single values in float64.
-# One gradient of Caffe, which computed in float32, is itself farther than 1e-3 from that in float64:
+# differs by more than 4e-6 for it, but seven of 128 gradients do in some single element, by 1.6e-3 to
+# 5.5e-3 of their largest.  So in float32 the statistics of its gradients are compared, and the single
+# values in float64. One gradient of Caffe, which computed in float32, is itself farther than 1e-3 from that
+# in float64:
 ROUNDED = {"param_diff/conv1/7x7_s2/0": 2e-3}
 
 
