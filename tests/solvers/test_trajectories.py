@@ -73,9 +73,8 @@ def compare_files(ours, theirs) -> None:
     from minicaffe.proto.schema import NetParameter, SolverState
 
     if ".caffemodel" in ours.name:
-        names = ["data", "conv", "relu", "pool", "ip1", "sig", "ip2", "loss"]
         if ours.suffix == ".h5":
-            a, b = (hdf5.to_weights(path, names) for path in (ours, theirs))
+            a, b = (in_hdf5(path) for path in (ours, theirs))
         else:
             a, b = (binary.read(path, NetParameter) for path in (ours, theirs))
         assert [layer.name for layer in a.layer] == [layer.name for layer in b.layer]
@@ -90,6 +89,19 @@ def compare_files(ours, theirs) -> None:
         )
         assert (a.iter, a.learned_net, a.current_step) == (b.iter, b.learned_net, b.current_step)
         compare_blobs(a.history, b.history)
+
+
+def in_hdf5(path):
+    """The layers of a file, as a message."""
+    from minicaffe.proto import binary, hdf5
+    from minicaffe.proto.schema import NetParameter
+
+    net = NetParameter()
+    with hdf5.open_weights(path) as layers:
+        for name, datasets in sorted(layers.items()):
+            blobs = [binary.from_array(hdf5.read(datasets[i])) for i in sorted(datasets)]
+            net.layer.add(name=name, blobs=blobs)
+    return net
 
 
 def compare_blobs(ours, theirs) -> None:
