@@ -129,8 +129,9 @@ def layer_lines(text: str) -> dict[str, int]:
 
 
 def layer_starts(text: str) -> Iterator[tuple[str, int]]:
-    """The name of each layer of a net that has one, and the line on which it starts, in file order."""
+    """The name of each layer of a net, "" for one without, and the line on which it starts, in file order."""
     depth, line, at = 0, 1, 0  # line and offset are those of the layer found last
+    inside, name = False, ""
     tokens = list(re.finditer(r'#[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[{}<>]|\w+|:', text))
     for i, token in enumerate(tokens):
         word = token[0]
@@ -138,7 +139,12 @@ def layer_starts(text: str) -> Iterator[tuple[str, int]]:
             depth += 1
         elif word in "}>":
             depth -= 1
-        elif depth == 0 and word in ("layer", "layers"):
-            line, at = line + text.count("\n", at, token.start()), token.start()
+            if depth == 0 and inside:
+                yield name, line
+                name = ""  # a list may go on with the next layer
+        elif depth == 0 and word != ":" and word[0] != "#":
+            inside = word in ("layer", "layers")
+            if inside:
+                line, at = line + text.count("\n", at, token.start()), token.start()
         elif depth == 1 and word == "name" and i + 2 < len(tokens) and tokens[i + 1][0] == ":":
-            yield tokens[i + 2][0].strip("\"'"), line
+            name = tokens[i + 2][0].strip("\"'")

@@ -160,3 +160,8 @@ layer {
 layer: <
   name : 'b' >"""
     assert text.layer_lines(source) == {"a": 2, "b": 5}
+
+
+def test_layer_starts_know_layers_without_a_name():
+    source = 'layer { type: "layer" }\nname: "n"\n\nlayers { param { name: "w" } name: "b" }\nlayer {}'
+    assert list(text.layer_starts(source)) == [("", 1), ("b", 4), ("", 5)]
