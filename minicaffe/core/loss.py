@@ -12,6 +12,7 @@ from ..kernels import loss
 from ..proto.schema import Message, enum_name
 from .blob import Blob
 from .layer import Count, Layer
+from .noted import Noted
 
 
 class Measure(Layer):
@@ -30,6 +31,10 @@ class Measure(Layer):
         self.sums = self.saved((self.chunks,))
         self.tally = self.saved((2 * self.chunks,), np.int32)
         self.divisor = self.saved((1,))
+
+    def note(self, noted: Noted, labels: Blob) -> None:
+        """Call after the kernel that filled the tally: note the first of `labels` that is none."""
+        self.k.note_label(labels.data, self.tally.data, noted.position, noted.value, self.chunks)
 
     def divide(self, top: Blob, fixed: float) -> None:
         """top = the sum, divided by `fixed`, or by how many positions count (at least 1) if that is 0."""
@@ -99,39 +104,7 @@ def ignored(conf: Message) -> tuple[int, int]:
     return int(conf.HasField("ignore_label")), conf.ignore_label
 
 
-class FirstBad:
-    """The first label that a kernel found to be none.
-
-    Kernels never follow such a label, but cannot raise either: they note the first one in device memory of
-    its own, where it stays until the host looks.
-    """
-
-    def __init__(self, layer: Measure) -> None:
-        self.layer = layer
-        self.position = layer.device.empty((1,), np.int32)
-        self.value = layer.device.empty((1,))
-        layer.device.fill(self.position, loss.NONE)
-
-    def note(self, labels: Blob) -> None:
-        """Call after the kernel that filled the layer's tally."""
-        layer = self.layer
-        layer.k.note_label(labels.data, layer.tally.data, self.position, self.value, layer.chunks)
-
-    def take(self, shape: Sequence[int]) -> tuple[float, list[int]] | None:
-        """The label noted and its place among labels of this shape, if there is one; it is then
-        forgotten."""
-        device = self.layer.device
-        position = int(device.get(self.position)[0])
-        if position == loss.NONE:
-            return None
-        device.fill(self.position, loss.NONE)
-        # After a reshape the position may be none of the present shape.
-        inside = position < math.prod(shape)
-        place = [int(i) for i in np.unravel_index(position, shape)] if inside else [position]
-        return float(device.get(self.value)[0]), place
-
-
-class LabelReader(FirstBad):
+class LabelReader(Noted):
     """Bottom 1 as class labels, one for each position of the scores in bottom 0; complains of those that are
     no class (`verify`).
 
@@ -139,8 +112,8 @@ class LabelReader(FirstBad):
     """
 
     def __init__(self, layer: Measure, field: str = "") -> None:
-        super().__init__(layer)
-        self.field = field
+        super().__init__(layer.device)
+        self.layer, self.field = layer, field
 
     def geometry(self, bottom: Sequence[Blob], axis: int) -> loss.Labels:
         """The positions of the scores with the classes on `axis`; ShapeError unless each has a label."""
@@ -180,3 +153,40 @@ class LabelReader(FirstBad):
             f" {self.classes - 1}",
             hint=hint,
         )
+
+
+class ItemLoss(Loss):
+    """A loss of whole items: the axes of bottom 0 behind the first are the classes together, bottom 1 holds a
+    label per item, and the sum is divided by the number of items.
+
+    A subclass fills slope, sums and tally in `measure`.
+    """
+
+    backward_reads = frozenset()
+
+    def setup(self, bottom, top):
+        self.labels = LabelReader(self)
+
+    def reshape(self, bottom, top):
+        super().reshape(bottom, top)
+        items = bottom[0].shape[0]
+        self.g = self.labels.expect(bottom, loss.Labels(items, bottom[0].count_over(1), 1, 0, 0))
+        self.allot(items)
+        self.slope = self.saved(bottom[0].shape)
+
+    def measure(self, bottom: Sequence[Blob]) -> None:
+        """Run the kernel."""
+        raise NotImplementedError
+
+    def forward(self, bottom, top):
+        self.measure(bottom)
+        self.divide(top[0], max(1, self.g.outer))
+        self.note(self.labels, bottom[1])
+
+    def backward(self, top, propagate_down, bottom):
+        if propagate_down[0]:
+            dloss, divisor = top[0].diff, self.divisor.data
+            self.k.loss_backward(self.slope.data, dloss, divisor, bottom[0].diff, 1, 0)
+
+    def verify(self):
+        self.labels.verify()

@@ -17,9 +17,9 @@ from numba import prange
 from .cpu import jit
 from .elementary import exp, log1p
 from .registry import geometry, kernel
+from .reindex import NONE
 
 CHUNK = 1024
-NONE = 2**31 - 1
 
 
 @geometry

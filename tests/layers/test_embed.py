@@ -93,7 +93,7 @@ def test_an_index_that_is_no_row(device, index):
     rig = Rig(embed((2, 2), 3, 2), device)
     good = np.ones((2, 2))
     bad = np.array([[0, 1], [index, index]])
-    with pytest.raises(DataError, match=r"index \S+ at \[2\] of bottom 0 is none of the 3 rows") as caught:
+    with pytest.raises(DataError, match=r"index \S+ at \[1, 0\] of bottom 0 is none of the 3 rows") as caught:
         rig.forward([bad])
     assert "input_dim" in str(caught.value)
     y = device.get(rig.top[0].data)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...core.layer import Layer
+from ...core.noted import Noted
 from ...errors import DataError
 from ...kernels import embed, gemm, reindex
 
@@ -44,18 +45,17 @@ class Embed(Layer):
         if conf.bias_term:
             self.add_param((self.length,), conf.bias_filler)
         self.rows_kernels, self.bias_kernels = self.device.bind(reindex), self.device.bind(gemm)
-        self.position = self.device.empty((1,), np.int32)
-        self.value = self.device.empty((1,))
-        self.device.fill(self.position, reindex.NONE)
+        self.missing = Noted(self.device)
 
     def reshape(self, bottom, top):
         top[0].reshape(*bottom[0].shape, self.length)
         self.g = reindex.Picks(bottom[0].count, self.rows, self.length)
-        self.picked = self.saved((bottom[0].count,), np.int32)
+        self.indices = bottom[0].shape
+        self.picked = self.saved(self.indices, np.int32)
 
     def forward(self, bottom, top):
         picked, y, rows = self.picked.data, top[0].data, self.rows_kernels
-        rows.read_index(bottom[0].data, picked, self.position, self.value, self.g)
+        rows.read_index(bottom[0].data, picked, self.missing.position, self.missing.value, self.g)
         rows.take_rows(self.params[0].data, picked, y, math.nan, self.g)
         if len(self.params) > 1:
             self.bias_kernels.add_bias(self.params[1].data, y, self.g.count, self.length)
@@ -68,12 +68,11 @@ class Embed(Layer):
             self.bias_kernels.add_column_sums(dy, self.params[1].diff, self.g.count, self.length)
 
     def verify(self):
-        position = int(self.device.get(self.position)[0])
-        if position == reindex.NONE:
+        missing = self.missing.take(self.indices)
+        if missing is None:
             return
-        self.device.fill(self.position, reindex.NONE)
-        value = float(self.device.get(self.value)[0])
+        value, place = missing
         raise DataError(
-            f"index {value:.9g} at [{position}] of bottom 0 is none of the {self.rows} rows of the weights",
+            f"index {value:.9g} at {place} of bottom 0 is none of the {self.rows} rows of the weights",
             hint="rows are counted from 0: raise embed_param.input_dim, or look at what fills bottom 0",
         )

@@ -47,7 +47,7 @@ class Accuracy(Measure):
         self.divide(top[0], 0)
         if len(top) == 2:
             self.k.class_accuracy_forward(x, labels, top[1].data, self.g, self.top_k)
-        self.labels.note(bottom[1])
+        self.note(self.labels, bottom[1])
 
     def backward(self, top, propagate_down, bottom):
         pass  # force_backward runs it; there is nothing to pass down

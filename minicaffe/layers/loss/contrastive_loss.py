@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...core.loss import FirstBad, Loss
+from ...core.loss import Loss
+from ...core.noted import Noted
 from ...errors import DataError, ShapeError
 from ...kernels import margin
 
@@ -31,7 +32,7 @@ class ContrastiveLoss(Loss):
 
     def setup(self, bottom, top):
         self.margin = self.device.bind(margin)
-        self.first_bad = FirstBad(self)
+        self.unclear = Noted(self.device)
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
@@ -54,7 +55,7 @@ class ContrastiveLoss(Loss):
             self.param.contrastive_loss_param.margin,
         )  # fmt: skip
         self.divide(top[0], max(1, self.g.count))
-        self.first_bad.note(bottom[2])
+        self.note(self.unclear, bottom[2])
 
     def backward(self, top, propagate_down, bottom):
         for blob, wanted, sign in zip(bottom, propagate_down, (1, -1)):
@@ -62,7 +63,7 @@ class ContrastiveLoss(Loss):
                 self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, blob.diff, sign, 0)
 
     def verify(self):
-        bad = self.first_bad.take(self.kinds)
+        bad = self.unclear.take(self.kinds)
         if bad is not None:
             raise DataError(
                 f"{bad[0]:.9g} at {bad[1]} of bottom 2 does not say whether a pair is the same",

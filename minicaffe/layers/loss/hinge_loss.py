@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ...core.loss import LabelReader, Loss
-from ...errors import ShapeError
-from ...kernels import loss, margin
+from ...core.loss import ItemLoss
+from ...kernels import margin
 from ...proto.schema import enum_name
 
 
-class HingeLoss(Loss):
+class HingeLoss(ItemLoss):
     """loss = sum over items and classes of m (L1) or m^2 (L2) / n.
 
     m = max(0, 1 - x) at the label's class, max(0, 1 + x) at every other.
@@ -24,34 +23,13 @@ class HingeLoss(Loss):
     """
 
     type = "HingeLoss"
-    backward_reads = frozenset()
 
     def setup(self, bottom, top):
+        super().setup(bottom, top)
         self.squared = int(enum_name(self.param.hinge_loss_param, "norm") == "L2")
         self.margin = self.device.bind(margin)
-        self.labels = LabelReader(self)
 
-    def reshape(self, bottom, top):
-        super().reshape(bottom, top)
-        if not bottom[0].shape:
-            raise ShapeError("bottom 0 must have an axis of items; it has no axes")
-        items = bottom[0].shape[0]
-        self.g = self.labels.expect(bottom, loss.Labels(items, bottom[0].count_over(1), 1, 0, 0))
-        self.allot(items)
-        self.slope = self.saved(bottom[0].shape)
-
-    def forward(self, bottom, top):
-        x, labels = bottom
-        self.margin.hinge_loss_forward(
-            x.data, labels.data, self.slope.data, self.sums.data, self.tally.data, self.g, self.squared
-        )
-        self.divide(top[0], max(1, self.g.outer))
-        self.labels.note(labels)
-
-    def backward(self, top, propagate_down, bottom):
-        if propagate_down[0]:
-            dloss, divisor = top[0].diff, self.divisor.data
-            self.k.loss_backward(self.slope.data, dloss, divisor, bottom[0].diff, 1, 0)
-
-    def verify(self):
-        self.labels.verify()
+    def measure(self, bottom):
+        x, labels = bottom[0].data, bottom[1].data
+        sums, tally = self.sums.data, self.tally.data
+        self.margin.hinge_loss_forward(x, labels, self.slope.data, sums, tally, self.g, self.squared)

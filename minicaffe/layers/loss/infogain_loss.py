@@ -94,7 +94,7 @@ class InfogainLoss(NormalizedLoss):
             p, labels.data, gain, self.slope.data, self.sums.data, self.tally.data, self.g
         )
         self.divide(top[0], self.fixed_divisor(self.g))
-        self.labels.note(labels)
+        self.note(self.labels, labels)
 
     def backward(self, top, propagate_down, bottom):
         if not propagate_down[0]:

@@ -54,7 +54,7 @@ class SoftmaxWithLoss(NormalizedLoss):
         self.softmax.softmax_forward(bottom[0].data, p, self.columns)
         self.k.softmax_loss_forward(p, labels.data, self.target.data, self.sums.data, self.tally.data, self.g)
         self.divide(top[0], self.fixed_divisor(self.g))
-        self.labels.note(labels)
+        self.note(self.labels, labels)
 
     def backward(self, top, propagate_down, bottom):
         if not propagate_down[0]:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from ...core.layer import Layer
+from ...core.noted import Noted
 from ...errors import DataError, ShapeError
 from ...kernels import reindex
 
@@ -29,9 +30,7 @@ class BatchReindex(Layer):
     not_differentiable = frozenset({1})
 
     def setup(self, bottom, top):
-        self.position = self.device.empty((1,), np.int32)
-        self.value = self.device.empty((1,))
-        self.device.fill(self.position, reindex.NONE)
+        self.missing = Noted(self.device)
 
     def reshape(self, bottom, top):
         x, t = bottom[0], bottom[1].shape
@@ -43,7 +42,7 @@ class BatchReindex(Layer):
         self.picked = self.saved(t, np.int32)
 
     def forward(self, bottom, top):
-        self.k.read_index(bottom[1].data, self.picked.data, self.position, self.value, self.g)
+        self.k.read_index(bottom[1].data, self.picked.data, self.missing.position, self.missing.value, self.g)
         self.k.take_rows(bottom[0].data, self.picked.data, top[0].data, math.nan, self.g)
 
     def backward(self, top, propagate_down, bottom):
@@ -51,12 +50,11 @@ class BatchReindex(Layer):
             self.k.return_rows(top[0].diff, self.picked.data, bottom[0].diff, self.g)
 
     def verify(self):
-        position = int(self.device.get(self.position)[0])
-        if position == reindex.NONE:
+        missing = self.missing.take(self.picked.shape)
+        if missing is None:
             return
-        self.device.fill(self.position, reindex.NONE)
-        value = float(self.device.get(self.value)[0])
+        value, place = missing
         raise DataError(
-            f"index {value:.9g} at [{position}] of bottom 1 is none of the {self.g.rows} items of bottom 0",
+            f"index {value:.9g} at {place} of bottom 1 is none of the {self.g.rows} items of bottom 0",
             hint="items are counted from 0: look at what fills bottom 1",
         )
