@@ -84,7 +84,7 @@ class Net:
         self.forward_only = forward_only
         self.debug_info = param.debug_info  # log the mean absolute value of everything; slow
         self.passes = 0  # forward passes begun: what data order and random numbers are functions of
-        self._memory = Memory(self.device, keep, allocate)
+        self.memory = Memory(self.device, keep, allocate)  # where the arrays lie, how many bytes they take
         with self._from_source():
             self._build(insert_splits(rules.filter_net(param)))
 
@@ -128,8 +128,8 @@ class Net:
         runs = [backward.runs for backward in self._backward]
         check_in_place(self.graph.nodes, self._reads, runs, self._owners("data_of"))
         self.parameters = Parameters(self.layers, self.device)
-        if self._memory.allocate:
-            self._memory.make_room(self.parameters)
+        if self.memory.allocate:
+            self.memory.make_room(self.parameters)
             self.parameters.allocate(diffs=not self.forward_only)
             self.parameters.fill(self.layers, self.seed)
         self._plan()
@@ -170,7 +170,7 @@ class Net:
             self.layers[j].buffers.clear()
             with self._in_layer(j):
                 self.layers[j].reshape(self.bottoms[j], self.tops[j])
-        if not self._memory.fit(self.graph, self._blobs, self.layers, self._live, self._losses):
+        if not self.memory.fit(self.graph, self._blobs, self.layers, self._live, self._losses):
             values = [(holder, self.device.get(holder.data)) for holder in self._alive(i)]
             self._plan()
             for holder, value in values:
@@ -192,12 +192,12 @@ class Net:
         data_of, diff_of = self._owners("data_of"), self._owners("diff_of")
         live = liveness(self.graph, self._reads, self._backward, self._losses, data_of, diff_of)
         self._live = live
-        self._memory.bind(self.graph, self._blobs, self.layers, live, self._losses)
+        self.memory.bind(self.graph, self._blobs, self.layers, live, self._losses)
         uses = Counter(diff_of)
         self._fills: list[list[tuple[Blob, float]]] = []  # before the backward of each layer
         for node, dead, factors in zip(self.graph.nodes, live.dead, self._losses):
             # A dead diff with memory of its own is zero from the start; in the arena others used the bytes.
-            fills = [(self._blobs[b], 0.0) for b in dead if self._memory.keep != "all"]
+            fills = [(self._blobs[b], 0.0) for b in dead if self.memory.keep != "all"]
             # The weight of a loss stays where it was put, unless the diff is also another blob's.
             for b, weight in zip(node.tops, factors):
                 if weight and uses[diff_of[b]] > 1:
@@ -323,11 +323,6 @@ class Net:
     def params(self) -> dict[str, list[Blob]]:
         """The parameter blobs of each layer that has any, by layer name."""
         return {layer.name: layer.params for layer in self.layers if layer.params}
-
-    @property
-    def memory(self) -> Memory:
-        """Where the arrays lie, and how many bytes they take."""
-        return self._memory
 
     @property
     def gradients(self) -> list[Backward]:

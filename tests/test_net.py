@@ -83,7 +83,7 @@ def test_shared_memory_changes_no_bit():
 def test_what_the_net_needs_not_is_poisoned_without_effect():
     net = branches(keep="needed")
     wanted = gradients(net)
-    net._memory._arena.block[:] = 0xFF  # NaN, as floats
+    net.memory._arena.block[:] = 0xFF  # NaN, as floats
     assert (gradients(net) == wanted).all()
 
 
