@@ -16,13 +16,14 @@ from contextlib import contextmanager
 
 
 class MiniCaffeError(Exception):
-    """Base of every error a user can cause: `message` (expected and got), `hint` (the remedy), `places`
-    (outer first)."""
+    """Base of every error a user can cause: `message` (expected and got), `hint` (the remedy), `field` (of
+    the file's message, where one is to blame: momentum, keep_best.output), `places` (outer first)."""
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", field: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.field = field
         self.places: list[str] = []
 
     def __str__(self) -> str:

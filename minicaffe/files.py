@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
+Content = bytes | Callable[[BinaryIO], object]
 
-def write_atomic(path: str | os.PathLike, content: bytes | Callable[[BinaryIO], object]) -> None:
+
+def write_atomic(path: str | os.PathLike, content: Content) -> None:
     """Write `content` (bytes, or a function that writes to the open file) so that `path` is never seen
     half-written.
 
@@ -20,21 +22,33 @@ def write_atomic(path: str | os.PathLike, content: bytes | Callable[[BinaryIO], 
 
     Raises OSError (no such folder, no permission, disk full) as the system reports it.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+    write_together({path: content})
+
+
+def write_together(contents: Mapping[str | os.PathLike, Content]) -> None:
+    """Write several files as `write_atomic` does one.  None takes its name before all have reached the disk,
+    so that a full disk leaves every one as it was; then they take their names in the order given."""
+    temporaries: dict[Path, Path] = {}
     try:
-        with open(temporary, "xb") as file:
-            if callable(content):
-                content(file)
-            else:
-                file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        for name, content in contents.items():
+            path = Path(name)
+            temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+            temporaries[path] = temporary
+            with open(temporary, "xb") as file:
+                if callable(content):
+                    content(file)
+                else:
+                    file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        for path, temporary in temporaries.items():
+            os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        for temporary in temporaries.values():
+            temporary.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    for folder in {path.parent for path in temporaries}:
+        sync_folder(folder)
 
 
 def sync_folder(folder: str | os.PathLike) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from .core.layer import Layer
 from .core.randomness import Stream
 from .device.base import Device
 from .device.cpu import CpuDevice
-from .errors import ConfigError, DeviceError, MiniCaffeError, locate
+from .errors import ConfigError, DeviceError, MiniCaffeError, ShapeError, locate
 from .graph import filter as rules
 from .graph.gradients import Backward, analyse
 from .graph.liveness import liveness
@@ -31,6 +31,13 @@ from .proto import text, upgrade
 from .proto.schema import TEST, TRAIN, Message, NetParameter
 
 PHASES = {"TRAIN": TRAIN, "TEST": TEST, TRAIN: TRAIN, TEST: TEST}
+
+
+class Position(NamedTuple):
+    """Where a net is: forward passes begun, and what layers carry from pass to pass, by layer name."""
+
+    passes: int
+    carried: dict[str, list[np.ndarray]] = {}
 
 
 class Net:
@@ -240,6 +247,25 @@ class Net:
         """Forget what recurrent layers hand from one forward to the next."""
         for layer in self.layers:
             layer.reset_state()
+
+    @property
+    def position(self) -> Position:
+        """A copy of all that the next passes depend on beside parameters and seed."""
+        carried = {layer.name: list(map(self.device.get, layer.state)) for layer in self.layers if layer.state}
+        return Position(self.passes, carried)
+
+    def seek(self, position: Position) -> None:
+        """Go on from a position; layers it does not speak of start afresh.  ShapeError if it is another
+        net's."""
+        self.passes = position.passes
+        self.reset_state()
+        for layer in self.layers:
+            arrays = position.carried.get(layer.name, [])
+            if arrays and [a.shape for a in arrays] != [a.shape for a in layer.state]:
+                shapes = [a.shape for a in arrays]
+                raise ShapeError(f"the state of layer {layer.name!r} has shapes {shapes}, not those of the net")
+            for stored, array in zip(arrays, layer.state):
+                self.device.put(stored, array)
 
     def put_inputs(self, inputs: Mapping[str, Any]) -> None:
         """Fill inputs from arrays, by name, and reshape the net where shapes change; ConfigError for a name

@@ -83,6 +83,7 @@ class Layer:
         self.fillers: list[Message | np.ndarray] = []  # one per param
         self.param_gradient: list[bool] = []  # one per param: does backward compute it?
         self.buffers: list[Buffer] = []  # asked for by `saved` since the last reshape
+        self.state: list[Any] = []  # arrays that one forward hands to the next (recurrent layers)
         self.random: Any = None  # the layer's randomness.Stream
         self.settle: Callable[[], None] = lambda: None  # set by the net
 
@@ -111,7 +112,9 @@ class Layer:
             self.random.seek(passes)
 
     def reset_state(self) -> None:
-        """Forget what a forward hands to the next one, where there is such a thing (recurrent layers)."""
+        """Forget what a forward hands to the next one."""
+        for array in self.state:
+            self.device.fill(array, 0)
 
     # settle(): to be called by a forward (or a stage) that has given its tops other shapes, which only values
     # could tell (Filter, Python, images of many sizes).  The tops' memory and the layers behind follow; what

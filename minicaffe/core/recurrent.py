@@ -33,7 +33,6 @@ class Recurrent(Layer):
     detached_tops = frozenset({1, 2})
     gates: int
     states: int
-    state: list[Any]  # what the next pass starts from, unless states are exposed
 
     def setup(self, bottom, top):
         conf = self.param.recurrent_param
@@ -41,7 +40,6 @@ class Recurrent(Layer):
         self.size = conf.num_output
         self.exposed = conf.expose_hidden
         self.linear = self.device.bind(gemm)
-        self.state = []
         self._check_roles(len(bottom), len(top))
         self.static = len(bottom) > 2 + self.states * self.exposed
         rows = self.gates * self.size
@@ -71,10 +69,6 @@ class Recurrent(Layer):
         return recurrent.Step(self.n, self.size, int(t + 1 < self.steps))
 
     # -- from pass to pass
-
-    def reset_state(self):
-        for array in self.state:
-            self.device.fill(array, 0)
 
     def start(self, bottom: Sequence[Blob]) -> list[Any]:
         """The states before the first step."""

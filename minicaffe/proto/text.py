@@ -11,12 +11,13 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from google.protobuf import text_format
 
-from ..errors import DataError, SchemaError, locate, suggest
+from ..errors import DataError, MiniCaffeError, SchemaError, locate, suggest
 from .schema import Message, pool
 
 M = TypeVar("M", bound=Message)
@@ -128,11 +129,48 @@ def layer_lines(text: str) -> dict[str, int]:
     return lines
 
 
+# Comments, strings, braces, words and colons: enough to find fields.
+_TOKEN = re.compile(r'#[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[{}<>]|\w+|:')
+
+
+def field_line(text: str, field: str) -> int | None:
+    """The line on which a field is first set, given as its path: momentum, keep_best.output; None if it is
+    not."""
+    path: list[str] = []
+    name = ""
+    tokens = [token for token in _TOKEN.finditer(text) if token[0][0] != "#"]
+    for token, following in zip(tokens, tokens[1:]):
+        word = token[0]
+        if word in "{<":
+            path.append(name)
+        elif word in "}>":
+            del path[-1:]
+        elif following[0] in "{<:" and word != ":":
+            name = word
+            if ".".join([*path, name]) == field:
+                return text.count("\n", 0, token.start()) + 1
+    return None
+
+
+@contextmanager
+def in_file(source: str) -> Iterator[None]:
+    """Put `source` in front of errors that pass through, with the line of the field that is to blame."""
+    try:
+        yield
+    except MiniCaffeError as error:
+        line = None
+        if error.field and not error.places:
+            with suppress(MiniCaffeError):
+                line = field_line(read_file(source).decode("utf-8", "replace"), error.field)
+        error.places.insert(0, f"{source}:{line}" if line else source)
+        raise
+
+
 def layer_starts(text: str) -> Iterator[tuple[str, int]]:
     """The name of each layer of a net, "" for one without, and the line on which it starts, in file order."""
     depth, line, at = 0, 1, 0  # line and offset are those of the layer found last
     inside, name = False, ""
-    tokens = list(re.finditer(r'#[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[{}<>]|\w+|:', text))
+    tokens = list(_TOKEN.finditer(text))
     for i, token in enumerate(tokens):
         word = token[0]
         if word in "{<":

@@ -165,3 +165,22 @@ layer: <
 def test_layer_starts_know_layers_without_a_name():
     source = 'layer { type: "layer" }\nname: "n"\n\nlayers { param { name: "w" } name: "b" }\nlayer {}'
     assert list(text.layer_starts(source)) == [("", 1), ("b", 4), ("", 5)]
+
+
+@pytest.mark.parametrize(
+    "field, line",
+    [
+        ("momentum", 3),
+        ("keep_best.output", 5),
+        ("keep_best", 4),
+        ("net_param.layer.name", 7),
+        ("output", None),
+        ("gamma", None),
+    ],
+)
+def test_the_line_of_a_field(field, line):
+    source = (
+        '# momentum: 1\nnet: "momentum: 2"\nmomentum : 0.9\nkeep_best {\n output: "a" } '
+        'net_param <\nlayer { type: "gamma"\n'
+    ).replace('"gamma"\n', '"gamma"\nname: "x" } >')
+    assert text.field_line(source, field) == line

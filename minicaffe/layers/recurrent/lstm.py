@@ -18,8 +18,8 @@ class LSTM(Recurrent):
               top[0] h: (T, N, D).  With expose_hidden two bottoms more, h_0 and c_0, and two tops more, h_T
               and c_T: (1, N, D) each.
     State     without expose_hidden the first step goes on where the last pass ended, at first from 0, where
-              cont is not 0.  TRAIN and TEST nets have states of their own; no snapshot holds them;
-              `reset_state` forgets them, and so does another N.
+              cont is not 0.  TRAIN and TEST nets have states of their own; snapshots hold them in
+              the run state; `reset_state` forgets them, and so does another N.
     Backward  through the T steps of the pass, not into the pass before.  dW_x, db, dW_h and dx from all steps
               at once; reads x, cont, x_static and what forward saved.  cont, h_0 and c_0 have no gradient,
               and none comes back through h_T and c_T.

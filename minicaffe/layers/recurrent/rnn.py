@@ -16,8 +16,8 @@ class RNN(Recurrent):
               starts, 1 where it goes on; bottom[2] x_static, if wanted: (N, s...), the same for every step;
               top[0] o: (T, N, D).  With expose_hidden a bottom more, h_0, and a top more, h_T: (1, N, D).
     State     without expose_hidden the first step goes on where the last pass ended, at first from 0, where
-              cont is not 0.  TRAIN and TEST nets have states of their own; no snapshot holds them;
-              `reset_state` forgets them, and so does another N.
+              cont is not 0.  TRAIN and TEST nets have states of their own; snapshots hold them in
+              the run state; `reset_state` forgets them, and so does another N.
     Backward  through the T steps of the pass, not into the pass before.  All parameters and dx from all steps
               at once; reads x, cont, x_static, o and what forward saved.  cont and h_0 have no gradient, and
               none comes back through h_T.
