@@ -55,6 +55,10 @@ class WeightsError(MiniCaffeError, ValueError):
     """A weight file or solver state that does not fit the net, or cannot be read or written."""
 
 
+class NonFiniteError(MiniCaffeError, ArithmeticError):
+    """A loss or gradient that is NaN or infinite."""
+
+
 class DeviceError(MiniCaffeError, RuntimeError):
     """A device that is missing or cannot do what was asked."""
 

@@ -89,3 +89,27 @@ KERNEL adam_update(real* w, const real* dw, real* means, real* squares, const re
     if (mean != 0) w[i] -= rate * mean / (sqrt(squares[i]) + hyper[DELTA]);
   }
 }
+
+KERNEL adamw_update(real* w, const real* dw, real* means, real* squares, const real* rates, const real* decays,
+                    const real* hyper, int count, int n) {
+  FOR(i, n) {
+    const real rate = hyper[RATE] * rates[i / BLOCK_SIZE], g = hyper[SCALE] * dw[i];
+    const real mean = hyper[MOMENTUM] * means[i] + (1 - hyper[MOMENTUM]) * g;
+    means[i] = mean;
+    squares[i] = hyper[SECOND] * squares[i] + (1 - hyper[SECOND]) * g * g;
+    const real step = mean == 0 ? real(0) : rate * hyper[CORRECTION] * mean / (sqrt(squares[i]) + hyper[DELTA]);
+    w[i] -= rate * hyper[DECAY] * decays[i / BLOCK_SIZE] * w[i] + step;
+  }
+}
+
+KERNEL blend(const real* w, real* mean, int count, real keep, int n) {
+  FOR(i, n) mean[i] = keep * mean[i] + (1 - keep) * w[i];
+}
+
+KERNEL swap(real* a, real* b, int count, int n) {
+  FOR(i, n) {
+    const real kept = a[i];
+    a[i] = b[i];
+    b[i] = kept;
+  }
+}

@@ -139,3 +139,37 @@ def adam_update(w, dw, means, squares, rates, decays, hyper, count: int, l1: int
             means[i] = mean
             squares[i] = second * squares[i] + fresh_square * g * g
             w[i] -= zero if mean == 0 else rate * mean / (math.sqrt(squares[i]) + delta)
+
+
+@kernel(threads=lambda w, dw, means, squares, rates, decays, hyper, count: count)
+def adamw_update(w, dw, means, squares, rates, decays, hyper, count: int):
+    """As adam_update with g = scale * dw, and w also loses rate * decay * w."""
+    scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
+    momentum, fresh = hyper[MOMENTUM], 1 - hyper[MOMENTUM]
+    second, fresh_square = hyper[SECOND], 1 - hyper[SECOND]
+    for block in prange(count // BLOCK_SIZE):
+        rate = hyper[RATE] * rates[block]
+        decay, step = rate * hyper[DECAY] * decays[block], rate * hyper[CORRECTION]
+        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+            g = scale * dw[i]
+            mean = momentum * means[i] + fresh * g
+            means[i] = mean
+            squares[i] = second * squares[i] + fresh_square * g * g
+            w[i] -= decay * w[i] + (zero if mean == 0 else step * mean / (math.sqrt(squares[i]) + delta))
+
+
+@kernel(threads=lambda w, mean, count, keep: count)
+def blend(w, mean, count: int, keep: float):
+    """mean = keep * mean + (1 - keep) * w."""
+    fresh = 1 - keep
+    for i in prange(count):
+        mean[i] = keep * mean[i] + fresh * w[i]
+
+
+@kernel(threads=lambda a, b, count: count)
+def swap(a, b, count: int):
+    """a and b change places."""
+    for i in prange(count):
+        kept = a[i]
+        a[i] = b[i]
+        b[i] = kept

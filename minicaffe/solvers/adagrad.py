@@ -19,9 +19,8 @@ class AdaGrad(Solver):
     def _check(self) -> None:
         super()._check()
         if self.param.momentum:
-            raise ConfigError(
-                f"{self.type} has no momentum; got momentum: {self.param.momentum:g}", hint="remove it"
-            )
+            what = f"{self.type} has no momentum; got momentum: {self.param.momentum:g}"
+            raise ConfigError(what, hint="remove it", field="momentum")
 
     def apply(self, w, dw, history, hyper):
         self.k.adagrad_update(w, dw, history[0], self.rates, self.decays, hyper, w.size, self.l1)

@@ -25,7 +25,8 @@ class Adam(Solver):
         super()._check()
         for name in ("momentum", "momentum2"):
             if not 0 <= getattr(self.param, name) < 1:
-                raise ConfigError(f"{name} must be from 0 to below 1; got {getattr(self.param, name):g}")
+                what = f"{name} must be from 0 to below 1; got {getattr(self.param, name):g}"
+                raise ConfigError(what, field=name)
 
     def further(self, hyper) -> None:
         t, first, second = self.iteration + 1, self.param.momentum, self.param.momentum2

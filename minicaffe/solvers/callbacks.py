@@ -1,29 +1,62 @@
-"""Callbacks: what other code is told while a solver runs."""
+"""Callbacks: what other code is told while a solver runs, and may keep in its snapshots."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..proto.schema import NetParameter
     from .solver import Solver
+
+Results = Sequence[Mapping[str, list[float]]]  # per test net: the mean of every output element, by blob
 
 
 class Callback:
-    """Base of callbacks; override what is of interest.  They run on the solver's thread, between
-    iterations."""
+    """Base of callbacks; override what is of interest.  They run on the solver's thread, between iterations.
+
+    key   the name under which snapshots hold what `state` returns; empty for callbacks that keep nothing
+    """
+
+    key = ""
+
+    # -- events
 
     def on_start(self, solver: Solver) -> None:
-        """Before the first iteration of `solve`."""
+        """Before the first iteration of `solve`, after resuming."""
 
     def on_iteration(self, solver: Solver) -> None:
         """After an update; solver.iteration counts the updates made."""
 
-    def on_test(self, solver: Solver, index: int, results: dict[str, list[float]]) -> None:
-        """After a test of test net `index`: the mean of every output element, by blob."""
+    def on_test(self, solver: Solver, results: Results) -> None:
+        """After a test of all test nets."""
 
-    def on_snapshot(self, solver: Solver, path: Path) -> None:
-        """After a snapshot; `path` is its solver state."""
+    def on_snapshot(self, solver: Solver, path: Path | None) -> None:
+        """After a snapshot; `path` is its solver state, None if it could not be written: then
+        solver.snapshot_error says why."""
 
     def on_stop(self, solver: Solver) -> None:
         """When `solve` ends, for whatever reason."""
+
+    # -- what a resumed run needs
+
+    def state(self) -> dict[str, Any]:
+        """What the next decisions depend on, as JSON has it."""
+        return {}
+
+    def restore(self, solver: Solver, state: dict[str, Any], stem: str) -> None:
+        """Go on from what `state` returned; `stem` is what the names of the snapshot's files begin with."""
+
+    def weights(self, solver: Solver) -> dict[str, NetParameter]:
+        """Further weights for the snapshot, by what their file names have behind the iteration."""
+        return {}
+
+    def testing(self, solver: Solver) -> AbstractContextManager:
+        """Surrounds a test: inside it the net has the weights to test."""
+        return nullcontext()
+
+    def training(self, solver: Solver) -> AbstractContextManager:
+        """Surrounds a snapshot, in the middle of a test too: inside it the net has the weights to train."""
+        return nullcontext()

@@ -11,6 +11,8 @@ from ..net import Net
 from ..proto import extensions, upgrade
 from ..proto.schema import TEST, TRAIN, Message, NetParameter, NetState
 
+TRAIN_NETS = ("net", "net_param", "train_net", "train_net_param")
+
 Source = tuple[NetParameter, str]  # the net, and the file it came from
 
 
@@ -40,13 +42,14 @@ def test_nets(param: Message, solver_file: str, device: Device, seed: int, stric
 def training(param: Message, solver_file: str, strict: bool = False) -> Source:
     """The training net in its state: exactly one of net, net_param, train_net and train_net_param says
     which."""
-    given = [f for f in ("net", "net_param", "train_net", "train_net_param") if param.HasField(f)]
+    given = [f for f in TRAIN_NETS if param.HasField(f)]
     if len(given) != 1:
         what = (
             f"{given} are all set" if given else "none of net, net_param, train_net, train_net_param is set"
         )
-        raise ConfigError(what, hint='name the net to train: net: "train_test.prototxt"')
-    net, source = _read(getattr(param, given[0]), solver_file, strict)
+        field = given[-1] if given else ""
+        raise ConfigError(what, hint='name the net to train: net: "train_test.prototxt"', field=field)
+    net, source = _read(given[0], getattr(param, given[0]), solver_file, strict)
     return _in_state(net, TRAIN, param.train_state), source
 
 
@@ -57,30 +60,44 @@ def testing(param: Message, solver_file: str, strict: bool = False) -> list[Sour
     Raises ConfigError if the counts of test_iter, test_state and nets do not fit, or test_interval is
     missing.
     """
-    sources = [_read(value, solver_file, strict) for value in [*param.test_net_param, *param.test_net]]
+    sources = [
+        _read(field, value, solver_file, strict)
+        for field in ("test_net_param", "test_net")
+        for value in getattr(param, field)
+    ]
     explicit, wanted = len(sources), len(param.test_iter)
-    general = [getattr(param, f) for f in ("net", "net_param") if param.HasField(f)]
+    general = [(f, getattr(param, f)) for f in ("net", "net_param") if param.HasField(f)]
     if general and wanted > explicit:
-        sources += [_read(general[0], solver_file, strict)] * (wanted - explicit)
+        sources += [_read(*general[0], solver_file, strict)] * (wanted - explicit)
     if len(sources) != wanted:
         raise ConfigError(
-            f"{wanted} test_iter entries for {len(sources)} test nets", hint="give one for each"
+            f"{wanted} test_iter entries for {len(sources)} test nets",
+            hint="give one for each",
+            field="test_iter" if wanted else "test_net" if param.test_net else "test_net_param",
         )
     if len(param.test_state) not in (0, len(sources)):
-        raise ConfigError(f"{len(param.test_state)} test_state entries for {len(sources)} test nets")
+        what = f"{len(param.test_state)} test_state entries for {len(sources)} test nets"
+        raise ConfigError(what, hint="give none, or one for each", field="test_state")
+    if any(count < 1 for count in param.test_iter):
+        what = f"test_iter must be at least 1; got {', '.join(map(str, param.test_iter))}"
+        raise ConfigError(what, field="test_iter")
     if sources and param.test_interval <= 0:
-        raise ConfigError("test_interval must be above 0 when there is a test net", hint="set test_interval")
+        raise ConfigError(
+            f"test_interval must be above 0 when there is a test net; got {param.test_interval}",
+            hint="set test_interval",
+            field="test_interval" if param.HasField("test_interval") else "test_iter",
+        )
     states: Sequence[Message] = list(param.test_state) or [NetState()] * len(sources)
     return [(_in_state(net, TEST, state), file) for (net, file), state in zip(sources, states)]
 
 
-def _read(value: str | NetParameter, solver_file: str, strict: bool) -> Source:
+def _read(field: str, value: str | NetParameter, solver_file: str, strict: bool) -> Source:
     if isinstance(value, NetParameter):
         return value, solver_file
     path = find(value, solver_file)
     if not Path(path).exists():
         hint = f"looked in {Path.cwd()} and beside the solver file"
-        raise DataError(f"net {path!r} does not exist", hint=hint)
+        raise DataError(f"net {path!r} does not exist", hint=hint, field=field)
     net = upgrade.read_net(path)
     if strict:
         with locate(path):

@@ -7,6 +7,12 @@ inv        base_lr * (1 + gamma * iter) ^ -power
 multistep  base_lr * gamma ^ s, where s counts the stepvalues passed; at most one more per iteration
 poly       base_lr * (1 - iter / max_iter) ^ power
 sigmoid    base_lr / (1 + exp(-gamma * (iter - stepsize)))
+
+Extensions:
+
+cosine     min_lr + (base_lr - min_lr) * (1 + cos(pi * iter / max_iter)) / 2
+plateau    base_lr * gamma ^ s, but not below min_lr, where s counts how often tests got no better (plateau.py)
+warm_up    before iteration `iterations` any of these times start + (1 - start) * (iter + 1) / iterations
 """
 
 from __future__ import annotations
@@ -20,8 +26,10 @@ from ..proto.schema import Message
 
 
 class Policy:
-    """The learning rate of a solver.  `current_step` is the state of multistep (and of step, for the record),
-    kept in snapshots.
+    """The learning rate of a solver.
+
+    current_step  the state of multistep and plateau (and of step, for the record), kept in snapshots
+    factor        what the rate is multiplied by: 1 until somebody sets the rate by hand
 
     Raises UnknownTypeError or ConfigError for a policy that is unknown, or lacks a field it needs.
     """
@@ -29,21 +37,42 @@ class Policy:
     def __init__(self, param: Message) -> None:
         self.param = param
         self.current_step = 0
+        self.factor = 1.0
+        self._stepped = -1  # the iteration at which multistep passed a stepvalue last
         name = param.lr_policy
         if name not in POLICIES:
             what = f"no learning-rate policy {name!r}" if name else "lr_policy is not set"
-            raise UnknownTypeError(what, hint=suggest(name, POLICIES))
+            raise UnknownTypeError(what, hint=suggest(name, POLICIES), field="lr_policy")
         self.formula, needs = POLICIES[name]
-        if "stepsize" in needs and param.stepsize <= 0:
-            raise ConfigError(f"lr_policy {name!r} needs stepsize above 0; got {param.stepsize}")
-        if "gamma" in needs and param.gamma < 0:
-            raise ConfigError(f"lr_policy {name!r} needs gamma of at least 0; got {param.gamma:g}")
-        if "max_iter" in needs and param.max_iter <= 0:
-            raise ConfigError(f"lr_policy {name!r} needs max_iter above 0; got {param.max_iter}")
+        for field in needs:
+            value, least = getattr(param, field), "of at least 0" if field == "gamma" else "above 0"
+            if value < 0 or (value == 0 and field != "gamma"):
+                raise ConfigError(f"lr_policy {name!r} needs {field} {least}; got {value:g}", field=field)
+        if param.min_lr < 0:
+            raise ConfigError(f"min_lr must be at least 0; got {param.min_lr:g}", field="min_lr")
+        warm_up = param.warm_up
+        if param.HasField("warm_up") and warm_up.iterations < 1:
+            raise ConfigError("warm_up needs iterations above 0", field="warm_up")
+        if warm_up.start < 0:
+            what = f"warm_up.start must be at least 0; got {warm_up.start:g}"
+            raise ConfigError(what, field="warm_up.start")
 
     def rate(self, iteration: int) -> float:
         """The rate for the update that turns `iteration` into `iteration` + 1."""
-        return self.formula(self, iteration)
+        rate = self.formula(self, iteration) * self.factor
+        length = self.param.warm_up.iterations
+        if iteration < length:
+            start = self.param.warm_up.start
+            rate *= start + (1 - start) * (iteration + 1) / length
+        return rate
+
+    def set_rate(self, iteration: int, rate: float) -> None:
+        """Make the rate for `iteration` this one; later ones keep their proportion to it.  ConfigError if
+        the policy has come to 0, which no factor changes."""
+        before = self.rate(iteration)
+        if not before:
+            raise ConfigError(f"lr_policy {self.param.lr_policy!r} has come to rate 0, which stays 0")
+        self.factor *= rate / before
 
     def _step(self, i: int) -> float:
         self.current_step = i // self.param.stepsize
@@ -51,8 +80,9 @@ class Policy:
 
     def _multistep(self, i: int) -> float:
         values = self.param.stepvalue
-        if self.current_step < len(values) and i >= values[self.current_step]:
+        if i != self._stepped and self.current_step < len(values) and i >= values[self.current_step]:
             self.current_step += 1
+            self._stepped = i
             log.info(f"MultiStep Status: Iteration {i}, step = {self.current_step}")
         return self.param.base_lr * self.param.gamma**self.current_step
 
@@ -64,6 +94,13 @@ class Policy:
         exponent = -self.param.gamma * (i - self.param.stepsize)
         return self.param.base_lr / (1 + math.exp(min(exponent, 700.0)))
 
+    def _cosine(self, i: int) -> float:
+        low, done = self.param.min_lr, min(i / self.param.max_iter, 1.0)
+        return low + (self.param.base_lr - low) * (1 + math.cos(math.pi * done)) / 2
+
+    def _plateau(self, i: int) -> float:
+        return max(self.param.base_lr * self.param.gamma**self.current_step, self.param.min_lr)
+
 
 POLICIES: dict[str, tuple[Callable[[Policy, int], float], tuple[str, ...]]] = {
     "fixed": (lambda self, i: self.param.base_lr, ()),
@@ -73,4 +110,6 @@ POLICIES: dict[str, tuple[Callable[[Policy, int], float], tuple[str, ...]]] = {
     "multistep": (Policy._multistep, ("gamma",)),
     "poly": (Policy._poly, ("max_iter",)),
     "sigmoid": (Policy._sigmoid, ("gamma", "stepsize")),
+    "cosine": (Policy._cosine, ("max_iter",)),
+    "plateau": (Policy._plateau, ("gamma",)),
 }

@@ -20,11 +20,11 @@ class RMSProp(Solver):
     def _check(self) -> None:
         super()._check()
         if self.param.momentum:
-            raise ConfigError(
-                f"{self.type} has no momentum; got momentum: {self.param.momentum:g}", hint="remove it"
-            )
+            what = f"{self.type} has no momentum; got momentum: {self.param.momentum:g}"
+            raise ConfigError(what, hint="remove it", field="momentum")
         if not 0 <= self.param.rms_decay < 1:
-            raise ConfigError(f"rms_decay must be from 0 to below 1; got {self.param.rms_decay:g}")
+            what = f"rms_decay must be from 0 to below 1; got {self.param.rms_decay:g}"
+            raise ConfigError(what, field="rms_decay")
 
     def further(self, hyper) -> None:
         hyper[update.SECOND] = self.param.rms_decay

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,11 +19,11 @@ from ..device.cpu import CpuDevice
 from ..errors import ConfigError, DataError, WeightsError, locate
 from ..kernels import update
 from ..log import number
-from ..net import Net
 from ..proto import text, upgrade
 from ..proto.schema import SolverParameter
-from . import nets, resolve, snapshot
+from . import display, extras, nets, nonfinite, resolve, resume, snapshot
 from .callbacks import Callback
+from .display import Outputs, Shown
 from .policy import Policy
 from .snapshot import State
 
@@ -33,10 +36,17 @@ class Solver:
     callbacks  told of starts, iterations, tests, snapshots and stops
     source     the file the parameters came from: nets named in it are also looked for beside it
     strict     refuse nets with extensions that Caffe does not read
+    nonfinite_effect  what a loss or gradient that is NaN or infinite does: "stop" raises NonFiniteError,
+               "report" says so once and goes on, as Caffe would, "none" goes on
 
     One iteration: iter_size passes forward and backward, whose parameter gradients add up; then clipping by
     the global norm, division by iter_size, weight decay, and the update.  All parameters, gradients and
     history lie in flat blocks, so that each of these is one kernel.
+
+    iteration  updates made
+    requests   "stop" and "snapshot", from signal handlers and callbacks, answered between iterations
+    shown      what was displayed last
+    rate       of the last update
     """
 
     type = ""
@@ -46,12 +56,16 @@ class Solver:
     def create(solver: str | Path | SolverParameter, *, source: str = "", **options) -> Solver:
         """The solver that a prototxt (or a SolverParameter) describes, of the type that it names; further
         options as for the constructor."""
-        if not isinstance(solver, SolverParameter):
+        if isinstance(solver, SolverParameter):
+            param = SolverParameter()
+            param.CopyFrom(solver)
+            upgrade.upgrade_solver(param, source or "a solver")
+        else:
             source = str(solver)
-            solver = upgrade.read_solver(source)
-        with locate(source or "solver"):
-            kind = resolve(solver.type)
-        return kind(solver, source=source, **options)
+            param = upgrade.read_solver(source)
+        with text.in_file(source or "solver"):
+            kind = resolve(param.type)
+        return kind(param, source=source, **options)
 
     def __init__(
         self,
@@ -61,39 +75,51 @@ class Solver:
         callbacks: Sequence[Callback] = (),
         source: str = "",
         strict: bool = False,
+        nonfinite_effect: str = "stop",
     ) -> None:
         log.info("Initializing solver from parameters: \n" + text.spell(param))
         self.param = param
         self.source = source
         self.device = device or CpuDevice()
-        self.callbacks = list(callbacks)
-        self.iteration = 0  # updates made
-        self.requests: deque[str] = deque()  # "stop" and "snapshot", put there by signal handlers
+        self.nonfinite_effect = nonfinite_effect
+        self.iteration = 0
+        self.requests: deque[str] = deque()
         self.stopped = False
-        with locate(source or "solver"):
+        self.tested: int | None = None  # the iteration whose scheduled test is done
+        self.shown: Shown | None = None
+        self.snapshot_error: WeightsError | None = None  # why the last snapshot could not be written
+        self._before_test: dict[str, Any] | None = None  # the run state, while a test is under way
+        with text.in_file(source or "solver"):
             self._check()
             self.policy = Policy(param)
+            self.rate = 0.0
             self.seed = param.random_seed if param.random_seed >= 0 else secrets.randbits(32)
             self.net = nets.train_net(param, source, self.device, self.seed, strict)
             self.test_nets = nets.test_nets(param, source, self.device, self.seed, strict)
+            self.callbacks = [*extras.of(self), *callbacks]
         for test_net in self.test_nets:
             test_net.share_with(self.net)
         self._prepare_update()
         self.losses: deque[float] = deque(maxlen=param.average_loss)  # the last ones, for the smoothed loss
-        self._load_weights()
+        for entry in param.weights:
+            self.load_weights([path.strip() for path in entry.split(",")])
         log.info("Solver scaffolding done.")
 
     def _check(self) -> None:
         param = self.param
-        if param.average_loss < 1:
-            raise ConfigError(f"average_loss must be at least 1; got {param.average_loss}")
-        if param.iter_size < 1:
-            raise ConfigError(f"iter_size must be at least 1; got {param.iter_size}")
+        for field in ("average_loss", "iter_size"):
+            if getattr(param, field) < 1:
+                raise ConfigError(f"{field} must be at least 1; got {getattr(param, field)}", field=field)
+        for field in ("max_iter", "display", "snapshot", "test_interval"):
+            if getattr(param, field) < 0:
+                raise ConfigError(f"{field} must not be below 0; got {getattr(param, field)}", field=field)
         if param.regularization_type not in ("L1", "L2"):
-            raise ConfigError(f"regularization_type must be L1 or L2; got {param.regularization_type!r}")
+            what = f"regularization_type must be L1 or L2; got {param.regularization_type!r}"
+            raise ConfigError(what, field="regularization_type")
         if param.snapshot > 0:
             if not param.snapshot_prefix:
-                raise ConfigError("snapshot is set but snapshot_prefix is not", hint="set snapshot_prefix")
+                hint = "set snapshot_prefix"
+                raise ConfigError("snapshot is set but snapshot_prefix is not", hint=hint, field="snapshot")
             snapshot.check_writable(param.snapshot_prefix)
 
     def _prepare_update(self) -> None:
@@ -114,16 +140,12 @@ class Solver:
         self.device.put(factors[0], self.rates)
         self.device.put(factors[1], self.decays)
 
-    def _load_weights(self) -> None:
-        for entry in self.param.weights:
-            self.load_weights([path.strip() for path in entry.split(",")])
-
     def load_weights(self, paths: Sequence[str]) -> None:
-        """Load weight files into the training net, which the test nets share; later files override
-        earlier."""
+        """Load weight files into all nets, by layer name; later files override earlier."""
         for path in paths:
-            log.info(f"Finetuning from {path}")
-            self.net.load(nets.find(path, self.source))
+            for net in (self.net, *self.test_nets):
+                log.info(f"Finetuning from {path}")
+                net.load(nets.find(path, self.source))
 
     # -- the update rule
 
@@ -137,7 +159,7 @@ class Solver:
     def apply_update(self) -> None:
         """Turn the gradients of the passes since the last update into one update."""
         param, parameters = self.param, self.net.parameters
-        rate = self.policy.rate(self.iteration)
+        rate = self.rate = self.policy.rate(self.iteration)
         if param.display and self.iteration % param.display == 0:
             log.info(f"Iteration {self.iteration}, lr = {number(rate)}")
         host = np.zeros(update.HYPER)
@@ -153,8 +175,7 @@ class Solver:
 
     def _clip(self, limit: float) -> None:
         """Let the update bring a gradient that is longer than `limit` to that length."""
-        diff = self.net.parameters.diff
-        self.k.square_sums(diff, self._partial, diff.size)
+        self._sum_squares()
         self.k.clip_scale(self._partial, self.hyper, self._partial.size, limit, self.param.iter_size)
         norm = float(self.device.get(self.hyper)[update.NORM])
         if norm > limit:
@@ -163,14 +184,25 @@ class Solver:
                 f" by scale factor {number(limit / norm)}"
             )
 
+    def _sum_squares(self) -> None:
+        diff = self.net.parameters.diff
+        self.k.square_sums(diff, self._partial, diff.size)
+
     # -- running
 
     def solve(self, resume: str | Path | None = None) -> None:
-        """Train to max_iter, with tests, displays and snapshots on the way and at the end."""
+        """Train to max_iter, with tests, displays and snapshots on the way and at the end.
+
+        A snapshot that cannot be written stops the training only at its end: WeightsError.  Raises
+        NonFiniteError at the first loss or gradient that is not finite, unless nonfinite_effect says else.
+        """
         param = self.param
         log.info(f"Solving {self.net.name}")
         log.info(f"Learning Rate Policy: {param.lr_policy}")
         self.stopped = False
+        if param.snapshot_after_train:
+            with text.in_file(self.source or "solver"):
+                snapshot.check_writable(param.snapshot_prefix)
         if resume:
             log.info(f"Restoring previous solver status from {resume}")
             self.restore(resume)
@@ -178,52 +210,66 @@ class Solver:
             callback.on_start(self)
         try:
             self.step(param.max_iter - self.iteration)
-            on_schedule = param.snapshot and self.iteration % param.snapshot == 0
-            if param.snapshot_after_train and not on_schedule:
-                self.snapshot()
+            if param.snapshot_after_train and not self._on(param.snapshot):
+                self.try_snapshot()
             if self.stopped:
                 log.info("Optimization stopped early.")
-                return
-            if param.display and self.iteration % param.display == 0:
-                self._display_final()
-            if param.test_interval and self.iteration % param.test_interval == 0:
-                self.test_all()
-            log.info("Optimization Done.")
+            else:
+                self._close()
+                log.info("Optimization Done.")
         finally:
             for callback in self.callbacks:
                 callback.on_stop(self)
+        if self.snapshot_error:
+            raise self.snapshot_error
+
+    def _close(self) -> None:
+        """What follows the last update: the loss and the tests, where they are due."""
+        if self._on(self.param.display):
+            self._display_final()
+        if self._on(self.param.test_interval) and self.tested != self.iteration:
+            self._scheduled_test()
+
+    def _on(self, interval: int) -> bool:
+        """Whether something that is due every `interval` iterations is due now."""
+        return bool(interval) and self.iteration % interval == 0
 
     def step(self, iterations: int) -> None:
         """Make so many updates, or fewer if a stop is requested."""
         param = self.param
         self._displayed = self.iteration, time.perf_counter()
         for _ in range(iterations):
-            if (
-                param.test_interval
-                and self.iteration % param.test_interval == 0
-                and (self.iteration > 0 or param.test_initialization)
-            ):
-                self.test_all()
+            first = self.iteration == 0 and not param.test_initialization
+            if self._on(param.test_interval) and not first and self.tested != self.iteration:
+                self._scheduled_test()
                 if self.stopped:
                     return
-            self.net.clear_param_diffs()
-            display = bool(param.display) and self.iteration % param.display == 0
-            self.net.debug_info = self.net.param.debug_info or (display and param.debug_info)
-            loss = self._accumulate(read=display or param.average_loss > 1)
-            if display:
-                self._display(loss)
-            self.apply_update()
+            self._iterate()
             for callback in self.callbacks:
                 callback.on_iteration(self)
-            self._answer_requests()
-            if param.snapshot and self.iteration % param.snapshot == 0:
-                self.snapshot()
+            if self._take_requests() or self._on(param.snapshot):
+                self.try_snapshot()
             if self.stopped:
                 return
 
+    def _iterate(self) -> None:
+        """One update."""
+        param, guarded = self.param, self.nonfinite_effect != "none" and self.device.synchronous
+        shown = self._on(param.display)
+        begun = self.net.position if guarded else None
+        self.net.clear_param_diffs()
+        self.net.debug_info = self.net.param.debug_info or (shown and param.debug_info)
+        loss = self._accumulate(read=guarded or shown or param.average_loss > 1)
+        if begun is not None:
+            self._sum_squares()
+            if not math.isfinite(loss + float(self.device.get(self._partial).sum(dtype=np.float64))):
+                nonfinite.handle(self, begun, loss)
+        if shown:
+            self._display(sum(self.losses) / len(self.losses))
+        self.apply_update()
+
     def _accumulate(self, *, read: bool) -> float:
-        """iter_size passes forward and backward; their mean loss, smoothed over average_loss iterations, if
-        read."""
+        """iter_size passes forward and backward; their mean loss, if it is read."""
         total = 0.0
         for _ in range(self.param.iter_size):
             self.net.stage()
@@ -233,17 +279,19 @@ class Solver:
             if read:
                 total += self.net.loss()
             self.net.run_backward()
-        if not read:
-            return 0.0
-        self.losses.append(total / self.param.iter_size)
-        return sum(self.losses) / len(self.losses)
+        if read:
+            self.losses.append(total / self.param.iter_size)
+        return total / self.param.iter_size
 
-    def _answer_requests(self) -> None:
+    def _take_requests(self) -> bool:
+        """Look at what was requested: sets `stopped`; whether a snapshot was."""
+        wanted = False
         while self.requests:
             if self.requests.popleft() == "snapshot":
-                self.snapshot()
+                wanted = True
             else:
                 self.stopped = True
+        return wanted
 
     # -- display and test
 
@@ -256,7 +304,8 @@ class Solver:
             f"Iteration {self.iteration} ({number(speed)} iter/s, {number(round(now - since, 3))}s/"
             f"{self.param.display} iters), loss = {number(loss)}"
         )
-        self._display_outputs("Train", self.net, self._outputs(self.net))
+        self.shown = Shown(self.iteration, loss, display.outputs(self.net))
+        display.show_outputs("Train", self.net, self.shown.outputs)
 
     def _display_final(self) -> None:
         """One more forward pass after the last update, as Caffe does, so that the log ends with its loss."""
@@ -264,28 +313,42 @@ class Solver:
         self.net.run_forward()
         self.net.verify()
         self.losses.append(self.net.loss())
-        log.info(f"Iteration {self.iteration}, loss = {number(sum(self.losses) / len(self.losses))}")
+        loss = sum(self.losses) / len(self.losses)
+        log.info(f"Iteration {self.iteration}, loss = {number(loss)}")
+        self.shown = Shown(self.iteration, loss, display.outputs(self.net))
 
-    @staticmethod
-    def _outputs(net: Net) -> dict[str, np.ndarray]:
-        """Every element of every output blob, by name, in Caffe's order."""
-        return {name: net.device.get(net.blobs[name].data).astype(np.float64).ravel() for name in net.outputs}
-
-    @staticmethod
-    def _display_outputs(what: str, net: Net, outputs: dict[str, np.ndarray]) -> None:
-        index = 0
-        for name, values in outputs.items():
-            weight = net.loss_weight(name)
-            for value in values:
-                loss = f" (* {number(weight)} = {number(weight * value)} loss)" if weight else ""
-                log.info(f"    {what} net output #{index}: {name} = {number(value)}{loss}")
-                index += 1
+    def _scheduled_test(self) -> None:
+        self.test_all()
+        if not self.stopped:
+            self.tested = self.iteration
+            if self._take_requests():
+                self.try_snapshot()
 
     def test_all(self) -> None:
-        """Run every test net; stops in between if a stop is requested."""
-        for index in range(len(self.test_nets)):
-            if not self.stopped:
-                self.test(index)
+        """Run every test net and tell the callbacks.  If a stop is requested in between, the test is taken
+        back: a resumed run repeats it from its start."""
+        if not self.test_nets:
+            return
+        begun = [net.position for net in self.test_nets]
+        self._before_test = resume.run_state(self)
+        results = []
+        try:
+            with ExitStack() as stack:
+                for callback in self.callbacks:
+                    stack.enter_context(callback.testing(self))
+                for index in range(len(self.test_nets)):
+                    result = self.test(index)
+                    if result is None:
+                        break
+                    results.append(result)
+        finally:
+            self._before_test = None
+        if self.stopped:
+            for net, position in zip(self.test_nets, begun):
+                net.seek(position)
+            return
+        for callback in self.callbacks:
+            callback.on_test(self, results)
 
     def test(self, index: int = 0) -> dict[str, list[float]] | None:
         """Run test net `index` for its test_iter batches on the present weights.
@@ -294,10 +357,12 @@ class Solver:
         """
         net, batches = self.test_nets[index], self.param.test_iter[index]
         log.info(f"Iteration {self.iteration}, Testing net (#{index})")
-        sums: dict[str, np.ndarray] = {}
+        net.debug_info = net.param.debug_info or self.param.debug_info
+        sums: Outputs = {}
         loss = 0.0
         for _ in range(batches):
-            self._answer_requests()
+            if self._take_requests():
+                self.try_snapshot()
             if self.stopped:
                 log.info("Test interrupted.")
                 return None
@@ -306,7 +371,7 @@ class Solver:
             net.verify()
             if self.param.test_compute_loss:
                 loss += net.loss()
-            for name, values in self._outputs(net).items():
+            for name, values in display.outputs(net).items():
                 if name in sums and sums[name].size != values.size:
                     raise DataError(
                         f"test output {name!r} has {values.size} elements; before it had {sums[name].size}"
@@ -315,77 +380,44 @@ class Solver:
         means = {name: values / batches for name, values in sums.items()}
         if self.param.test_compute_loss:
             log.info(f"Test loss: {number(loss / batches)}")
-        self._display_outputs("Test", net, means)
-        results = {name: values.tolist() for name, values in means.items()}
-        for callback in self.callbacks:
-            callback.on_test(self, index, results)
-        return results
+        display.show_outputs("Test", net, means)
+        return {name: values.tolist() for name, values in means.items()}
 
     # -- snapshots
 
     def snapshot(self) -> Path:
         """Write weights, solver state and run state as <snapshot_prefix>_iter_<iteration>.*; returns the path
-        of the solver state."""
-        history = []
-        for block in self.history:
-            host = self.device.get(block)
-            for owned in self.net.parameters.owned:
-                part = host[owned.offset : owned.offset + owned.blob.count]
-                history.append(part.reshape(owned.blob.shape))
-        run = {
-            "iteration": self.iteration,
-            "seed": self.seed,
-            "train_passes": self.net.passes,
-            "test_passes": [net.passes for net in self.test_nets],
-            "losses": list(self.losses),
-        }
-        state = State(self.iteration, self.policy.current_step, history, run=run)
-        message = self.net.to_message(diff=self.param.snapshot_diff)
-        prefix = self.param.snapshot_prefix
-        snapshot.check_writable(prefix)
-        path = snapshot.write(prefix, message, state, as_hdf5=snapshot.wants_hdf5(self.param))
+        of the solver state.  Raises WeightsError, and leaves no file of it, if that fails."""
+        # A snapshot in the middle of a test stands before it: a resumed run repeats the test.
+        run = self._before_test or resume.run_state(self)
+        state = State(self.iteration, self.policy.current_step, resume.history(self), run=run)
+        with ExitStack() as stack:
+            for callback in self.callbacks:
+                stack.enter_context(callback.training(self))
+            more = {name: m for callback in self.callbacks for name, m in callback.weights(self).items()}
+            message = self.net.to_message(diff=self.param.snapshot_diff)
+        path = snapshot.write(
+            self.param.snapshot_prefix,
+            message,
+            state,
+            as_hdf5=snapshot.wants_hdf5(self.param),
+            more=more,
+        )
+        self.snapshot_error = None
         for callback in self.callbacks:
             callback.on_snapshot(self, path)
         return path
 
+    def try_snapshot(self) -> None:
+        """A snapshot, but a full disk stops the snapshot, not the training: it is reported."""
+        try:
+            self.snapshot()
+        except WeightsError as error:
+            self.snapshot_error = error
+            log.error(f"{error}; training goes on without it")
+            for callback in self.callbacks:
+                callback.on_snapshot(self, None)
+
     def restore(self, path: str | Path) -> None:
-        """Continue from a solver state: ours, or one that Caffe wrote.
-
-        With a run state beside it the run continues exactly: same data, same random numbers, same averages.
-        Without, the data continues where the iteration says that it should be.  Raises WeightsError.
-        """
-        state = snapshot.read_state(path)
-        shapes = [owned.blob.shape for owned in self.net.parameters.owned] * self.slots
-        snapshot.check_history(state.history, shapes, path)
-        weights = snapshot.find_weights(state, path)
-        if weights:
-            self.net.load(weights)
-        log.info(f"{self.type}Solver: restoring history")
-        places = [(block, owned.offset) for block in self.history for owned in self.net.parameters.owned]
-        for array, (block, offset) in zip(state.history, places):
-            self.device.put(array.ravel(), block[offset : offset + array.size])
-        self.iteration = state.iteration
-        self.policy.current_step = state.current_step
-        self._restore_run(state, path)
-
-    def _restore_run(self, state: State, path: str | Path) -> None:
-        run, tests = state.run, len(self.test_nets)
-        if run and run["iteration"] != state.iteration:
-            raise WeightsError(
-                f"{path}: its run state is of iteration {run['iteration']}, not {state.iteration}"
-            )
-        if run and self.param.random_seed < 0:
-            self.seed = run["seed"]
-            for net in (self.net, *self.test_nets):
-                net.reseed(self.seed)
-        if run and len(run["test_passes"]) == tests:
-            passes = [run["train_passes"], *run["test_passes"]]
-        else:
-            interval = self.param.test_interval
-            tested = -(-state.iteration // interval) if interval else 0
-            tested -= 0 if self.param.test_initialization or not tested else 1
-            passes = [state.iteration * self.param.iter_size, *(tested * n for n in self.param.test_iter)]
-        for net, count in zip((self.net, *self.test_nets), passes):
-            net.passes = count
-        self.losses.clear()
-        self.losses.extend(run.get("losses", ()))
+        """Continue from a solver state, ours or Caffe's; see resume.restore."""
+        resume.restore(self, path)

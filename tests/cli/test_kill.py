@@ -29,6 +29,7 @@ def newest(folder: Path) -> Path | None:
 def kill_and_check(folder: Path, moments: random.Random, runs: int) -> int:
     """Train, kill, and look, so many times, resuming each time; returns the iteration reached."""
     (folder / "solver.prototxt").write_text(SOLVER)
+    (folder / "run").mkdir()
     reached = 0
     for _ in range(runs):
         state = newest(folder)
@@ -78,6 +79,7 @@ def test_a_file_cut_short_is_told_from_a_whole_one(cut, tmp_path, monkeypatch):
     """The check above can fail: a snapshot written in place and cut by a kill would be noticed."""
     monkeypatch.chdir(tmp_path)
     Path("solver.prototxt").write_text(SOLVER)
+    Path("run").mkdir()
     solver = Solver.create("solver.prototxt")
     solver.step(1)
     state = solver.snapshot()

@@ -18,6 +18,11 @@ weight_decay: 0.01 lr_policy: "multistep" gamma: 0.5 stepvalue: 3 stepvalue: 8 m
 """
 
 
+@pytest.fixture(autouse=True)
+def folder(tmp_path):
+    (tmp_path / "run").mkdir()
+
+
 def lines(caplog) -> list[str]:
     """The log without what differs from run to run: speeds, and names of files."""
     kept = []

@@ -27,8 +27,8 @@ class Recorder(Callback):
     def on_iteration(self, solver):
         self.events.append(f"{solver.iteration}")
 
-    def on_test(self, solver, index, results):
-        self.events.append(f"test #{index} at {solver.iteration}")
+    def on_test(self, solver, results):
+        self.events.append(f"test at {solver.iteration}")
 
     def on_snapshot(self, solver, path):
         self.events.append(f"snapshot {path.name}")
@@ -56,12 +56,12 @@ def events(settings: str, tmp_path, monkeypatch) -> str:
         ("max_iter: 2 snapshot: 2", "start 0, 1, 2, snapshot p_iter_2.solverstate, stop 2"),
         (
             "max_iter: 3 test_iter: 1 test_interval: 2 snapshot_after_train: false",
-            "start 0, test #0 at 0, 1, 2, test #0 at 2, 3, stop 3",
+            "start 0, test at 0, 1, 2, test at 2, 3, stop 3",
         ),
         (
             "max_iter: 2 test_iter: 1 test_interval: 2 test_initialization: false "
             "snapshot_after_train: false",
-            "start 0, 1, 2, test #0 at 2, stop 2",
+            "start 0, 1, 2, test at 2, stop 2",
         ),
         ("max_iter: 0 snapshot_after_train: false", "start 0, stop 0"),
     ],
@@ -160,10 +160,10 @@ def test_stop_request_interrupts_a_test(caplog):
 
 def test_snapshot_request(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    solver = tiny_solver('max_iter: 100 snapshot_prefix: "made/for/it/p"')
+    solver = tiny_solver('max_iter: 100 snapshot_prefix: "p"')
     solver.requests.append("snapshot")
     solver.step(1)
-    assert Path("made/for/it/p_iter_1.solverstate").exists()
+    assert Path("p_iter_1.solverstate").exists()
 
 
 def test_smoothed_loss_is_the_mean_of_the_last_ones(caplog):

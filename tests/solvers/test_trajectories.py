@@ -25,7 +25,9 @@ def agree(solver: Solver, stored, prefix: str) -> None:
 
 
 def test_every_recorded_solver_is_of_a_known_type():
-    assert {upgrade.read_solver(RECORDED / f"solver_{name}.prototxt").type for name in NAMES} == set(SOLVERS)
+    assert {upgrade.read_solver(RECORDED / f"solver_{name}.prototxt").type for name in NAMES} | {
+        "AdamW"  # an extension
+    } == set(SOLVERS)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -113,3 +113,31 @@ def test_adam(device, l1):
     m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
     np.testing.assert_allclose(history, [m, v], rtol=1e-12)
     np.testing.assert_allclose(after, w - 0.7 * rate * m / (np.sqrt(v) + 1e-3), rtol=1e-12)
+
+
+@each_device
+def test_adamw(device):
+    """The decay is not in the means, and passes by the division."""
+    rng = np.random.default_rng(1)
+    w, dw, m = rng.normal(size=(3, 192))
+    v = rng.random(192)
+    rates, decays = np.array([1.0, 2.0, 0.0]), np.array([1.0, 0.0, 3.0])
+    on = arrays(device, w, dw, m, v, rates, decays, HYPER)
+    device.bind(update).adamw_update(*on, 192)
+    after, _, means, squares = (device.get(a) for a in on[:4])
+    g, rate, decay = 0.5 * dw, 0.1 * np.repeat(rates, 64), 0.05 * np.repeat(decays, 64)
+    m, v = 0.9 * m + 0.1 * g, 0.99 * v + 0.01 * g**2
+    np.testing.assert_allclose([means, squares], [m, v], rtol=1e-12)
+    wanted = w - rate * decay * w - 0.7 * rate * m / (np.sqrt(v) + 1e-3)
+    np.testing.assert_allclose(after, wanted, rtol=1e-12)
+
+
+@each_device
+def test_blend_and_swap(device):
+    w, mean = np.random.default_rng(1).normal(size=(2, 192))
+    on = arrays(device, w, mean)
+    device.bind(update).blend(*on, 192, 0.75)
+    np.testing.assert_allclose(device.get(on[1]), 0.75 * mean + 0.25 * w, rtol=1e-12)
+    device.bind(update).swap(*on, 192)
+    np.testing.assert_array_equal(device.get(on[1]), w)
+    np.testing.assert_allclose(device.get(on[0]), 0.75 * mean + 0.25 * w, rtol=1e-12)

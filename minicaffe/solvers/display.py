@@ -1,0 +1,37 @@
+"""What a solver says of a net's outputs, in Caffe's lines."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import log
+from ..log import number
+from ..net import Net
+
+Outputs = dict[str, np.ndarray]  # every element of every output blob, by name, in Caffe's order
+
+
+class Shown(NamedTuple):
+    """What was displayed last: loss is smoothed over average_loss iterations."""
+
+    iteration: int
+    loss: float
+    outputs: Outputs
+
+
+def outputs(net: Net) -> Outputs:
+    """The outputs of the last forward."""
+    return {name: net.device.get(net.blobs[name].data).astype(np.float64).ravel() for name in net.outputs}
+
+
+def show_outputs(what: str, net: Net, values: Outputs) -> None:
+    """A line for every element; `what` is Train or Test."""
+    index = 0
+    for name, elements in values.items():
+        weight = net.loss_weight(name)
+        for value in elements:
+            loss = f" (* {number(weight)} = {number(weight * value)} loss)" if weight else ""
+            log.info(f"    {what} net output #{index}: {name} = {number(value)}{loss}")
+            index += 1

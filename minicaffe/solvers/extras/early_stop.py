@@ -1,0 +1,39 @@
+"""early_stop: an end before max_iter when tests get no better."""
+
+from __future__ import annotations
+
+from ... import log
+from ...errors import ConfigError
+from ..callbacks import Callback
+from .watch import Watch
+
+
+class EarlyStop(Callback):
+    """Asks for a stop once the watched output has not been better for `patience` tests in a row.  The run then
+    ends as on a signal: with a snapshot, if snapshot_after_train says so."""
+
+    key = "early_stop"
+
+    def __init__(self, solver) -> None:
+        self.watch = Watch(solver, self.key)
+        self.patience = patience(solver, self.key)
+
+    def on_test(self, solver, results) -> None:
+        better = self.watch.better(solver.iteration, results)
+        if not better and self.watch.since >= self.patience and solver.iteration < solver.param.max_iter:
+            log.info(f"Early stop: for {self.watch.since} tests {self.watch}")
+            solver.requests.append("stop")
+
+    def state(self):
+        return self.watch.state()
+
+    def restore(self, solver, state, stem) -> None:
+        self.watch.restore(state)
+
+
+def patience(solver, field: str) -> int:
+    """The patience of a WatchParameter; ConfigError unless it is at least 1."""
+    value = getattr(solver.param, field).patience
+    if value < 1:
+        raise ConfigError(f"{field}.patience must be at least 1; got {value}", field=f"{field}.patience")
+    return value

@@ -1,0 +1,39 @@
+"""plateau, of lr_policy: "plateau": a lower rate when tests get no better."""
+
+from __future__ import annotations
+
+from ... import log
+from ...errors import ConfigError
+from ...log import number
+from ..callbacks import Callback
+from .early_stop import patience
+from .watch import Watch
+
+
+class Plateau(Callback):
+    """Lets the rate fall by gamma once the watched output has not been better for `patience` tests in a row,
+    and again after as many more.  How often it fell is the policy's current_step."""
+
+    key = "plateau"
+
+    def __init__(self, solver) -> None:
+        if solver.param.lr_policy != "plateau":
+            raise ConfigError('plateau is set, but lr_policy is not "plateau"', field="plateau")
+        if not solver.param.HasField("plateau"):
+            hint = 'plateau { output: "loss" patience: 5 }'
+            raise ConfigError('lr_policy "plateau" needs plateau', hint=hint, field="lr_policy")
+        self.watch = Watch(solver, self.key)
+        self.patience = patience(solver, self.key)
+
+    def on_test(self, solver, results) -> None:
+        if not self.watch.better(solver.iteration, results) and self.watch.since >= self.patience:
+            solver.policy.current_step += 1
+            rate = number(solver.policy.rate(solver.iteration))
+            log.info(f"Plateau: for {self.watch.since} tests {self.watch}; lr = {rate}")
+            self.watch.since = 0
+
+    def state(self):
+        return self.watch.state()
+
+    def restore(self, solver, state, stem) -> None:
+        self.watch.restore(state)

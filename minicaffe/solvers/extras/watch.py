@@ -1,0 +1,69 @@
+"""Watching a test output: is it better than ever, and for how long was it not."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from ...errors import ConfigError, suggest
+from ...log import number
+from ..callbacks import Results
+
+if TYPE_CHECKING:
+    from ...proto.schema import Message
+    from ..solver import Solver
+
+
+class Watch:
+    """An output of a test net, as the solver's field `field`, a WatchParameter, describes it.
+
+    best    its best value so far, None before the first; of an output with several elements their mean
+    at      the iteration of the best
+    since   tests since then
+
+    NaN is better than nothing.  Raises ConfigError if there is no such output.
+    """
+
+    def __init__(self, solver: Solver, field: str) -> None:
+        conf: Message = getattr(solver.param, field)
+        tests = solver.test_nets
+        if not conf.output:
+            raise ConfigError(f'{field} needs an output, as in {field} {{ output: "accuracy" }}', field=field)
+        if not 0 <= conf.test_net < len(tests):
+            what = f"there are {len(tests)}" if tests else "there is none; set test_iter and test_interval"
+            raise ConfigError(f"{field} watches test net #{conf.test_net}: {what}", field=field)
+        net = tests[conf.test_net]
+        if conf.output not in net.outputs:
+            raise ConfigError(
+                f"{field}: test net #{conf.test_net} has no output {conf.output!r}",
+                hint=suggest(conf.output, net.outputs),
+                field=f"{field}.output",
+            )
+        self.conf = conf
+        down = conf.goal == conf.MIN if conf.HasField("goal") else bool(net.loss_weight(conf.output))
+        self.sign = -1 if down else 1
+        self.best: float | None = None
+        self.at = 0
+        self.since = 0
+
+    def better(self, iteration: int, results: Results) -> bool:
+        """Take in the results of a test: is it the best so far?"""
+        values = results[self.conf.test_net][self.conf.output]
+        value = sum(values) / len(values)
+        ahead = self.best is None or self.sign * (value - self.best) > self.conf.min_delta
+        if ahead and not math.isnan(value):
+            self.best, self.at, self.since = value, iteration, 0
+            return True
+        self.since += 1
+        return False
+
+    def __str__(self) -> str:
+        if self.best is None:
+            return f"{self.conf.output} has no value for {self.since} tests"
+        return f"{self.conf.output} is not better than {number(self.best)}, of iteration {self.at}"
+
+    def state(self) -> dict[str, Any]:
+        return {"best": self.best, "at": self.at, "since": self.since}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.best, self.at, self.since = state["best"], state["at"], state["since"]

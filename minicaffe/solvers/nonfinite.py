@@ -1,0 +1,228 @@
+"""The first loss or gradient that is NaN or infinite: where it arose, and all that is needed to see it again.
+
+    P_nonfinite_iter_N/           written before update N + 1 is made, with P the snapshot_prefix
+      solver.prototxt             the solver with its training net, for one iteration
+      state_iter_N.*              a snapshot from before the iteration
+      report.json                 what was found, and where the run ran
+
+Data is read again from where it was; running statistics that the iteration's forward has already moved
+(BatchNorm) are stored as they are after it, which a net in training does not look at.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import __version__, log
+from ..errors import NonFiniteError, WeightsError
+from ..files import write_atomic
+from ..net import Net, Position
+from ..proto import text
+from ..proto.schema import SolverParameter
+from . import nets, resume, snapshot
+from .snapshot import State
+
+if TYPE_CHECKING:
+    from .solver import Solver
+
+STATE = "state"  # prefix of the snapshot in a dump
+NOT_FOR_ONE_ITERATION = (
+    *("test_net", "test_net_param", "test_state", "test_iter", "test_interval", "weights"),
+    *("snapshot", "snapshot_prefix", "plateau", "early_stop", "keep_best", "keep_last", "ema", "warm_up"),
+)
+
+
+@dataclass
+class Range:
+    """What values a blob has; the numbers are over the finite ones, None if there are none."""
+
+    blob: str
+    shape: list[int]
+    nan: int
+    infinite: int
+    least: float | None
+    most: float | None
+    mean_abs: float | None
+
+
+@dataclass
+class Finding:
+    """The first blob that held a value that is not finite.
+
+    pass_number  of the iteration's iter_size passes, from 0
+    direction    forward or backward
+    first        index of the first such value
+    sha256       of the blob's bytes: a replay shows the same
+    around       the ranges of the layer's blobs at that moment
+    """
+
+    iteration: int
+    pass_number: int
+    layer: str
+    type: str
+    direction: str
+    blob: str
+    first: list[int]
+    sha256: str
+    around: list[Range]
+
+    def __str__(self) -> str:
+        bad = next(r for r in self.around if r.blob == self.blob)
+        count = int(np.prod(bad.shape))
+        return (
+            f"iteration {self.iteration}, {self.direction} of layer {self.layer!r} ({self.type}): {self.blob}"
+            f" has {bad.nan} NaN and {bad.infinite} infinite values of {count}, the first at {self.first}"
+        )
+
+
+def handle(solver: Solver, begun: Position, loss: float) -> None:
+    """Find and dump the value behind a bad loss or gradient; then raise NonFiniteError, or only say so, as
+    solver.nonfinite_effect says.  The net stands behind the iteration's passes again."""
+    net, debug_info = solver.net, solver.net.debug_info
+    net.debug_info = False
+    finding = search(solver, begun)
+    net.debug_info = debug_info
+    if finding is None and np.isfinite(loss):
+        return  # only the squares of large gradients were beyond the range
+    what = str(finding) if finding else f"iteration {solver.iteration}: the loss is {loss}, every blob is finite"
+    try:
+        folder = dump(solver, begun, finding, loss)
+        hint = f"minicaffe replay {folder}"
+    except (WeightsError, OSError) as error:
+        hint = f"no dump could be written: {error}"
+    if solver.nonfinite_effect == "stop":
+        raise NonFiniteError(what, hint=hint)
+    log.error(f"{what}; {hint}; training goes on")
+    solver.nonfinite_effect = "none"
+
+
+def search(solver: Solver, begun: Position) -> Finding | None:
+    """Repeat the iteration from a position, and look at every blob as soon as it is computed: the first that
+    is not finite.  All passes are run to their end, so that losses and gradients are the iteration's."""
+    net = solver.net
+    net.seek(begun)
+    net.clear_param_diffs()
+    found: Finding | None = None
+    for number in range(solver.param.iter_size):
+        net.stage()
+        for direction, i in _steps(net):
+            run = net.run_forward if direction == "forward" else net.run_backward
+            run(i, i)
+            if found is None:
+                found = _look(solver, number, direction, i)
+    return found
+
+
+def _steps(net: Net) -> Iterator[tuple[str, int]]:
+    yield from (("forward", i) for i in range(len(net.layers)))
+    yield from (("backward", i) for i in reversed(range(len(net.layers))) if net.gradients[i].runs)
+
+
+def _look(solver: Solver, number: int, direction: str, i: int) -> Finding | None:
+    net = solver.net
+    for name, array in _written(net, direction, i):
+        host = net.device.get(array)
+        bad = ~np.isfinite(host)
+        if bad.any():
+            first = [int(x) for x in np.unravel_index(int(np.argmax(bad)), host.shape)]
+            digest = hashlib.sha256(np.ascontiguousarray(host)).hexdigest()
+            layer, around = net.layers[i], [*_read(net, direction, i), *_written(net, direction, i)]
+            ranges = [_range(label, net.device.get(a)) for label, a in around]
+            return Finding(
+                solver.iteration, number, layer.name, layer.type, direction, name, first, digest, ranges
+            )
+    return None
+
+
+def _written(net: Net, direction: str, i: int) -> Iterator[tuple[str, Any]]:
+    """What a step has written, by name."""
+    if direction == "forward":
+        yield from ((f"top {net.graph.blob_names[b]!r}", blob.data) for b, blob in _tops(net, i))
+        return
+    for b, blob, wanted in zip(net.graph.nodes[i].bottoms, net.bottoms[i], net.gradients[i].propagate):
+        if wanted:
+            yield f"the gradient by bottom {net.graph.blob_names[b]!r}", blob.diff
+    for j, (blob, wanted) in enumerate(zip(net.layers[i].params, net.layers[i].param_gradient)):
+        if wanted:
+            yield f"the gradient by parameter {j}", blob.diff
+
+
+def _read(net: Net, direction: str, i: int) -> Iterator[tuple[str, Any]]:
+    """What a step has read and is still there."""
+    if direction == "forward":
+        tops = {id(blob.data) for _, blob in _tops(net, i)}
+        for b, blob in zip(net.graph.nodes[i].bottoms, net.bottoms[i]):
+            if id(blob.data) not in tops and not any(blob.data_of is top.data_of for _, top in _tops(net, i)):
+                yield f"bottom {net.graph.blob_names[b]!r}", blob.data
+    else:
+        for b, blob in _tops(net, i):
+            if blob.diff is not None and not any(blob.diff_of is other.diff_of for other in net.bottoms[i]):
+                yield f"the gradient by top {net.graph.blob_names[b]!r}", blob.diff
+    for j, blob in enumerate(net.layers[i].params):
+        yield f"parameter {j}", blob.data
+
+
+def _tops(net: Net, i: int):
+    return zip(net.graph.nodes[i].tops, net.tops[i])
+
+
+def _range(name: str, host: np.ndarray) -> Range:
+    finite = host[np.isfinite(host)].astype(np.float64)
+    nan = int(np.isnan(host).sum())
+    numbers = (finite.min(), finite.max(), np.abs(finite).mean()) if finite.size else (None,) * 3
+    least, most, mean_abs = (None if x is None else float(x) for x in numbers)
+    return Range(name, list(host.shape), nan, host.size - finite.size - nan, least, most, mean_abs)
+
+
+# -- on the disk
+
+
+def dump(solver: Solver, begun: Position, finding: Finding | None, loss: float) -> Path:
+    """Write the folder of a dump; returns it.  What stood there is replaced."""
+    prefix = solver.param.snapshot_prefix or Path(solver.source or "solver").stem
+    folder = Path(f"{prefix}_nonfinite_iter_{solver.iteration}")
+    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        fresh.mkdir()
+        write_atomic(fresh / "solver.prototxt", text.spell(_one_iteration(solver)).encode())
+        run = {**resume.run_state(solver), "train": resume.pack(begun), "tests": [], "callbacks": {}}
+        state = State(solver.iteration, solver.policy.current_step, resume.history(solver), run=run)
+        snapshot.write(str(fresh / STATE), solver.net.to_message(), state, as_hdf5=False)
+        report = {
+            "finding": None if finding is None else asdict(finding),
+            "loss": repr(loss),
+            "folder": str(Path.cwd()),
+            "version": __version__,
+            **solver.device.describe(),
+        }
+        write_atomic(fresh / "report.json", json.dumps(report, indent=1).encode())
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(fresh, folder)
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return folder
+
+
+def _one_iteration(solver: Solver) -> SolverParameter:
+    """The solver without all that one iteration does not need, its net inside."""
+    param = SolverParameter()
+    param.CopyFrom(solver.param)
+    net, _ = nets.training(solver.param, solver.source)
+    for field in (*nets.TRAIN_NETS, "train_state", *NOT_FOR_ONE_ITERATION):
+        param.ClearField(field)
+    param.train_net_param.CopyFrom(net)
+    param.lr_policy = "fixed"
+    param.snapshot_after_train = False
+    param.random_seed = solver.seed
+    return param
