@@ -7,7 +7,7 @@ import secrets
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 Content = bytes | Callable[[BinaryIO], object]
 
@@ -25,7 +25,7 @@ def write_atomic(path: str | os.PathLike, content: Content) -> None:
     write_together({path: content})
 
 
-def write_together(contents: Mapping[str | os.PathLike, Content]) -> None:
+def write_together(contents: Mapping[Any, Content]) -> None:
     """Write several files as `write_atomic` does one.  None takes its name before all have reached the disk,
     so that a full disk leaves every one as it was; then they take their names in the order given."""
     temporaries: dict[Path, Path] = {}

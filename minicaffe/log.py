@@ -9,6 +9,7 @@ line calls `to_stderr`.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 import time
@@ -32,6 +33,17 @@ class GlogFormatter(logging.Formatter):
         return "\n".join(
             f"{head} {record.filename}:{record.lineno}] {line}" for line in record.getMessage().split("\n")
         )
+
+
+class FileHandler(logging.FileHandler):
+    """Loses lines rather than the training when the disk is full, and says so once."""
+
+    failed = False
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not self.failed:
+            print(f"cannot write {self.baseFilename}: {sys.exc_info()[1]}", file=sys.stderr)
+        self.failed = True
 
 
 class StderrHandler(logging.Handler):
@@ -65,6 +77,14 @@ def to_stderr(level: int = logging.INFO) -> StderrHandler:
     logger.addHandler(handler)
     logger.setLevel(level)
     logger.propagate = False
+    return handler
+
+
+def to_file(path: str | os.PathLike) -> logging.Handler:
+    """Send the package's log to the end of a file too, in glog's form; returns the handler."""
+    handler = FileHandler(path, encoding="utf-8")
+    handler.setFormatter(GlogFormatter())
+    logger.addHandler(handler)
     return handler
 
 

@@ -251,7 +251,9 @@ class Net:
     @property
     def position(self) -> Position:
         """A copy of all that the next passes depend on beside parameters and seed."""
-        carried = {layer.name: list(map(self.device.get, layer.state)) for layer in self.layers if layer.state}
+        carried = {
+            layer.name: list(map(self.device.get, layer.state)) for layer in self.layers if layer.state
+        }
         return Position(self.passes, carried)
 
     def seek(self, position: Position) -> None:
@@ -263,7 +265,9 @@ class Net:
             arrays = position.carried.get(layer.name, [])
             if arrays and [a.shape for a in arrays] != [a.shape for a in layer.state]:
                 shapes = [a.shape for a in arrays]
-                raise ShapeError(f"the state of layer {layer.name!r} has shapes {shapes}, not those of the net")
+                raise ShapeError(
+                    f"the state of layer {layer.name!r} has shapes {shapes}, not those of the net"
+                )
             for stored, array in zip(arrays, layer.state):
                 self.device.put(stored, array)
 

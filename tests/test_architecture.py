@@ -21,6 +21,7 @@ RANKS = [
     [{"net", "memory", "parameters", "weights", "debug_info"}],
     [{"pycaffe"}],
     [{"solvers"}],
+    [{"runs"}],
     [{"checking"}],
     [{"cli", "__main__"}],
 ]
@@ -31,7 +32,7 @@ HOMES = {
     "llvmlite": {"kernels/micro/"},
     "google": {"proto/"},
 }
-LAZY = {"h5py", "PIL", "tqdm", "scipy", "matplotlib", "lmdb", "onnx", "cupy"}
+LAZY = {"h5py", "PIL", "tqdm", "scipy", "matplotlib", "tensorboardX", "lmdb", "onnx", "cupy"}
 
 SOURCES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
 each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(PACKAGE).as_posix())

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from .. import log
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, MiniCaffeError, locate
 from ..files import write_atomic
 from ..proto import extensions, text, upgrade
 from ..proto.schema import NetParameter, SolverParameter
-from ..solvers import all_in_one
+from ..runs.control import Control, Events
+from ..runs.home import Home
+from ..runs.metrics import Metrics
+from ..solvers import all_in_one, snapshot
 from ..solvers.all_in_one import Wishes
+from ..solvers.callbacks import Callback
 from ..solvers.solver import Solver
 from . import flags
 from .progress import Progress
 
 EFFECTS = ("stop", "snapshot", "none")
+NONFINITE_EFFECTS = ("stop", "report", "none")
 
 
 def parser() -> flags.Parser:
@@ -32,6 +38,35 @@ def parser() -> flags.Parser:
     p.flag("iterations", type=int, metavar="N", help="train to iteration N instead of max_iter")
     flags.add_state(p)
     flags.add_device(p)
+    flags.add_strict(p)
+    p.flag("sigint_effect", choices=EFFECTS, default="stop", help="what Ctrl-C does (default stop)")
+    p.flag("sighup_effect", choices=EFFECTS, default="snapshot", help="what a hangup does (default snapshot)")
+    safe = p.add_argument_group("runs that cannot be lost")
+    p.flag("run", metavar="DIR", group=safe, help="keep everything of the run in this folder")
+    p.flag(
+        "resume",
+        metavar="auto|FILE",
+        group=safe,
+        help="auto: from the newest whole snapshot, or from the start if there is none",
+    )
+    p.flag(
+        "metrics", metavar="FILE", group=safe, help="write displays and tests there, a JSON object per line"
+    )
+    p.flag("tensorboard", metavar="DIR", group=safe, help="write event files for TensorBoard there")
+    p.flag(
+        "verify_resume",
+        action="store_true",
+        group=safe,
+        help="train a few iterations only (--iterations, default 6), with and without an interruption, and"
+        " compare all bits",
+    )
+    p.flag(
+        "nonfinite_effect",
+        choices=NONFINITE_EFFECTS,
+        default="stop",
+        group=safe,
+        help="what a loss or gradient does that is NaN or infinite (default stop, with a dump to replay)",
+    )
     net = p.add_argument_group(
         "for a net without solver",
         "A net may be given in the place of a solver: it is trained in stage `train` and tested in stage"
@@ -42,20 +77,91 @@ def parser() -> flags.Parser:
     p.flag("batch_size", type=int, metavar="N", group=net, help="default 64")
     p.flag("epochs", type=float, metavar="N", group=net, help="default 30")
     p.flag("base_lr", type=float, metavar="RATE", group=net, help="default 0.01")
-    flags.add_strict(p)
-    p.flag("sigint_effect", choices=EFFECTS, default="stop", help="what Ctrl-C does (default stop)")
-    p.flag("sighup_effect", choices=EFFECTS, default="snapshot", help="what a hangup does (default snapshot)")
     return p
 
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    path = args.solver or args.file
-    if not path or (args.solver and args.file):
-        raise ConfigError("name one solver prototxt", hint="minicaffe train solver.prototxt")
-    if args.snapshot and args.weights:
-        raise ConfigError("--snapshot and --weights exclude each other", hint="a snapshot brings its weights")
+    _check_flags(args)
     handler = log.to_stderr()
+    home = Home(args.run) if args.run else None
+    if home is None:
+        return _train(args, None, handler, arguments)
+    home.hold()
+    to_file = log.to_file(home.log)
+    try:
+        return _train(args, home, handler, arguments)
+    finally:
+        log.logger.removeHandler(to_file)
+        to_file.close()
+        home.release()
+
+
+def _check_flags(args) -> None:
+    path = args.solver or args.file
+    if args.solver and args.file:
+        raise ConfigError("name one solver prototxt", hint="minicaffe train solver.prototxt")
+    going_on = bool(args.run and args.resume)
+    if not path and not going_on:
+        raise ConfigError("name a solver prototxt", hint="minicaffe train solver.prototxt")
+    sources = [name for name in ("snapshot", "weights", "resume") if getattr(args, name)]
+    if sources in (["snapshot", "weights"], ["snapshot", "resume"]):
+        raise ConfigError(
+            f"--{sources[0]} and --{sources[1]} exclude each other", hint="a snapshot brings its weights"
+        )
+    if args.verify_resume and (args.run or args.resume or args.snapshot):
+        raise ConfigError("--verify_resume trains from the start, in no --run", hint="leave the others out")
+
+
+def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Sequence[str]) -> int:
+    param, path, net = _solver(args, home)
+    device = flags.device(args, param)
+    log.info("Use CPU.")
+    options: dict[str, Any] = {"source": path, "device": device, "strict": args.strict}
+    if args.verify_resume:
+        from ..solvers.verify import verify_resume
+
+        log.info(verify_resume(param, 6 if args.iterations is None else args.iterations, **options))
+        return 0
+    state = _state(args, param)
+    if state or args.weights:
+        del param.weights[:]
+    if args.weights and not state:
+        param.weights.append(args.weights)
+    callbacks, events = _callbacks(args, home, handler)
+    solver = Solver.create(param, **options, callbacks=callbacks, nonfinite_effect=args.nonfinite_effect)
+    if net is not None:
+        _write_deployed(net, path, solver)
+    if home is not None and not home.exists:
+        home.write_job(["minicaffe", "train", *arguments], path, solver)
+    effects: dict[int, str] = {signal.SIGINT: args.sigint_effect}
+    if hasattr(signal, "SIGHUP"):
+        effects[signal.SIGHUP] = args.sighup_effect
+    try:
+        with _signals(solver, effects):
+            log.info(f"Resuming from {state}" if state else "Starting Optimization")
+            solver.solve(state)
+    except (MiniCaffeError, KeyboardInterrupt) as error:
+        if events is not None:
+            events.record("end", solver.iteration, state="failed", error=str(error))
+        raise
+    if events is not None:
+        events.record("end", solver.iteration, state="stopped" if solver.stopped else "finished")
+    log.info("Optimization Done.")
+    return 0
+
+
+def _solver(args, home: Home | None) -> tuple[SolverParameter, str, NetParameter | None]:
+    """The solver with what the command line says, its file, and the net if one was given in its place."""
+    if home is not None and home.exists and args.resume:
+        given, recorded = args.solver or args.file, home.read_job()["solver"]
+        if given not in (None, recorded):
+            raise ConfigError(
+                f"{args.run} is a run of {recorded}, not of {given}", hint="leave the solver out"
+            )
+        _enter(home)
+        return home.read_solver(), str(home.solver), None
+    path = args.solver or args.file
     wishes = Wishes(*(getattr(args, name) for name in Wishes._fields))
     net = upgrade.read_net(path) if text.is_net(path) else None
     param = upgrade.read_solver(path) if net is None else _solver_of(net, path, wishes)
@@ -64,22 +170,56 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"--{given} is for a net; {path} is a solver", hint="set it in the prototxt")
     if args.strict:
         extensions.refuse(param)
-    _override(param, args)
-    device = flags.device(args, param)
-    log.info("Use CPU.")
-    bar = Progress(handler)
-    callbacks = [bar] if sys.stderr.isatty() else []
-    solver = Solver.create(param, source=path, device=device, callbacks=callbacks, strict=args.strict)
-    if net is not None:
-        _write_deployed(net, path, solver)
-    effects: dict[int, str] = {signal.SIGINT: args.sigint_effect}
-    if hasattr(signal, "SIGHUP"):
-        effects[signal.SIGHUP] = args.sighup_effect
-    with _signals(solver, effects):
-        log.info(f"Resuming from {args.snapshot}" if args.snapshot else "Starting Optimization")
-        solver.solve(args.snapshot)
-    log.info("Optimization Done.")
-    return 0
+    # Level and stages concern the training net, as in Caffe.
+    if args.level:
+        param.train_state.level = args.level
+    if stages := flags.stages(args):
+        param.train_state.stage.extend(stages)
+    if args.iterations is not None and not args.verify_resume:
+        param.max_iter = args.iterations
+    if home is not None:
+        with locate(path):
+            param = home.found(param, path)
+    return param, path, net
+
+
+def _enter(home: Home) -> None:
+    """Go on in the folder that the run began in: paths of data are meant from there."""
+    folder = home.read_job()["folder"]
+    if Path(folder).resolve() != Path.cwd():
+        log.info(f"The run began in {folder}: it goes on there")
+        home.make_absolute()
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            raise ConfigError(f"cannot enter {folder}, where the run began: {error.strerror}") from None
+
+
+def _state(args, param: SolverParameter) -> str | None:
+    """The solver state to resume from."""
+    if args.resume != "auto":
+        return args.snapshot or args.resume
+    newest = snapshot.newest(param.snapshot_prefix)
+    if newest is None:
+        log.info(f"No snapshot {param.snapshot_prefix}_iter_N yet: training starts at 0")
+    return None if newest is None else str(newest)
+
+
+def _callbacks(args, home: Home | None, handler: log.StderrHandler) -> tuple[list[Callback], Events | None]:
+    callbacks: list[Callback] = []
+    events = None
+    if home is not None:
+        events = Events(home)
+        callbacks += [events, Control(home, events), Metrics(home.metrics)]
+    if args.metrics:
+        callbacks.append(Metrics(args.metrics))
+    if args.tensorboard:
+        from ..runs.tensorboard import TensorBoard
+
+        callbacks.append(TensorBoard(args.tensorboard))
+    if sys.stderr.isatty():
+        callbacks.append(Progress(handler))
+    return callbacks, events
 
 
 def _solver_of(net: NetParameter, path: str, wishes: Wishes) -> SolverParameter:
@@ -97,20 +237,6 @@ def _write_deployed(net: NetParameter, path: str, solver: Solver) -> None:
         target = f"{Path(path).stem}_deploy.prototxt"
         write_atomic(target, text.spell(deployed).encode())
         log.info(f"The net for deployment is in {target}")
-
-
-def _override(param: SolverParameter, args) -> None:
-    """What the command line says goes over what the file says.  Level and stages concern the training net, as
-    in Caffe."""
-    if args.level:
-        param.train_state.level = args.level
-    param.train_state.stage.extend(flags.stages(args))
-    if args.iterations is not None:
-        param.max_iter = args.iterations
-    if args.snapshot or args.weights:
-        del param.weights[:]
-    if args.weights:
-        param.weights.append(args.weights)
 
 
 @contextmanager

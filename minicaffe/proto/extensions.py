@@ -37,7 +37,7 @@ class Use(NamedTuple):
 
 
 def find(message: Message, path: str = "") -> Iterator[Use]:
-    """The extensions that are set anywhere in a message; places are paths like layer[0].data_param.shuffle."""
+    """The extensions that are set in a message; places are paths like layer[0].data_param.shuffle."""
     for field, value in message.ListFields():
         repeated = field.is_repeated
         strings = STRINGS.get((message.DESCRIPTOR.name, field.name), {})

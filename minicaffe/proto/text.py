@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TypeVar
 
@@ -139,7 +140,7 @@ def field_line(text: str, field: str) -> int | None:
     path: list[str] = []
     name = ""
     tokens = [token for token in _TOKEN.finditer(text) if token[0][0] != "#"]
-    for token, following in zip(tokens, tokens[1:]):
+    for token, following in pairwise(tokens):
         word = token[0]
         if word in "{<":
             path.append(name)

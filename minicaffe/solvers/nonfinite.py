@@ -65,6 +65,8 @@ class Finding:
     around       the ranges of the layer's blobs at that moment
     """
 
+    PLACE = ("iteration", "pass_number", "layer", "direction", "blob", "first")
+
     iteration: int
     pass_number: int
     layer: str
@@ -74,6 +76,10 @@ class Finding:
     first: list[int]
     sha256: str
     around: list[Range]
+
+    @property
+    def place(self) -> tuple:
+        return tuple(getattr(self, name) for name in self.PLACE)
 
     def __str__(self) -> str:
         bad = next(r for r in self.around if r.blob == self.blob)
@@ -89,11 +95,13 @@ def handle(solver: Solver, begun: Position, loss: float) -> None:
     solver.nonfinite_effect says.  The net stands behind the iteration's passes again."""
     net, debug_info = solver.net, solver.net.debug_info
     net.debug_info = False
-    finding = search(solver, begun)
+    finding, _ = search(solver, begun)
     net.debug_info = debug_info
     if finding is None and np.isfinite(loss):
         return  # only the squares of large gradients were beyond the range
-    what = str(finding) if finding else f"iteration {solver.iteration}: the loss is {loss}, every blob is finite"
+    what = (
+        str(finding) if finding else f"iteration {solver.iteration}: the loss is {loss}, every blob is finite"
+    )
     try:
         folder = dump(solver, begun, finding, loss)
         hint = f"minicaffe replay {folder}"
@@ -105,21 +113,24 @@ def handle(solver: Solver, begun: Position, loss: float) -> None:
     solver.nonfinite_effect = "none"
 
 
-def search(solver: Solver, begun: Position) -> Finding | None:
+def search(solver: Solver, begun: Position) -> tuple[Finding | None, float]:
     """Repeat the iteration from a position, and look at every blob as soon as it is computed: the first that
-    is not finite.  All passes are run to their end, so that losses and gradients are the iteration's."""
+    is not finite, and the loss.  All passes run to their end, so that the gradients are the iteration's."""
     net = solver.net
     net.seek(begun)
     net.clear_param_diffs()
     found: Finding | None = None
+    total = 0.0
     for number in range(solver.param.iter_size):
         net.stage()
         for direction, i in _steps(net):
             run = net.run_forward if direction == "forward" else net.run_backward
             run(i, i)
+            if direction == "forward" and i == len(net.layers) - 1:
+                total += net.loss()
             if found is None:
                 found = _look(solver, number, direction, i)
-    return found
+    return found, total / solver.param.iter_size
 
 
 def _steps(net: Net) -> Iterator[tuple[str, int]]:
@@ -134,7 +145,7 @@ def _look(solver: Solver, number: int, direction: str, i: int) -> Finding | None
         bad = ~np.isfinite(host)
         if bad.any():
             first = [int(x) for x in np.unravel_index(int(np.argmax(bad)), host.shape)]
-            digest = hashlib.sha256(np.ascontiguousarray(host)).hexdigest()
+            digest = hashlib.sha256(host.tobytes()).hexdigest()
             layer, around = net.layers[i], [*_read(net, direction, i), *_written(net, direction, i)]
             ranges = [_range(label, net.device.get(a)) for label, a in around]
             return Finding(

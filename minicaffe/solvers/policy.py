@@ -11,7 +11,7 @@ sigmoid    base_lr / (1 + exp(-gamma * (iter - stepsize)))
 Extensions:
 
 cosine     min_lr + (base_lr - min_lr) * (1 + cos(pi * iter / max_iter)) / 2
-plateau    base_lr * gamma ^ s, but not below min_lr, where s counts how often tests got no better (plateau.py)
+plateau    base_lr * gamma ^ s, but not below min_lr, where s counts how often tests got no better
 warm_up    before iteration `iterations` any of these times start + (1 - start) * (iter + 1) / iterations
 """
 

@@ -54,9 +54,7 @@ def restore(solver: Solver, path: str | Path) -> None:
     state = snapshot.read_state(path)
     run = state.run
     if run and run["iteration"] != state.iteration:
-        raise WeightsError(
-            f"{path}: its run state is of iteration {run['iteration']}, not {state.iteration}"
-        )
+        raise WeightsError(f"{path}: its run state is of iteration {run['iteration']}, not {state.iteration}")
     if run and run["type"] != solver.type:
         raise WeightsError(
             f"{path}: the state of a solver of type {run['type']}; this one is of type {solver.type}",
@@ -117,12 +115,15 @@ def _guess_tests(solver: Solver) -> None:
 
 def pack(position: Position) -> dict[str, Any]:
     """A position as JSON has it."""
-    carried = {
-        layer: [
-            {"shape": a.shape, "type": str(a.dtype), "base64": base64.b64encode(a).decode()} for a in arrays
-        ]
-        for layer, arrays in position.carried.items()
-    }
+
+    def as_json(a: np.ndarray) -> dict[str, Any]:
+        return {
+            "shape": list(a.shape),
+            "type": str(a.dtype),
+            "base64": base64.b64encode(a.tobytes()).decode(),
+        }
+
+    carried = {layer: list(map(as_json, arrays)) for layer, arrays in position.carried.items()}
     return {"passes": position.passes, "carried": carried}
 
 
@@ -137,5 +138,6 @@ def unpack(packed: dict[str, Any], path: str | Path) -> Position:
         }
         return Position(packed["passes"], carried)
     except (ValueError, KeyError, TypeError, binascii.Error):
-        raise WeightsError(f"{path}: its run state is damaged", hint="delete it to resume without it") from None
-
+        raise WeightsError(
+            f"{path}: its run state is damaged", hint="delete it to resume without it"
+        ) from None

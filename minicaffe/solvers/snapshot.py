@@ -71,7 +71,8 @@ def write(
     log.info(f"Snapshotting to {form} file {weights}")
     try:
         last = files.pop(solverstate)
-        write_together({**files, f"{stem}.runstate": json.dumps(run, indent=1).encode(), solverstate: last})
+        files[f"{stem}.runstate"] = json.dumps(run, indent=1).encode()
+        write_together({**files, solverstate: last})
     except OSError as error:
         raise WeightsError(f"cannot write snapshot {stem}: {error.strerror or error}") from None
     log.info(f"Snapshotting solver state to {form} file {solverstate}")
@@ -190,7 +191,9 @@ def check_writable(prefix: str) -> None:
         reason = f"there is no folder {probe.parent}" if missing else error.strerror or error
         raise WeightsError(
             f"snapshot_prefix: cannot write snapshots as {prefix}_iter_N: {reason}",
-            hint=f"mkdir -p {probe.parent}" if missing else "choose another prefix, or make the folder writable",
+            hint=f"mkdir -p {probe.parent}"
+            if missing
+            else "choose another prefix, or make the folder writable",
             field="snapshot_prefix",
         ) from None
 
@@ -217,7 +220,8 @@ def _check_sum(state: State, path: Path) -> None:
     wanted = state.run.get("sha256", {}).get(path.name)
     if wanted and hashlib.sha256(read_file(path)).hexdigest() != wanted:
         raise WeightsError(
-            f"{path}: not the file that was written with this snapshot", hint="it is damaged, or of another run"
+            f"{path}: not the file that was written with this snapshot",
+            hint="it is damaged, or of another run",
         )
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from .. import log
 from ..device.base import Device
 from ..device.cpu import CpuDevice
-from ..errors import ConfigError, DataError, WeightsError, locate
+from ..errors import ConfigError, DataError, WeightsError
 from ..kernels import update
 from ..log import number
 from ..proto import text, upgrade

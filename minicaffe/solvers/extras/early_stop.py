@@ -9,8 +9,8 @@ from .watch import Watch
 
 
 class EarlyStop(Callback):
-    """Asks for a stop once the watched output has not been better for `patience` tests in a row.  The run then
-    ends as on a signal: with a snapshot, if snapshot_after_train says so."""
+    """Asks for a stop once the watched output has not been better for `patience` tests in a row.  The run
+    then ends as on a signal: with a snapshot, if snapshot_after_train says so."""
 
     key = "early_stop"
 

@@ -1,0 +1,67 @@
+"""minicaffe replay: repeats the iteration of a dump and shows the first bad blob."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from .. import log
+from ..checking.table import aligned
+from ..errors import ConfigError
+from ..log import number
+from ..solvers.nonfinite import Range
+from ..solvers.replay import recorded, replay
+from . import flags
+
+HEAD = ("blob", "shape", "NaN", "infinite", "least", "most", "mean |x|")
+
+
+def parser() -> flags.Parser:
+    p = flags.Parser("replay", "Repeat the iteration whose loss or gradient was not finite, from its dump.")
+    p.add_argument("dump", metavar="DUMP", help="the folder that training has written")
+    flags.add_device(p)
+    return p
+
+
+def run(arguments: list[str]) -> int:
+    args = parser().parse(arguments)
+    log.to_stderr(level=logging.WARNING)
+    folder, dump, before = recorded(args.dump)["folder"], Path(args.dump).absolute(), Path.cwd()
+    if Path(folder).is_dir():  # where paths of data are meant from
+        os.chdir(folder)
+    try:
+        result = replay(dump, device=flags.device(args))
+    finally:
+        os.chdir(before)
+    print(f"loss: {number(result.loss)}; recorded: {result.recorded['loss']}")
+    if result.finding is None:
+        print("every blob is finite")
+    else:
+        print(f"the first bad blob: {result.finding}\n\n{_table(result.finding.around)}\n")
+    if not result.exact:
+        raise ConfigError(
+            "the replay differs from what was recorded",
+            hint="other data, another version, another machine or another number of threads",
+        )
+    print("the same bits as recorded")
+    return 0
+
+
+def _table(ranges: Sequence[Range]) -> str:
+    rows = [
+        (
+            r.blob,
+            " x ".join(map(str, r.shape)),
+            str(r.nan),
+            str(r.infinite),
+            *map(_number, (r.least, r.most, r.mean_abs)),
+        )
+        for r in ranges
+    ]
+    return aligned(HEAD, rows, "<<>>>>>")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else number(value)

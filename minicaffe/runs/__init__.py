@@ -1,0 +1,1 @@
+"""Runs: their folders, metrics, commands to them, and reading what they left."""

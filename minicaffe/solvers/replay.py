@@ -1,0 +1,57 @@
+"""Replaying a dump: the iteration that went wrong once more, exactly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import WeightsError
+from ..proto import upgrade
+from ..proto.text import read_file
+from . import nonfinite
+from .nonfinite import Finding
+from .solver import Solver
+
+
+class Replay(NamedTuple):
+    """What was found again.  exact: the same place and the same bits as when the dump was written."""
+
+    finding: Finding | None
+    loss: float
+    recorded: dict[str, Any]
+    exact: bool
+
+
+def recorded(folder: str | Path) -> dict[str, Any]:
+    """The report of a dump.  WeightsError if the folder is none."""
+    path = Path(folder) / "report.json"
+    if not path.is_file():
+        raise WeightsError(f"{folder} is no dump: it has no report.json")
+    try:
+        report = json.loads(read_file(path))
+        report["finding"], report["loss"], report["folder"]
+    except (ValueError, KeyError, TypeError):
+        raise WeightsError(f"{path} is damaged") from None
+    return report
+
+
+def replay(folder: str | Path, **options) -> Replay:
+    """Run the iteration of a dump, in the working folder in which its data is found; options as for
+    Solver.create.  Raises WeightsError for a folder that is no dump."""
+    report = recorded(folder)
+    param = upgrade.read_solver(Path(folder) / "solver.prototxt")
+    solver = Solver.create(param, source=str(Path(folder) / "solver.prototxt"), **options)
+    states = list(Path(folder).glob(f"{nonfinite.STATE}_iter_*.solverstate"))
+    if len(states) != 1:
+        raise WeightsError(f"{folder} holds {len(states)} solver states; a dump has one")
+    solver.restore(states[0])
+    finding, loss = nonfinite.search(solver, solver.net.position)
+    was = report["finding"]
+    same_place = was is None if finding is None else was is not None and finding.place == _place(was)
+    same_bits = finding is None or was is None or finding.sha256 == was["sha256"]
+    return Replay(finding, loss, report, same_place and same_bits and repr(loss) == report["loss"])
+
+
+def _place(finding: dict[str, Any]) -> tuple:
+    return tuple(finding[name] for name in Finding.PLACE)
