@@ -1,0 +1,182 @@
+"""The first bad value is found, dumped, and found again by a replay."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minicaffe.errors import NonFiniteError, WeightsError
+from minicaffe.proto import text
+from minicaffe.proto.schema import SolverParameter
+from minicaffe.solvers import nonfinite
+from minicaffe.solvers.replay import recorded, replay
+from minicaffe.solvers.solver import Solver
+
+from ..support.solving import params, tiny_solver
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def poison(solver: Solver, layer: str, index: int, place: int, value: float) -> None:
+    blob = solver.net.params[layer][index]
+    host = solver.device.get(blob.data)
+    host.ravel()[place] = value
+    solver.device.put(host, blob.data)
+
+
+@pytest.mark.parametrize(
+    "value, what", [(math.nan, "6 NaN and 0 infinite"), (math.inf, "0 NaN and 6 infinite")]
+)
+def test_a_bad_weight_shows_in_the_first_top_it_reaches(value, what):
+    solver = tiny_solver('snapshot_prefix: "p" iter_size: 2')
+    solver.step(3)
+    poison(solver, "ip", 1, 1, value)
+    with pytest.raises(NonFiniteError) as error:
+        solver.step(1)
+    message = str(error.value)
+    assert message.startswith("iteration 3, forward of layer 'ip' (InnerProduct): top 'ip' has " + what)
+    assert "of 18, the first at [0, 1]; hint: minicaffe replay p_nonfinite_iter_3" in message
+    again = replay("p_nonfinite_iter_3")
+    assert again.exact and again.finding.place == (3, 0, "ip", "forward", "top 'ip'", [0, 1])
+    near = {r.blob: r for r in again.finding.around}
+    assert set(near) == {"bottom 'conv'", "parameter 0", "parameter 1", "top 'ip'"}
+    assert near["parameter 1"].nan + near["parameter 1"].infinite == 1 and near["parameter 0"].nan == 0
+
+
+def test_a_bad_gradient_is_found_where_it_arises(monkeypatch):
+    """With a finite loss: the fault is planted in a backward pass, from the fourth pass on."""
+    solver = tiny_solver('snapshot_prefix: "p"')
+    layer = next(layer for layer in solver.net.layers if layer.name == "ip")
+    right = type(layer).backward
+
+    def wrong(self, top, propagate_down, bottom):
+        right(self, top, propagate_down, bottom)
+        if self.name == "ip":
+            self.params[0].diff[2, 5] = np.nan
+
+    solver.step(3)
+    monkeypatch.setattr(type(layer), "backward", wrong)
+    with pytest.raises(
+        NonFiniteError, match=r"iteration 3, backward of layer 'ip'.*: the gradient by parameter 0 has 1"
+    ):
+        solver.step(1)
+    found = recorded("p_nonfinite_iter_3")["finding"]
+    assert found["first"] == [2, 5] and found["direction"] == "backward"
+    assert replay("p_nonfinite_iter_3").exact
+    monkeypatch.undo()
+    monkeypatch.chdir(Path("p_nonfinite_iter_3").absolute().parent)
+
+
+def test_a_replay_without_the_fault_says_so(tmp_path, monkeypatch):
+    solver = tiny_solver('snapshot_prefix: "p"')
+    solver.step(1)
+    poison(solver, "conv", 0, 0, math.nan)
+    with pytest.raises(NonFiniteError):
+        solver.step(1)
+    report = Path("p_nonfinite_iter_1/report.json")
+    content = json.loads(report.read_text())
+    content["finding"]["sha256"] = "0"
+    report.write_text(json.dumps(content))
+    assert not replay("p_nonfinite_iter_1").exact
+
+
+def test_report_says_it_once_and_goes_on_as_caffe(caplog):
+    quiet = tiny_solver('snapshot_prefix: "p"', nonfinite_effect="none")
+    loud = tiny_solver('snapshot_prefix: "p"', nonfinite_effect="report")
+    for solver in (quiet, loud):
+        solver.step(1)
+        poison(solver, "ip", 1, 1, math.nan)
+    with caplog.at_level("ERROR", "minicaffe"):
+        quiet.step(2)
+        assert not caplog.records and not list(Path().glob("*nonfinite*"))
+        loud.step(2)
+    assert len(caplog.records) == 1 and "training goes on" in caplog.text
+    assert Path("p_nonfinite_iter_1/report.json").exists()
+    for key, value in params(quiet).items():
+        np.testing.assert_array_equal(value, params(loud)[key])
+
+
+def test_large_gradients_whose_squares_overflow_are_no_fault():
+    solver = tiny_solver("base_lr: 1e-30", nonfinite_effect="stop")
+    backward = solver.net.run_backward
+
+    def large(*steps):
+        backward(*steps)
+        solver.net.parameters.diff[0] = 1e30
+
+    solver.net.run_backward = large
+    solver.step(2)
+    assert solver.iteration == 2
+
+
+def test_a_dump_that_cannot_be_written_hides_nothing(monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    solver = tiny_solver('snapshot_prefix: "p"')
+    poison(solver, "ip", 1, 1, math.nan)
+    monkeypatch.setattr(nonfinite, "write_atomic", full)
+    with pytest.raises(
+        NonFiniteError, match=r"top 'ip' has 6 NaN.*; hint: no dump could be written: .*No space"
+    ):
+        solver.step(1)
+    assert not list(Path().iterdir())
+
+
+RECURRENT = """
+train_net_param {
+  layer { name: "in" type: "DummyData" top: "x" top: "cont" top: "label" dummy_data_param {
+    shape { dim: 2 dim: 3 dim: 4 } shape { dim: 2 dim: 3 } shape { dim: 2 dim: 3 dim: 2 }
+    data_filler { type: "gaussian" } data_filler { type: "constant" value: 1 } data_filler { } } }
+  layer { name: "lstm" type: "LSTM" bottom: "x" bottom: "cont" top: "h"
+    recurrent_param { num_output: 2 weight_filler { type: "uniform" min: -1 } } }
+  layer { name: "loss" type: "EuclideanLoss" bottom: "h" bottom: "label" top: "loss" }
+}
+base_lr: 0.1 lr_policy: "fixed" snapshot_prefix: "p" random_seed: 1
+"""
+
+
+def recurrent() -> Solver:
+    return Solver.create(text.parse(RECURRENT, SolverParameter))
+
+
+def test_the_replay_begins_with_what_a_recurrent_layer_carried():
+    solver = recurrent()
+    solver.step(4)
+    poison(solver, "lstm", 0, 0, math.nan)
+    with pytest.raises(NonFiniteError, match="forward of layer 'lstm'"):
+        solver.step(1)
+    assert replay("p_nonfinite_iter_4").exact
+
+
+def test_a_resumed_recurrent_net_carries_on():
+    whole, first = recurrent(), recurrent()
+    whole.step(5)
+    first.step(3)
+    state = first.snapshot()
+    second = recurrent()
+    second.restore(state)
+    second.step(2)
+    np.testing.assert_array_equal(whole.net.parameters.data, second.net.parameters.data)
+    run = json.loads(Path("p_iter_3.runstate").read_text())
+    run["train"]["carried"] = {}  # the planted fault: without its state the layer goes another way
+    Path("p_iter_3.runstate").write_text(json.dumps(run))
+    third = recurrent()
+    third.restore(state)
+    third.step(2)
+    assert (whole.net.parameters.data != third.net.parameters.data).any()
+
+
+def test_folders_that_are_no_dumps(tmp_path):
+    with pytest.raises(WeightsError, match="is no dump: it has no report.json"):
+        replay(tmp_path)
+    (tmp_path / "report.json").write_text("[]")
+    with pytest.raises(WeightsError, match=r"report\.json is damaged"):
+        replay(tmp_path)
