@@ -103,7 +103,7 @@ print(solver.iteration)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no limits there")
-@pytest.mark.parametrize("limit", [0, 400, 1000])
+@pytest.mark.parametrize("limit", [0, 400, 900])
 @pytest.mark.parametrize("again", [True, False])
 def test_a_full_disk_stops_the_snapshot_not_the_training(limit, again):
     """A limit on the size of files stands for the disk: at its start, in the middle, at the end."""
