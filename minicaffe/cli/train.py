@@ -103,7 +103,7 @@ def _check_flags(args) -> None:
         raise ConfigError("name one solver prototxt", hint="minicaffe train solver.prototxt")
     going_on = bool(args.run and args.resume)
     if not path and not going_on:
-        raise ConfigError("name a solver prototxt", hint="minicaffe train solver.prototxt")
+        raise ConfigError("name one solver prototxt", hint="minicaffe train solver.prototxt")
     sources = [name for name in ("snapshot", "weights", "resume") if getattr(args, name)]
     if sources in (["snapshot", "weights"], ["snapshot", "resume"]):
         raise ConfigError(

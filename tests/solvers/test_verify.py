@@ -58,3 +58,23 @@ def test_a_hidden_state_is_caught(monkeypatch):
 def test_one_iteration_is_too_few():
     with pytest.raises(ConfigError, match="from 2 iterations on; got 1"):
         verify("", 1)
+
+
+AUGMENTED = """
+train_net_param {
+  layer { name: "data" type: "Data" top: "data" top: "label"
+    data_param { source: "digits/train" backend: IDX batch_size: 7 shuffle: true }
+    transform_param { crop_size: 6 mirror: true scale: 0.0625 } }
+  layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip"
+    inner_product_param { num_output: 10 weight_filler { type: "xavier" } } }
+  layer { name: "drop" type: "Dropout" bottom: "ip" top: "ip" }
+  layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+}
+base_lr: 0.1 lr_policy: "fixed" momentum: 0.9 iter_size: 2 max_iter: 1000
+"""
+
+
+def test_data_order_shuffles_crops_and_dropout():
+    """Across the ends of epochs: 1,500 passes of 7 images."""
+    said = verify_resume(text.parse(AUGMENTED, SolverParameter), 750)
+    assert said.startswith("resume is exact: 750 iterations equal 375 + 375")

@@ -1,0 +1,199 @@
+"""Runs by the command line: folders, resumes, commands, dumps."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from minicaffe.runs.home import Home
+from minicaffe.runs.jsonlines import read
+
+from ..support.running import PROTOTXT, finish, run, start
+
+SOLVER = f"""
+net: "{PROTOTXT}/digits/train_test.prototxt"
+base_lr: 0.01 lr_policy: "fixed" momentum: 0.9 max_iter: 6 random_seed: 1
+snapshot: 4 snapshot_prefix: "p" display: 2 test_iter: 1 test_interval: 3
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("solver.prototxt").write_text(SOLVER)
+
+
+def final(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def test_a_run_and_its_resume_are_one(capsys, monkeypatch):
+    """The same command begins a run and goes on with it, from another folder too."""
+    command = ("train", "solver.prototxt", "--run", "home", "--resume", "auto")
+    assert run(capsys, *command).status == 0
+    weights = final("home/snapshots/p_iter_6.caffemodel")
+    for path in Path("home/snapshots").glob("p_iter_6*"):
+        path.unlink()
+    os.mkdir("elsewhere")
+    monkeypatch.chdir("elsewhere")
+    result = run(capsys, "train", "--run", "../home", "--resume", "auto")
+    assert result.status == 0, result.err
+    assert "Resuming from" in result.err and "p_iter_4.solverstate" in result.err
+    assert Path.cwd().name != "elsewhere"  # it went where its data is
+    assert final("home/snapshots/p_iter_6.caffemodel") == weights
+    assert [e["event"] for e in read("home/events.jsonl")] == [
+        *("start", "snapshot", "snapshot", "end"),
+        *("resume", "snapshot", "end"),
+    ]
+    assert "Restoring previous solver status" in Path("home/log.txt").read_text()
+    listed = run(capsys, "runs")
+    assert "home  finished          6   6  accuracy" in listed.out
+    assert json.loads(run(capsys, "runs", "--json").out)["iteration"] == 6
+    assert run(capsys, "run", "home").out.splitlines()[1].startswith("home  finished")
+
+
+def test_the_seed_drawn_for_a_run_is_recorded_and_kept(capsys):
+    Path("solver.prototxt").write_text(SOLVER.replace("random_seed: 1", ""))
+    assert run(capsys, "train", "solver.prototxt", "--run", "home").status == 0
+    job = json.loads(Path("home/job.json").read_text())
+    state = json.loads(Path("home/snapshots/p_iter_6.runstate").read_text())
+    assert job["seed"] == state["seed"] and job["command"][:3] == ["minicaffe", "train", "solver.prototxt"]
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("--run", "home"), "home holds a run; hint: --resume auto goes on with it"),
+        (
+            ("other.prototxt", "--run", "home", "--resume", "auto"),
+            "home is a run of solver.prototxt, not of other",
+        ),
+    ],
+)
+def test_a_folder_is_not_used_twice(words, message, capsys):
+    assert run(capsys, "train", "solver.prototxt", "--run", "home").status == 0
+    words = words if "other.prototxt" in words else ("solver.prototxt", *words)
+    result = run(capsys, "train", *words)
+    assert result.status == 1 and message in result.err
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("--run", "home"), "name one solver prototxt"),
+        (
+            ("solver.prototxt", "--resume", "auto", "--snapshot", "x"),
+            "--snapshot and --resume exclude each other",
+        ),
+        (("solver.prototxt", "--verify_resume", "--run", "x"), "--verify_resume trains from the start"),
+    ],
+)
+def test_flags_that_do_not_go_together(words, message, capsys):
+    result = run(capsys, "train", *words)
+    assert result.status == 1 and message in result.err
+
+
+def test_resume_auto_passes_over_a_damaged_snapshot(capsys):
+    assert run(capsys, "train", "solver.prototxt").status == 0
+    weights = final("p_iter_6.caffemodel")
+    Path("p_iter_6.solverstate").write_bytes(b"damaged")
+    result = run(capsys, "train", "solver.prototxt", "--resume", "auto")
+    assert result.status == 0 and "Passing over p_iter_6.solverstate: " in result.err
+    assert "Resuming from p_iter_4.solverstate" in result.err
+    assert final("p_iter_6.caffemodel") == weights
+
+
+def test_resume_auto_without_a_snapshot_starts(capsys):
+    result = run(capsys, "train", "solver.prototxt", "--resume", "auto")
+    assert result.status == 0 and "No snapshot p_iter_N yet: training starts at 0" in result.err
+
+
+def test_verify_resume(capsys):
+    result = run(capsys, "train", "solver.prototxt", "--verify_resume", "--iterations", "4")
+    assert result.status == 0
+    assert "resume is exact: 4 iterations equal 2 + 2 bit for bit" in result.err
+    assert sorted(os.listdir()) == ["solver.prototxt"]
+
+
+def test_metrics_and_tensorboard(capsys):
+    pytest.importorskip("tensorboardX")
+    result = run(capsys, "train", "solver.prototxt", "--metrics", "m.jsonl", "--tensorboard", "events")
+    assert result.status == 0
+    assert {row["phase"] for row in read("m.jsonl")} == {"train", "test"}
+    assert len(list(Path("events").iterdir())) == 1
+
+
+def test_commands_to_a_process(capsys):
+    Path("solver.prototxt").write_text(SOLVER.replace("max_iter: 6", "max_iter: 1000000"))
+    process = start("train", "solver.prototxt", "--run", "home", cwd=Path.cwd())
+    try:
+        for line in process.stderr:
+            if "Iteration 0," in line:
+                break
+        assert "done at iteration" in run(capsys, "run", "home", "pause").out
+        assert "home  paused" in run(capsys, "runs").out
+        refused = run(capsys, "train", "solver.prototxt", "--run", "home", "--resume", "auto")
+        assert f"process {process.pid} runs here; hint: minicaffe run home stop" in refused.err
+        assert "lr=0.001: done at iteration" not in run(capsys, "run", "home", "resume").out
+        assert "lr=0.001: done at iteration" in run(capsys, "run", "home", "lr=0.001").out
+        assert "snapshot: done" in run(capsys, "run", "home", "snapshot").out
+        assert "home  running" in run(capsys, "runs").out
+        assert run(capsys, "run", "home", "lr=-1").status == 1
+        wrong = run(capsys, "run", "home", "stopp")
+        assert wrong.status == 1 and "no command 'stopp'; hint: did you mean 'stop'" in wrong.err
+        assert "stop: done" in run(capsys, "run", "home", "stop").out
+        assert finish(process).status == 0
+    finally:
+        process.kill()
+    assert "home  stopped" in run(capsys, "runs").out
+    stopped = run(capsys, "run", "home", "pause")
+    assert stopped.status == 1 and "home: nothing runs here" in stopped.err
+
+
+def test_a_killed_run_is_listed_as_died(capsys):
+    Path("solver.prototxt").write_text(SOLVER.replace("max_iter: 6", "max_iter: 1000000"))
+    process = start("train", "solver.prototxt", "--run", "home", cwd=Path.cwd())
+    for line in process.stderr:
+        if "Snapshotting solver state" in line:
+            break
+    process.kill()
+    process.communicate()
+    deadline = time.monotonic() + 5
+    while Home("home").running and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert "home  died" in run(capsys, "runs").out
+
+
+def test_no_runs(capsys):
+    assert run(capsys, "runs").out == "no runs in .\n"
+    result = run(capsys, "run", "home")
+    assert result.status == 1 and "home holds no run" in result.err
+
+
+def test_a_loss_that_is_not_finite_is_dumped_and_replayed(capsys):
+    Path("solver.prototxt").write_text(SOLVER.replace("base_lr: 0.01", "base_lr: 1e25"))
+    result = run(capsys, "train", "solver.prototxt", "--run", "home")
+    assert result.status == 1 and result.err.strip().splitlines()[-1].startswith(
+        "minicaffe train: error: iteration "
+    )
+    dump = result.err.rsplit("minicaffe replay ", 1)[1].strip()
+    assert Path(dump).parent == Path("home/snapshots")
+    again = run(capsys, "replay", dump)
+    assert again.status == 0, again.err
+    assert "the first bad blob: iteration " in again.out and "the same bits as recorded" in again.out
+    assert "mean |x|" in again.out and "parameter 0" in again.out
+    assert "home  failed" in run(capsys, "runs").out
+    report = Path(dump) / "report.json"
+    report.write_text(report.read_text().replace('"sha256": "', '"sha256": "0'))
+    other = run(capsys, "replay", dump)
+    assert other.status == 1 and "the replay differs from what was recorded" in other.err
+
+
+def test_what_a_bad_loss_does_can_be_chosen(capsys):
+    Path("solver.prototxt").write_text(SOLVER.replace("base_lr: 0.01", "base_lr: 1e25"))
+    result = run(capsys, "train", "solver.prototxt", "--nonfinite_effect", "none")
+    assert result.status == 0 and "Iteration 6, loss = nan" in result.err
