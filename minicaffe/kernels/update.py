@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 from numba import prange
+from numba.extending import register_jitable
 
 from .cpu import jit
 from .registry import kernel
@@ -25,12 +27,19 @@ RATE, MOMENTUM, DECAY, SCALE, NORM, SECOND, DELTA, CORRECTION = range(8)
 HYPER = 8  # its length
 
 
+@register_jitable  # a range cannot leave compiled code, so interpreted kernels run this as it stands
+def elements(block):
+    """The indices of a block.  Unsigned: what Python makes of negative ones keeps a loop from being
+    vectorised."""
+    return range(np.uintp(block * BLOCK_SIZE), np.uintp((block + 1) * BLOCK_SIZE))
+
+
 @kernel(blocks=lambda dw, partial, count: -(-count // CHUNK))
 def square_sums(dw, partial, count: int):
     """partial[i] = sum of dw^2 over chunk i: the same for any number of threads."""
     for i in prange((count + CHUNK - 1) // CHUNK):
         total = dw.dtype.type(0)
-        for j in range(i * CHUNK, min(count, i * CHUNK + CHUNK)):
+        for j in range(np.uintp(i * CHUNK), np.uintp(min(count, i * CHUNK + CHUNK))):
             total += dw[j] * dw[j]
         partial[i] = total
 
@@ -62,7 +71,7 @@ def sgd_update(w, dw, history, rates, decays, hyper, count: int, l1: int):
     momentum, scale = hyper[MOMENTUM], hyper[SCALE]
     for block in prange(count // BLOCK_SIZE):
         rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
-        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+        for i in elements(block):
             step = momentum * history[i] + rate * gradient(w[i], dw[i], scale, decay, l1)
             history[i] = step
             w[i] -= step
@@ -75,7 +84,7 @@ def nesterov_update(w, dw, history, rates, decays, hyper, count: int, l1: int):
     ahead = 1 + momentum
     for block in prange(count // BLOCK_SIZE):
         rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
-        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+        for i in elements(block):
             old = momentum * history[i]
             step = old + rate * gradient(w[i], dw[i], scale, decay, l1)
             history[i] = step
@@ -88,7 +97,7 @@ def adagrad_update(w, dw, squares, rates, decays, hyper, count: int, l1: int):
     scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
     for block in prange(count // BLOCK_SIZE):
         rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
-        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+        for i in elements(block):
             g = gradient(w[i], dw[i], scale, decay, l1)
             squares[i] += g * g
             w[i] -= zero if g == 0 else rate * g / (math.sqrt(squares[i]) + delta)
@@ -101,7 +110,7 @@ def rmsprop_update(w, dw, squares, rates, decays, hyper, count: int, l1: int):
     second, fresh = hyper[SECOND], 1 - hyper[SECOND]
     for block in prange(count // BLOCK_SIZE):
         rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
-        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+        for i in elements(block):
             g = gradient(w[i], dw[i], scale, decay, l1)
             squares[i] = second * squares[i] + fresh * g * g
             w[i] -= zero if g == 0 else rate * g / (math.sqrt(squares[i]) + delta)
@@ -115,7 +124,7 @@ def adadelta_update(w, dw, squares, steps, rates, decays, hyper, count: int, l1:
     momentum, fresh = hyper[MOMENTUM], 1 - hyper[MOMENTUM]
     for block in prange(count // BLOCK_SIZE):
         rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
-        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+        for i in elements(block):
             g = gradient(w[i], dw[i], scale, decay, l1)
             squares[i] = momentum * squares[i] + fresh * g * g
             v = zero if g == 0 else g * math.sqrt((steps[i] + delta) / (squares[i] + delta))
@@ -133,7 +142,7 @@ def adam_update(w, dw, means, squares, rates, decays, hyper, count: int, l1: int
     for block in prange(count // BLOCK_SIZE):
         rate = hyper[RATE] * rates[block] * hyper[CORRECTION]
         decay = hyper[DECAY] * decays[block]
-        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+        for i in elements(block):
             g = gradient(w[i], dw[i], scale, decay, l1)
             mean = momentum * means[i] + fresh * g
             means[i] = mean
@@ -150,7 +159,7 @@ def adamw_update(w, dw, means, squares, rates, decays, hyper, count: int):
     for block in prange(count // BLOCK_SIZE):
         rate = hyper[RATE] * rates[block]
         decay, step = rate * hyper[DECAY] * decays[block], rate * hyper[CORRECTION]
-        for i in range(block * BLOCK_SIZE, (block + 1) * BLOCK_SIZE):
+        for i in elements(block):
             g = scale * dw[i]
             mean = momentum * means[i] + fresh * g
             means[i] = mean
