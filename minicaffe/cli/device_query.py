@@ -2,17 +2,64 @@
 
 from __future__ import annotations
 
+from .. import log
+from ..device.cpu import CpuDevice
+from ..device.gpu_properties import GpuProperties, query
+from ..errors import ConfigError
 from . import flags
 
 
 def parser() -> flags.Parser:
-    p = flags.Parser("device_query", "Say what can run nets here.")
-    flags.add_device(p)
+    p = flags.Parser(
+        "device_query",
+        "Describe the CPU, or with --gpu the GPUs that CuPy sees; nets run on the CPU only.",
+    )
+    p.flag("gpu", default="", metavar="all|IDS", help="GPUs to describe: all, 0, or 0,1")
+    p.flag("cpu", action="store_true", help="describe the CPU, as without flags")
     return p
 
 
 def run(arguments: list[str]) -> int:
-    device = flags.device(parser().parse(arguments))
+    args = parser().parse(arguments)
+    if args.gpu and args.cpu:
+        raise ConfigError("--gpu and --cpu exclude each other", hint="give one of them")
+    if args.gpu:
+        gpus = query(args.gpu)
+        log.to_stderr()
+        log.info(f"Querying GPUs {args.gpu}")
+        for gpu in gpus:
+            for name, value in _caffe_lines(gpu).items():
+                log.info(f"{name + ':':31}{value}")
+        return 0
+    device = CpuDevice()
     for name, value in {"Device": device.name, **device.describe()}.items():
         print(f"{name + ':':28}{value}")
     return 0
+
+
+def _caffe_lines(gpu: GpuProperties) -> dict[str, object]:
+    """Caffe's names, in its order."""
+    return {
+        "Device id": gpu.id,
+        "Major revision number": gpu.major,
+        "Minor revision number": gpu.minor,
+        "Name": gpu.name,
+        "Total global memory": gpu.memory,
+        "Total shared memory per block": gpu.shared_memory_per_block,
+        "Total registers per block": gpu.registers_per_block,
+        "Warp size": gpu.warp_size,
+        "Maximum memory pitch": gpu.memory_pitch,
+        "Maximum threads per block": gpu.threads_per_block,
+        "Maximum dimension of block": ", ".join(map(str, gpu.block)),
+        "Maximum dimension of grid": ", ".join(map(str, gpu.grid)),
+        "Clock rate": gpu.clock_rate,
+        "Total constant memory": gpu.constant_memory,
+        "Texture alignment": gpu.texture_alignment,
+        "Concurrent copy and execution": _yes(gpu.overlaps_copies),
+        "Number of multiprocessors": gpu.multiprocessors,
+        "Kernel execution timeout": _yes(gpu.kernel_timeout),
+    }
+
+
+def _yes(value: bool) -> str:
+    return "Yes" if value else "No"

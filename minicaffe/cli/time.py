@@ -1,24 +1,44 @@
-"""minicaffe time: times every layer of a net."""
+"""minicaffe time: times every layer of a net.
+
+The log holds Caffe's lines, with averages over the iterations; the table and the JSON have medians, which a
+busy machine disturbs less.
+
+Differs   backward is that of training: a layer that it leaves out takes no time, and a gradient that nothing
+          needs is not computed.  Caffe calls every layer's backward, and so aborts where a layer has none
+          (ArgMax, Threshold).  The next batch is put in place between passes and has a time of its own;
+          Caffe's is in the forward of the data layer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from time import perf_counter
+import json
+from pathlib import Path
+
+import numpy as np
 
 from .. import log
-from ..errors import ConfigError
+from ..checking.timing import Times, measure, per_layer
+from ..checking.timing_report import as_json, as_text
+from ..errors import ConfigError, DataError
+from ..files import write_atomic
 from ..log import number
 from ..net import Net
 from . import flags
 
 
 def parser() -> flags.Parser:
-    p = flags.Parser("time", "Time forward and backward of every layer of a net.")
+    p = flags.Parser(
+        "time",
+        "Time forward and backward of every layer of a net: Caffe's lines in the log, then a table of medians"
+        " and of what each layer computes and moves per second.  Backward is what training runs of it.",
+    )
     p.flag(
         "phase", choices=("TRAIN", "TEST"), default="TRAIN", help="phase to build the net in (default TRAIN)"
     )
     p.flag("weights", metavar="FILE", help="accepted and ignored, as in Caffe: values do not change the time")
     flags.add_net(p, "passes to time")
+    p.flag("sort", action="store_true", help="the table with the slowest layers first")
+    p.flag("json", metavar="FILE", help="write all of it for programs; - for the terminal, without the table")
     return p
 
 
@@ -26,52 +46,60 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     if not args.model:
         raise ConfigError("--model is missing", hint="minicaffe time --model net.prototxt")
+    target = None if args.json in (None, "-") else _writable(args.json)
     net = flags.net(args, args.phase)
     log.info("Performing Forward")
     net.forward()
     log.info(f"Initial loss: {number(net.loss())}")
     log.info("Performing Backward")
     net.backward()
-    _benchmark(net, args.iterations)
+    times = _benchmark(net, args.iterations)
+    rows = per_layer(net, times)
+    content = json.dumps(as_json(net, rows, times), indent=2)
+    print(content if args.json == "-" else as_text(rows, times, slowest_first=args.sort))
+    if target:
+        try:
+            write_atomic(target, f"{content}\n".encode())
+        except OSError as error:
+            raise _unwritable(target, error.strerror or str(error)) from None
     return 0
 
 
-def _benchmark(net: Net, iterations: int) -> None:
+def _benchmark(net: Net, iterations: int) -> Times:
     """Time passes layer by layer; the lines are Caffe's."""
-    count = len(net.layers)
-    forward_s, backward_s = [0.0] * count, [0.0] * count
-    forward_total_s = backward_total_s = 0.0
     log.info("*** Benchmark begins ***")
     log.info(f"Testing for {iterations} iterations.")
-    begun = perf_counter()
-    for j in range(1, iterations + 1):
-        net.stage()
-        before = perf_counter()
-        for i in range(count):
-            forward_s[i] += _timed(net.run_forward, i, i)
-        middle = perf_counter()
-        for i in reversed(range(count)):
-            backward_s[i] += _timed(net.run_backward, i, i)
-        after = perf_counter()
-        forward_total_s += middle - before
-        backward_total_s += after - middle
-        log.info(f"Iteration: {j} forward-backward time: {_ms(after - before)} ms.")
+    times = measure(
+        net, iterations, lambda j, s: log.info(f"Iteration: {j} forward-backward time: {_ms(s)} ms.")
+    )
     log.info("Average time per layer: ")
-    for i, layer in enumerate(net.layers):
-        log.info(f"{layer.name:>10}\tforward: {_ms(forward_s[i] / iterations)} ms.")
-        log.info(f"{layer.name:>10}\tbackward: {_ms(backward_s[i] / iterations)} ms.")
-    log.info(f"Average Forward pass: {_ms(forward_total_s / iterations)} ms.")
-    log.info(f"Average Backward pass: {_ms(backward_total_s / iterations)} ms.")
-    log.info(f"Average Forward-Backward: {_ms((forward_total_s + backward_total_s) / iterations)} ms.")
-    log.info(f"Total Time: {_ms(perf_counter() - begun)} ms.")
+    for layer, forward, backward in zip(net.layers, times.forward, times.backward):
+        log.info(f"{layer.name:>10}\tforward: {_ms(np.mean(forward))} ms.")
+        log.info(f"{layer.name:>10}\tbackward: {_ms(np.mean(backward))} ms.")
+    both = times.forward_pass + times.backward_pass
+    log.info(f"Average Forward pass: {_ms(np.mean(times.forward_pass))} ms.")
+    log.info(f"Average Backward pass: {_ms(np.mean(times.backward_pass))} ms.")
+    log.info(f"Average Forward-Backward: {_ms(np.mean(both))} ms.")
+    log.info(f"Total Time: {_ms(times.total)} ms.")
     log.info("*** Benchmark ends ***")
+    return times
 
 
-def _timed(run: Callable[[int, int], None], first: int, last: int) -> float:
-    begun = perf_counter()
-    run(first, last)
-    return perf_counter() - begun
+def _ms(seconds: float | np.floating) -> str:
+    return number(1e3 * float(seconds))
 
 
-def _ms(seconds: float) -> str:
-    return number(seconds * 1e3)
+def _writable(path: str) -> Path:
+    """The file to write, refused before the work where that is foreseeable."""
+    target = Path(path)
+    if target.is_dir():
+        raise _unwritable(target, "it is a folder")
+    if not target.parent.is_dir():
+        raise _unwritable(target, f"there is no folder {target.parent}")
+    return target
+
+
+def _unwritable(path: Path, why: str) -> DataError:
+    return DataError(
+        f"--json: cannot write {path}: {why}", hint="name a file in a folder that can be written"
+    )

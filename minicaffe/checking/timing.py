@@ -1,0 +1,160 @@
+"""Times the passes of a net layer by layer, and relates them to what the layers compute and move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+
+from ..net import Net
+from . import multiply_adds, traffic
+from .state import is_automatic
+
+
+class Spread(NamedTuple):
+    """Times of the iterations, in milliseconds: quartiles p25, median, p75, the least, and the mean."""
+
+    median: float
+    min: float
+    p25: float
+    p75: float
+    mean: float
+
+    @staticmethod
+    def of(seconds: np.ndarray) -> Spread:
+        ms = 1e3 * np.asarray(seconds, np.float64)
+        p25, median, p75 = np.percentile(ms, (25, 50, 75))
+        return Spread(*map(float, (median, ms.min(), p25, p75, ms.mean())))
+
+
+@dataclass
+class Times:
+    """Seconds per iteration.
+
+    forward, backward            (layers, iterations); layers that do not run backward take next to nothing
+    forward_pass, backward_pass  (iterations): the passes they make up, with the clock's own share
+    stage                        (iterations): between passes, the next batch put in place
+    total                        of everything
+    """
+
+    forward: np.ndarray
+    backward: np.ndarray
+    forward_pass: np.ndarray
+    backward_pass: np.ndarray
+    stage: np.ndarray
+    total: float = 0.0
+
+    @staticmethod
+    def empty(layers: int, iterations: int) -> Times:
+        each, whole = (layers, iterations), iterations
+        return Times(np.zeros(each), np.zeros(each), np.zeros(whole), np.zeros(whole), np.zeros(whole))
+
+
+def measure(
+    net: Net,
+    iterations: int,
+    after: Callable[[int, float], None] = lambda number, seconds: None,
+    clock: Callable[[], float] = perf_counter,
+) -> Times:
+    """Run forward and backward `iterations` times, every layer by itself; `after` is told the number of each
+    iteration, from 1, and the seconds of its two passes."""
+    layers = range(len(net.layers))
+    times = Times.empty(len(layers), iterations)
+    begun = clock()
+    for j in range(iterations):
+        staging = clock()
+        net.stage()
+        start = clock()
+        for i in layers:
+            before = clock()
+            net.run_forward(i, i)
+            times.forward[i, j] = clock() - before
+        middle = clock()
+        for i in reversed(layers):
+            before = clock()
+            net.run_backward(i, i)
+            times.backward[i, j] = clock() - before
+        end = clock()
+        times.stage[j] = start - staging
+        times.forward_pass[j] = middle - start
+        times.backward_pass[j] = end - middle
+        after(j + 1, end - start)
+    times.total = clock() - begun
+    return times
+
+
+class Work(NamedTuple):
+    """One direction of a layer, or of all: its time, and per iteration operations (two per multiply-add) and
+    bytes, None where they are not known."""
+
+    ms: Spread
+    flops: int | None
+    bytes: int | None
+
+    @property
+    def gflop_per_s(self) -> float | None:
+        return self._rate(self.flops)
+
+    @property
+    def gbyte_per_s(self) -> float | None:
+        return self._rate(self.bytes)
+
+    def _rate(self, amount: int | None) -> float | None:
+        """In 10^9 per second."""
+        return None if amount is None or self.ms.median <= 0 else amount / self.ms.median / 1e6
+
+
+class Row(NamedTuple):
+    """A layer; automatic: a Split that no file asked for; backward: None if training does not run it."""
+
+    name: str
+    type: str
+    automatic: bool
+    tops: list[tuple[int, ...]]
+    forward: Work
+    backward: Work | None
+
+    @property
+    def ms(self) -> float:
+        """The median of forward and that of backward."""
+        return self.forward.ms.median + (self.backward.ms.median if self.backward else 0.0)
+
+
+def per_layer(net: Net, times: Times) -> list[Row]:
+    """Every layer that runs, in the order of the net; shapes are those of the last pass."""
+    rows = []
+    itemsize = net.device.dtype.itemsize
+    for i, (layer, bottom, top, gradient) in enumerate(zip(net.layers, net.bottoms, net.tops, net.gradients)):
+        forward = Work(
+            Spread.of(times.forward[i]),
+            _flops(multiply_adds.of_layer(layer, bottom, top)),
+            traffic.forward(layer, bottom, top, itemsize),
+        )
+        backward = Work(
+            Spread.of(times.backward[i]),
+            _flops(multiply_adds.of_backward(layer, bottom, top, gradient)),
+            traffic.backward(layer, bottom, top, gradient, itemsize),
+        )
+        shapes = [blob.shape for blob in top]
+        runs = backward if gradient.runs else None
+        rows.append(Row(layer.name, layer.type, is_automatic(layer), shapes, forward, runs))
+    return rows
+
+
+def in_all(rows: list[Row], times: Times) -> tuple[Work, Work]:
+    """The forward and the backward pass; what they compute and move is known if it is of every layer."""
+    forward = [row.forward for row in rows]
+    backward = [row.backward for row in rows if row.backward]
+    return _sum(times.forward_pass, forward), _sum(times.backward_pass, backward)
+
+
+def _sum(seconds: np.ndarray, parts: list[Work]) -> Work:
+    flops, moved = ([getattr(part, what) for part in parts] for what in ("flops", "bytes"))
+    return Work(Spread.of(seconds), *(None if None in every else sum(every) for every in (flops, moved)))
+
+
+def _flops(multiply_adds: int | None) -> int | None:
+    return None if multiply_adds is None else 2 * multiply_adds
