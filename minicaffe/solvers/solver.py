@@ -129,6 +129,8 @@ class Solver:
         self.l1 = int(self.param.regularization_type == "L1")
         self.history = [self.device.zeros((size,)) for _ in range(self.slots)]
         self.hyper = self.device.zeros((update.HYPER,))
+        # What snapshot_diff stores is the update, as in Caffe: the parameters from before it are kept.
+        self._previous = self.device.empty((size,)) if self.param.snapshot_diff else None
         self._partial = self.device.zeros((-(-size // update.CHUNK),))
         factors = np.zeros((2, size // update.BLOCK_SIZE))
         for owned in parameters.owned:
@@ -170,7 +172,11 @@ class Solver:
         self.device.put(host, self.hyper)
         if param.clip_gradients >= 0:
             self._clip(param.clip_gradients)
+        if self._previous is not None:
+            self.device.copy(parameters.data, self._previous)
         self.apply(parameters.data, parameters.diff, self.history, self.hyper)
+        if self._previous is not None:
+            self.device.xp.subtract(self._previous, parameters.data, out=parameters.diff)
         self.iteration += 1
 
     def _clip(self, limit: float) -> None:

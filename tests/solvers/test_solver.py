@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from minicaffe.errors import ConfigError, DataError, UnknownTypeError, WeightsError
-from minicaffe.proto import text
-from minicaffe.proto.schema import SolverParameter
+from minicaffe.proto import binary, text
+from minicaffe.proto.schema import NetParameter, SolverParameter
 from minicaffe.solvers.callbacks import Callback
 from minicaffe.solvers.solver import Solver
 
@@ -240,3 +240,47 @@ def test_unwritable_snapshot_folder(tmp_path):
         WeightsError, match=r"cannot write snapshots as .*file/p_iter_N: .*; hint: choose another"
     ):
         tiny_solver(f'snapshot: 1 snapshot_prefix: "{blocker}/p"')
+
+
+@pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
+def test_snapshot_diff_stores_the_last_update(form, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    solver = tiny_solver(f'snapshot_prefix: "p" snapshot_diff: true snapshot_format: {form} iter_size: 2')
+    solver.step(1)
+    before = params(solver)
+    solver.step(1)
+    solver.snapshot()
+    after = params(solver)
+    if form == "HDF5":
+        import h5py
+
+        with h5py.File("p_iter_2.caffemodel.h5") as file:
+            stored = {
+                f"{layer}/{i}": file["diff"][layer][str(i)][...] for layer in ("conv", "ip") for i in (0, 1)
+            }
+    else:
+        net = binary.read("p_iter_2.caffemodel", NetParameter)
+        stored = {
+            f"{layer.name}/{i}": binary.to_array(blob, diff=True)
+            for layer in net.layer
+            for i, blob in enumerate(layer.blobs)
+        }
+    for key, update in stored.items():
+        np.testing.assert_allclose(update, before[key] - after[key], atol=1e-7)
+        assert np.abs(update).max() > 1e-4
+
+
+def test_layers_of_a_test_net_alone_get_their_weights_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    extra = TINY_NET.replace(
+        'layer { name: "accuracy"',
+        'layer { name: "extra" type: "Bias" bottom: "ip" top: "extra" include { phase: TEST } }\n'
+        'layer { name: "accuracy"',
+    )
+    source = extra + 'base_lr: 1 lr_policy: "fixed" test_iter: 1 test_interval: 1 '
+    first = Solver.create(text.parse(source, SolverParameter))
+    bias = first.test_nets[0].params["extra"][0]
+    first.device.put(np.arange(3.0), bias.data)
+    Path("test.caffemodel").write_bytes(first.test_nets[0].to_message().SerializeToString())
+    second = Solver.create(text.parse(source + 'weights: "test.caffemodel"', SolverParameter))
+    np.testing.assert_array_equal(second.test_nets[0].params["extra"][0].data, np.arange(3.0))
