@@ -109,6 +109,8 @@ def _check_flags(args) -> None:
         raise ConfigError(
             f"--{sources[0]} and --{sources[1]} exclude each other", hint="a snapshot brings its weights"
         )
+    if args.metrics and not Path(args.metrics).absolute().parent.is_dir():
+        raise ConfigError(f"--metrics {args.metrics}: there is no such folder", hint="make it first")
     if args.verify_resume and (args.run or args.resume or args.snapshot):
         raise ConfigError("--verify_resume trains from the start, in no --run", hint="leave the others out")
 

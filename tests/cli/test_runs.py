@@ -84,6 +84,7 @@ def test_a_folder_is_not_used_twice(words, message, capsys):
 @pytest.mark.parametrize(
     "words, message",
     [
+        (("solver.prototxt", "--metrics", "gone/m"), "--metrics gone/m: there is no such folder"),
         (("--run", "home"), "name one solver prototxt"),
         (
             ("solver.prototxt", "--resume", "auto", "--snapshot", "x"),
