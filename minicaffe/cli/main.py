@@ -22,6 +22,7 @@ COMMANDS = {
     "time": Command("time", "time every layer of a net"),
     "runs": Command("runs", "list runs: state, progress, best test"),
     "run": Command("run", "command a run that is under way: pause, resume, stop, snapshot, lr=RATE"),
+    "plot": Command("plot", "draw loss, accuracy and learning rate of runs"),
     "replay": Command("replay", "repeat the iteration whose loss or gradient was not finite"),
     "convert": Command("convert", "rewrite a net or solver in the current schema"),
     "device_query": Command("device_query", "say what can run nets here"),

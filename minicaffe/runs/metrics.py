@@ -71,7 +71,8 @@ class Metrics(Callback):
         if solver.shown is not self.shown:
             self.shown = solver.shown
             head = {"phase": "train", "iteration": self.shown.iteration, "seconds": self._seconds()}
-            head["lr"] = solver.rate
+            if solver.rate is not None:  # it is where a finished run was resumed
+                head["lr"] = solver.rate
             values = {"loss": np.array([self.shown.loss])}
             values |= {f"outputs.{name}": array for name, array in self.shown.outputs.items()}
             self._kind("train").add(head, values)

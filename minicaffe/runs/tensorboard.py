@@ -28,7 +28,7 @@ class TensorBoard(Callback):
         if solver.shown is not self.shown:
             self.shown = solver.shown
             self._add("train/smoothed_loss", [self.shown.loss], self.shown.iteration)
-            self._add("lr", [solver.rate], self.shown.iteration)
+            self._add("lr", [] if solver.rate is None else [solver.rate], self.shown.iteration)
             for name, values in self.shown.outputs.items():
                 self._add(f"train/{name}", values, self.shown.iteration)
 

@@ -46,7 +46,7 @@ class Solver:
     iteration  updates made
     requests   "stop" and "snapshot", from signal handlers and callbacks, answered between iterations
     shown      what was displayed last
-    rate       of the last update
+    rate       of the last update, None before the first
     """
 
     type = ""
@@ -92,7 +92,7 @@ class Solver:
         with text.in_file(source or "solver"):
             self._check()
             self.policy = Policy(param)
-            self.rate = 0.0
+            self.rate: float | None = None
             self.seed = param.random_seed if param.random_seed >= 0 else secrets.randbits(32)
             self.net = nets.train_net(param, source, self.device, self.seed, strict)
             self.test_nets = nets.test_nets(param, source, self.device, self.seed, strict)

@@ -1,0 +1,245 @@
+"""Pictures of curves: what is in them, read off the figure."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minicaffe.errors import ConfigError, DataError
+from minicaffe.runs.curves import Curves, Row
+from minicaffe.runs.plot_series import Points, panels
+
+matplotlib = pytest.importorskip("matplotlib")
+from minicaffe.runs.plot import draw, figure  # noqa: E402  (after the skip)
+
+numbers = st.floats()
+
+
+def run(name: str = "run", *, losses=(3.0, 2.0, 1.0), rates=(0.1, 0.1, 0.1), acc=(0.2, 0.8)) -> Curves:
+    train = [Row(10 * i, 1.0 * i, lr, loss) for i, (loss, lr) in enumerate(zip(losses, rates))]
+    tests = [Row(20 * i, 2.0 * i, outputs={"loss": [1.0], "acc": [a]}) for i, a in enumerate(acc)]
+    return Curves(name, train, {0: tests} if tests else {})
+
+
+def titles(picture) -> list[str]:
+    return [ax.get_title(loc="left") for ax in picture.axes]
+
+
+def lines(ax) -> list[tuple[list[float], list[float]]]:
+    """The lines of data of a panel; not the marks of gaps and not what is empty."""
+    return [
+        (list(line.get_xdata()), list(line.get_ydata()))
+        for line in ax.lines
+        if len(line.get_xdata()) and line.get_transform() == ax.transData
+    ]
+
+
+def marks(ax) -> list[list[float]]:
+    """x of the crosses and bars of a panel, which stand at a height of the panel."""
+    return [list(line.get_xdata()) for line in ax.lines if line.get_transform() != ax.transData]
+
+
+def test_panels_of_a_run():
+    picture = figure([run()])
+    loss, acc, rate = picture.axes
+    assert titles(picture) == ["loss", "acc", "learning rate"]
+    assert lines(loss) == [([0, 10, 20], [3, 2, 1]), ([0, 20], [1, 1])]
+    assert lines(acc) == [([0, 20], [0.2, 0.8])]
+    assert lines(rate) == [([0, 10, 20], [0.1] * 3)]
+    assert picture.get_suptitle() == "run" and not picture.legends
+    assert [text.get_text() for text in loss.get_legend().get_texts()] == ["train", "test"]
+    assert rate.get_xlabel() == "iteration"
+
+
+def test_several_runs_have_colours_and_names_as_they_are():
+    picture = figure([run("_a$"), run("b")], title="both")
+    assert [text.get_text() for text in picture.legends[0].get_texts()] == ["_a$", "b"]
+    colours = [handle.get_color() for handle in picture.legends[0].legend_handles]
+    assert len(set(colours)) == 2
+    assert [line.get_color() for line in picture.axes[0].lines if len(line.get_xdata()) == 3] == colours
+    assert picture.get_suptitle() == "both"
+
+
+def test_runs_that_are_the_same_can_all_be_seen():
+    picture = figure([run("a"), run("b", losses=(9, 9, 9)), run("c")])
+    acc, rate = picture.axes[1:]
+    assert np.ptp([line.get_linewidth() for line in acc.lines]) > 1
+    widths = [line.get_linewidth() for line in rate.lines if len(line.get_xdata())]
+    assert widths == pytest.approx([3.8, 2.6, 1.4])
+
+
+def test_more_runs_than_colours_are_dashed():
+    picture = figure([run(str(i)) for i in range(10)])
+    looks = {(h.get_color(), h.get_linestyle()) for h in picture.legends[0].legend_handles}
+    assert len(looks) == 10
+
+
+def test_a_log_without_tests_shows_the_outputs_of_training():
+    curves = run(acc=())
+    for row in curves.train:
+        row.outputs = {"loss": [1.0], "top1": [0.5]}
+    picture = figure([curves])
+    assert titles(picture) == ["loss", "top1", "learning rate"]
+    assert lines(picture.axes[1]) == [([0, 10, 20], [0.5] * 3)]
+
+
+def test_one_row():
+    picture = figure([run(losses=[2.0], rates=[0.1], acc=())])
+    assert ([0], [2.0]) in lines(picture.axes[0])
+    dots = [line for line in picture.axes[0].lines if line.get_marker() == "." and len(line.get_xdata())]
+    assert len(dots) == 1, "a line of one point shows nothing"
+
+
+def test_gaps_are_marked():
+    losses = (3, math.nan, math.inf, 2, math.nan, 1, 1)
+    picture = figure([run(losses=losses, rates=[0.1] * 7)])
+    assert marks(picture.axes[0]) == [[10, 20], [10], [40, 40], [40]]
+    assert "not finite" in [text.get_text() for text in picture.axes[0].get_legend().get_texts()]
+    lone = [list(line.get_xdata()) for line in picture.axes[0].lines if line.get_marker() == "."]
+    assert lone == [[0, 30]]
+
+
+def test_nothing_finite():
+    picture = figure([run(losses=[math.nan] * 3, acc=())])
+    assert [text.get_text() for text in picture.axes[0].texts] == ["no finite value"]
+
+
+def test_logarithmic_axes():
+    assert figure([run()], log=True).axes[0].get_yscale() == "log"
+    assert figure([run(losses=(0, 0, 0))], log=True).axes[0].get_yscale() == "log"  # the loss of tests
+    assert figure([run(losses=(0, -1, 0), acc=())], log=True).axes[0].get_yscale() == "linear"
+    assert figure([run(rates=(1, 0.5, 0.1))]).axes[-1].get_yscale() == "log"
+    assert figure([run(rates=(1, 0.5, 0.2))]).axes[-1].get_yscale() == "linear"
+    assert figure([run(rates=(1, 0.5, 0.0))]).axes[-1].get_yscale() == "linear"
+
+
+@pytest.mark.parametrize(
+    "seconds, label, last", [(10, "seconds", 20), (100, "minutes", 200 / 60), (9e3, "hours", 5)]
+)
+def test_time_has_a_fitting_unit(seconds, label, last):
+    curves = run(acc=())
+    for i, row in enumerate(curves.train):
+        row.seconds = i * seconds
+    picture = figure([curves], x="seconds")
+    assert picture.axes[-1].get_xlabel() == f"{label} of training"
+    assert lines(picture.axes[0])[0][0][-1] == pytest.approx(last)
+
+
+def test_smoothing_keeps_the_displays_behind():
+    train, smoothed, _ = lines(figure([run()], smooth=2).axes[0])
+    assert train == ([0, 10, 20], [3, 2, 1]) and smoothed == ([0, 10, 20], [2.5, 1.5, 1])
+    picture = figure([run()], smooth=2)
+    assert [t.get_text() for t in picture.axes[0].get_legend().get_texts()][:2] == [
+        "train",
+        "train, mean of 2",
+    ]
+
+
+def test_means_pass_over_gaps_and_do_not_fill_them():
+    points = Points(np.arange(5.0), np.array([1, math.nan, 3, 5, 7]))
+    np.testing.assert_array_equal(points.smoothed(3).y, [1, math.nan, 4, 5, 6])
+    np.testing.assert_array_equal(points.smoothed(10**9).y, [4, math.nan, 4, 4, 4])
+
+
+def test_a_huge_loss_does_not_spoil_later_means():
+    points = Points(np.arange(4.0), np.array([1e30, 1, 2, 4]))
+    np.testing.assert_array_equal(points.smoothed(2).y[1:], [1.5, 3, 4])
+
+
+def test_losses_of_several_nets_and_names_have_markers():
+    tests = {net: [Row(0, outputs={"loss1": [1.0 + net], "loss2": [2.0]})] for net in (0, 1)}
+    tests[1][0].loss = 7.0
+    picture = figure([Curves("a", [Row(0, loss=3.0)], tests)])
+    labels = [text.get_text() for text in picture.axes[0].get_legend().get_texts()]
+    assert labels == ["train", "test, loss1 of net 0", "test, loss2 of net 0", "test, loss of net 1"]
+    shown = [line for line in picture.axes[0].lines if line.get_marker() in "os^"]
+    assert [(line.get_marker(), list(line.get_ydata())) for line in shown] == [
+        ("o", [1]),
+        ("s", [2]),
+        ("^", [7]),
+    ]
+
+
+def test_elements_and_their_mean():
+    tests = [Row(i, outputs={"acc": [0.2, 0.4]}) for i in range(2)]
+    (ax,) = figure([Curves("a", [], {0: tests})]).axes
+    assert ax.get_title(loc="left") == "acc, mean of 2 elements"
+    assert [y for _, y in lines(ax)] == [[0.2] * 2, [0.4] * 2, pytest.approx([0.3] * 2)]
+
+
+def test_many_panels_stand_in_two_columns():
+    outputs = {f"o{i}": [1.0] for i in range(5)}
+    rows = [Row(0, outputs=outputs), Row(9, outputs=outputs)]
+    picture = figure([Curves("a", [Row(0, lr=1.0, loss=1.0)], {0: rows, 1: rows[:1]})])
+    assert titles(picture)[:3] == ["loss", "o0 (test net 0)", "o1 (test net 0)"] and len(picture.axes) == 12
+    assert [i for i, ax in enumerate(picture.axes) if ax.get_xlabel()] == [0, 10, 11]
+
+
+def test_a_span_is_shaded():
+    curves = Curves("a", [Row(i, loss=1.0, span=(0.5, 2.0)) for i in range(3)])
+    assert len(figure([curves]).axes[0].collections) == 1
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    st.lists(st.tuples(numbers, numbers, st.lists(numbers, max_size=2)), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_any_numbers_can_be_drawn(rows, log):
+    train = [Row(i, lr=lr, loss=loss) for i, (loss, lr, _) in enumerate(rows)]
+    tests = [Row(i, outputs={"acc": acc}) for i, (_, _, acc) in enumerate(rows) if acc]
+    figure([Curves("a", train, {0: tests}), run()], log=log, smooth=2).savefig(io.BytesIO())
+
+
+@pytest.mark.parametrize("ending, start", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("SVG", b"<?xml")])
+@pytest.mark.parametrize("count", [1, 6])
+def test_files(tmp_path, ending, start, count):
+    path = tmp_path / f"curves.{ending}"
+    draw([run(f"run {i}", losses=(3, math.nan, i + 1)) for i in range(count)], path, smooth=2, log=True)
+    assert path.read_bytes().startswith(start)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_matplotlib_is_left_as_it_was(tmp_path):
+    import sys
+
+    before, loaded = dict(matplotlib.rcParams), "matplotlib.pyplot" in sys.modules
+    draw([run()], tmp_path / "a.png")
+    assert dict(matplotlib.rcParams) == before
+    assert ("matplotlib.pyplot" in sys.modules) == loaded
+
+
+def test_mistakes(tmp_path):
+    with pytest.raises(ConfigError, match=r"cannot draw a\.jpg; hint: the name must end in \.png or \.svg"):
+        draw([run()], "a.jpg")
+    with pytest.raises(DataError, match=r"cannot write .*a\.png: No such file"):
+        draw([run()], tmp_path / "nowhere" / "a.png")
+    with pytest.raises(ConfigError, match="nothing to draw: name one run"):
+        figure([])
+    with pytest.raises(ConfigError, match="smooth must be at least 1; got 0"):
+        figure([run()], smooth=0)
+    with pytest.raises(DataError, match="a does not say when its lines were written; hint: --x iteration"):
+        figure([Curves("a", [Row(0, loss=1.0)])], x="seconds")
+    with pytest.raises(DataError, match="a: no loss, output or learning rate to draw"):
+        figure([Curves("a", [Row(0)])])
+    with pytest.raises(ConfigError, match="x must be iteration or seconds; got 'epoch'"):
+        panels([run()], "epoch")
+
+
+def test_without_matplotlib(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest):
+        if name.startswith("matplotlib"):
+            raise ImportError(name)
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(ConfigError, match=r"needs matplotlib, .*; hint: pip install 'minicaffe\[plot\]'"):
+        figure([run()])
