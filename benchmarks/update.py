@@ -64,7 +64,10 @@ def cases(count: int) -> dict[str, tuple[Callable[[], object], int]]:
         arguments = [w, dw, *history[:slots], rates, decays, hyper, count]
         arguments += [] if name == "adamw_update" else [0]
         kernel = getattr(k, name)
-        found[name] = (lambda kernel=kernel, arguments=arguments: kernel(*arguments), 4 * count * (3 + 2 * slots))
+        found[name] = (
+            lambda kernel=kernel, arguments=arguments: kernel(*arguments),
+            4 * count * (3 + 2 * slots),
+        )
     return found
 
 
@@ -87,10 +90,8 @@ def main() -> None:
     print(f"{'':16}{'ms':>8}{'p25':>8}{'p75':>8}{'GB/s':>8}{'of copy':>9}")
     for name, (_, nbytes) in todo.items():
         low, middle, high = statistics.quantiles(times_s[name], n=4)
-        rate = nbytes / middle
-        print(
-            f"{name:16}{middle * 1e3:8.2f}{low * 1e3:8.2f}{high * 1e3:8.2f}{rate / 1e9:8.1f}{rate / copied:9.2f}"
-        )
+        rate, ms = nbytes / middle, "".join(f"{1e3 * value:8.2f}" for value in (middle, low, high))
+        print(f"{name:16}{ms}{rate / 1e9:8.1f}{rate / copied:9.2f}")
 
 
 if __name__ == "__main__":

@@ -96,9 +96,8 @@ def test_the_command_says_it_in_one_line(capsys):
     write({"type": '"AdaGrad"'})
     assert main(["train", "solver.prototxt"]) == 1
     last = capsys.readouterr().err.strip().splitlines()[-1]
-    assert last == (
-        "minicaffe train: error: solver.prototxt:5: AdaGrad has no momentum; got momentum: 0.9; hint: remove it"
-    )
+    place = "minicaffe train: error: solver.prototxt:5: "
+    assert last == place + "AdaGrad has no momentum; got momentum: 0.9; hint: remove it"
 
 
 def test_a_final_snapshot_without_a_folder_fails_at_the_start():

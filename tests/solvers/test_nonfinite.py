@@ -175,7 +175,7 @@ def test_a_resumed_recurrent_net_carries_on():
 
 
 def test_folders_that_are_no_dumps(tmp_path):
-    with pytest.raises(WeightsError, match="is no dump: it has no report.json"):
+    with pytest.raises(WeightsError, match=r"is no dump: it has no report\.json"):
         replay(tmp_path)
     (tmp_path / "report.json").write_text("[]")
     with pytest.raises(WeightsError, match=r"report\.json is damaged"):

@@ -44,7 +44,7 @@ def _sum(solver: Solver) -> str:
 
 
 def kill_runs(runs: int, moments: random.Random, report=lambda text: None) -> tuple[int, int]:
-    """In the working folder: train, kill, look, `runs` times, each from the newest snapshot of the one before.
+    """In the working folder: train, kill, look, `runs` times, each from the newest snapshot so far.
 
     After every kill all snapshots on the disk are read, and what they hold must be what the uninterrupted run
     holds at that iteration; the newest whole one must be the newest there is.  Returns how many snapshots
