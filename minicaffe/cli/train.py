@@ -120,16 +120,16 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
     device = flags.device(args, param)
     log.info("Use CPU.")
     options: dict[str, Any] = {"source": path, "device": device, "strict": args.strict}
-    if args.verify_resume:
-        from ..solvers.verify import verify_resume
-
-        log.info(verify_resume(param, 6 if args.iterations is None else args.iterations, **options))
-        return 0
     state = _state(args, param)
     if state or args.weights:
         del param.weights[:]
     if args.weights and not state:
         param.weights.append(args.weights)
+    if args.verify_resume:
+        from ..solvers.verify import verify_resume
+
+        log.info(verify_resume(param, 6 if args.iterations is None else args.iterations, **options))
+        return 0
     callbacks, events = _callbacks(args, home, handler)
     solver = Solver.create(param, **options, callbacks=callbacks, nonfinite_effect=args.nonfinite_effect)
     if net is not None:
