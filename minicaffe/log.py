@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 logger = logging.getLogger("minicaffe")
 info = logger.info
@@ -47,16 +47,18 @@ class FileHandler(logging.FileHandler):
 
 
 class StderrHandler(logging.Handler):
-    """Writes to the present sys.stderr; while a progress bar is shown, above the bar."""
+    """Writes to the present sys.stderr; while a progress bar is shown, above the bar.  A terminal that has
+    gone, or a disk that is full behind it, ends nothing: lines are lost."""
 
     bar = None  # a tqdm bar, set by `above`
 
     def emit(self, record: logging.LogRecord) -> None:
         line = self.format(record)
-        if self.bar is None:
-            print(line, file=sys.stderr, flush=True)
-        else:
-            self.bar.write(line, file=sys.stderr)
+        with suppress(OSError, ValueError):  # ValueError: stderr is closed
+            if self.bar is None:
+                print(line, file=sys.stderr, flush=True)
+            else:
+                self.bar.write(line, file=sys.stderr)
 
     @contextmanager
     def above(self, bar) -> Iterator[None]:

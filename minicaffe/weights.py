@@ -22,18 +22,20 @@ if TYPE_CHECKING:
 Pending = Iterator[tuple[np.ndarray, Blob]]  # values, and the parameter that they are for
 
 
-def load(net: Net, path: str | Path) -> None:
+def load(net: Net, path: str | Path, *, quiet: bool = False) -> None:
     """Copy the weights of a .caffemodel, binary or HDF5, of any schema, into the layers of equal name.
 
     Layers of the file that the net lacks, and layers of the net that the file lacks, which keep their values,
-    are named in the log.  Of layers with the same name, a binary file fills the first, HDF5 the last, as in
-    Caffe.  Everything is read and checked before the first value is written.
+    are named in the log, the latter not with `quiet`.  Of layers with the same name, a binary file fills the
+    first, HDF5 the last, as in Caffe.  Everything is read and checked before the first value is written.
 
     Raises DataError, SchemaError, WeightsError or ShapeError, naming file, layer and parameter.
     """
     pending = list(_in_hdf5(net, path) if hdf5.is_hdf5(path) else _in_binary(net, path))
     for host, blob in pending:
         net.device.put(host, blob.data)
+    if quiet:
+        return
     filled = {id(blob) for _, blob in pending}
     for layer in net.layers:
         if layer.params and not any(id(blob) in filled for blob in layer.params):

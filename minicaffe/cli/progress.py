@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 from ..log import StderrHandler, number
@@ -30,11 +31,13 @@ class Progress(Callback):
         now = time.monotonic()
         if now - self.shown >= REFRESH_S:
             self.shown = now
-            self.bar.set_postfix_str(f"loss {number(solver.net.loss())}", refresh=False)
-            self.bar.update(solver.iteration - self.bar.n)
+            with suppress(OSError, ValueError):  # the terminal has gone
+                self.bar.set_postfix_str(f"loss {number(solver.net.loss())}", refresh=False)
+                self.bar.update(solver.iteration - self.bar.n)
 
     def on_stop(self, solver) -> None:
         if self.bar is not None:
-            self.bar.update(solver.iteration - self.bar.n)
             self.handler.bar = None
-            self.bar.close()
+            with suppress(OSError, ValueError):
+                self.bar.update(solver.iteration - self.bar.n)
+                self.bar.close()

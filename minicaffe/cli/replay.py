@@ -32,7 +32,8 @@ def run(arguments: list[str]) -> int:
     if Path(folder).is_dir():  # where paths of data are meant from
         os.chdir(folder)
     try:
-        result = replay(dump, device=flags.device(args))
+        flags.device(args)  # refuses what there is not
+        result = replay(dump)
     finally:
         os.chdir(before)
     print(f"loss: {number(result.loss)}; recorded: {result.recorded['loss']}")

@@ -154,16 +154,19 @@ def field_line(text: str, field: str) -> int | None:
 
 
 @contextmanager
-def in_file(source: str) -> Iterator[None]:
-    """Put `source` in front of errors that pass through, with the line of the field that is to blame."""
+def in_file(source: str, field: str = "") -> Iterator[None]:
+    """Put `source` in front of errors that pass through, with the line of the field that is to blame: the
+    one that the error names, else `field`."""
     try:
         yield
     except MiniCaffeError as error:
         line = None
+        error.field = error.field or field
         if error.field and not error.places:
             with suppress(MiniCaffeError):
                 line = field_line(read_file(source).decode("utf-8", "replace"), error.field)
-        error.places.insert(0, f"{source}:{line}" if line else source)
+        if not (error.places and error.places[0].startswith(source)):  # as a net inside a solver says
+            error.places.insert(0, f"{source}:{line}" if line else source)
         raise
 
 

@@ -38,7 +38,7 @@ def read_solver(path: str | Path) -> SolverParameter:
     """The solver of a prototxt file, upgraded, with Caffe's default for snapshot_prefix: the path without
     extension, or, for a snapshot_prefix that is a folder, the file's stem inside it."""
     solver = text.read(path, SolverParameter)
-    with locate(str(path)):
+    with text.in_file(str(path)):
         upgrade_solver(solver, str(path))
     if not solver.HasField("snapshot_prefix"):
         solver.snapshot_prefix = str(Path(path).with_suffix(""))
@@ -78,7 +78,7 @@ def upgrade_solver(solver: SolverParameter, source: str = "a solver") -> None:
     """Bring a solver and the nets inside it to the current schema, in place; `source` is for the log."""
     if solver.HasField("solver_type"):
         if solver.HasField("type"):
-            raise ConfigError("both solver_type and type are set", hint="keep type")
+            raise ConfigError("both solver_type and type are set", hint="keep type", field="solver_type")
         solver.type = SOLVER_TYPES[solver.solver_type]
         solver.ClearField("solver_type")
     for field, value in solver.ListFields():

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..proto.schema import NetParameter
+    from .snapshot import State
     from .solver import Solver
 
 Results = Sequence[Mapping[str, list[float]]]  # per test net: the mean of every output element, by blob
@@ -46,8 +47,8 @@ class Callback:
         """What the next decisions depend on, as JSON has it."""
         return {}
 
-    def restore(self, solver: Solver, state: dict[str, Any], stem: str) -> None:
-        """Go on from what `state` returned; `stem` is what the names of the snapshot's files begin with."""
+    def restore(self, solver: Solver, state: dict[str, Any], stored: State) -> None:
+        """Go on from what `state` returned; `stored` is the snapshot that holds it."""
 
     def weights(self, solver: Solver) -> dict[str, NetParameter]:
         """Further weights for the snapshot, by what their file names have behind the iteration."""

@@ -94,9 +94,11 @@ def handle(solver: Solver, begun: Position, loss: float) -> None:
     """Find and dump the value behind a bad loss or gradient; then raise NonFiniteError, or only say so, as
     solver.nonfinite_effect says.  The net stands behind the iteration's passes again."""
     net, debug_info = solver.net, solver.net.debug_info
+    after = net.device.get(net.parameters.data)  # the statistics of BatchNorm move with every pass
     net.debug_info = False
     finding, _ = search(solver, begun)
     net.debug_info = debug_info
+    net.device.put(after, net.parameters.data)
     if finding is None and np.isfinite(loss):
         return  # only the squares of large gradients were beyond the range
     what = (
@@ -111,6 +113,22 @@ def handle(solver: Solver, begun: Position, loss: float) -> None:
         raise NonFiniteError(what, hint=hint)
     log.error(f"{what}; {hint}; training goes on")
     solver.nonfinite_effect = "none"
+
+
+def handle_parameters(solver: Solver) -> None:
+    """After the last update: name the first parameter that is not finite, if there is one; as `handle`."""
+    for layer in solver.net.layers:
+        for j, blob in enumerate(layer.params):
+            found = _range("", solver.net.device.get(blob.data))
+            if found.nan or found.infinite:
+                what = (
+                    f"after iteration {solver.iteration}, layer {layer.name!r} ({layer.type}): parameter {j}"
+                    f" has {found.nan} NaN and {found.infinite} infinite values of {blob.count}"
+                )
+                if solver.nonfinite_effect == "stop":
+                    raise NonFiniteError(what, hint="the last update made them: lower the rate")
+                log.error(what)
+                return
 
 
 def search(solver: Solver, begun: Position) -> tuple[Finding | None, float]:
@@ -214,6 +232,7 @@ def dump(solver: Solver, begun: Position, finding: Finding | None, loss: float) 
             "loss": repr(loss),
             "folder": str(Path.cwd()),
             "version": __version__,
+            "dtype": str(solver.device.dtype),
             **solver.device.describe(),
         }
         write_atomic(fresh / "report.json", json.dumps(report, indent=1).encode())

@@ -28,7 +28,8 @@ from ..proto.schema import Message
 class Policy:
     """The learning rate of a solver.
 
-    current_step  the state of multistep and plateau (and of step, for the record), kept in snapshots
+    current_step  the state of multistep and plateau (and of step, for the record), kept in snapshots;
+                  `advance` moves it on, asking for the rate does not
     factor        what the rate is multiplied by: 1 until somebody sets the rate by hand
 
     Raises UnknownTypeError or ConfigError for a policy that is unknown, or lacks a field it needs.
@@ -38,7 +39,6 @@ class Policy:
         self.param = param
         self.current_step = 0
         self.factor = 1.0
-        self._stepped = -1  # the iteration at which multistep passed a stepvalue last
         name = param.lr_policy
         if name not in POLICIES:
             what = f"no learning-rate policy {name!r}" if name else "lr_policy is not set"
@@ -66,6 +66,13 @@ class Policy:
             rate *= start + (1 - start) * (iteration + 1) / length
         return rate
 
+    def advance(self, iteration: int) -> None:
+        """Note that the update of `iteration` is made."""
+        step = self._step_at(iteration)
+        if self.param.lr_policy == "multistep" and step > self.current_step:
+            log.info(f"MultiStep Status: Iteration {iteration}, step = {step}")
+        self.current_step = step
+
     def set_rate(self, iteration: int, rate: float) -> None:
         """Make the rate for `iteration` this one; later ones keep their proportion to it.  ConfigError if
         the policy has come to 0, which no factor changes."""
@@ -74,21 +81,20 @@ class Policy:
             raise ConfigError(f"lr_policy {self.param.lr_policy!r} has come to rate 0, which stays 0")
         self.factor *= rate / before
 
-    def _step(self, i: int) -> float:
-        self.current_step = i // self.param.stepsize
-        return self.param.base_lr * self.param.gamma**self.current_step
+    def _step_at(self, i: int) -> int:
+        """current_step at iteration i, the next to be made."""
+        if self.param.lr_policy == "step":
+            return i // self.param.stepsize
+        values, step = self.param.stepvalue, self.current_step
+        passed = self.param.lr_policy == "multistep" and step < len(values) and i >= values[step]
+        return step + passed
 
-    def _multistep(self, i: int) -> float:
-        values = self.param.stepvalue
-        if i != self._stepped and self.current_step < len(values) and i >= values[self.current_step]:
-            self.current_step += 1
-            self._stepped = i
-            log.info(f"MultiStep Status: Iteration {i}, step = {self.current_step}")
-        return self.param.base_lr * self.param.gamma**self.current_step
+    def _stepwise(self, i: int) -> float:
+        return self.param.base_lr * power(self.param.gamma, self._step_at(i))
 
     def _poly(self, i: int) -> float:
         left = 1 - i / self.param.max_iter
-        return self.param.base_lr * max(left, 0.0) ** self.param.power
+        return self.param.base_lr * power(max(left, 0.0), self.param.power)
 
     def _sigmoid(self, i: int) -> float:
         exponent = -self.param.gamma * (i - self.param.stepsize)
@@ -99,15 +105,26 @@ class Policy:
         return low + (self.param.base_lr - low) * (1 + math.cos(math.pi * done)) / 2
 
     def _plateau(self, i: int) -> float:
-        return max(self.param.base_lr * self.param.gamma**self.current_step, self.param.min_lr)
+        return max(self._stepwise(i), self.param.min_lr)
+
+
+def power(base: float, exponent: float) -> float:
+    """base ^ exponent, infinite where it is too large."""
+    try:
+        return base**exponent
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
 
 
 POLICIES: dict[str, tuple[Callable[[Policy, int], float], tuple[str, ...]]] = {
     "fixed": (lambda self, i: self.param.base_lr, ()),
-    "step": (Policy._step, ("stepsize", "gamma")),
-    "exp": (lambda self, i: self.param.base_lr * self.param.gamma**i, ("gamma",)),
-    "inv": (lambda self, i: self.param.base_lr * (1 + self.param.gamma * i) ** -self.param.power, ("gamma",)),
-    "multistep": (Policy._multistep, ("gamma",)),
+    "step": (Policy._stepwise, ("stepsize", "gamma")),
+    "exp": (lambda self, i: self.param.base_lr * power(self.param.gamma, i), ("gamma",)),
+    "inv": (
+        lambda self, i: self.param.base_lr * power(1 + self.param.gamma * i, -self.param.power),
+        ("gamma",),
+    ),
+    "multistep": (Policy._stepwise, ("gamma",)),
     "poly": (Policy._poly, ("max_iter",)),
     "sigmoid": (Policy._sigmoid, ("gamma", "stepsize")),
     "cosine": (Policy._cosine, ("max_iter",)),

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..device.cpu import CpuDevice
 from ..errors import WeightsError
 from ..proto import upgrade
 from ..proto.text import read_file
@@ -38,8 +39,10 @@ def recorded(folder: str | Path) -> dict[str, Any]:
 
 def replay(folder: str | Path, **options) -> Replay:
     """Run the iteration of a dump, in the working folder in which its data is found; options as for
-    Solver.create.  Raises WeightsError for a folder that is no dump."""
+    Solver.create, the device by default the CPU in the run's precision.  Raises WeightsError for a folder
+    that is no dump."""
     report = recorded(folder)
+    options.setdefault("device", CpuDevice(report.get("dtype", "float32")))
     param = upgrade.read_solver(Path(folder) / "solver.prototxt")
     solver = Solver.create(param, source=str(Path(folder) / "solver.prototxt"), **options)
     states = list(Path(folder).glob(f"{nonfinite.STATE}_iter_*.solverstate"))

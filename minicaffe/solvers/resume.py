@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import base64
-import binascii
+import operator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import log
 from ..errors import WeightsError
 from ..net import Position
+from ..proto.schema import NetParameter
+from ..weights import load
 from . import snapshot
+from .snapshot import State
 
 if TYPE_CHECKING:
     from .solver import Solver
@@ -44,28 +47,39 @@ def history(solver: Solver) -> list[np.ndarray]:
     return arrays
 
 
+def own_weights(solver: Solver) -> dict[str, NetParameter]:
+    """Parameters that only a test net has, by what the names of their files have behind the iteration."""
+    trained = {id(blob.data) for blobs in solver.net.params.values() for blob in blobs}
+    found = {}
+    for index, net in enumerate(solver.test_nets):
+        own = {
+            name for name, blobs in net.params.items() if any(id(blob.data) not in trained for blob in blobs)
+        }
+        if own:
+            message = net.to_message()
+            kept = [layer for layer in message.layer if layer.name in own]
+            found[f"_test{index}"] = NetParameter(name=message.name, layer=kept)
+    return found
+
+
 def restore(solver: Solver, path: str | Path) -> None:
     """Continue from a solver state: ours, or one that Caffe wrote.
 
     With a run state beside it the run continues exactly: same data, same random numbers, same averages.
     Without, the data continues where the iteration says that it should be.  Raises WeightsError for a state
-    of another net or solver type, or one that is damaged; nothing is changed then but, perhaps, the weights.
+    of another net or solver type, or one that is damaged; what it can tell it tells before anything changes.
     """
     state = snapshot.read_state(path)
-    run = state.run
-    if run and run["iteration"] != state.iteration:
-        raise WeightsError(f"{path}: its run state is of iteration {run['iteration']}, not {state.iteration}")
-    if run and run["type"] != solver.type:
-        raise WeightsError(
-            f"{path}: the state of a solver of type {run['type']}; this one is of type {solver.type}",
-            hint="--weights takes up the weights alone",
-            field="type",
-        )
+    run = _checked(state, solver) if state.run else None
     shapes = [owned.blob.shape for owned in solver.net.parameters.owned] * solver.slots
     snapshot.check_history(state.history, shapes, path)
     weights = snapshot.find_weights(state, path)
+    more = [snapshot.further_weights(state, f"_test{index}") for index in range(len(solver.test_nets))]
     if weights:
         solver.net.load(weights)
+    for net, own in zip(solver.test_nets, more):
+        if own:
+            load(net, own, quiet=True)
     log.info(f"{solver.type}Solver: restoring history")
     places = [(block, owned.offset) for block in solver.history for owned in solver.net.parameters.owned]
     for array, (block, offset) in zip(state.history, places):
@@ -73,35 +87,67 @@ def restore(solver: Solver, path: str | Path) -> None:
     solver.iteration = state.iteration
     solver.policy.current_step = state.current_step
     solver.losses.clear()
-    if run:
-        _restore_run(solver, run, path)
-    else:
-        _guess_positions(solver)
-
-
-def _restore_run(solver: Solver, run: dict[str, Any], path: str | Path) -> None:
+    if run is None:
+        solver.net.seek(Position(solver.iteration * solver.param.iter_size))
+        _guess_tests(solver)
+        return
     if solver.param.random_seed < 0:
-        solver.seed = run["seed"]
+        solver.seed = run.seed
         for net in (solver.net, *solver.test_nets):
             net.reseed(solver.seed)
-    solver.net.seek(unpack(run["train"], path))
-    if len(run["tests"]) == len(solver.test_nets):
-        for net, packed in zip(solver.test_nets, run["tests"]):
-            net.seek(unpack(packed, path))
-        solver.tested = run["tested"]
+    solver.net.seek(run.train)
+    if len(run.tests) == len(solver.test_nets):
+        for net, position in zip(solver.test_nets, run.tests):
+            net.seek(position)
+        solver.tested = run.tested
     else:
         _guess_tests(solver)
-    solver.losses.extend(run["losses"])
-    solver.policy.factor = run["rate_factor"]
+    solver.losses.extend(run.losses)
+    solver.policy.factor = run.rate_factor
     for callback in solver.callbacks:
-        if callback.key in run["callbacks"]:
-            callback.restore(solver, run["callbacks"][callback.key], snapshot.stem_of(path))
+        if callback.key in run.callbacks:
+            callback.restore(solver, run.callbacks[callback.key], state)
 
 
-def _guess_positions(solver: Solver) -> None:
-    """Where the nets would be after so many iterations of an uninterrupted run."""
-    solver.net.seek(Position(solver.iteration * solver.param.iter_size))
-    _guess_tests(solver)
+class Run(NamedTuple):
+    """A run state, read and checked."""
+
+    seed: int
+    train: Position
+    tests: list[Position]
+    tested: int | None
+    losses: list[float]
+    rate_factor: float
+    callbacks: dict[str, Any]
+
+
+def _checked(state: State, solver: Solver) -> Run:
+    """The run state of a snapshot.  WeightsError if it is damaged, or of another kind of solver."""
+    run, path = state.run, state.path
+    try:
+        parsed = Run(
+            int(run["seed"]),
+            unpack(run["train"]),
+            [unpack(packed) for packed in run["tests"]],
+            None if run["tested"] is None else int(run["tested"]),
+            [float(loss) for loss in run["losses"]],
+            float(run["rate_factor"]),
+            dict(run["callbacks"]),
+        )
+        kind, iteration = run["type"], run["iteration"]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise WeightsError(
+            f"{path}: its run state is damaged", hint="delete it to resume without it"
+        ) from None
+    if iteration != state.iteration:
+        raise WeightsError(f"{path}: its run state is of iteration {iteration}, not {state.iteration}")
+    if kind != solver.type:
+        raise WeightsError(
+            f"{path}: the state of a solver of type {kind}; this one is of type {solver.type}",
+            hint="--weights takes up the weights alone",
+            field="type",
+        )
+    return parsed
 
 
 def _guess_tests(solver: Solver) -> None:
@@ -127,17 +173,11 @@ def pack(position: Position) -> dict[str, Any]:
     return {"passes": position.passes, "carried": carried}
 
 
-def unpack(packed: dict[str, Any], path: str | Path) -> Position:
-    """What `pack` made of a position; `path` is for errors."""
-    try:
-        carried = {
-            layer: [
-                np.frombuffer(base64.b64decode(a["base64"]), a["type"]).reshape(a["shape"]) for a in arrays
-            ]
-            for layer, arrays in packed["carried"].items()
-        }
-        return Position(packed["passes"], carried)
-    except (ValueError, KeyError, TypeError, binascii.Error):
-        raise WeightsError(
-            f"{path}: its run state is damaged", hint="delete it to resume without it"
-        ) from None
+def unpack(packed: dict[str, Any]) -> Position:
+    """What `pack` made of a position; KeyError, TypeError or ValueError for what it did not."""
+
+    def array(stored: dict[str, Any]) -> np.ndarray:
+        return np.frombuffer(base64.b64decode(stored["base64"]), stored["type"]).reshape(stored["shape"])
+
+    carried = {layer: list(map(array, arrays)) for layer, arrays in packed["carried"].items()}
+    return Position(operator.index(packed["passes"]), carried)

@@ -15,5 +15,8 @@ class SGD(Solver):
     type = "SGD"
     slots = 1
 
+    def store_update(self, before):
+        self.device.copy(self.history[0], self.net.parameters.diff)
+
     def apply(self, w, dw, history, hyper):
         self.k.sgd_update(w, dw, history[0], self.rates, self.decays, hyper, w.size, self.l1)

@@ -28,7 +28,7 @@ import numpy as np
 from .. import log
 from ..errors import MiniCaffeError, WeightsError, locate
 from ..files import write_together
-from ..proto import binary, hdf5
+from ..proto import binary, hdf5, upgrade
 from ..proto.schema import NetParameter, SolverParameter, SolverState
 from ..proto.text import read_file
 
@@ -43,6 +43,7 @@ class State:
     current_step: int
     history: list[np.ndarray]  # one array per slot and parameter
     learned_net: str = ""  # path of the weights, as written
+    path: Path | None = None  # the file it was read from
     run: dict = field(default_factory=dict)  # the run state; empty if there is none
 
 
@@ -53,7 +54,8 @@ def write(
 
     more   further weights, by what their names have behind the iteration, such as "_ema"
 
-    Raises WeightsError naming the snapshot if it cannot be written; then none of its files has changed.
+    Raises WeightsError naming the snapshot if it cannot be written.  What stands there already with the same
+    content is left alone, so that writing a snapshot again puts nothing at risk.
     """
     stem, ending = f"{prefix}_iter_{state.iteration}", ".h5" if as_hdf5 else ""
     form = "HDF5" if as_hdf5 else "binary proto"
@@ -71,8 +73,9 @@ def write(
     log.info(f"Snapshotting to {form} file {weights}")
     try:
         last = files.pop(solverstate)
-        files[f"{stem}.runstate"] = json.dumps(run, indent=1).encode()
-        write_together({**files, solverstate: last})
+        files[f"{stem}.runstate"] = json.dumps({**run, "checksum": _own_sum(run)}, indent=1).encode()
+        files[solverstate] = last
+        write_together({path: content for path, content in files.items() if not _holds(path, content)})
     except OSError as error:
         raise WeightsError(f"cannot write snapshot {stem}: {error.strerror or error}") from None
     log.info(f"Snapshotting solver state to {form} file {solverstate}")
@@ -100,7 +103,7 @@ def read_state(path: str | Path) -> State:
     stored = hdf5.to_state(path) if str(path).endswith(".h5") else binary.read(path, SolverState)
     with locate(str(path)):
         history = [binary.to_array(blob) for blob in stored.history]
-    state = State(stored.iter, stored.current_step, history, stored.learned_net)
+    state = State(stored.iter, stored.current_step, history, stored.learned_net, Path(path))
     runstate = Path(f"{stem_of(path)}.runstate")
     if runstate.exists():
         state.run = _read_runstate(runstate)
@@ -109,54 +112,104 @@ def read_state(path: str | Path) -> State:
 
 
 def find_weights(state: State, path: str | Path) -> Path | None:
-    """The weights that belong to the state in `path`: where it says, else beside it; None if it names none.
+    """The weights that belong to the state in `path`: beside it, else where it says; None if it names none.
 
     Raises WeightsError if they are gone, or are not the ones that were written with the state.
     """
     if not state.learned_net:
         return None
-    for candidate in (Path(state.learned_net), Path(path).parent / Path(state.learned_net).name):
-        if candidate.exists():
-            _check_sum(state, candidate)
+    stored = Path(state.learned_net)
+    candidates = [place for place in (Path(path).parent / stored.name, stored) if place.exists()]
+    for candidate in candidates:
+        if _fits(state, candidate):
             return candidate
-    raise WeightsError(f"{path}: its weights {state.learned_net} are neither there nor beside it")
+    for candidate in candidates:
+        _check_sum(state, candidate)
+    raise WeightsError(f"{path}: its weights {stored} are neither beside it nor there")
+
+
+def further_weights(state: State, name: str) -> Path | None:
+    """The weights that `write` was given as more[name]; None if there were none.  WeightsError if they are
+    gone or damaged."""
+    if state.path is None:
+        return None
+    for file in state.run.get("sha256", {}):
+        if file.startswith(f"{Path(stem_of(state.path)).name}{name}."):
+            beside = state.path.parent / file
+            if not beside.exists():
+                raise WeightsError(f"{state.path}: its weights {beside} are gone")
+            _check_sum(state, beside)
+            return beside
+    return None
+
+
+def check_whole(path: Path) -> None:
+    """Raises a MiniCaffeError unless all files of a snapshot are there and undamaged; without checksums,
+    unless they can be read."""
+    state = read_state(path)
+    weights = find_weights(state, path)
+    for file in state.run.get("sha256", {}):
+        if not (path.parent / file).exists() and file != (weights and weights.name):
+            raise WeightsError(f"{path.parent / file} is gone")
+        if (path.parent / file).exists():
+            _check_sum(state, path.parent / file)
+    if weights and not state.run:
+        if hdf5.is_hdf5(weights):
+            with hdf5.open_weights(weights) as stored:
+                for datasets in stored.values():
+                    for dataset in datasets.values():
+                        hdf5.read(dataset)
+        else:
+            upgrade.read_weights(weights)
 
 
 def newest(prefix: str) -> Path | None:
-    """The solver state of the newest whole snapshot with this prefix, None if there is none.
+    """The solver state of the newest whole snapshot with this prefix, None if there is no snapshot at all.
 
     Each newer one that is not whole is named in the log with the reason; what a killed process left
-    half-written is removed.
+    half-written is removed.  WeightsError if there are snapshots, but none is whole: to begin anew would
+    overwrite them.
     """
     _remove_torn(prefix)
-    for path in sorted(_snapshots(prefix), key=iteration_of, reverse=True):
+    found = sorted(_snapshots(prefix), key=iteration_of, reverse=True)
+    for path in found:
         try:
-            find_weights(read_state(path), path)
+            check_whole(path)
         except MiniCaffeError as error:
             log.warning(f"Passing over {path}: {error}")
         else:
             return path
+    if found:
+        raise WeightsError(
+            f"none of the {len(found)} snapshots {prefix}_iter_N is whole (see above)",
+            hint="move them away to begin anew",
+        )
     return None
 
 
 def files_of(stem: str) -> list[Path]:
-    """All files of the snapshot whose names begin with `stem`, the solver state first."""
-    endings = [f".solverstate{h5}" for h5 in ("", ".h5")] + [".runstate"]
-    endings += [f"{name}.caffemodel{h5}" for name in ("", "_ema") for h5 in ("", ".h5")]
-    return [path for ending in endings if (path := Path(f"{stem}{ending}")).exists()]
+    """The files that were written with a snapshot of ours, as its run state lists them, the solver state
+    first.  Empty without a run state: then nobody knows whose they are."""
+    runstate = Path(f"{stem}.runstate")
+    try:
+        names = list(_read_runstate(runstate)["sha256"])
+    except MiniCaffeError:
+        return []
+    files = [*sorted(names, key=lambda name: ".solverstate" not in name), runstate.name]
+    return [path for name in files if (path := runstate.parent / name).exists()]
 
 
 def _snapshots(prefix: str) -> Iterator[Path]:
     """The solver states with this prefix."""
-    base = Path(prefix)
-    for path in base.parent.glob(f"{_literal(base.name)}_iter_*.solverstate*"):
-        if stem_of(path) != str(path) and stem_of(path) == f"{base}_iter_{iteration_of(path)}":
+    folder, base = os.path.split(prefix)
+    for path in Path(folder).glob(f"{_literal(base)}_iter_*.solverstate*"):
+        if stem_of(path.name) == f"{base}_iter_{iteration_of(path)}":
             yield path
 
 
 def _remove_torn(prefix: str) -> None:
-    base = Path(prefix)
-    for path in base.parent.glob(f".{_literal(base.name)}_iter_*.part"):
+    folder, base = os.path.split(prefix)
+    for path in Path(folder).glob(f".{_literal(base)}_iter_*.part"):
         owner = re.search(r"\.(\d+)-[0-9a-f]+\.part$", path.name)
         if owner and not _alive(int(owner[1])):
             path.unlink(missing_ok=True)
@@ -215,22 +268,39 @@ def wants_hdf5(param: SolverParameter) -> bool:
     return param.snapshot_format == SolverParameter.HDF5
 
 
-def _check_sum(state: State, path: Path) -> None:
-    """WeightsError if a file is not the one that was written with the state."""
+def _holds(path: str, content: bytes) -> bool:
+    """Whether a file has exactly this content."""
+    place = Path(path)
+    return place.is_file() and place.stat().st_size == len(content) and place.read_bytes() == content
+
+
+def _fits(state: State, path: Path) -> bool:
+    """Whether a file is the one that was written with the state, as far as that is known."""
     wanted = state.run.get("sha256", {}).get(path.name)
-    if wanted and hashlib.sha256(read_file(path)).hexdigest() != wanted:
+    return not wanted or hashlib.sha256(read_file(path)).hexdigest() == wanted
+
+
+def _check_sum(state: State, path: Path) -> None:
+    if not _fits(state, path):
         raise WeightsError(
             f"{path}: not the file that was written with this snapshot",
             hint="it is damaged, or of another run",
         )
 
 
+def _own_sum(run: dict) -> str:
+    """The checksum of a run state, over all its other fields."""
+    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
+
+
 def _read_runstate(path: Path) -> dict:
     try:
         run = json.loads(read_file(path))
-        form = run["format"]
-    except (ValueError, KeyError, TypeError):
+        form, own = run["format"], run.pop("checksum", None)
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise WeightsError(f"{path}: not a run state", hint="delete it to resume without it") from None
     if form != RUNSTATE_FORMAT:
         raise WeightsError(f"{path}: format {form}; this version reads {RUNSTATE_FORMAT}")
+    if own is not None and own != _own_sum(run):
+        raise WeightsError(f"{path}: damaged", hint="delete it to resume without it")
     return run

@@ -89,6 +89,7 @@ class Solver:
         self.shown: Shown | None = None
         self.snapshot_error: WeightsError | None = None  # why the last snapshot could not be written
         self._before_test: dict[str, Any] | None = None  # the run state, while a test is under way
+        self._started = False  # the callbacks were told
         with text.in_file(source or "solver"):
             self._check()
             self.policy = Policy(param)
@@ -101,12 +102,16 @@ class Solver:
             test_net.share_with(self.net)
         self._prepare_update()
         self.losses: deque[float] = deque(maxlen=param.average_loss)  # the last ones, for the smoothed loss
-        for entry in param.weights:
-            self.load_weights([path.strip() for path in entry.split(",")])
+        with text.in_file(source or "solver", "weights"):
+            for entry in param.weights:
+                self.load_weights([path.strip() for path in entry.split(",")])
         log.info("Solver scaffolding done.")
 
     def _check(self) -> None:
         param = self.param
+        for described, value in param.ListFields():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ConfigError(f"{described.name} must be finite; got {value}", field=described.name)
         for field in ("average_loss", "iter_size"):
             if getattr(param, field) < 1:
                 raise ConfigError(f"{field} must be at least 1; got {getattr(param, field)}", field=field)
@@ -162,6 +167,7 @@ class Solver:
         """Turn the gradients of the passes since the last update into one update."""
         param, parameters = self.param, self.net.parameters
         rate = self.rate = self.policy.rate(self.iteration)
+        self.policy.advance(self.iteration)
         if param.display and self.iteration % param.display == 0:
             log.info(f"Iteration {self.iteration}, lr = {number(rate)}")
         host = np.zeros(update.HYPER)
@@ -176,8 +182,13 @@ class Solver:
             self.device.copy(parameters.data, self._previous)
         self.apply(parameters.data, parameters.diff, self.history, self.hyper)
         if self._previous is not None:
-            self.device.xp.subtract(self._previous, parameters.data, out=parameters.diff)
+            self.store_update(self._previous)
         self.iteration += 1
+
+    def store_update(self, before) -> None:
+        """Put into the diffs what the update took off the parameters, which were `before`."""
+        parameters = self.net.parameters
+        self.device.xp.subtract(before, parameters.data, out=parameters.diff)
 
     def _clip(self, limit: float) -> None:
         """Let the update bring a gradient that is longer than `limit` to that length."""
@@ -212,10 +223,13 @@ class Solver:
         if resume:
             log.info(f"Restoring previous solver status from {resume}")
             self.restore(resume)
-        for callback in self.callbacks:
-            callback.on_start(self)
+        self._start()
+        if self._take_requests():
+            self.try_snapshot()
         try:
-            self.step(param.max_iter - self.iteration)
+            if not self.stopped:
+                self.step(param.max_iter - self.iteration)
+            self._check_parameters()
             if param.snapshot_after_train and not self._on(param.snapshot):
                 self.try_snapshot()
             if self.stopped:
@@ -224,17 +238,30 @@ class Solver:
                 self._close()
                 log.info("Optimization Done.")
         finally:
+            self._started = False
             for callback in self.callbacks:
                 callback.on_stop(self)
         if self.snapshot_error:
             raise self.snapshot_error
+
+    def _start(self) -> None:
+        self._started = True
+        for callback in self.callbacks:
+            callback.on_start(self)
+
+    def _check_parameters(self) -> None:
+        """What the last update made of the parameters no later loss will show."""
+        data = self.net.parameters.data
+        self.k.square_sums(data, self._partial, data.size)
+        if self.nonfinite_effect != "none" and not np.isfinite(self.device.get(self._partial)).all():
+            nonfinite.handle_parameters(self)
 
     def _close(self) -> None:
         """What follows the last update: the loss and the tests, where they are due."""
         if self._on(self.param.display):
             self._display_final()
         if self._on(self.param.test_interval) and self.tested != self.iteration:
-            self._scheduled_test()
+            self.test_all()
 
     def _on(self, interval: int) -> bool:
         """Whether something that is due every `interval` iterations is due now."""
@@ -244,10 +271,12 @@ class Solver:
         """Make so many updates, or fewer if a stop is requested."""
         param = self.param
         self._displayed = self.iteration, time.perf_counter()
+        if not self._started:
+            self._start()
         for _ in range(iterations):
             first = self.iteration == 0 and not param.test_initialization
             if self._on(param.test_interval) and not first and self.tested != self.iteration:
-                self._scheduled_test()
+                self.test_all()
                 if self.stopped:
                     return
             self._iterate()
@@ -314,25 +343,22 @@ class Solver:
         display.show_outputs("Train", self.net, self.shown.outputs)
 
     def _display_final(self) -> None:
-        """One more forward pass after the last update, as Caffe does, so that the log ends with its loss."""
+        """One more forward pass after the last update, as Caffe does, so that the log ends with its loss.  It
+        leaves no trace: a snapshot after it must be as one before."""
+        position, data = self.net.position, self.device.get(self.net.parameters.data)
         self.net.stage()
         self.net.run_forward()
         self.net.verify()
-        self.losses.append(self.net.loss())
-        loss = sum(self.losses) / len(self.losses)
+        losses = [*self.losses, self.net.loss()][-self.param.average_loss :]
+        self.net.seek(position)
+        self.device.put(data, self.net.parameters.data)  # the statistics of BatchNorm among them
+        loss = sum(losses) / len(losses)
         log.info(f"Iteration {self.iteration}, loss = {number(loss)}")
         self.shown = Shown(self.iteration, loss, display.outputs(self.net))
 
-    def _scheduled_test(self) -> None:
-        self.test_all()
-        if not self.stopped:
-            self.tested = self.iteration
-            if self._take_requests():
-                self.try_snapshot()
-
     def test_all(self) -> None:
-        """Run every test net and tell the callbacks.  If a stop is requested in between, the test is taken
-        back: a resumed run repeats it from its start."""
+        """Run every test net, tell the callbacks, and answer what they ask for.  If a stop is requested in
+        between, the test is taken back: a resumed run repeats it from its start."""
         if not self.test_nets:
             return
         begun = [net.position for net in self.test_nets]
@@ -353,8 +379,11 @@ class Solver:
             for net, position in zip(self.test_nets, begun):
                 net.seek(position)
             return
+        self.tested = self.iteration
         for callback in self.callbacks:
             callback.on_test(self, results)
+        if self._take_requests():
+            self.try_snapshot()
 
     def test(self, index: int = 0) -> dict[str, list[float]] | None:
         """Run test net `index` for its test_iter batches on the present weights.
@@ -400,7 +429,9 @@ class Solver:
         with ExitStack() as stack:
             for callback in self.callbacks:
                 stack.enter_context(callback.training(self))
-            more = {name: m for callback in self.callbacks for name, m in callback.weights(self).items()}
+            more = resume.own_weights(self)
+            for callback in self.callbacks:
+                more |= callback.weights(self)
             message = self.net.to_message(diff=self.param.snapshot_diff)
         path = snapshot.write(
             self.param.snapshot_prefix,

@@ -30,8 +30,6 @@ def verify_resume(param: SolverParameter, iterations: int = 6, **options) -> str
     with tempfile.TemporaryDirectory() as folder:
         short = _shortened(param, folder)
         whole = Solver.create(short, **options)
-        for callback in whole.callbacks:
-            callback.on_start(whole)
         whole.step(half)
         state = whole.snapshot()
         whole.step(iterations - half)

@@ -28,7 +28,7 @@ GOOD = {
 # what is set or taken away (None); the field whose line is named; the message
 MISTAKES = [
     ({"type": '"Adamm"'}, "type", "no solver type 'Adamm'; hint: did you mean 'Adam'"),
-    ({"type": '"ADAM"', "solver_type": "ADAM"}, None, "both solver_type and type are set"),
+    ({"type": '"ADAM"', "solver_type": "ADAM"}, "solver_type", "both solver_type and type are set"),
     ({"lr_policy": '"stepp"'}, "lr_policy", "no learning-rate policy 'stepp'; hint: did you mean 'step'"),
     ({"lr_policy": None}, None, "lr_policy is not set"),
     ({"lr_policy": '"step"', "gamma": "0.1"}, None, "lr_policy 'step' needs stepsize above 0"),
@@ -57,6 +57,9 @@ MISTAKES = [
     ({"keep_best": '{ output: "accurcy" }'}, "keep_best", "has no output 'accurcy'; hint: did you mean"),
     ({"early_stop": "{ }"}, "early_stop", "early_stop needs an output"),
     ({"ema": "{ decay: 2 }"}, "ema", "ema.decay must be from 0 to below 1; got 2"),
+    ({"base_lr": "inf"}, "base_lr", "base_lr must be finite; got inf"),
+    ({"clip_gradients": "nan"}, "clip_gradients", "clip_gradients must be finite; got nan"),
+    ({"weights": '"gone.caffemodel"'}, "weights", "gone.caffemodel"),
     ({"warm_up": "{ }"}, "warm_up", "warm_up needs iterations above 0"),
 ]
 

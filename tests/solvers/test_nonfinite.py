@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minicaffe.device.cpu import CpuDevice
 from minicaffe.errors import NonFiniteError, WeightsError
 from minicaffe.proto import text
 from minicaffe.proto.schema import SolverParameter
@@ -93,6 +94,7 @@ def test_report_says_it_once_and_goes_on_as_caffe(caplog):
     for solver in (quiet, loud):
         solver.step(1)
         poison(solver, "ip", 1, 1, math.nan)
+    caplog.clear()
     with caplog.at_level("ERROR", "minicaffe"):
         quiet.step(2)
         assert not caplog.records and not list(Path().glob("*nonfinite*"))
@@ -114,6 +116,42 @@ def test_large_gradients_whose_squares_overflow_are_no_fault():
     solver.net.run_backward = large
     solver.step(2)
     assert solver.iteration == 2
+
+
+def test_looking_leaves_no_trace_in_running_statistics():
+    """BatchNorm's move with a forward, and the search is one more."""
+    net = """
+    train_net_param {
+      layer { name: "in" type: "DummyData" top: "x" dummy_data_param {
+        shape { dim: 4 dim: 2 } data_filler { type: "gaussian" } } }
+      layer { name: "bn" type: "BatchNorm" bottom: "x" top: "y" }
+      layer { name: "ip" type: "InnerProduct" bottom: "y" top: "z" inner_product_param { num_output: 1
+        weight_filler { type: "xavier" } } }
+      layer { name: "loss" type: "Reduction" bottom: "z" top: "loss" loss_weight: 1e30 }
+    }
+    base_lr: 1e-36 lr_policy: "fixed" random_seed: 1
+    """
+    solvers = [Solver.create(text.parse(net, SolverParameter), nonfinite_effect=e) for e in ("stop", "none")]
+    for solver in solvers:
+        solver.step(3)
+    np.testing.assert_array_equal(*(solver.net.parameters.data for solver in solvers))
+
+
+def test_parameters_that_the_last_update_spoilt(tmp_path):
+    solver = tiny_solver('snapshot_prefix: "p" max_iter: 1 base_lr: 3e38 momentum: 0 weight_decay: 1e3')
+    with pytest.raises(
+        NonFiniteError, match=r"after iteration 1, layer 'conv' .*: parameter 0 has .*lower the"
+    ):
+        solver.solve()
+    assert not list(Path().glob("*.caffemodel"))
+
+
+def test_a_dump_in_double_precision_replays_in_it():
+    solver = tiny_solver('snapshot_prefix: "p"', device=CpuDevice(np.float64))
+    poison(solver, "ip", 1, 1, math.nan)
+    with pytest.raises(NonFiniteError):
+        solver.step(1)
+    assert replay("p_nonfinite_iter_0").exact
 
 
 def test_a_dump_that_cannot_be_written_hides_nothing(monkeypatch):
@@ -166,6 +204,7 @@ def test_a_resumed_recurrent_net_carries_on():
     second.step(2)
     np.testing.assert_array_equal(whole.net.parameters.data, second.net.parameters.data)
     run = json.loads(Path("p_iter_3.runstate").read_text())
+    del run["checksum"]
     run["train"]["carried"] = {}  # the planted fault: without its state the layer goes another way
     Path("p_iter_3.runstate").write_text(json.dumps(run))
     third = recurrent()

@@ -35,8 +35,11 @@ def test_all_are_tested():
 
 @pytest.mark.parametrize("source", RATES)
 def test_rates(source):
-    p = policy(source)
-    assert [p.rate(i) for i in range(4)] == pytest.approx(RATES[source], rel=1e-6)
+    p, rates = policy(source), []
+    for i in range(4):
+        rates.append(p.rate(i))
+        p.advance(i)
+    assert rates == pytest.approx(RATES[source], rel=1e-6)
 
 
 def test_multistep_passes_one_value_per_iteration_and_remembers(caplog):
@@ -44,6 +47,7 @@ def test_multistep_passes_one_value_per_iteration_and_remembers(caplog):
     late = policy(source)
     with caplog.at_level("INFO", "minicaffe"):
         assert late.rate(100) == pytest.approx(0.01)
+        late.advance(100)
     assert "MultiStep Status: Iteration 100, step = 1" in caplog.text
     assert late.rate(101) == pytest.approx(0.001)
     resumed = policy(source)
@@ -51,9 +55,14 @@ def test_multistep_passes_one_value_per_iteration_and_remembers(caplog):
     assert resumed.rate(100) == pytest.approx(0.001)
 
 
-def test_asking_twice_passes_no_stepvalue_twice():
+def test_asking_changes_nothing():
     p = policy('lr_policy: "multistep" gamma: 0.1 stepvalue: 5 stepvalue: 6')
-    assert p.rate(100) == p.rate(100) == pytest.approx(0.01)
+    assert p.rate(100) == p.rate(100) == pytest.approx(0.01) and p.current_step == 0
+
+
+def test_rates_out_of_range_are_infinite():
+    assert policy('lr_policy: "exp" gamma: 2').rate(2000) == math.inf
+    assert policy('lr_policy: "poly" power: -1 max_iter: 3').rate(5) == math.inf
 
 
 def test_plateau_does_not_fall_below_min_lr():

@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from minicaffe.errors import WeightsError
+from minicaffe.proto import text
+from minicaffe.proto.schema import SolverParameter
+from minicaffe.solvers.solver import Solver
 
 from ..support.solving import params, tiny_solver
 
@@ -112,7 +115,7 @@ def snapshot(tmp_path, monkeypatch):
 def test_weights_gone(snapshot):
     Path("run/tiny_iter_2.caffemodel").unlink()
     with pytest.raises(
-        WeightsError, match=r"its weights run/tiny_iter_2\.caffemodel are neither there nor beside"
+        WeightsError, match=r"its weights run/tiny_iter_2\.caffemodel are neither beside it nor there"
     ):
         tiny_solver(SETTINGS).restore(snapshot)
 
@@ -155,3 +158,66 @@ def test_truncated_state_changes_nothing(snapshot):
         solver.restore(snapshot)
     for key, value in params(solver).items():
         np.testing.assert_array_equal(value, before[key])
+
+
+def test_a_snapshot_in_the_closing_test_is_as_one_before_it(tmp_path, monkeypatch):
+    """The loss after the last update takes a batch, and leaves no trace."""
+    monkeypatch.chdir(tmp_path)
+    settings = SETTINGS.replace("max_iter: 10", "max_iter: {}").replace(
+        "test_interval: 3", "test_interval: 2"
+    )
+    whole = tiny_solver(settings.format(10))
+    whole.solve()
+    first = tiny_solver(settings.format(4))
+    right = first.test
+
+    def asked(index):
+        if first.iteration == 4:
+            first.requests.append("snapshot")
+        return right(index)
+
+    first.test = asked
+    first.solve()
+    second = tiny_solver(settings.format(10))
+    second.solve("run/tiny_iter_4.solverstate")
+    same(whole, second)
+    assert second.net.passes == whole.net.passes
+
+
+TEST_ONLY = """
+net_param {
+  layer { name: "in" type: "DummyData" top: "data" dummy_data_param {
+    shape { dim: 4 dim: 3 } data_filler { type: "gaussian" } } }
+  layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip"
+    inner_product_param { num_output: 2 weight_filler { type: "gaussian" } } }
+  layer { name: "own" type: "InnerProduct" bottom: "ip" top: "own" include { phase: TEST }
+    inner_product_param { num_output: 1 weight_filler { type: "gaussian" } } }
+  layer { name: "loss" type: "EuclideanLoss" bottom: "ip" bottom: "ip" top: "loss" include { phase: TRAIN } }
+}
+base_lr: 0.1 lr_policy: "fixed" test_iter: 1 test_interval: 2 snapshot_prefix: "p"
+"""
+
+
+@pytest.mark.parametrize("form", ["BINARYPROTO", "HDF5"])
+def test_parameters_of_a_test_net_alone_are_kept(form, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    param = text.parse(TEST_ONLY + f"snapshot_format: {form}", SolverParameter)
+    first, second = Solver.create(param), Solver.create(param)
+    first.step(1)
+    wanted = first.test_nets[0].params["own"][0].data
+    second.restore(first.snapshot())
+    np.testing.assert_array_equal(second.test_nets[0].params["own"][0].data, wanted)
+    np.testing.assert_array_equal(first.test(), second.test())
+
+
+def test_restoring_in_the_middle_of_a_run_brings_multistep_back(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    solver = tiny_solver(SETTINGS)
+    solver.step(3)
+    state = solver.snapshot()
+    rates = []
+    for _ in range(2):
+        solver.restore(state)
+        solver.step(1)
+        rates.append(solver.rate)
+    assert rates[0] == rates[1] == pytest.approx(0.05)

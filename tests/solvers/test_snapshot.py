@@ -61,10 +61,92 @@ def test_damaged_ones_are_passed_over(form, part, fault, caplog):
         assert f"Passing over {paths[1]}" in caplog.text
 
 
-def test_nothing_is_whole(caplog):
+def test_nothing_is_whole():
+    """To begin anew would overwrite what may still be of use."""
     (path,) = written(1)
     path.write_bytes(b"")
-    assert snapshot.newest("p[1]") is None
+    with pytest.raises(
+        WeightsError, match=r"none of the 1 snapshots p\[1\]_iter_N is whole .*; hint: move them"
+    ):
+        snapshot.newest("p[1]")
+
+
+def test_a_prefix_may_end_in_a_folder():
+    Path("run").mkdir()
+    solver = tiny_solver('snapshot_prefix: "run/"')
+    assert snapshot.newest("run/") is None
+    solver.snapshot()
+    assert snapshot.newest("run/") == Path("run/_iter_0.solverstate")
+
+
+def test_moved_copied_and_begun_anew():
+    """The weights beside a state count, not those that now stand where its run was."""
+    (path,) = written(1)
+    Path("moved").mkdir()
+    for file in Path().glob("p*"):
+        file.rename(Path("moved") / file.name)
+    other = tiny_solver('snapshot_prefix: "p[1]" random_seed: 4')
+    other.step(1)
+    other.snapshot()
+    assert snapshot.newest("moved/p[1]") == Path("moved") / path.name
+    resumed = tiny_solver()
+    resumed.restore(Path("moved") / path.name)
+    assert (resumed.net.parameters.data != other.net.parameters.data).any()
+
+
+def test_the_run_state_guards_itself():
+    (path,) = written(1)
+    runstate = Path("p[1]_iter_1.runstate")
+    content = runstate.read_text()
+    runstate.write_text(content.replace('"passes": 1', '"passes": 3'))
+    assert content != runstate.read_text()
+    with pytest.raises(WeightsError, match="runstate: damaged; hint: delete it to resume without it"):
+        tiny_solver().restore(path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ['{"format": 1}', '{"format": 1, "losses": null}', '{"format": 1, "train": {"passes": "x"}}', "[1]", "1"],
+)
+def test_run_states_that_make_no_sense(content):
+    (path,) = written(1)
+    Path("p[1]_iter_1.runstate").write_text(content)
+    solver = tiny_solver()
+    with pytest.raises(WeightsError):
+        solver.restore(path)
+    assert solver.iteration == 0
+
+
+def test_damaged_averages_make_a_snapshot_no_whole_one():
+    solver = tiny_solver('snapshot_prefix: "p" ema { }')
+    solver.step(1)
+    first = solver.snapshot()
+    solver.step(1)
+    solver.snapshot()
+    weights = Path("p_iter_2_ema.caffemodel")
+    content = bytearray(weights.read_bytes())
+    content[-20] ^= 1
+    weights.write_bytes(content)
+    assert snapshot.newest("p") == first
+    weights.unlink()
+    assert snapshot.newest("p") == first
+
+
+def test_without_checksums_weights_must_be_readable():
+    paths = written(2)
+    for path in Path().glob("*.runstate"):
+        path.unlink()
+    Path("p[1]_iter_2.caffemodel").write_bytes(b"\x0a\xff")
+    assert snapshot.newest("p[1]") == paths[0]
+
+
+def test_writing_the_same_again_touches_nothing():
+    solver = tiny_solver('snapshot_prefix: "p"')
+    solver.step(1)
+    solver.snapshot()
+    before = {path: path.stat().st_ino for path in Path().iterdir()}
+    solver.snapshot()
+    assert {path: path.stat().st_ino for path in Path().iterdir()} == before
 
 
 def test_what_a_killed_process_left_is_removed():

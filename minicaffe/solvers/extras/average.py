@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from ... import weights
-from ...errors import ConfigError, WeightsError
+from ...errors import ConfigError
 from ...kernels import update
+from .. import snapshot
 from ..callbacks import Callback
 
 
@@ -69,12 +69,10 @@ class Average(Callback):
         with self.testing(solver):
             return {"_ema": weights.to_message(solver.net)}
 
-    def restore(self, solver, state, stem) -> None:
+    def restore(self, solver, state, stored) -> None:
+        path = snapshot.further_weights(stored, "_ema")
         self.values = None
         self.on_start(solver)
-        for ending in (".caffemodel", ".caffemodel.h5"):
-            if Path(f"{stem}_ema{ending}").exists():
-                with self.testing(solver):
-                    solver.net.load(f"{stem}_ema{ending}")
-                return
-        raise WeightsError(f"the averaged weights {stem}_ema.caffemodel are gone", hint="remove ema to go on")
+        if path is not None:
+            with self.testing(solver):
+                solver.net.load(path)

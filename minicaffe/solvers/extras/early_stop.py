@@ -18,16 +18,23 @@ class EarlyStop(Callback):
         self.watch = Watch(solver, self.key)
         self.patience = patience(solver, self.key)
 
+    def on_start(self, solver) -> None:
+        """A run that is resumed behind the deciding test ends there too."""
+        self._decide(solver)
+
     def on_test(self, solver, results) -> None:
-        better = self.watch.better(solver.iteration, results)
-        if not better and self.watch.since >= self.patience and solver.iteration < solver.param.max_iter:
+        self.watch.better(solver.iteration, results)
+        self._decide(solver)
+
+    def _decide(self, solver) -> None:
+        if self.watch.since >= self.patience and solver.iteration < solver.param.max_iter:
             log.info(f"Early stop: for {self.watch.since} tests {self.watch}")
             solver.requests.append("stop")
 
     def state(self):
         return self.watch.state()
 
-    def restore(self, solver, state, stem) -> None:
+    def restore(self, solver, state, stored) -> None:
         self.watch.restore(state)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from ... import log
 from ...errors import ConfigError
+from ...files import write_atomic
 from .. import snapshot
 from ..callbacks import Callback
 from .watch import Watch
@@ -35,63 +36,81 @@ class Keep(Callback):
             raise ConfigError("keep_best takes no patience", field="keep_best.patience")
         self.last = param.keep_last if param.HasField("keep_last") else None
         self.watch = Watch(solver, "keep_best") if param.HasField("keep_best") else None
-        self.written: list[list] = []  # stem, and whether only for being the best, in order
+        self.prefix = param.snapshot_prefix
+        self.written: dict[int, bool] = {}  # iterations, in order, and whether only for being the best
+        self.best: int | None = None  # the snapshot of the best output, once it is on the disk
         self.asked = False  # the next snapshot is for the best
 
     def on_test(self, solver, results) -> None:
         if self.watch is None or not self.watch.better(solver.iteration, results):
             return
-        if self.written and _iteration(self.written[-1][0]) == solver.iteration:
-            self._settle(self.written[-1][0])
+        if solver.iteration in self.written:
+            self._settle(solver.iteration, best=True)
         else:
             self.asked = True
             solver.requests.append("snapshot")
 
     def on_snapshot(self, solver, path) -> None:
         if path is not None:
-            stem = snapshot.stem_of(path)
-            self.written = [entry for entry in self.written if entry[0] != stem]
-            self.written.append([stem, self.asked])
-            self._settle(stem)
+            self._note(solver.iteration, self.asked)
+            self._settle(
+                solver.iteration, best=self.watch is not None and self.watch.is_best_at(solver.iteration)
+            )
         self.asked = False
 
-    def _settle(self, newest: str) -> None:
+    def _note(self, iteration: int, for_best: bool) -> None:
+        self.written.pop(iteration, None)
+        self.written[iteration] = for_best
+
+    def _settle(self, newest: int, *, best: bool) -> None:
         """With the newest snapshot safe: name the best, remove what is no longer wanted."""
-        best = self.watch.at if self.watch is not None and self.watch.best is not None else None
-        if best == _iteration(newest):
-            _name_best(newest)
-        recent = [entry[0] for entry in self.written[-(self.last or 1) :]]
-        for stem, for_best in list(self.written):
+        if best:
+            self.best = newest
+            _name_best(self._stem(newest), self.prefix)
+        recent = list(self.written)[-(self.last or 1) :]
+        for iteration, for_best in list(self.written.items()):
             superseded = self.last is not None or for_best
-            if superseded and stem not in recent and _iteration(stem) != best:
-                _remove(stem)
-                self.written.remove([stem, for_best])
+            if superseded and iteration not in recent and iteration != self.best:
+                _remove(self._stem(iteration))
+                del self.written[iteration]
+
+    def _stem(self, iteration: int) -> str:
+        return f"{self.prefix}_iter_{iteration}"
 
     def state(self) -> dict[str, Any]:
-        return {"written": self.written, "watch": self.watch.state() if self.watch else None}
+        return {
+            "written": [[iteration, for_best] for iteration, for_best in self.written.items()],
+            "best": self.best,
+            "watch": self.watch.state() if self.watch else None,
+        }
 
-    def restore(self, solver, state, stem) -> None:
-        self.written = [list(entry) for entry in state["written"]]
+    def restore(self, solver, state, stored) -> None:
+        """Take up what is known of the snapshots, if they are those of this solver's prefix; with another
+        prefix a run begins that has nothing to remove."""
         if self.watch is not None and state["watch"]:
             self.watch.restore(state["watch"])
-        for_best = self.watch is not None and self.watch.at == _iteration(stem)
-        self.written.append([stem, for_best])
+        self.written, self.best = {}, None
+        here = self._stem(solver.iteration)
+        if os.path.realpath(snapshot.stem_of(stored.path)) != os.path.realpath(here):
+            return
+        self.written = dict(state["written"])
+        best = self.watch is not None and self.watch.is_best_at(solver.iteration)
+        self.best = solver.iteration if best else state["best"]
+        self._note(solver.iteration, best)
 
 
-def _iteration(stem: str) -> int:
-    return snapshot.iteration_of(stem)
-
-
-def _name_best(stem: str) -> None:
+def _name_best(stem: str, prefix: str) -> None:
     """Let <prefix>_best.caffemodel be the weights of this snapshot: averaged ones, if there are any."""
-    prefix = stem[: stem.rindex("_iter_")]
     weights = [path for path in snapshot.files_of(stem) if ".caffemodel" in path.name]
     source = next((path for path in weights if "_ema." in path.name), weights[0])
     target = Path(f"{prefix}_best.caffemodel" + (".h5" if source.suffix == ".h5" else ""))
     temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         temporary.unlink(missing_ok=True)
-        os.link(source, temporary)
+        try:
+            os.link(source, temporary)
+        except OSError:  # a file system without links
+            write_atomic(temporary, source.read_bytes())
         os.replace(temporary, target)
     except OSError as error:
         log.warning(f"cannot write {target}: {error.strerror or error}")

@@ -35,5 +35,5 @@ class Plateau(Callback):
     def state(self):
         return self.watch.state()
 
-    def restore(self, solver, state, stem) -> None:
+    def restore(self, solver, state, stored) -> None:
         self.watch.restore(state)

@@ -57,6 +57,10 @@ class Watch:
         self.since += 1
         return False
 
+    def is_best_at(self, iteration: int) -> bool:
+        """Whether the test at this iteration was the best so far."""
+        return self.best is not None and self.at == iteration
+
     def __str__(self) -> str:
         if self.best is None:
             return f"{self.conf.output} has no value for {self.since} tests"

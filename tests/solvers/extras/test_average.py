@@ -86,11 +86,20 @@ def test_a_snapshot_in_the_middle_of_a_test_holds_the_weights_in_training():
     np.testing.assert_array_equal(second.callbacks[0].values, average)
 
 
+def test_it_begins_with_a_step_too():
+    solver = tiny_solver(SETTINGS)
+    start = params(solver)["ip/0"].astype(np.float64)
+    solver.step(1)
+    k = solver.net.parameters.owned[2].offset
+    mean = solver.callbacks[0].values[k : k + start.size].reshape(start.shape)
+    np.testing.assert_allclose(mean, 0.75 * start + 0.25 * params(solver)["ip/0"], rtol=1e-5, atol=1e-7)
+
+
 def test_errors():
     with pytest.raises(ConfigError, match=r"ema\.decay must be from 0 to below 1; got 1"):
         tiny_solver("ema { decay: 1 }")
     solver = tiny_solver(SETTINGS + "max_iter: 1")
     solver.solve()
     Path("p_iter_1_ema.caffemodel").unlink()
-    with pytest.raises(WeightsError, match=r"averaged weights p_iter_1_ema\.caffemodel are gone"):
+    with pytest.raises(WeightsError, match=r"its weights p_iter_1_ema\.caffemodel are gone"):
         tiny_solver(SETTINGS).restore("p_iter_1.solverstate")

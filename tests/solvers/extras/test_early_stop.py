@@ -63,6 +63,14 @@ def test_counts_go_on_after_a_resume():
     assert second.iteration == 5
 
 
+def test_a_run_resumed_behind_the_deciding_test_ends_there():
+    whole = make(STOP)
+    whole.solve()
+    again = make(STOP)
+    again.solve("p_iter_5.solverstate")
+    assert again.iteration == whole.iteration == 5 and again.stopped
+
+
 def test_the_rate_falls_and_counting_begins_anew(caplog):
     solver, rates = make(PLATEAU, [0.1, 0.5, *[0.4] * 8]), []
     apply = solver.apply_update

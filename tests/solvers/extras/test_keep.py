@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from minicaffe.errors import ConfigError
-from minicaffe.solvers.extras.keep import Keep
+from minicaffe.solvers import snapshot
 
 from ...support.solving import params, tiny_solver
 
@@ -134,12 +134,71 @@ def test_it_needs_a_prefix_and_a_test():
         tiny_solver('snapshot_prefix: "p"' + BEST)
 
 
-def test_a_best_that_cannot_be_linked_is_only_warned_of(monkeypatch, caplog):
+def test_without_links_the_best_is_copied(monkeypatch):
     def refuse(source, target):
         raise OSError(1, "Operation not permitted")
 
     monkeypatch.setattr("os.link", refuse)
+    train(BEST, [0.1, 0.5, *[0.1] * 7])
+    assert Path("p_best.caffemodel").read_bytes() == Path("p_iter_1.caffemodel").read_bytes()
+    assert kept() == [1]
+
+
+def test_a_best_that_cannot_be_written_is_warned_of(caplog):
+    Path("p_best.caffemodel").mkdir()
     with caplog.at_level("INFO", "minicaffe"):
         train(BEST, [0.1, 0.5, *[0.1] * 7])
-    assert "cannot write p_best.caffemodel: Operation not permitted" in caplog.text
-    assert Keep.key and kept() == [1]
+    assert "cannot write p_best.caffemodel: Is a directory" in caplog.text and kept() == [1]
+
+
+def test_the_best_stays_until_a_better_one_is_on_the_disk(monkeypatch):
+    """At 3 the best is seen, but its snapshot fails."""
+    solver = tiny_solver(SETTINGS + BEST + " snapshot: 4 keep_last: 1 max_iter: 8")
+    scores = [0.1, 0.5, 0.1, 0.9, 0.1, 0.1, 0.1, 0.1, 0.1]
+    solver.test = lambda index: {"accuracy": [scores[solver.iteration]], "loss": [0.0]}
+    right = snapshot.write_together
+    monkeypatch.setattr(
+        snapshot, "write_together", lambda files: full(files) if solver.iteration == 3 else right(files)
+    )
+    solver.solve()
+    assert kept() == [1, 8]
+    assert Path("p_best.caffemodel").read_bytes() == Path("p_iter_1.caffemodel").read_bytes()
+
+
+def test_a_run_that_branches_off_leaves_the_other_alone():
+    Path("a").mkdir()
+    Path("b").mkdir()
+    settings = "test_iter: 1 test_interval: 1 snapshot_after_train: false keep_last: 2 snapshot: 1 "
+    first = tiny_solver(settings + 'snapshot_prefix: "a/p" max_iter: 3 ' + BEST)
+    first.solve()
+    before = sorted(Path("a").iterdir())
+    second = tiny_solver(settings + 'snapshot_prefix: "b/p" max_iter: 8 ' + BEST)
+    second.solve(Path("a/p_iter_3.solverstate"))
+    assert sorted(Path("a").iterdir()) == before
+    Path("a").rename("old")
+    Path("a").mkdir()
+    other = tiny_solver(settings + 'snapshot_prefix: "a/p" max_iter: 3 random_seed: 9 ' + BEST)
+    other.solve()
+    before = sorted(Path("a").iterdir())
+    moved = tiny_solver(settings + 'snapshot_prefix: "old/p" max_iter: 8 ' + BEST)
+    moved.solve(Path("old/p_iter_3.solverstate"))
+    assert sorted(Path("a").iterdir()) == before
+    left = {path.name for path in Path("old").glob("*.solverstate")}
+    assert {"p_iter_7.solverstate", "p_iter_8.solverstate"} <= left and len(left) <= 3
+
+
+def test_files_of_another_run_with_the_same_name_stay():
+    """A snapshot is the files that its run state lists, whatever else has its name."""
+    for name in ("p_iter_1.caffemodel.h5", "p_iter_1_ema.caffemodel", "p_iter_1.solverstate.h5"):
+        Path(name).write_text("another run's")
+    train("snapshot: 1 keep_last: 1", [0] * 9)
+    assert kept() == [8] and Path("p_iter_1_ema.caffemodel").read_text() == "another run's"
+
+
+def test_a_second_snapshot_of_an_iteration_counts_once():
+    first = tiny_solver(SETTINGS + "snapshot: 2 keep_last: 3 max_iter: 4")
+    first.solve()
+    first.snapshot()
+    second = tiny_solver(SETTINGS + "snapshot: 2 keep_last: 3 max_iter: 6")
+    second.solve("p_iter_4.solverstate")
+    assert kept() == [2, 4, 6]
