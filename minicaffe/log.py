@@ -40,6 +40,10 @@ class FileHandler(logging.FileHandler):
 
     failed = False
 
+    def close(self) -> None:
+        with suppress(OSError):  # what could not be written is tried once more
+            super().close()
+
     def handleError(self, record: logging.LogRecord) -> None:
         if not self.failed:
             print(f"cannot write {self.baseFilename}: {sys.exc_info()[1]}", file=sys.stderr)

@@ -3,7 +3,7 @@
     {"id": "7f3a", "command": "pause"}          also resume, stop, snapshot
     {"id": "9c01", "command": "set_lr", "value": 0.001}
 
-The solver looks between iterations.  The acknowledgement tells the iteration at which a command took effect:
+The solver looks between iterations; a command without an id is given one.  The acknowledgement tells the iteration at which a command took effect:
 
     {"event": "control", "id": "9c01", "command": "set_lr", "value": 0.001, "iteration": 120, "ok": true}
 
@@ -12,10 +12,12 @@ A rate that was set belongs to the run: a resume from an earlier snapshot sets i
 
 from __future__ import annotations
 
+import math
 import secrets
+import shlex
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 from .. import log
@@ -51,23 +53,39 @@ class Events(Callback):
 class Control(Callback):
     """Carries out the commands of control.jsonl between iterations."""
 
+    key = "control"
+
     def __init__(self, home: Home, events: Events) -> None:
         self.events = events
         self.reader = Reader(home.control, from_end=True)
-        self.recorded = _recorded_rates(home.events)
+        self.recorded = _recorded_rates(read(home.events))  # to be set again
+        self.here: tuple[int, list[str]] = (0, [])  # the iteration, and the rates that were set at it, by id
         self.paused = False
 
     def on_start(self, solver) -> None:
-        self.recorded = [entry for entry in self.recorded if entry["iteration"] > solver.iteration]
+        iteration, ids = self.here
+        done = ids if iteration == solver.iteration else []
+        self.recorded = [
+            entry
+            for entry in self.recorded
+            if entry["iteration"] > solver.iteration
+            or (entry["iteration"] == solver.iteration and entry["id"] not in done)
+        ]
+        self._repeat(solver)
 
     def on_iteration(self, solver) -> None:
-        while self.recorded and self.recorded[0]["iteration"] <= solver.iteration:
-            entry = self.recorded.pop(0)
-            self._carry_out(solver, {**entry, "repeated": True})
+        self._repeat(solver)
         self._look(solver)
-        while self.paused and not solver.requests:
+        while self.paused and "stop" not in solver.requests:
+            if solver.requests:  # for snapshots
+                solver.requests.clear()
+                solver.try_snapshot()
             time.sleep(POLL_S)
             self._look(solver)
+
+    def _repeat(self, solver) -> None:
+        while self.recorded and self.recorded[0]["iteration"] <= solver.iteration:
+            self._carry_out(solver, {**self.recorded.pop(0), "repeated": True})
 
     def _look(self, solver) -> None:
         for entry in self.reader.new():
@@ -75,44 +93,57 @@ class Control(Callback):
 
     def _carry_out(self, solver, entry: dict[str, Any]) -> None:
         command, error = entry.get("command"), ""
-        said = {key: entry[key] for key in ("id", "command", "value", "repeated") if key in entry}
+        said = {key: entry[key] for key in ("command", "value", "repeated") if key in entry}
+        said["id"] = entry["id"] if isinstance(entry.get("id"), str) else secrets.token_hex(4)
         try:
             if command in ("stop", "snapshot"):
                 solver.requests.append(command)
             elif command in ("pause", "resume"):
                 self.paused = command == "pause"
             elif command == "set_lr":
-                solver.policy.set_rate(solver.iteration, rate_of(entry.get("value")))
+                self._set_rate(solver, said)
             else:
                 raise ConfigError(f"no command {command!r}", hint=suggest(str(command), COMMANDS))
-            value = f" {number(entry['value'])}" if command == "set_lr" else ""
+            value = f" {number(rate_of(entry['value']))}" if command == "set_lr" else ""
             log.info(f"Control: {command}{value} at iteration {solver.iteration}")
         except MiniCaffeError as reason:
             error = str(reason)
             log.warning(f"Control: {error}")
-        self.events.record(
-            "control", solver.iteration, **said, ok=not error, **({"error": error} if error else {})
-        )
+        more = {"error": error} if error else {}
+        self.events.record("control", solver.iteration, **said, ok=not error, **more)
+
+    def _set_rate(self, solver, said: dict[str, Any]) -> None:
+        solver.policy.set_rate(solver.iteration, rate_of(said.get("value")))
+        if "repeated" not in said:  # from here on the run goes another way than the one recorded
+            self.recorded.clear()
+        ids = self.here[1] if self.here[0] == solver.iteration else []
+        self.here = solver.iteration, [*ids, said["id"]]
+
+    def state(self) -> dict[str, Any]:
+        return {"iteration": self.here[0], "rates": self.here[1]}
+
+    def restore(self, solver, state, stored) -> None:
+        self.here = state["iteration"], state["rates"]
 
 
 def rate_of(value: Any) -> float:
     """A learning rate that can be set; ConfigError for what is none."""
-    try:
-        rate = float(value)
-    except (TypeError, ValueError):
-        rate = -1.0
-    if not 0 < rate < float("inf"):
-        raise ConfigError(f"a learning rate must be a number above 0; got {value!r}")
-    return rate
+    with suppress(OverflowError):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < float(value) < math.inf:
+            return float(value)
+    raise ConfigError(f"a learning rate must be a number above 0; got {str(value)[:40]!r}")
 
 
-def _recorded_rates(events: Path) -> list[dict[str, Any]]:
-    """The rates that were set in this run, in order, each once."""
-    found: dict[Any, dict[str, Any]] = {}
-    for entry in read(events):
-        if entry.get("event") == "control" and entry.get("command") == "set_lr" and entry.get("ok"):
-            found.setdefault(entry.get("id"), entry)
-    return sorted(found.values(), key=lambda entry: entry["iteration"])
+def _recorded_rates(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rates that were set in this run, in order.  One that was set after a resume replaces those that lay
+    ahead of it then: they belong to what the resume has undone."""
+    found: list[dict[str, Any]] = []
+    for entry in events:
+        rate = entry.get("event") == "control" and entry.get("command") == "set_lr" and entry.get("ok")
+        if rate and not entry.get("repeated") and isinstance(entry.get("iteration"), int):
+            found = [earlier for earlier in found if earlier["iteration"] <= entry["iteration"]]
+            found.append({"id": "", **entry})
+    return found
 
 
 def send(
@@ -127,7 +158,8 @@ def send(
     if there is none in time.  ConfigError if nothing runs there."""
     if not home.running:
         raise ConfigError(
-            f"{home.folder}: nothing runs here", hint=f"minicaffe train --run {home.folder} --resume auto"
+            f"{home.folder}: nothing runs here",
+            hint=f"minicaffe train --run {shlex.quote(str(home.folder))} --resume auto",
         )
     answers = Reader(home.events, from_end=True)
     entry: dict[str, Any] = {"id": secrets.token_hex(4), "command": command, "time": round(time.time(), 3)}

@@ -44,15 +44,26 @@ class Reader:
 
     def __init__(self, path: str | os.PathLike, *, from_end: bool = False) -> None:
         self.path = Path(path)
+        self._failed = False
         self._offset = self._size() if from_end else 0
 
     def new(self) -> Iterator[dict[str, Any]]:
-        """The objects of the lines that were completed since the last look; what is no object is skipped."""
-        if self._size() <= self._offset:
+        """The objects of the lines that were completed since the last look; what is no object is skipped.  A
+        file that has become shorter is another one, and read from its start."""
+        size = self._size()
+        if size < self._offset:
+            self._offset = 0
+        if size <= self._offset:
             return
-        with open(self.path, "rb") as file:
-            file.seek(self._offset)
-            data = file.read()
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self._offset)
+                data = file.read()
+        except OSError as error:
+            if not self._failed:
+                log.warning(f"cannot read {self.path}: {error.strerror or error}")
+            self._failed = True
+            return
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
         for line in whole.splitlines():
@@ -84,7 +95,7 @@ def finite(value: Any) -> Any:
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) else None
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from .. import log
+from ..errors import DataError, MiniCaffeError
 from .home import Home
 from .jsonlines import read
 
@@ -16,7 +17,8 @@ from .jsonlines import read
 class Run:
     """A run as the list shows it.
 
-    state      running, paused, finished, stopped (asked to, or early), failed (with an error), died (killed)
+    state      running, paused, finished, stopped (asked to, or early), failed (with an error), died (killed),
+               damaged (its job.json cannot be read)
     iteration  updates that are known to have been made
     best       the best test output so far, with its name and iteration; the lowest loss if no other is tested
     """
@@ -32,12 +34,19 @@ class Run:
 
 
 def runs(folder: Path) -> Iterator[Run]:
-    """The runs in a folder, itself included, by name.  DataError if there is no such folder."""
-    if not folder.is_dir():
-        raise DataError(f"there is no folder {folder}")
-    for path in [folder, *sorted(p for p in folder.iterdir() if p.is_dir())]:
-        if Home(path).exists:
-            yield describe(Home(path))
+    """The runs in a folder, itself included, by name.  DataError if it cannot be looked into."""
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        raise DataError(f"cannot look into {folder}: {error.strerror}") from None
+    for path in [folder, *inside]:
+        home = Home(path)
+        if home.exists:
+            try:
+                yield describe(home)
+            except MiniCaffeError as error:
+                log.warning(str(error))
+                yield Run(str(path), "", "", "damaged", 0, 0, "", None)
 
 
 def describe(home: Home) -> Run:
@@ -51,10 +60,9 @@ def describe(home: Home) -> Run:
         pauses = [command for command in holds if command in ("pause", "resume")]
         state = "paused" if pauses[-1:] == ["pause"] else "running"
     else:
-        state = next((entry["state"] for entry in events if entry.get("event") == "end"), "died")
-    known = [entry["iteration"] for entry in events if "iteration" in entry]
-    if running or state == "died":
-        known += [row["iteration"] for row in rows[-1:]]
+        state = next((str(e.get("state")) for e in events if e.get("event") == "end"), "died")
+    seen = [*events, *(rows[-1:] if running or state == "died" else [])]
+    known = [entry["iteration"] for entry in seen if isinstance(entry.get("iteration"), int)]
     return Run(
         str(home.folder),
         job["net"],
@@ -70,13 +78,14 @@ def describe(home: Home) -> Run:
 def _best(rows: list[dict[str, Any]]) -> tuple[str, float, int] | None:
     found: dict[str, tuple[float, int]] = {}
     for row in rows:
-        if row.get("phase") != "test" or row.get("net"):
+        outputs, iteration = row.get("outputs"), row.get("iteration")
+        if row.get("phase") != "test" or row.get("net") or not isinstance(outputs, dict):
             continue
-        for name, value in row["outputs"].items():
-            if isinstance(value, (int, float)):
+        for name, value in outputs.items():
+            if isinstance(value, (int, float)) and isinstance(iteration, int):
                 sign = -1 if "loss" in name.lower() else 1
                 if name not in found or sign * value > sign * found[name][0]:
-                    found[name] = value, row["iteration"]
+                    found[name] = value, iteration
     for name in sorted(found, key=lambda name: "loss" in name.lower()):
         return name, *found[name]
     return None
