@@ -41,6 +41,7 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"{args.input} holds nothing that could be written")
     try:
         write_atomic(args.output, content.encode())
-    except OSError as error:
-        raise DataError(f"cannot write {args.output}: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that is none, such as .
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot write {args.output}: {reason}") from None
     return 0

@@ -26,7 +26,7 @@ class Parser(argparse.ArgumentParser):
         (group or self).add_argument(f"--{name}", f"-{name}", **options)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        known, unknown = self.parse_known_args(arguments)
+        known, unknown = self.parse_known_intermixed_args(list(arguments))
         if unknown:
             word = unknown[0]
             if not word.startswith("-"):

@@ -81,7 +81,7 @@ def _command(words: list[str]) -> tuple[str | None, list[str]]:
     train`; so the command is the first word that names one and is not the value of a flag before it."""
     for i, word in enumerate(words):
         follows_flag = i > 0 and words[i - 1].startswith("-") and "=" not in words[i - 1]
-        if word in COMMANDS and not (follows_flag and i > 1 and any(w in COMMANDS for w in words[i + 1 :])):
+        if word in COMMANDS and not (follows_flag and any(w in COMMANDS for w in words[i + 1 :])):
             return word, words[:i] + words[i + 1 :]
     return None, words
 

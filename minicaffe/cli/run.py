@@ -32,7 +32,7 @@ def run(arguments: list[str]) -> int:
         return 0
     word, given, rate = args.word.partition("=")
     if word == "lr" and given:
-        answer = send(home, "set_lr", rate_of(rate), timeout_s=args.timeout)
+        answer = send(home, "set_lr", rate_of(_number(rate)), timeout_s=args.timeout)
     elif word in WORDS and not given:
         answer = send(home, word, timeout_s=args.timeout)
     else:
@@ -46,3 +46,10 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"{args.folder}: {answer['error']}")
     print(f"{args.word}: done at iteration {answer['iteration']}")
     return 0
+
+
+def _number(word: str) -> float | str:
+    try:
+        return float(word)
+    except ValueError:
+        return word

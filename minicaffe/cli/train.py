@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import log
-from ..errors import ConfigError, MiniCaffeError, locate
+from ..errors import ConfigError, DataError, MiniCaffeError, locate
 from ..files import write_atomic
 from ..proto import extensions, text, upgrade
 from ..proto.schema import NetParameter, SolverParameter
@@ -25,6 +26,7 @@ from ..solvers.solver import Solver
 from . import flags
 from .progress import Progress
 
+BEGINNING = ("weights", "level", "stage", *Wishes._fields)  # flags that say how a run begins
 EFFECTS = ("stop", "snapshot", "none")
 NONFINITE_EFFECTS = ("stop", "report", "none")
 
@@ -87,13 +89,13 @@ def run(arguments: list[str]) -> int:
     home = Home(args.run) if args.run else None
     if home is None:
         return _train(args, None, handler, arguments)
-    home.hold()
-    to_file = log.to_file(home.log)
     try:
-        return _train(args, home, handler, arguments)
+        home.hold()
+        with home.logged():
+            return _train(args, home, handler, arguments)
     finally:
-        log.logger.removeHandler(to_file)
-        to_file.close()
+        if not home.exists:
+            home.abandon()
         home.release()
 
 
@@ -104,11 +106,17 @@ def _check_flags(args) -> None:
     going_on = bool(args.run and args.resume)
     if not path and not going_on:
         raise ConfigError("name one solver prototxt", hint="minicaffe train solver.prototxt")
+    if not path and not Home(args.run).exists:
+        hint = f"minicaffe train SOLVER --run {shlex.quote(args.run)}"
+        raise ConfigError(f"{args.run} holds no run", hint=hint)
     sources = [name for name in ("snapshot", "weights", "resume") if getattr(args, name)]
     if sources in (["snapshot", "weights"], ["snapshot", "resume"]):
         raise ConfigError(
             f"--{sources[0]} and --{sources[1]} exclude each other", hint="a snapshot brings its weights"
         )
+    for state in (args.snapshot, args.resume):
+        if state and state != "auto" and not Path(state).is_file():
+            raise ConfigError(f"{state}: there is no such solver state")
     if args.metrics and not Path(args.metrics).absolute().parent.is_dir():
         raise ConfigError(f"--metrics {args.metrics}: there is no such folder", hint="make it first")
     if args.verify_resume and (args.run or args.resume or args.snapshot):
@@ -120,11 +128,9 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
     device = flags.device(args, param)
     log.info("Use CPU.")
     options: dict[str, Any] = {"source": path, "device": device, "strict": args.strict}
-    state = _state(args, param)
-    if state or args.weights:
+    state = _state(args, param, home)
+    if state:
         del param.weights[:]
-    if args.weights and not state:
-        param.weights.append(args.weights)
     if args.verify_resume:
         from ..solvers.verify import verify_resume
 
@@ -133,9 +139,9 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
     callbacks, events = _callbacks(args, home, handler)
     solver = Solver.create(param, **options, callbacks=callbacks, nonfinite_effect=args.nonfinite_effect)
     if net is not None:
-        _write_deployed(net, path, solver)
+        _write_deployed(net, path, solver, Path(args.run or ""))
     if home is not None and not home.exists:
-        home.write_job(["minicaffe", "train", *arguments], path, solver)
+        home.write_job(["minicaffe", "train", *arguments], path, solver, state)
     effects: dict[int, str] = {signal.SIGINT: args.sigint_effect}
     if hasattr(signal, "SIGHUP"):
         effects[signal.SIGHUP] = args.sighup_effect
@@ -145,7 +151,7 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
             solver.solve(state)
     except (MiniCaffeError, KeyboardInterrupt) as error:
         if events is not None:
-            events.record("end", solver.iteration, state="failed", error=str(error))
+            events.record("end", solver.iteration, state="failed", error=str(error) or "interrupted")
         raise
     if events is not None:
         events.record("end", solver.iteration, state="stopped" if solver.stopped else "finished")
@@ -156,13 +162,7 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
 def _solver(args, home: Home | None) -> tuple[SolverParameter, str, NetParameter | None]:
     """The solver with what the command line says, its file, and the net if one was given in its place."""
     if home is not None and home.exists and args.resume:
-        given, recorded = args.solver or args.file, home.read_job()["solver"]
-        if given not in (None, recorded):
-            raise ConfigError(
-                f"{args.run} is a run of {recorded}, not of {given}", hint="leave the solver out"
-            )
-        _enter(home)
-        return home.read_solver(), str(home.solver), None
+        return _go_on(args, home), str(home.solver), None
     path = args.solver or args.file
     wishes = Wishes(*(getattr(args, name) for name in Wishes._fields))
     net = upgrade.read_net(path) if text.is_net(path) else None
@@ -179,32 +179,54 @@ def _solver(args, home: Home | None) -> tuple[SolverParameter, str, NetParameter
         param.train_state.stage.extend(stages)
     if args.iterations is not None and not args.verify_resume:
         param.max_iter = args.iterations
+    if args.weights:
+        del param.weights[:]
+        param.weights.append(args.weights)
     if home is not None:
-        with locate(path):
-            param = home.found(param, path)
+        param = home.found(param, path)
     return param, path, net
 
 
-def _enter(home: Home) -> None:
-    """Go on in the folder that the run began in: paths of data are meant from there."""
-    folder = home.read_job()["folder"]
-    if Path(folder).resolve() != Path.cwd():
-        log.info(f"The run began in {folder}: it goes on there")
+def _go_on(args, home: Home) -> SolverParameter:
+    """The solver of a run that is resumed, in the folder that it began in: paths of data are meant from
+    there."""
+    job, given = home.read_job(), args.solver or args.file
+    begun = Path(job["folder"])
+    if given is not None and Path(given).resolve() != (begun / job["solver"]).resolve():
+        what = f"{args.run} is a run of {job['solver']}, not of {given}"
+        raise ConfigError(what, hint="leave the solver out")
+    for name in BEGINNING:
+        if getattr(args, name):
+            raise ConfigError(f"--{name} is for the beginning of a run", hint=f"edit {home.solver}")
+    if args.iterations is not None:
+        home.extend(args.iterations)
+    if begun.resolve() != Path.cwd():
         home.make_absolute()
+        for name in ("resume", "snapshot", "metrics", "tensorboard"):
+            if getattr(args, name) not in (None, "auto"):
+                setattr(args, name, os.path.abspath(getattr(args, name)))
         try:
-            os.chdir(folder)
+            os.chdir(begun)
+            log.info(f"The run began in {begun}: it goes on there")
         except OSError as error:
-            raise ConfigError(f"cannot enter {folder}, where the run began: {error.strerror}") from None
+            why = f"which cannot be entered ({error.strerror})"
+            log.warning(f"The run began in {begun}, {why}: it goes on here")
+    return home.read_solver()
 
 
-def _state(args, param: SolverParameter) -> str | None:
+def _state(args, param: SolverParameter, home: Home | None) -> str | None:
     """The solver state to resume from."""
     if args.resume != "auto":
         return args.snapshot or args.resume
     newest = snapshot.newest(param.snapshot_prefix)
-    if newest is None:
-        log.info(f"No snapshot {param.snapshot_prefix}_iter_N yet: training starts at 0")
-    return None if newest is None else str(newest)
+    if newest is not None:
+        return str(newest)
+    begun_from = home.read_job()["snapshot"] if home is not None and home.exists else None
+    log.info(
+        f"No snapshot {param.snapshot_prefix}_iter_N yet: training starts"
+        + (f" where the run began, from {begun_from}" if begun_from else " at 0")
+    )
+    return begun_from
 
 
 def _callbacks(args, home: Home | None, handler: log.StderrHandler) -> tuple[list[Callback], Events | None]:
@@ -233,11 +255,14 @@ def _solver_of(net: NetParameter, path: str, wishes: Wishes) -> SolverParameter:
     return solver
 
 
-def _write_deployed(net: NetParameter, path: str, solver: Solver) -> None:
+def _write_deployed(net: NetParameter, path: str, solver: Solver, folder: Path) -> None:
     deployed = all_in_one.deployed(net, solver.net)
     if deployed is not None:
-        target = f"{Path(path).stem}_deploy.prototxt"
-        write_atomic(target, text.spell(deployed).encode())
+        target = folder / f"{Path(path).stem}_deploy.prototxt"
+        try:
+            write_atomic(target, text.spell(deployed).encode())
+        except OSError as error:
+            raise DataError(f"cannot write {target}: {error.strerror or error}") from None
         log.info(f"The net for deployment is in {target}")
 
 

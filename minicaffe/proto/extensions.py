@@ -27,6 +27,13 @@ STRINGS: dict[tuple[str, str], dict[str, dict]] = {
 }
 
 
+# What is lost with an extension that Caffe has another way for.
+NOTES = {
+    ("DataParameter", "backend"): "; Caffe reads databases alone: convert_imageset makes one",
+    ("TransformationParameter", "resize"): "; Caffe resizes when convert_imageset makes the database",
+}
+
+
 class Use(NamedTuple):
     """An extension that is set: in the field `field` of `message`; `place` is for people."""
 
@@ -75,5 +82,7 @@ def strip(message: Message) -> list[str]:
         for name, value in use.instead.items():
             setattr(use.message, name, value)
         instead = ", ".join(f"{name}: {value}" for name, value in use.instead.items())
-        lines.append(f"{use.place}: " + (f"replaced by {instead}" if instead else "removed"))
+        said = f"replaced by {instead}" if instead else "removed"
+        note = NOTES.get((use.message.DESCRIPTOR.name, use.field.name), "")
+        lines.append(f"{use.place}: {said}{note}")
     return lines

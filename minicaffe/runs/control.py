@@ -3,11 +3,13 @@
     {"id": "7f3a", "command": "pause"}          also resume, stop, snapshot
     {"id": "9c01", "command": "set_lr", "value": 0.001}
 
-The solver looks between iterations; a command without an id is given one.  The acknowledgement tells the iteration at which a command took effect:
+The solver looks between iterations; a command without an id is given one.  The acknowledgement tells the
+iteration at which it took effect:
 
     {"event": "control", "id": "9c01", "command": "set_lr", "value": 0.001, "iteration": 120, "ok": true}
 
-A rate that was set belongs to the run: a resume from an earlier snapshot sets it again at the same iteration.
+A rate that was set belongs to the run: a resume from an earlier snapshot sets it again at the same iteration,
+unless another is set before.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ class Control(Callback):
 
     def _carry_out(self, solver, entry: dict[str, Any]) -> None:
         command, error = entry.get("command"), ""
-        said = {key: entry[key] for key in ("command", "value", "repeated") if key in entry}
+        said: dict[str, Any] = {key: entry[key] for key in ("command", "value", "repeated") if key in entry}
         said["id"] = entry["id"] if isinstance(entry.get("id"), str) else secrets.token_hex(4)
         try:
             if command in ("stop", "snapshot"):

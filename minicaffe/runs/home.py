@@ -16,9 +16,12 @@ from __future__ import annotations
 import json
 import os
 import platform
+import secrets
+import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,11 +29,18 @@ from typing import Any
 from .. import __version__
 from ..errors import ConfigError, DataError
 from ..files import write_atomic
+from ..log import logger, to_file
 from ..proto import text, upgrade
 from ..proto.schema import NetParameter, SolverParameter
 from ..solvers import nets, snapshot
 
 JOB_FORMAT = 1
+# What others read of job.json, and the types it must have.
+JOB: dict[str, tuple[type, ...]] = {
+    **dict.fromkeys(("folder", "solver", "net", "type", "started"), (str,)),
+    **dict.fromkeys(("max_iter", "seed"), (int,)),
+    "snapshot": (str, type(None)),
+}
 LOCK_TRIES = 10
 PACKAGES = ("numpy", "numba", "protobuf", "scipy")
 
@@ -41,6 +51,8 @@ class Home:
     def __init__(self, folder: str | os.PathLike) -> None:
         self._locate(Path(folder))
         self._lock: Any = None
+        self._interrupted = False
+        self._made: list[Path] = []  # for a run that has not come to be yet
 
     def make_absolute(self) -> None:
         """Let the paths hold from any working folder."""
@@ -58,32 +70,66 @@ class Home:
 
     @property
     def exists(self) -> bool:
-        return self.job.is_file()
+        """Whether there is a run: its job.json is what makes a folder one."""
+        try:
+            return self.job.is_file()
+        except OSError:
+            return False
 
     def found(self, param: SolverParameter, source: str) -> SolverParameter:
-        """Make the folder for a new run: its nets and its solver; returns the solver to run.
+        """Make the folder for a new run: its nets and its solver, with a seed if it has none; returns the
+        solver to run.  Until `write_job`, `abandon` takes all of it back.
 
-        Raises ConfigError if there is a run already, DataError if the folder cannot be written.
+        Raises ConfigError if there is a run already, or files of somebody else; DataError if the folder
+        cannot be written; and what is wrong with the solver's nets.
         """
         if self.exists:
             raise ConfigError(
                 f"{self.folder} holds a run", hint="--resume auto goes on with it; or name another folder"
             )
+        with text.in_file(source):
+            nets.training(param, source)
+            nets.testing(param, source)
         moved = SolverParameter()
         moved.CopyFrom(param)
+        if moved.random_seed < 0:
+            moved.random_seed = secrets.randbits(32)
         files = self._move_nets(moved, source)
         for i, weights in enumerate(param.weights):
             moved.weights[i] = ",".join(nets.find(path.strip(), source) for path in weights.split(","))
         stem = Path(param.snapshot_prefix).name or Path(source).stem or "run"
         moved.snapshot_prefix = f"{self.snapshots.name}/{stem}"
-        try:
-            self.snapshots.mkdir(parents=True, exist_ok=True)
-            for name, net in files.items():
-                write_atomic(self.folder / name, text.spell(net).encode())
-            write_atomic(self.solver, text.spell(moved).encode())
-        except OSError as error:
-            raise DataError(f"cannot write {error.filename}: {error.strerror}") from None
+        contents = {name: text.spell(net) for name, net in files.items()}
+        contents[self.solver.name] = text.spell(moved)
+        there = [name for name in contents if (self.folder / name).exists()]
+        if there and not self._interrupted:
+            raise ConfigError(
+                f"{self.folder} holds {there[0]}, which is not of a run", hint="name a folder of its own"
+            )
+        with self._written():
+            if not self.snapshots.exists():
+                self.snapshots.mkdir(parents=True)
+                self._made.append(self.snapshots)
+            for name, content in contents.items():
+                write_atomic(self.folder / name, content.encode())
+                self._made.append(self.folder / name)
         return self.read_solver()
+
+    def abandon(self) -> None:
+        """Take back what was made for a run that did not come to be."""
+        for path in reversed(self._made):
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() else path.unlink()
+        self._made.clear()
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        """DataErrors in the place of the system's."""
+        try:
+            yield
+        except OSError as error:
+            what = error.filename or self.folder
+            raise DataError(f"--run {self.folder}: cannot write {what}: {error.strerror or error}") from None
 
     def _move_nets(self, param: SolverParameter, source: str) -> dict[str, NetParameter]:
         """Let the solver name its nets by files of the folder; returns them by name."""
@@ -120,8 +166,9 @@ class Home:
             param.test_net[i] = str(self.folder / name)
         return param
 
-    def write_job(self, command: Sequence[str], source: str, solver: Any) -> None:
-        """Record what was asked of whom; from then on the folder holds a run."""
+    def write_job(self, command: Sequence[str], source: str, solver: Any, state: str | None = None) -> None:
+        """Record what was asked of whom, and the solver state it began from; from then on the folder holds a
+        run."""
         machine = {"name": platform.node(), "system": platform.platform(), **solver.device.describe()}
         versions = {"minicaffe": __version__, "python": platform.python_version()}
         job = {
@@ -129,6 +176,7 @@ class Home:
             "command": list(command),
             "folder": str(Path.cwd()),
             "solver": source,
+            "snapshot": state and os.path.abspath(state),
             "net": solver.net.name,
             "type": solver.type,
             "max_iter": solver.param.max_iter,
@@ -137,30 +185,72 @@ class Home:
             "versions": versions | {name: metadata.version(name) for name in PACKAGES},
             "machine": machine,
         }
-        write_atomic(self.job, (json.dumps(job, indent=1) + "\n").encode())
+        self._write_job(job)
+        self._made.clear()
+
+    def _write_job(self, job: dict[str, Any]) -> None:
+        with self._written():
+            write_atomic(self.job, (json.dumps(job, indent=1) + "\n").encode())
+
+    def extend(self, iterations: int) -> None:
+        """Let the run go to another iteration, from now on."""
+        param = text.read(self.solver, SolverParameter)
+        param.max_iter = iterations
+        with self._written():
+            write_atomic(self.solver, text.spell(param).encode())
+        self._write_job({**self.read_job(), "max_iter": iterations})
 
     def read_job(self) -> dict[str, Any]:
         """What `write_job` recorded; DataError if it is damaged."""
+        content = text.read_file(self.job)
         try:
-            job = json.loads(text.read_file(self.job))
-            if job["format"] == JOB_FORMAT:
-                return job
-        except (ValueError, KeyError, TypeError):
-            pass
-        raise DataError(f"{self.job}: not the record of a run that this version reads")
+            job = json.loads(content)
+            fits = job["format"] == JOB_FORMAT and all(
+                type(job[name]) in kinds for name, kinds in JOB.items()
+            )
+        except (ValueError, KeyError, TypeError, RecursionError):
+            fits = False
+        if not fits:
+            raise DataError(f"{self.job}: not the record of a run that this version reads")
+        return job
 
     def newest_snapshot(self) -> Path | None:
         return snapshot.newest(self.read_solver().snapshot_prefix)
 
     # -- the lock
 
-    def hold(self) -> None:
-        """Take the lock for the life of this process; ConfigError if a process holds it.
+    @contextmanager
+    def logged(self) -> Iterator[None]:
+        """Inside, the log goes to log.txt too."""
+        with self._written():
+            handler = to_file(self.log)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            handler.close()
 
-        Only the lock itself counts: a file left behind by a process that died locks nothing.
+    def hold(self) -> None:
+        """Take the lock for the life of this process, in a folder that is made if need be.
+
+        Only the lock itself counts: a file left behind by a process that died locks nothing.  Raises
+        ConfigError if a process holds it, DataError if the folder cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle = open(self.folder / "lock", "a+")
+        try:
+            str(self.folder).encode()
+        except UnicodeEncodeError:
+            raise ConfigError(f"--run {str(self.folder)!a}: the name is not UTF-8") from None
+        with self._written():
+            if not self.folder.exists():
+                self.folder.mkdir(parents=True)
+                self._made.append(self.folder)
+            lock = self.folder / "lock"
+            self._interrupted = lock.exists()  # a run that began here and did not get far
+            handle = open(lock, "a+")
+            if not self._interrupted:
+                self._made.append(lock)
+            if not self.log.exists():
+                self._made.append(self.log)
         for _ in range(LOCK_TRIES):
             if locked := _lock(handle):
                 break
@@ -171,11 +261,12 @@ class Home:
             handle.close()
             raise ConfigError(
                 f"{self.folder}: process {holder or 'unknown'} runs here",
-                hint=f"minicaffe run {self.folder} stop",
+                hint=f"minicaffe run {shlex.quote(str(self.folder))} stop",
             )
-        handle.truncate(0)
-        handle.write(f"{os.getpid()}\n")
-        handle.flush()
+        with self._written():
+            handle.truncate(0)
+            handle.write(f"{os.getpid()}\n")
+            handle.flush()
         self._lock = handle
 
     def release(self) -> None:
@@ -187,14 +278,15 @@ class Home:
     def running(self) -> bool:
         """Whether a process holds the lock."""
         try:
-            with open(self.folder / "lock", "r+") as handle:
-                return not _lock(handle)
+            with open(self.folder / "lock") as handle:
+                return not _lock(handle, shared=True)
         except OSError:
             return False
 
 
-def _lock(handle) -> bool:
-    """Lock an open file against other processes, until it is closed; whether that worked."""
+def _lock(handle, *, shared: bool = False) -> bool:
+    """Lock an open file against other processes, until it is closed; whether that worked.  Those who only
+    look share it."""
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -204,7 +296,7 @@ def _lock(handle) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

@@ -12,6 +12,7 @@ from ..errors import ConfigError, DataError
 from .curves import Curves, Row
 
 LOSS, RATE = "loss", "learning rate"
+LARGEST = 1e100  # beyond it axes overflow: drawn as what is not finite
 
 
 class Points(NamedTuple):
@@ -22,7 +23,7 @@ class Points(NamedTuple):
 
     @property
     def finite(self) -> np.ndarray:
-        return np.isfinite(self.y)
+        return np.abs(self.y) < LARGEST
 
     @property
     def gaps(self) -> list[tuple[float, float]]:
@@ -176,4 +177,4 @@ def _points(
     a line."""
     pairs = [(across(row), y) for row in rows if (y := value(row)) is not None]
     x, y = np.array(pairs, dtype=float).reshape(-1, 2).T
-    return Points(x, np.where(np.isfinite(y), y, math.nan))
+    return Points(x, np.where(np.abs(y) < LARGEST, y, math.nan))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -106,7 +107,7 @@ def handle(solver: Solver, begun: Position, loss: float) -> None:
     )
     try:
         folder = dump(solver, begun, finding, loss)
-        hint = f"minicaffe replay {folder}"
+        hint = f"minicaffe replay {shlex.quote(str(folder))}"
     except (WeightsError, OSError) as error:
         hint = f"no dump could be written: {error}"
     if solver.nonfinite_effect == "stop":

@@ -29,11 +29,15 @@ def recorded(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / "report.json"
     if not path.is_file():
         raise WeightsError(f"{folder} is no dump: it has no report.json")
+    content = read_file(path)
     try:
-        report = json.loads(read_file(path))
-        report["finding"], report["loss"], report["folder"]
-    except (ValueError, KeyError, TypeError):
-        raise WeightsError(f"{path} is damaged") from None
+        report = json.loads(content)
+        fits = isinstance(report["loss"], str) and isinstance(report["folder"], str)
+        fits = fits and (report["finding"] is None or set(Finding.PLACE) <= set(report["finding"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        fits = False
+    if not fits:
+        raise WeightsError(f"{path} is damaged")
     return report
 
 

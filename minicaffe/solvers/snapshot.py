@@ -4,7 +4,8 @@
     P_iter_N.solverstate   iteration, current_step and history       with .h5 behind the name in HDF5
     P_iter_N.runstate      seed, position in the data, losses being averaged, state of the callbacks, and the
                            SHA-256 of the other files: JSON
-    P_iter_N_ema.caffemodel  the averaged weights, if the solver averages them
+    P_iter_N_ema.caffemodel  the averaged weights, if the solver averages them; _testK: parameters that
+                             only test net K has
 
 All reach the disk before the first takes its name, and the solver state takes its name last: a snapshot whose
 solver state exists is complete, and the checksums tell if it still is.  A resumed run with the run state
@@ -294,10 +295,11 @@ def _own_sum(run: dict) -> str:
 
 
 def _read_runstate(path: Path) -> dict:
+    content = read_file(path)
     try:
-        run = json.loads(read_file(path))
+        run = json.loads(content)
         form, own = run["format"], run.pop("checksum", None)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise WeightsError(f"{path}: not a run state", hint="delete it to resume without it") from None
     if form != RUNSTATE_FORMAT:
         raise WeightsError(f"{path}: format {form}; this version reads {RUNSTATE_FORMAT}")

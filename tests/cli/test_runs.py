@@ -198,3 +198,113 @@ def test_what_a_bad_loss_does_can_be_chosen(capsys):
     Path("solver.prototxt").write_text(SOLVER.replace("base_lr: 0.01", "base_lr: 1e25"))
     result = run(capsys, "train", "solver.prototxt", "--nonfinite_effect", "none")
     assert result.status == 0 and "Iteration 6, loss = nan" in result.err
+
+
+def test_what_a_run_begins_from_is_not_forgotten(capsys):
+    """Killed before its first snapshot, it begins again as it began: weights, solver state, seed."""
+    assert run(capsys, "train", "solver.prototxt").status == 0
+    unseeded = SOLVER.replace("random_seed: 1", "").replace('"p"', '"q"')
+    Path("solver.prototxt").write_text(unseeded)
+    for name, flags in {
+        "w": ("--weights", "p_iter_6.caffemodel"),
+        "s": ("--snapshot", "p_iter_4.solverstate"),
+    }.items():
+        result = run(capsys, "train", "solver.prototxt", "--run", name, *flags)
+        assert result.status == 0, result.err
+        weights = final(f"{name}/snapshots/q_iter_6.caffemodel")
+        for path in Path(name, "snapshots").iterdir():
+            path.unlink()
+        again = run(capsys, "train", "--run", name, "--resume", "auto")
+        assert again.status == 0, again.err
+        assert final(f"{name}/snapshots/q_iter_6.caffemodel") == weights
+    assert f"where the run began, from {Path.cwd()}/p_iter_4.solverstate" in again.err
+
+
+def test_a_run_is_extended_and_named_as_one_likes(capsys):
+    assert run(capsys, "train", "solver.prototxt", "--run", "home").status == 0
+    longer = run(
+        capsys, "train", "./solver.prototxt", "--run", "home", "--resume", "auto", "--iterations", "8"
+    )
+    assert longer.status == 0 and "Resuming from" in longer.err
+    assert "home  finished          8   8  accuracy" in run(capsys, "runs").out
+    refused = run(capsys, "train", "--run", "home", "--resume", "auto", "--stage", "x")
+    assert (
+        refused.status == 1 and "--stage is for the beginning of a run; hint: edit home/solver" in refused.err
+    )
+
+
+def test_paths_of_a_resume_are_meant_from_where_it_is_asked(capsys, monkeypatch):
+    assert run(capsys, "train", "solver.prototxt", "--run", "home").status == 0
+    os.mkdir("elsewhere")
+    state = "../home/snapshots/p_iter_4.solverstate"
+    monkeypatch.chdir("elsewhere")
+    result = run(capsys, "train", "--run", "../home", "--resume", state, "--metrics", "m.jsonl")
+    assert result.status == 0, result.err
+    assert Path("elsewhere/m.jsonl").exists()
+
+
+def test_a_project_that_moved_goes_on_where_it_is(capsys, monkeypatch):
+    os.mkdir("old")
+    monkeypatch.chdir("old")
+    Path("solver.prototxt").write_text(SOLVER)
+    assert run(capsys, "train", "solver.prototxt", "--run", "home").status == 0
+    monkeypatch.chdir("..")
+    os.rename("old", "new")
+    monkeypatch.chdir("new")
+    result = run(capsys, "train", "--run", "home", "--resume", "auto", "--iterations", "7")
+    assert result.status == 0 and "which cannot be entered" in result.err
+
+
+@pytest.mark.parametrize(
+    "words, message",
+    [
+        (("--run", "none", "--resume", "auto"), "none holds no run; hint: minicaffe train SOLVER --run none"),
+        (("solver.prototxt", "--run", "."), "holds solver.prototxt, which is not of a run"),
+        (("solver.prototxt", "--run", "solver.prototxt"), "--run solver.prototxt: cannot write"),
+        (("solver.prototxt", "--run", "new", "--resume", "gone"), "gone: there is no such solver state"),
+        (
+            ("solver.prototxt", "--run", "new", "--tensorboard", "solver.prototxt/x"),
+            "cannot write event files",
+        ),
+        (("typo.prototxt", "--run", "new"), "cannot read typo.prototxt"),
+    ],
+)
+def test_starts_that_fail_leave_nothing(words, message, capsys):
+    pytest.importorskip("tensorboardX")
+    result = run(capsys, "train", *words)
+    assert result.status == 1 and message in result.err.strip().splitlines()[-1]
+    assert os.listdir() == ["solver.prototxt"] and Path("solver.prototxt").read_text() == SOLVER
+
+
+def test_the_net_for_deployment_belongs_to_the_run(capsys):
+    net = PROTOTXT / "digits/all_in_one.prototxt"
+    result = run(capsys, "train", net, "--source", "digits", "--epochs", "0.1", "--run", "home")
+    assert result.status == 0, result.err
+    assert Path("home/all_in_one_deploy.prototxt").exists() and sorted(os.listdir()) == [
+        "home",
+        "solver.prototxt",
+    ]
+
+
+def test_flags_may_stand_anywhere(capsys):
+    result = run(capsys, "run", "home", "--timeout", "1", "stop")
+    assert "home holds no run" in result.err
+    assert "cannot read gone" in run(capsys, "--stage", "test", "train", "--solver", "gone").err
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+@pytest.mark.parametrize("name", ["log.txt", "metrics.jsonl", "events.jsonl"])
+def test_files_of_a_run_on_a_full_disk(name, capsys):
+    os.mkdir("home")
+    os.symlink("/dev/full", f"home/{name}")
+    result = run(capsys, "train", "solver.prototxt", "--run", "home")
+    assert result.status == 0 and "Traceback" not in result.err
+    assert Path("home/snapshots/p_iter_6.solverstate").exists()
+
+
+def test_a_terminal_that_has_gone_ends_nothing():
+    process = start("train", "solver.prototxt", cwd=Path.cwd())
+    process.stderr.close()
+    process.stdout.close()
+    assert process.wait(120) == 0
+    assert Path("p_iter_6.solverstate").exists()

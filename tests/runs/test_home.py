@@ -238,7 +238,7 @@ def test_the_list_knows_what_became_of_runs():
     assert (found["finished"].iteration, found["died"].iteration, found["running"].iteration) == (6, 2, 0)
     assert found["finished"].best[0] == "accuracy" and found["died"].best is None
     alive.release()
-    with pytest.raises(DataError, match="there is no folder nowhere"):
+    with pytest.raises(DataError, match="cannot look into nowhere: No such file"):
         list(listing.runs(Path("nowhere")))
 
 
@@ -250,16 +250,197 @@ def test_a_damaged_job(tmp_path):
         home.read_job()
 
 
-def test_rates_of_events_are_read_once_each(tmp_path):
-    path = tmp_path / "events"
-    for entry in [
-        {"event": "control", "id": 1, "command": "set_lr", "value": 2, "iteration": 9, "ok": True},
-        {"event": "control", "id": 2, "command": "set_lr", "value": 3, "iteration": 4, "ok": True},
-        {"event": "control", "id": 3, "command": "set_lr", "value": 3, "iteration": 5, "ok": False},
-        {"event": "control", "id": 1, "command": "set_lr", "value": 2, "iteration": 9, "ok": True},
-    ]:
-        Writer(path).append(entry)
-    assert [entry["id"] for entry in control._recorded_rates(path)] == [2, 1]
+def rate(iteration, id="x", **more) -> dict:
+    return {
+        "event": "control",
+        "command": "set_lr",
+        "value": 1,
+        "iteration": iteration,
+        "ok": True,
+        "id": id,
+        **more,
+    }
+
+
+def test_which_rates_a_resume_sets_again():
+    """In the order of events; one that was set live replaces those ahead of it."""
+    ids = [
+        entry["id"]
+        for entry in control._recorded_rates([rate(4, "a"), rate(9, "b"), rate(9, "b", repeated=True)])
+    ]
+    assert ids == ["a", "b"]
+    undone = [rate(4, "a"), rate(9, "b"), rate(6, "c"), rate(6, "d"), rate(7, "e", ok=False)]
+    assert [entry["id"] for entry in control._recorded_rates(undone)] == ["a", "c", "d"]
+    damaged = [{"event": "control", "command": "set_lr", "ok": True}, rate(None), rate("1"), {"event": []}]
+    assert control._recorded_rates(damaged) == []
+
+
+def test_a_wrong_rate_can_be_undone():
+    """Set at 4; resumed from 2 another is set at 3, and the first does not come back."""
+    home, solver, _ = begun(callbacks=[At(4, command("set_lr", 5.0, "wrong"))])
+    solver.solve()
+    second, _ = with_callbacks(home, home.read_solver(), [At(3, command("set_lr", 0.01, "right"))])
+    second.solve(home.snapshots / "solver_iter_2.solverstate")
+    assert second.rate == pytest.approx(0.01)
+    third, _ = with_callbacks(home, home.read_solver())
+    third.solve(home.snapshots / "solver_iter_2.solverstate")
+    np.testing.assert_array_equal(third.net.parameters.data, second.net.parameters.data)
+    home.release()
+
+
+def test_a_rate_set_behind_a_snapshot_of_its_iteration():
+    """Both at 3, while paused: the snapshot first, then the rate."""
+    actions = [
+        command("pause", id="p"),
+        command("snapshot", id="s"),
+        command("set_lr", 0.02, "r"),
+        command("resume"),
+    ]
+
+    class Paused(Callback):
+        def on_iteration(self, solver):
+            if solver.iteration == 3:
+                actions[0]()
+                actions[1]()
+
+        def on_snapshot(self, solver, path):
+            if solver.iteration == 3:
+                actions[2]()
+                actions[3]()
+
+    home, whole, _ = begun(callbacks=[Paused()])
+    whole.solve()
+    assert acknowledged(home)[1:3] == [("snapshot", 3, True), ("set_lr", 3, True)]
+    second, _ = with_callbacks(home, home.read_solver())
+    second.solve(home.snapshots / "solver_iter_3.solverstate")
+    np.testing.assert_array_equal(second.net.parameters.data, whole.net.parameters.data)
+    third, _ = with_callbacks(home, home.read_solver())
+    third.solve(home.snapshots / "solver_iter_4.solverstate")
+    np.testing.assert_array_equal(third.net.parameters.data, whole.net.parameters.data)
+    home.release()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"id": "1", "command": "set_lr", "value": "0.001"}',
+        '{"id": "1", "command": "set_lr", "value": true}',
+        '{"id": "1", "command": "set_lr", "value": 1' + 400 * "0" + "}",
+        '{"id": {}, "command": ["set_lr"]}',
+        "[" * 100_000,
+        "\x00\xff",
+    ],
+)
+def test_garbage_ends_nothing(line):
+    home, solver, _ = begun(callbacks=[At(2, lambda: Path("home/control.jsonl").write_text(line + "\n"))])
+    solver.solve()
+    assert solver.iteration == 6 and solver.rate == pytest.approx(0.1)
+    assert not any(entry["ok"] for entry in read(home.events) if entry["event"] == "control")
+    home.release()
+
+
+def test_a_control_file_that_was_replaced_is_read_from_its_start():
+    Path("home").mkdir()
+    Path("home/control.jsonl").write_text("x" * 5000 + "\n")
+    stop = '{"id": "1", "command": "stop"}\n'
+    home, solver, _ = begun(callbacks=[At(2, lambda: Path("home/control.jsonl").write_text(stop))])
+    solver.solve()
+    assert solver.iteration == 2
+    home.release()
+
+
+def test_damaged_runs_hide_no_others(caplog):
+    for name, job in (("a", "garbage"), ("b", '{"format": 1}'), ("c", "[" * 100_000)):
+        Path(name).mkdir()
+        Path(name, "job.json").write_text(job)
+    home, solver, _ = begun()
+    solver.solve()
+    with open(home.events, "a") as file:
+        file.write('{"event": "end"}\n{"event": "x", "iteration": null}\n')
+        file.write('{"event": "control", "command": "set_lr", "ok": true}\n')
+    with open(home.metrics, "a") as file:
+        file.write('{"phase": "test"}\n{"phase": "test", "outputs": {"a": 1}}\n')
+    home.release()
+    states = {Path(run.folder).name: run.state for run in listing.runs(Path())}
+    assert {name: states[name] for name in "abc"} == dict.fromkeys("abc", "damaged") and "home" in states
+    second, _ = with_callbacks(home, home.read_solver())
+    second.solve(home.snapshots / "solver_iter_4.solverstate")
+
+
+@pytest.mark.parametrize("name", ["solver.prototxt", "net.prototxt"])
+def test_files_of_somebody_else_are_not_overwritten(name):
+    Path("home").mkdir()
+    Path("home", name).write_text("mine")
+    home = Home("home")
+    home.hold()
+    with pytest.raises(ConfigError, match=rf"home holds {name}, which is not of a run; hint: name a folder"):
+        home.found(text.parse(TINY_NET + SETTINGS, SolverParameter), "x")
+    home.abandon()
+    home.release()
+    assert os.listdir("home") == [name] and Path("home", name).read_text() == "mine"
+
+
+def test_a_start_that_was_interrupted_can_be_made_again():
+    home = Home("home")
+    home.hold()
+    home.found(text.parse(TINY_NET + SETTINGS, SolverParameter), "x")
+    home.release()  # killed before job.json
+    again, solver, _ = begun()
+    solver.solve()
+    again.release()
+
+
+def test_a_run_that_did_not_come_to_be_leaves_nothing():
+    home = Home("deep/home")
+    home.hold()
+    home.found(text.parse(TINY_NET + SETTINGS, SolverParameter), "x")
+    home.abandon()
+    home.release()
+    assert not Path("deep/home").exists()
+
+
+def test_two_nets_are_refused_before_anything_is_written():
+    Path("net.prototxt").write_text(TINY_NET)
+    param = text.parse(TINY_NET + SETTINGS + ' net: "net.prototxt"', SolverParameter)
+    home = Home("home")
+    home.hold()
+    with pytest.raises(ConfigError, match=r"\['net', 'net_param'\] are all set"):
+        home.found(param, "x")
+    assert os.listdir("home") == ["lock"]
+    home.release()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX errors")
+@pytest.mark.parametrize("name", ["file", "file/x", "sub"])
+def test_folders_that_cannot_be(name):
+    Path("file").write_text("")
+    Path("sub/lock").mkdir(parents=True)
+    with pytest.raises(DataError, match=f"--run {name}: cannot write"):
+        Home(name).hold()
+
+
+def test_a_name_that_is_no_text():
+    with pytest.raises(ConfigError, match="the name is not UTF-8"):
+        Home("a\udcff").hold()
+
+
+def test_who_only_looks_takes_no_lock():
+    home, _, _ = begun()
+    home.release()
+    with open("home/lock") as first:
+        from minicaffe.runs.home import _lock
+
+        assert _lock(first, shared=True) and not Home("home").running
+
+
+def test_a_run_can_be_extended():
+    home, solver, _ = begun()
+    solver.solve()
+    home.extend(9)
+    second, _ = with_callbacks(home, home.read_solver())
+    second.solve(home.newest_snapshot())
+    assert second.iteration == 9 and home.read_job()["max_iter"] == 9
+    home.release()
 
 
 def test_a_run_without_snapshot_prefix_is_named_after_its_solver():

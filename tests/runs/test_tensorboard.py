@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from minicaffe.errors import ConfigError
+from minicaffe.errors import ConfigError, DataError
 from minicaffe.runs.tensorboard import TensorBoard
 
 from ..support.solving import tiny_solver
@@ -34,6 +34,31 @@ def test_scalars(tmp_path):
 
 
 def test_without_the_package(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    monkeypatch.setitem(sys.modules, "tensorboardX.event_file_writer", None)
     with pytest.raises(ConfigError, match=r"not installed; hint: pip install 'minicaffe\[tensorboard\]'"):
         TensorBoard(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    pytest.importorskip("tensorboardX")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot write event files into"):
+        TensorBoard(tmp_path / "file" / "x")
+
+
+def test_a_full_disk_ends_the_file_not_the_training(tmp_path, caplog):
+    pytest.importorskip("tensorboardX")
+    board = TensorBoard(tmp_path)
+
+    class Full:
+        def write_event(self, event):
+            raise OSError(28, "No space left on device")
+
+        flush = close = write_event
+
+    board.writer = Full()
+    solver = tiny_solver(SETTINGS, callbacks=[board])
+    solver.solve()
+    assert solver.iteration == 3
+    said = [record for record in caplog.records if "cannot write event files" in record.getMessage()]
+    assert len(said) == 1 and "training goes on without them" in said[0].getMessage()
