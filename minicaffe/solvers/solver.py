@@ -251,9 +251,11 @@ class Solver:
 
     def _check_parameters(self) -> None:
         """What the last update made of the parameters no later loss will show."""
+        if self.nonfinite_effect == "none":
+            return
         data = self.net.parameters.data
         self.k.square_sums(data, self._partial, data.size)
-        if self.nonfinite_effect != "none" and not np.isfinite(self.device.get(self._partial)).all():
+        if not np.isfinite(self.device.get(self._partial)).all():
             nonfinite.handle_parameters(self)
 
     def _close(self) -> None:
