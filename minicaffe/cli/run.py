@@ -9,7 +9,7 @@ from ..runs import listing
 from ..runs.control import rate_of, send
 from ..runs.home import Home
 from . import flags
-from .runs import HEAD, _row
+from .runs import HEAD, row
 
 WORDS = ("pause", "resume", "stop", "snapshot", "lr=RATE")
 
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     if not home.exists:
         raise ConfigError(f"{args.folder} holds no run", hint="minicaffe runs lists them")
     if args.word is None:
-        print(aligned(HEAD, [_row(listing.describe(home))], "<<>><<<<"))
+        print(aligned(HEAD, [row(listing.describe(home))], "<<>><<<<"))
         return 0
     word, given, rate = args.word.partition("=")
     if word == "lr" and given:

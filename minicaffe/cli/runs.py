@@ -28,13 +28,13 @@ def run(arguments: list[str]) -> int:
         for entry in found:
             print(json.dumps(asdict(entry)))
     elif found:
-        print(aligned(HEAD, map(_row, found), "<<>><<<<"))
+        print(aligned(HEAD, map(row, found), "<<>><<<<"))
     else:
         print(f"no runs in {args.folder}")
     return 0
 
 
-def _row(entry: Run) -> tuple[str, ...]:
+def row(entry: Run) -> tuple[str, ...]:
     best = f"{entry.best[0]} {number(entry.best[1])} at {entry.best[2]}" if entry.best else "-"
     numbers = f"{entry.iteration:,}", f"{entry.max_iter:,}"
     return entry.folder, entry.state, *numbers, best, entry.net or "-", entry.type, entry.started
