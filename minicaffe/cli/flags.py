@@ -1,4 +1,5 @@
-"""Flags as Caffe's tools take them: one dash or two, `=` or a space, in any order."""
+"""Flags as Caffe's tools take them: one dash or two, `=` or a space, in any order; words in a flag with _ or
+-."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ class Parser(argparse.ArgumentParser):
         (group or self).add_argument(f"--{name}", f"-{name}", **options)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
-        known, unknown = self.parse_known_intermixed_args(list(arguments))
+        known, unknown = self.parse_known_intermixed_args([self._spelled(word) for word in arguments])
         if unknown:
             word = unknown[0]
             if not word.startswith("-"):
@@ -34,6 +35,14 @@ class Parser(argparse.ArgumentParser):
             flags = [s[2:] for s in self._option_string_actions if s.startswith("--")]
             raise ConfigError(f"no flag {word!r}", hint=suggest(word.lstrip("-").split("=")[0], flags))
         return known
+
+    def _spelled(self, word: str) -> str:
+        """A word of the command line; flags written with dashes, --verify-resume, with Caffe's underscores."""
+        name, equals, value = word.partition("=")
+        bare = name.lstrip("-")
+        underlined = name[: len(name) - len(bare)] + bare.replace("-", "_")
+        flags = self._option_string_actions
+        return underlined + equals + value if name not in flags and underlined in flags else word
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(message, hint=f"see {self.prog} --help")

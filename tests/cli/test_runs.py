@@ -114,7 +114,7 @@ def test_resume_auto_without_a_snapshot_starts(capsys):
 
 
 def test_verify_resume(capsys):
-    result = run(capsys, "train", "solver.prototxt", "--verify_resume", "--iterations", "4")
+    result = run(capsys, "train", "solver.prototxt", "--verify-resume", "--iterations=4")
     assert result.status == 0
     assert "resume is exact: 4 iterations equal 2 + 2 bit for bit" in result.err
     assert sorted(os.listdir()) == ["solver.prototxt"]
