@@ -1,5 +1,4 @@
-"""Flags as Caffe's tools take them: one dash or two, `=` or a space, in any order; words in a flag with _ or
--."""
+"""Flags as Caffe's tools take them: one dash or two, `=` or a space, in any order; inside a flag _ or -."""
 
 from __future__ import annotations
 
@@ -37,7 +36,7 @@ class Parser(argparse.ArgumentParser):
         return known
 
     def _spelled(self, word: str) -> str:
-        """A word of the command line; flags written with dashes, --verify-resume, with Caffe's underscores."""
+        """A word of the command line; a flag written with dashes, --verify-resume, with underscores."""
         name, equals, value = word.partition("=")
         bare = name.lstrip("-")
         underlined = name[: len(name) - len(bare)] + bare.replace("-", "_")
