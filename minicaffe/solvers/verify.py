@@ -44,11 +44,11 @@ def verify_resume(param: SolverParameter, iterations: int = 6, **options) -> str
             f"a resume is not exact: after {half} + {iterations - half} iterations {difference}",
             hint="does a Python layer keep a state, or draw random numbers of its own?",
         )
-    tests = f" and the results of {len(whole.test_nets)} test nets" if whole.test_nets else ""
+    count = sum(owned.blob.count for owned in whole.net.parameters.owned)
+    tests = f", results of {len(whole.test_nets)} test net(s)" if whole.test_nets else ""
     return (
         f"resume is exact: {iterations} iterations equal {half} + {iterations - half} bit for bit in"
-        f" {whole.net.parameters.size} parameters, {whole.slots} times as much history, losses,"
-        f" data positions{tests}"
+        f" {count:,} parameters and their history, losses, data positions{tests}"
     )
 
 
