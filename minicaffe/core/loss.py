@@ -169,6 +169,8 @@ class ItemLoss(Loss):
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
+        if not bottom[0].shape:
+            raise ShapeError("bottom 0 must have at least 1 axis, the items; got ()")
         items = bottom[0].shape[0]
         self.g = self.labels.expect(bottom, loss.Labels(items, bottom[0].count_over(1), 1, 0, 0))
         self.allot(items)

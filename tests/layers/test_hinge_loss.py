@@ -64,3 +64,8 @@ def test_a_label_that_is_no_class(device, label):
 def test_shapes_that_do_not_fit(cpu):
     with pytest.raises(ShapeError, match="bottom 1 must hold 4 labels"):
         Rig(Case('type: "HingeLoss"', ((4, 3), (4, 2))), cpu)
+
+
+def test_no_axis_at_all(cpu):
+    with pytest.raises(ShapeError, match=r"bottom 0 must have at least 1 axis, the items; got \(\)"):
+        Rig(Case('type: "HingeLoss"', ((), ())), cpu)
