@@ -168,13 +168,11 @@ class ItemLoss(Loss):
         self.labels = LabelReader(self)
 
     def reshape(self, bottom, top):
+        shape = bottom[0].shape  # the top's own comes next: in place, refused only later, they are one
         super().reshape(bottom, top)
-        if not bottom[0].shape:
-            raise ShapeError("bottom 0 must have at least 1 axis, the items; got ()")
-        items = bottom[0].shape[0]
-        self.g = self.labels.expect(bottom, loss.Labels(items, bottom[0].count_over(1), 1, 0, 0))
-        self.allot(items)
-        self.slope = self.saved(bottom[0].shape)
+        self.g = self.labels.expect(bottom, loss.Labels(shape[0], math.prod(shape[1:]), 1, 0, 0))
+        self.allot(shape[0])
+        self.slope = self.saved(shape)
 
     def measure(self, bottom: Sequence[Blob]) -> None:
         """Run the kernel."""

@@ -5,7 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minicaffe.errors import DataError, ShapeError
+from minicaffe.errors import ConfigError, DataError, ShapeError
+from minicaffe.net import Net
+from minicaffe.proto import text
+from minicaffe.proto.schema import NetParameter
 
 from ..support.devices import each_device
 from ..support.laws import Case, Rig, check_forward, check_gradient, distinct, labels
@@ -66,6 +69,11 @@ def test_shapes_that_do_not_fit(cpu):
         Rig(Case('type: "HingeLoss"', ((4, 3), (4, 2))), cpu)
 
 
-def test_no_axis_at_all(cpu):
-    with pytest.raises(ShapeError, match=r"bottom 0 must have at least 1 axis, the items; got \(\)"):
-        Rig(Case('type: "HingeLoss"', ((), ())), cpu)
+def test_in_place_is_refused():
+    source = """
+    layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 5 dim: 6 } } }
+    layer { name: "label" type: "Input" top: "label" input_param { shape { dim: 5 } } }
+    layer { name: "loss" type: "HingeLoss" bottom: "x" bottom: "label" top: "x" }
+    """
+    with pytest.raises(ConfigError, match=r"layer 'loss' \(HingeLoss\): .* in place"):
+        Net(text.parse(source, NetParameter))
