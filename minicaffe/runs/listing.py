@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .. import log
 from ..errors import DataError, MiniCaffeError
+from . import metric_rows
+from .curves import Curves
 from .home import Home
 from .jsonlines import read
 
@@ -51,7 +53,7 @@ def runs(folder: Path) -> Iterator[Run]:
 
 def describe(home: Home) -> Run:
     """The state of one run."""
-    job, events, rows = home.read_job(), read(home.events), read(home.metrics)
+    job, events, curves = home.read_job(), read(home.events), _curves(home)
     running = home.running
     begins = [i for i, entry in enumerate(events) if entry.get("event") in ("start", "resume")]
     events = events[begins[-1] :] if begins else []  # those of the last process
@@ -61,31 +63,35 @@ def describe(home: Home) -> Run:
         state = "paused" if pauses[-1:] == ["pause"] else "running"
     else:
         state = next((str(e.get("state")) for e in events if e.get("event") == "end"), "died")
-    seen = [*events, *(rows[-1:] if running or state == "died" else [])]
-    known = [entry["iteration"] for entry in seen if isinstance(entry.get("iteration"), int)]
-    return Run(
-        str(home.folder),
-        job["net"],
-        job["type"],
-        state,
-        max(known, default=0),
-        job["max_iter"],
-        job["started"],
-        _best(rows),
-    )
+    known = [entry["iteration"] for entry in events if isinstance(entry.get("iteration"), int)]
+    if running or state == "died":
+        known += [rows[-1].iteration for rows in (curves.train, *curves.tests.values()) if rows]
+    name, kind, last, started = job["net"], job["type"], job["max_iter"], job["started"]
+    return Run(str(home.folder), name, kind, state, max(known, default=0), last, started, _best(curves))
 
 
-def _best(rows: list[dict[str, Any]]) -> tuple[str, float, int] | None:
+def _curves(home: Home) -> Curves:
+    """What the metrics say; nothing if they are damaged."""
+    try:
+        return metric_rows.curves(read(home.metrics), home.folder.name)
+    except DataError as error:
+        log.warning(f"{home.metrics}: {error}")
+        return Curves(home.folder.name)
+
+
+def _best(curves: Curves) -> tuple[str, float, int] | None:
+    """Of the first test net's outputs with one element: the best of the first that is no loss, else of the
+    first."""
     found: dict[str, tuple[float, int]] = {}
-    for row in rows:
-        outputs, iteration = row.get("outputs"), row.get("iteration")
-        if row.get("phase") != "test" or row.get("net") or not isinstance(outputs, dict):
-            continue
-        for name, value in outputs.items():
-            if isinstance(value, (int, float)) and isinstance(iteration, int):
-                sign = -1 if "loss" in name.lower() else 1
-                if name not in found or sign * value > sign * found[name][0]:
-                    found[name] = value, iteration
-    for name in sorted(found, key=lambda name: "loss" in name.lower()):
+    for row in curves.tests.get(0, []):
+        for name, values in row.outputs.items():
+            sign = -1 if curves.is_loss(name) else 1
+            if (
+                len(values) == 1
+                and not math.isnan(values[0])
+                and (name not in found or sign * values[0] > sign * found[name][0])
+            ):
+                found[name] = values[0], row.iteration
+    for name in sorted(found, key=curves.is_loss):
         return name, *found[name]
     return None

@@ -163,8 +163,9 @@ class Solver:
     def further(self, hyper: np.ndarray) -> None:
         """Set what a solver type needs in `hyper` beside rate, momentum, decay, scale and delta."""
 
-    def apply_update(self) -> None:
-        """Turn the gradients of the passes since the last update into one update."""
+    def apply_update(self, *, summed: bool = False) -> None:
+        """Turn the gradients of the passes since the last update into one update; `summed`: their squares
+        are summed already."""
         param, parameters = self.param, self.net.parameters
         rate = self.rate = self.policy.rate(self.iteration)
         self.policy.advance(self.iteration)
@@ -177,6 +178,8 @@ class Solver:
         self.further(host)
         self.device.put(host, self.hyper)
         if param.clip_gradients >= 0:
+            if not summed:
+                self._sum_squares()
             self._clip(param.clip_gradients)
         if self._previous is not None:
             self.device.copy(parameters.data, self._previous)
@@ -191,8 +194,8 @@ class Solver:
         self.device.xp.subtract(before, parameters.data, out=parameters.diff)
 
     def _clip(self, limit: float) -> None:
-        """Let the update bring a gradient that is longer than `limit` to that length."""
-        self._sum_squares()
+        """Let the update bring a gradient that is longer than `limit` to that length; its squares are
+        summed."""
         self.k.clip_scale(self._partial, self.hyper, self._partial.size, limit, self.param.iter_size)
         norm = float(self.device.get(self.hyper)[update.NORM])
         if norm > limit:
@@ -303,7 +306,7 @@ class Solver:
                 nonfinite.handle(self, begun, loss)
         if shown:
             self._display(sum(self.losses) / len(self.losses))
-        self.apply_update()
+        self.apply_update(summed=guarded)
 
     def _accumulate(self, *, read: bool) -> float:
         """iter_size passes forward and backward; their mean loss, if it is read."""

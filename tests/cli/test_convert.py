@@ -21,10 +21,8 @@ def test_a_solver_without_extensions(capsys):
     Path("in").write_text('net: "n" type: "AdamW" base_lr: 0.1 keep_last: 2 lr_policy: "fixed"')
     result = run(capsys, "convert", "in", "out", "--strip")
     assert result.status == 0
-    assert result.err.splitlines() == [
-        "in: type: AdamW: replaced by type: Adam",
-        "in: keep_last: removed",
-    ] or set(result.err.splitlines()) == {"in: type: AdamW: replaced by type: Adam", "in: keep_last: removed"}
+    wanted = ["in: keep_last: removed", "in: type: AdamW: replaced by type: Adam"]
+    assert sorted(result.err.splitlines()) == wanted
     wanted = 'net: "n" type: "Adam" base_lr: 0.1 lr_policy: "fixed"'
     assert text.read("out", SolverParameter) == text.parse(wanted, SolverParameter)
 

@@ -69,8 +69,8 @@ def test_at_most_twenty_rows_a_second(tmp_path):
     solver = tiny_solver("max_iter: 200 display: 1 snapshot_after_train: false", callbacks=[metrics])
     apply = solver.apply_update
 
-    def slowly():
-        apply()
+    def slowly(**how):
+        apply(**how)
         now[0] += 0.01
 
     solver.apply_update = slowly

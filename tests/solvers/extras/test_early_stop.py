@@ -74,7 +74,7 @@ def test_a_run_resumed_behind_the_deciding_test_ends_there():
 def test_the_rate_falls_and_counting_begins_anew(caplog):
     solver, rates = make(PLATEAU, [0.1, 0.5, *[0.4] * 8]), []
     apply = solver.apply_update
-    solver.apply_update = lambda: (apply(), rates.append(solver.rate))
+    solver.apply_update = lambda **how: (apply(**how), rates.append(solver.rate))
     with caplog.at_level("INFO", "minicaffe"):
         solver.solve()
     assert rates == pytest.approx([0.1, 0.1, 0.1, 0.05, 0.05, 0.025, 0.025, 0.0125, 0.0125])
