@@ -82,3 +82,15 @@ def test_accuracy(iterations, accuracy, tmp_path, monkeypatch):
     ours = solver(tmp_path, monkeypatch, display=0, test_interval=100000)
     ours.step(iterations)
     assert ours.test()["accuracy"][0] >= accuracy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["nesterov", "adagrad", "rmsprop", "adadelta", "adam"])
+def test_accuracy_of_the_other_solvers(kind, tmp_path, monkeypatch):
+    """Each with the settings of its file, 2,000 iterations."""
+    monkeypatch.chdir(tmp_path)
+    ours = Solver.create(LENET / f"solver_{kind}.prototxt")
+    assert ours.param.max_iter == 2000
+    ours.param.test_interval = 100000
+    ours.step(2000)
+    assert ours.test()["accuracy"][0] >= 0.985
