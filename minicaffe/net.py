@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import debug_info, weights
+from . import captured, debug_info, weights
 from . import layers as layer_index
+from .captured import Captured
 from .core.blob import Blob, Buffer
 from .core.layer import Layer
 from .core.randomness import Stream
@@ -28,7 +29,7 @@ from .graph.wiring import Graph, check_in_place, wire
 from .memory import Memory
 from .parameters import Parameters, specs
 from .proto import text, upgrade
-from .proto.schema import TEST, TRAIN, Message, NetParameter
+from .proto.schema import TEST, TRAIN, Message, NetParameter, enum_name
 
 PHASES = {"TRAIN": TRAIN, "TEST": TEST, TRAIN: TRAIN, TEST: TEST}
 
@@ -87,11 +88,14 @@ class Net:
         self.name: str = param.name
         self.phase: int = param.state.phase
         self.device = device or CpuDevice()
+        if param.HasField("math"):
+            self.device = self.device.with_math(enum_name(param, "math"))
         self.seed = secrets.randbits(32) if seed is None else seed
         self.forward_only = forward_only
         self.debug_info = param.debug_info  # log the mean absolute value of everything; slow
         self.passes = 0  # forward passes begun: what data order and random numbers are functions of
         self.memory = Memory(self.device, keep, allocate)  # where the arrays lie, how many bytes they take
+        self.layout = 0  # counts how often they have moved
         with self._from_source():
             self._build(insert_splits(rules.filter_net(param)))
 
@@ -140,6 +144,9 @@ class Net:
             self.parameters.allocate(diffs=not self.forward_only)
             self.parameters.fill(self.layers, self.seed)
         self._plan()
+        self.on_host = [layer for layer in self.layers if not layer.capturable]
+        self._whole_forward = Captured(self, self.run_forward)
+        captured.report(self)
 
     def _loss_weights(self, i: int) -> list[float]:
         node, layer = self.graph.nodes[i], self.layers[i]
@@ -182,6 +189,7 @@ class Net:
             self._plan()
             for holder, value in values:
                 self.device.put(value, holder.data)
+        self.layout += 1
         self._stale = False
 
     def _alive(self, i: int) -> Iterator[Blob | Buffer]:
@@ -210,6 +218,7 @@ class Net:
                 if weight and uses[diff_of[b]] > 1:
                     fills.append((self._blobs[b], weight))
             self._fills.append(fills)
+        self.layout += 1
         self._stale = False
 
     def _owners(self, kind: str) -> list[int]:
@@ -239,7 +248,10 @@ class Net:
             self.stage()
         elif self._stale:
             self.reshape()
-        self.run_forward(start, end)
+        if start == 0 and end is None:
+            self.replay_forward()
+        else:
+            self.run_forward(start, end)
         self.verify()
         return {self.graph.blob_names[b]: self.device.get(self._blobs[b].data) for b in self.graph.outputs}
 
@@ -305,6 +317,10 @@ class Net:
             error.places.insert(0, self._place(i))
             raise
 
+    def replay_forward(self) -> None:
+        """`run_forward` of all layers, on a GPU as one graph."""
+        self._whole_forward()
+
     def run_backward(self, start: int | None = None, end: int = 0) -> None:
         """The backward kernels alone."""
         if self.forward_only:
@@ -358,6 +374,11 @@ class Net:
     def gradients(self) -> list[Backward]:
         """For each layer whether it runs backward, and what that computes."""
         return self._backward
+
+    @property
+    def loss_weights(self) -> list[list[float]]:
+        """For each layer the weights of its tops in the loss."""
+        return self._losses
 
     @property
     def inputs(self) -> list[str]:

@@ -105,6 +105,7 @@ def share(net: Net, source: Net) -> None:
                 )
         for mine, other in zip(layer.params, theirs.params):
             mine.data = other.data
+    net.layout += 1
 
 
 def to_message(net: Net, *, diff: bool = False) -> NetParameter:

@@ -18,7 +18,7 @@ RANKS = [
     [{"data"}, {"device"}],
     [{"core"}],
     [{"layers"}, {"graph"}],
-    [{"net", "memory", "parameters", "weights", "debug_info"}],
+    [{"net", "memory", "parameters", "weights", "captured", "debug_info"}],
     [{"pycaffe"}],
     [{"solvers"}],
     [{"runs"}],

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -57,32 +56,37 @@ def measure(
     net: Net,
     iterations: int,
     after: Callable[[int, float], None] = lambda number, seconds: None,
-    clock: Callable[[], float] = perf_counter,
+    clock: Callable[[], Any] | None = None,
 ) -> Times:
     """Run forward and backward `iterations` times, every layer by itself; `after` is told the number of each
-    iteration, from 1, and the seconds of its two passes."""
-    layers = range(len(net.layers))
+    iteration, from 1, and the seconds of its two passes.  Times are the device's own."""
+    layers, mark, apart = range(len(net.layers)), clock or net.device.clock(), net.device.seconds
     times = Times.empty(len(layers), iterations)
-    begun = clock()
+
+    def around(run: Callable[[int, int], None], i: int) -> tuple[Any, Any]:
+        before = mark()
+        run(i, i)
+        return before, mark()
+
+    begun = mark()
     for j in range(iterations):
-        staging = clock()
+        staging = mark()
         net.stage()
-        start = clock()
-        for i in layers:
-            before = clock()
-            net.run_forward(i, i)
-            times.forward[i, j] = clock() - before
-        middle = clock()
-        for i in reversed(layers):
-            before = clock()
-            net.run_backward(i, i)
-            times.backward[i, j] = clock() - before
-        end = clock()
-        times.stage[j] = start - staging
-        times.forward_pass[j] = middle - start
-        times.backward_pass[j] = end - middle
-        after(j + 1, end - start)
-    times.total = clock() - begun
+        start = mark()
+        forward = [around(net.run_forward, i) for i in layers]
+        middle = mark()
+        backward = [around(net.run_backward, i) for i in reversed(layers)]
+        end = mark()
+        # Only now: on a GPU each of these waits for the device.
+        for i, marks in enumerate(forward):
+            times.forward[i, j] = apart(*marks)
+        for i, marks in zip(reversed(layers), backward):
+            times.backward[i, j] = apart(*marks)
+        times.stage[j] = apart(staging, start)
+        times.forward_pass[j] = apart(start, middle)
+        times.backward_pass[j] = apart(middle, end)
+        after(j + 1, apart(start, end))
+    times.total = apart(begun, mark())
     return times
 
 

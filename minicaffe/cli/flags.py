@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from .. import log
-from ..device.base import Device
+from ..device.base import MATH, Device
 from ..device.cpu import CpuDevice
-from ..errors import ConfigError, DeviceError, suggest
+from ..device.gpu_properties import numbers
+from ..errors import ConfigError, suggest
 from ..net import Net
 from ..proto import extensions, upgrade
 from ..proto.schema import SolverParameter
@@ -58,26 +59,51 @@ def stages(arguments: argparse.Namespace) -> list[str]:
 
 
 def add_device(parser: Parser) -> None:
-    parser.flag("gpu", default="", metavar="ID", help="run on a GPU (this version has no GPU backend yet)")
+    parser.flag("gpu", default="", metavar="ID", help="run on this GPU")
     parser.flag("cpu", action="store_true", help="run on the CPU whatever the file says")
+    parser.flag(
+        "math",
+        choices=MATH,
+        help="accuracy of products and convolutions on a GPU, where the net does not say (default FP32)",
+    )
 
 
-def device(arguments: argparse.Namespace, solver: SolverParameter | None = None) -> Device:
+def device(arguments: argparse.Namespace, solver: SolverParameter | None = None, dtype="float32") -> Device:
     """The device that the flags, or else the solver file, ask for; as in Caffe, the CPU unless the file says
-    solver_mode: GPU explicitly.  DeviceError for a GPU."""
-    asked = bool(arguments.gpu)
+    solver_mode: GPU explicitly.  DeviceError for a GPU that there is not."""
     in_file = (
         solver is not None and solver.HasField("solver_mode") and solver.solver_mode == SolverParameter.GPU
     )
-    if asked and arguments.cpu:
+    if arguments.gpu and arguments.cpu:
         raise ConfigError("--gpu and --cpu exclude each other", hint="give one of them")
-    if asked or (in_file and not arguments.cpu):
-        what = f"--gpu {arguments.gpu}" if asked else "solver_mode: GPU"
-        raise DeviceError(
-            f"{what}: this version of minicaffe has no GPU backend",
-            hint="leave --gpu out" if asked else "add --cpu, or set solver_mode: CPU",
+    if arguments.cpu or not (arguments.gpu or in_file):
+        return CpuDevice(dtype)
+    from ..device.cuda import CudaDevice
+
+    number, asked = _gpu(arguments, solver)
+    return CudaDevice(dtype, number=number, math=arguments.math or MATH[0], asked=asked)
+
+
+def _gpu(arguments: argparse.Namespace, solver: SolverParameter | None) -> tuple[int, str]:
+    """The GPU wanted, and what wants it."""
+    if not arguments.gpu:
+        return (solver.device_id if solver is not None else 0), "solver_mode: GPU"
+    wanted, asked = numbers(arguments.gpu), f"--gpu {arguments.gpu}"
+    if wanted is None or len(wanted) != 1:
+        raise ConfigError(
+            f"{asked}: a net runs on one GPU", hint="name one: --gpu 0; device_query --gpu all lists them"
         )
-    return CpuDevice()
+    return wanted[0], asked
+
+
+def report(device: Device) -> None:
+    """Caffe's lines about where a net runs."""
+    if device.synchronous:
+        log.info("Use CPU.")
+        return
+    told = device.describe()
+    log.info(f"Use GPU with device ID {told['Number']}")
+    log.info(f"GPU device name: {told['GPU']}")
 
 
 def add_strict(parser: Parser) -> None:
@@ -102,7 +128,7 @@ def net(arguments: argparse.Namespace, phase: str, *, forward_only: bool = False
     if arguments.strict:
         extensions.refuse(param)
     where = device(arguments)
-    log.info("Use CPU.")
+    report(where)
     return Net(
         param,
         phase=phase,

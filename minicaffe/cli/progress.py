@@ -16,6 +16,8 @@ REFRESH_S = 0.2
 class Progress(Callback):
     """Iterations done, rate, time left and the present loss, refreshed a few times per second."""
 
+    may_lag = True
+
     def __init__(self, handler: StderrHandler) -> None:
         self.handler = handler
         self.bar: Any = None

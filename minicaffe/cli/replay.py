@@ -28,12 +28,12 @@ def parser() -> flags.Parser:
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     log.to_stderr(level=logging.WARNING)
-    folder, dump, before = recorded(args.dump)["folder"], Path(args.dump).absolute(), Path.cwd()
+    report, dump, before = recorded(args.dump), Path(args.dump).absolute(), Path.cwd()
+    folder, dtype = report["folder"], report.get("dtype", "float32")
     if Path(folder).is_dir():  # where paths of data are meant from
         os.chdir(folder)
     try:
-        flags.device(args)  # refuses what there is not
-        result = replay(dump)
+        result = replay(dump, device=flags.device(args, dtype=dtype))
     finally:
         os.chdir(before)
     print(f"loss: {number(result.loss)}; recorded: {result.recorded['loss']}")

@@ -6,6 +6,7 @@ import math
 
 from ..errors import ShapeError
 from ..kernels import convolution, scale
+from ..proto.schema import enum_name
 from .layer import Layer
 from .window import SPATIAL, convolved, deconvolved, in_three_axes, read_window
 
@@ -19,7 +20,6 @@ class Convolving(Layer):
 
     bottoms = tops = (1, None)
     matched = True
-    kernels = convolution
     backward_reads = frozenset({"bottom.data"})
     transposed = False
 
@@ -42,6 +42,7 @@ class Convolving(Layer):
         sides = (self.channels, self.outputs) if self.transposed else (self.outputs, self.channels)
         self.add_param((sides[0], sides[1] // self.groups, *self.window.kernel), conf.weight_filler)
         self.bias = self.add_param((self.outputs,), conf.bias_filler) if conf.bias_term else None
+        self.k = self.device.convolutions(enum_name(conf, "engine"))
         self.bias_kernels = self.device.bind(scale)
 
     def reshape(self, bottom, top):

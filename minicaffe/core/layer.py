@@ -46,6 +46,7 @@ class Layer:
     loss_weight         what the first top contributes to the loss if the prototxt does not say
     auto_top            a missing top is made up (losses)
     capturable          False if forward or backward needs the host
+    carries             True if forward leaves something for the next one: states, running statistics
     source              True for layers that bring data in: their tops have memory of their own, filled by
                         `stage`
     stochastic          True for layers that draw random numbers: self.random is set before setup, which
@@ -68,6 +69,7 @@ class Layer:
     loss_weight = 0.0
     auto_top = False
     capturable = True
+    carries = False
     source = False
     stochastic = False
     setup_draws = 0
@@ -77,7 +79,6 @@ class Layer:
         self.name: str = param.name
         self.device = device
         self.phase = phase
-        self.xp = device.xp
         self.k: Any = device.bind(self.kernels) if self.kernels else None
         self.params: list[Blob] = []
         self.fillers: list[Message | np.ndarray] = []  # one per param

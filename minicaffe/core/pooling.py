@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import pooling, pooling3d, stochastic_pooling
+from ..kernels import memory, pooling, pooling3d, stochastic_pooling
 from ..proto.schema import TRAIN
 from .blob import Buffer
 from .layer import Layer
@@ -71,6 +71,10 @@ class MaxPooler(PlanePooler):
 
     def backward(self, x, y, dy, dx):
         self.k.max_pool_backward(dy, self.mask.data, dx, self.g)
+
+    def show_mask(self, out) -> None:
+        """out = the mask, in the net's floating type."""
+        self.layer.device.bind(memory).convert(self.mask.data, out, out.size)
 
 
 class AvePooler(PlanePooler):

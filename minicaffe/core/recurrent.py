@@ -30,6 +30,7 @@ class Recurrent(Layer):
     """
 
     kernels = recurrent
+    carries = True
     detached_tops = frozenset({1, 2})
     gates: int
     states: int

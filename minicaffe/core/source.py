@@ -31,15 +31,18 @@ class Source(Layer):
         raise NotImplementedError
 
     def deliver(self, arrays: Sequence[np.ndarray], top: Sequence[Blob]) -> None:
-        """Put a batch on the host into the tops; if its shapes are others than those of the last, the tops
-        and the layers behind follow."""
-        shapes = [array.shape for array in arrays]
+        """Put a batch on the host into the tops."""
+        self.follow([array.shape for array in arrays], top)
+        for blob, array in zip(top, arrays):
+            self.device.put(array, blob.data)
+
+    def follow(self, shapes: list[tuple[int, ...]], top: Sequence[Blob]) -> None:
+        """Before a batch of these shapes is put into the tops: if the tops have others, they and the layers
+        behind follow."""
         if shapes != [blob.shape for blob in top]:
             self.shapes = shapes
             self.reshape((), top)
             self.settle()
-        for blob, array in zip(top, arrays):
-            self.device.put(array, blob.data)
 
     def forward(self, bottom, top):
         pass

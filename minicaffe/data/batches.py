@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .batch import Batch
 from .datasets import Samples
 from .order import Order, positions
 from .transformer import Transformer
@@ -33,12 +34,19 @@ class Batches:
         self.batch, self.key, self.rank, self.size = batch, key, rank, size
         self._pixels = np.empty((batch, *samples.images.shape[1:]), samples.images.dtype)
 
-    def __call__(self, number: int, out: list[np.ndarray]) -> None:
-        """Write batch `number`: images into out[0], labels, if there are any, into out[1]."""
+    def __call__(self, number: int, out: Batch) -> None:
+        """Write batch `number`."""
         at = positions(number, self.batch, self.rank, self.size)
         index = self.order.samples(at)
-        # mode="clip" (no index is out of range) spares NumPy a buffer of its own
-        np.take(self.samples.images, index, axis=0, out=self._pixels, mode="clip")
-        self.transformer(self._pixels, out[0], at, self.key)
+        self.transformer.fill(out, self._images(index), at, self.key)
         if self.samples.labels is not None:
-            out[1][...] = self.samples.labels[index]
+            out.label(self.samples.labels[index])
+
+    def _images(self, index: np.ndarray) -> np.ndarray:
+        """The images of these numbers; where they lie one behind the other, no copy."""
+        first, end = int(index[0]), int(index[0]) + self.size * self.batch
+        images = self.samples.images
+        if not self.order.shuffle and end - self.size < len(images):
+            return images[first : end : self.size]
+        # mode="clip" (no index is out of range) spares NumPy a buffer of its own
+        return np.take(images, index, axis=0, out=self._pixels, mode="clip")

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import locate
 from ..proto.schema import Message
+from .batch import Batch
 from .order import Order, positions
 from .transformer import Transformer
 
@@ -55,9 +56,8 @@ class RecordBatches:
             image, _ = records.read(first)
             self.transformer = Transformer(conf, phase, image.shape)
 
-    def __call__(self, number: int, out: list[np.ndarray]) -> None:
-        """Write batch `number`: images into out[0], which is replaced if its shape is another; labels, if
-        they are wanted, into out[1]."""
+    def __call__(self, number: int, out: Batch) -> None:
+        """Write batch `number`."""
         at = positions(number, self.batch, self.rank, self.size)
         index = self.order.samples(at).tolist()
         images: list[np.ndarray] = []
@@ -70,9 +70,5 @@ class RecordBatches:
                 self.transformer.check(image.shape)
             images.append(image)
             labels.append(label)
-        shape = (self.batch, *self.transformer.out_shape)
-        if out[0].shape != shape:
-            out[0] = np.empty(shape, out[0].dtype)
-        self.transformer(images, out[0], at, self.key)
-        if len(out) > 1:
-            out[1][...] = labels
+        self.transformer.fill(out, images, at, self.key)
+        out.label(labels)

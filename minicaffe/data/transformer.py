@@ -1,4 +1,8 @@
-"""Caffe's DataTransformer: crop, mirror, mean, scale; and before it, resize."""
+"""Caffe's DataTransformer: crop, mirror, mean, scale; and before it, resize.
+
+`Transformer(images, out, ...)` does it all on the host, and is what a device's kernel is held to
+(kernels/transform.py).  `Transformer.fill` leaves the arithmetic to the device if that can do it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,10 @@ from ..errors import ConfigError, DataError, ShapeError, locate
 from ..philox import philox
 from ..proto import binary
 from ..proto.schema import TRAIN, BlobProto, Message
+from .batch import Batch
 from .resize import Resize
+
+BYTES = np.dtype(np.uint8)
 
 
 class Transformer:
@@ -51,6 +58,9 @@ class Transformer:
             self.resize, shape = Resize(*size), (channels, *size)
         _, h, w = self.shape = shape  # after resize
         self._resized: np.ndarray = np.empty(0, np.uint8)
+        # The windows of a batch if nothing is drawn, and the size of the images that they are for.
+        self._still: np.ndarray | None = None
+        self._still_size = (0, 0)
         if self.crop > min(h, w):
             raise ConfigError(
                 f"crop_size {self.crop} is larger than the images, {h} x {w}",
@@ -103,12 +113,39 @@ class Transformer:
         positions  (N,): the place of each image in the endless sequence of samples
         key        two 32-bit words: the random numbers' own
         """
+        self._transform(self._in_size(images), out, positions, key)
+
+    def fill(
+        self,
+        batch: Batch,
+        images: np.ndarray | Sequence[np.ndarray],
+        positions: np.ndarray,
+        key: tuple[int, int] = (0, 0),
+    ) -> None:
+        """Write a batch's images: transformed, unless it takes bytes and all images, resized, are bytes of
+        one size.  Then they stay as they are, and the batch says which window of each is meant."""
+        images = self._in_size(images)
+        if batch.takes_bytes and _bytes_of_one_size(images):
+            pixels = batch.room((len(images), *images[0].shape), BYTES)
+            if isinstance(images, np.ndarray):
+                np.copyto(pixels, images)
+            else:
+                np.stack(images, out=pixels)
+            batch.windows = self._draw_alike(positions, key, images[0].shape[1:])
+        else:
+            batch.windows = None
+            out = batch.room((len(images), *self.out_shape), batch.dtype)
+            self._transform(images, out, positions, key)
+
+    def _in_size(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | Sequence[np.ndarray]:
+        """The images, checked, and resized if that is asked for."""
         for image in images[:1] if isinstance(images, np.ndarray) else images:
             self.check(image.shape)
-        if self.resize is not None:
-            images = self._resize(images, self.resize)
+        return images if self.resize is None else self._resize(images, self.resize)
+
+    def _transform(self, images, out, positions, key) -> None:
         if self.crop or self.mirror or not isinstance(images, np.ndarray):
-            self._windows(images, out, positions, key)
+            self._cut(images, out, positions, key)
         else:
             np.copyto(out, images)
             if self.mean_per_pixel:
@@ -131,41 +168,59 @@ class Transformer:
                 resize(image, self._resized[i])
         return self._resized
 
-    def _windows(self, images, out, positions, key) -> None:
+    def _cut(self, images, out, positions, key) -> None:
         """Copy every image's window, and subtract the mean if it differs from pixel to pixel."""
         sizes = None
         if not isinstance(images, np.ndarray):
             sizes = np.array([image.shape[1:] for image in images])
-        mirrored, tops, lefts = self.draw(positions, key, sizes)
         h, w = self.out_shape[1:]
-        for image, target, flip, top, left in zip(images, out, mirrored, tops, lefts):
+        windows = self.draw(positions, key, sizes).tolist()
+        for image, target, (top, left, mirrored) in zip(images, out, windows):
             window = np.s_[:, top : top + h, left : left + w]
-            target = target[:, :, ::-1] if flip else target
+            target = target[:, :, ::-1] if mirrored else target
             np.copyto(target, image[window])
             if self.mean_per_pixel:
                 np.subtract(target, self.mean[window], out=target)
 
     def draw(
-        self, positions: np.ndarray, key: tuple[int, int], sizes: np.ndarray | None = None
-    ) -> tuple[list[bool], list[int], list[int]]:
-        """For the images at these positions: whether it is mirrored, and the window's first row and column.
+        self,
+        positions: np.ndarray,
+        key: tuple[int, int],
+        sizes: np.ndarray | tuple[int, int] | None = None,
+    ) -> np.ndarray:
+        """(N, 3), int32: of the images at these positions the window's first row, its first column, and 1
+        for mirrored.
 
-        sizes  (N, 2): height and width of each image, if they are not those of self.shape
+        sizes  (N, 2): height and width of each image, or (2,) of all, if they are not those of self.shape
 
-        Words 0, 1 and 2 of `random_words`; as in Caffe modulo 2, and modulo the number of places.
+        Words 1, 2 and 0 of `random_words`; as in Caffe modulo the number of places, and modulo 2.
         """
-        count = len(positions)
-        places = np.broadcast_to(self.shape[1:], (count, 2)) if sizes is None else sizes
-        rows, columns = (places - self.out_shape[1:] + 1).T if self.crop else np.ones((2, count), np.int64)
-        mirrored = [False] * count
-        tops, lefts = ((rows - 1) // 2).tolist(), ((columns - 1) // 2).tolist()
-        if self.draws:
-            words = random_words(positions, key)
-            if self.mirror:
-                mirrored = (words[0] % 2 == 1).tolist()
+        windows = np.zeros((len(positions), 3), np.int32)
+        words = random_words(positions, key) if self.draws else ()
+        if self.crop:
+            last = np.subtract(self.shape[1:] if sizes is None else sizes, self.crop)
+            windows[:, :2] = last // 2
             if self.random_crop:
-                tops, lefts = (words[1] % rows).tolist(), (words[2] % columns).tolist()
-        return mirrored, tops, lefts
+                windows[:, :2] = np.stack(words[1:3], axis=1) % (last + 1)
+        if self.mirror:
+            windows[:, 2] = words[0] % 2
+        return windows
+
+    def _draw_alike(self, positions: np.ndarray, key: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+        """`draw` for images of one size; while it is the same in every batch, one array, read-only."""
+        windows = self._still
+        if windows is None or len(windows) != len(positions) or size != self._still_size:
+            windows = self.draw(positions, key, size)
+            if not self.draws:
+                windows.flags.writeable = False
+                self._still, self._still_size = windows, size
+        return windows
+
+
+def _bytes_of_one_size(images: np.ndarray | Sequence[np.ndarray]) -> bool:
+    if isinstance(images, np.ndarray):
+        return images.dtype == BYTES
+    return len({image.shape for image in images}) == 1 and all(image.dtype == BYTES for image in images)
 
 
 def random_words(positions: np.ndarray, key: tuple[int, int]) -> tuple[np.ndarray, ...]:

@@ -13,6 +13,7 @@ from ..errors import ConfigError, DataError, locate
 from ..proto import binary
 from ..proto.schema import BlobProto, Message
 from . import images
+from .batch import Batch
 from .order import positions
 from .resize import Resize
 from .transformer import random_words
@@ -30,6 +31,8 @@ class WindowBatches:
     transform  a TransformationParameter: crop_size, mirror, mean_file or mean_value
     key        of the random numbers, words 0 (the window) and 1 (mirrored) of `random_words`
     """
+
+    transformer = None  # pieces of many sizes between zeros: no work for a device
 
     def __init__(
         self,
@@ -56,17 +59,18 @@ class WindowBatches:
         self._resize = functools.lru_cache(maxsize=32)(Resize)
         self._cached: dict[int, bytes] = {}
 
-    def __call__(self, number: int, out: list[np.ndarray]) -> None:
-        """Write batch `number`: images into out[0], labels into out[1]."""
-        pixels, labels = out
-        pixels[...] = 0
+    def __call__(self, number: int, out: Batch) -> None:
+        """Write batch `number`."""
+        out.images[...] = 0
+        labels = []
         words = random_words(positions(number, self.conf.batch_size, self.rank, self.size), self.key)
         for k in range(self.conf.batch_size):
             rows = self.windows.foreground if k >= self.counts[0] else self.windows.background
             window = Window(*rows[int(words[0][k]) % len(rows)].tolist())
             with locate(f"{self.windows.source}:{self.windows.lines[window.image]}"):
-                self._cut(window, self.mirror and words[1][k] % 2 == 1, pixels[k])
-            labels[k] = window.label
+                self._cut(window, self.mirror and words[1][k] % 2 == 1, out.images[k])
+            labels.append(window.label)
+        out.label(labels)
 
     def _cut(self, window: Window, mirrored: bool, out: np.ndarray) -> None:
         path = self.windows.paths[window.image]

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from time import perf_counter
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numpy as np
 
+from ..kernels import convolution as convolution_family
 from ..kernels import gemm as gemm_family
 
+MATH = ("FP32", "TF32")  # accuracies of products and convolutions
 ALIGNMENT = 256  # bytes: buffers start on a boundary that suits every vector width and memory controller
 
 
@@ -18,14 +22,14 @@ class Device(ABC):
     """A place where arrays live and kernels run.
 
     name         "cpu", "cuda"
-    xp           the array module of its arrays (numpy, cupy)
     dtype        the floating type of nets on it: float32, or float64 for gradient checks
     synchronous  True if a value can be read as soon as the call that computes it returns
+    transforms   True if images travel as bytes and become floats, cropped and scaled, on the device
     """
 
     name: str
-    xp: ModuleType
     synchronous: bool
+    transforms = False
 
     def __init__(self, dtype: np.dtype | type = np.float32) -> None:
         self.dtype = np.dtype(dtype)
@@ -39,6 +43,15 @@ class Device(ABC):
         if family not in self._families:
             self._families[family] = self.bind_family(family)
         return self._families[family]
+
+    def convolutions(self, engine: str) -> Any:
+        """The convolution family as an engine of Caffe's computes it: DEFAULT, CAFFE or CUDNN."""
+        return self.bind(convolution_family)
+
+    def with_math(self, math: str) -> Device:
+        """The same device, with matrix products and convolutions of another accuracy: FP32 or TF32.  Where
+        there is no choice, it is FP32."""
+        return self
 
     def describe(self) -> dict[str, str]:
         """What the device is made of, for people."""
@@ -80,6 +93,15 @@ class Device(ABC):
     def copy(self, source, out) -> None:
         """Copy between two arrays of the device, of equal size."""
 
+    def host_empty(self, shape: tuple[int, ...], dtype=None) -> np.ndarray:
+        """A new array on the host that travels to the device fast; contents undefined."""
+        return np.empty(shape, dtype or self.dtype)
+
+    def stage(self, host: np.ndarray, out) -> None:
+        """`put` for the batches of sources: may travel while the device computes.  `host` may be written to
+        again as soon as the call returns."""
+        self.put(host, out)
+
     def zeros(self, shape: tuple[int, ...], dtype=None):
         array = self.empty(shape, dtype)
         self.fill(array, 0)
@@ -95,8 +117,23 @@ class Device(ABC):
     # -- execution
 
     def capture(self, body: Callable[[], None]) -> Callable[[], None]:
-        """`body` as one replayable unit: a CUDA graph on a GPU, the body itself elsewhere."""
+        """`body` as one replayable unit: a CUDA graph on a GPU, the body itself elsewhere.
+
+        `body` ran before, so that nothing in it allocates or compiles any more; it launches the same kernels
+        on the same arrays whenever it runs, and reads nothing back.
+        """
         return body
+
+    def synchronize(self) -> None:  # noqa: B027  (right for all that is synchronous)
+        """Wait for everything launched before."""
+
+    def clock(self) -> Callable[[], Any]:
+        """Makes marks in the course of the device's work; `seconds` tells how far two of them are apart."""
+        return perf_counter
+
+    def seconds(self, earlier: Any, later: Any) -> float:
+        """Between two marks of `clock`."""
+        return later - earlier
 
 
 SLACK = 256  # bytes after every array that vector loads may read, never use

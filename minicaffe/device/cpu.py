@@ -30,7 +30,6 @@ class CpuDevice(Device):
     """
 
     name = "cpu"
-    xp = np
     synchronous = True
 
     def __init__(

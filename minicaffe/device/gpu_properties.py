@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..errors import ConfigError, DeviceError
+from ..errors import ConfigError
+from .gpus import check_number, count_gpus, import_cupy
 
 # Numbers of CUDA's cudaDeviceAttr: they stay, while cudaDeviceProp lost fields (clockRate) with CUDA 13.
 ATTRIBUTES = {
@@ -59,18 +60,18 @@ def query(which: str) -> list[GpuProperties]:
     Raises ConfigError for anything else, DeviceError without CuPy, without a GPU, or for a number that no GPU
     has.
     """
-    wanted = _numbers(which)
-    runtime = _runtime(which)
-    count = _count(runtime, which)
+    wanted = numbers(which)
+    asked = f"--gpu {which}"
+    cupy = import_cupy(asked)
+    count = count_gpus(cupy, asked)
     for number in wanted or ():
-        if number >= count:
-            there = "only GPU 0 is there" if count == 1 else f"GPUs 0 to {count - 1} are there"
-            raise DeviceError(f"--gpu {which}: there is no GPU {number}", hint=there)
-    return [_properties(runtime, number) for number in (range(count) if wanted is None else wanted)]
+        check_number(number, count, asked)
+    every = range(count) if wanted is None else wanted
+    return [_properties(cupy.cuda.runtime, number) for number in every]
 
 
-def _numbers(which: str) -> list[int] | None:
-    """None for all."""
+def numbers(which: str) -> list[int] | None:
+    """The numbers in Caffe's flag --gpu; None for all."""
     if which == "all":
         return None
     words = [word.strip() for word in which.split(",")]
@@ -81,36 +82,6 @@ def _numbers(which: str) -> list[int] | None:
     return [int(word) for word in words]
 
 
-def _runtime(which: str):
-    """CuPy's access to the CUDA runtime."""
-    try:
-        from cupy.cuda import runtime
-    except ModuleNotFoundError:
-        raise DeviceError(
-            f"--gpu {which}: CuPy is not installed",
-            hint="pip install minicaffe[cuda13], or minicaffe[cuda12] for an older driver",
-        ) from None
-    except ImportError as error:  # it is, but not the libraries that it needs
-        raise DeviceError(
-            f"--gpu {which}: CuPy cannot be imported: {_first_line(error)}",
-            hint="install minicaffe[cuda13] or minicaffe[cuda12] anew",
-        ) from None
-    return runtime
-
-
-def _count(runtime, which: str) -> int:
-    try:
-        count = runtime.getDeviceCount()
-    except runtime.CUDARuntimeError as error:
-        raise DeviceError(
-            f"--gpu {which}: no GPU is found: {_first_line(error)}",
-            hint="nvidia-smi says more about the driver",
-        ) from None
-    if count == 0:
-        raise DeviceError(f"--gpu {which}: no GPU is found", hint="leave --gpu out to describe the CPU")
-    return count
-
-
 def _properties(runtime, number: int) -> GpuProperties:
     told = runtime.getDeviceProperties(number)
     have = {name: runtime.deviceGetAttribute(code, number) for name, code in ATTRIBUTES.items()}
@@ -119,7 +90,3 @@ def _properties(runtime, number: int) -> GpuProperties:
         have[flag] = bool(have[flag])
     name = told["name"].decode("utf-8", "replace")
     return GpuProperties(id=number, name=name, memory=told["totalGlobalMem"], block=block, grid=grid, **have)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]

@@ -1,22 +1,28 @@
 // CUDA half of batch_norm.py: a block works on one channel.
 
-// Element t of the n * inner ones of channel c.
-__device__ int element_of(int t, int c, const Channels& g) { return (t / g.inner * g.channels + c) * g.inner + t % g.inner; }
+#include "divisor.cuh"
+#include "vector.cuh"
+#include "channel_sums.cuh"
+#include "map.cuh"
 
-__device__ int channel_of(int i, const Channels& g) { return i / g.inner % g.channels; }
+// The channel of an element.
+struct Channel {
+  Divisor inner, channels;
+  __device__ explicit Channel(const Channels& g) : inner(g.inner), channels(g.channels) {}
+  __device__ int operator()(int i) const { return i / inner % channels; }
+};
+
+// Two sums at a time.
+struct Pair { real a, b; };
+__device__ Pair operator+(const Pair& x, const Pair& y) { return {x.a + y.a, x.b + y.b}; }
+__device__ Pair across(const Pair& x, int bits) { return {across(x.a, bits), across(x.b, bits)}; }
 
 KERNEL channel_moments(const real* x, real* mean, real* variance, Channels g, int n) {
   const int count = g.n * g.inner;
   FOR_BLOCK(c, n) {
-    real total = 0;
-    for (int t = threadIdx.x; t < count; t += BLOCK) total += x[element_of(t, c, g)];
-    const real m = block_sum(total) / count;
-    total = 0;
-    for (int t = threadIdx.x; t < count; t += BLOCK) {
-      const real away = x[element_of(t, c, g)] - m;
-      total += away * away;
-    }
-    total = block_sum(total);
+    const real m = channel_sum(g.n, g.channels, g.inner, c, [](real v) { return v; }, x) / count;
+    const auto square = [=](real v) { return (v - m) * (v - m); };
+    const real total = channel_sum(g.n, g.channels, g.inner, c, square, x);
     if (threadIdx.x == 0) {
       mean[c] = m;
       variance[c] = total / count;
@@ -46,31 +52,29 @@ KERNEL running_moments(const real* means, const real* variances, const real* fac
 }
 
 KERNEL normalize(const real* x, const real* mean, const real* variance, real* y, Channels g, real eps, int n) {
-  FOR(i, n) {
-    const int c = channel_of(i, g);
-    y[i] = (x[i] - mean[c]) / sqrt(variance[c] + eps);
-  }
+  const Channel of(g);
+  map(n, y, [=](int i, real v) {
+    const int c = of(i);
+    return (v - mean[c]) / sqrt(variance[c] + eps);
+  }, x);
 }
 
 KERNEL normalize_backward(const real* variance, const real* dy, real* dx, Channels g, real eps, int n) {
-  FOR(i, n) dx[i] = dy[i] / sqrt(variance[channel_of(i, g)] + eps);
+  const Channel of(g);
+  map(n, dx, [=](int i, real dv) { return dv / sqrt(variance[of(i)] + eps); }, dy);
 }
 
 KERNEL batch_norm_backward(const real* x, const real* mean, const real* variance, const real* dy, real* dx, Channels g,
                            real eps, int n) {
   const int count = g.n * g.inner;
+  const Divisor inner(g.inner);
   FOR_BLOCK(c, n) {
     const real m = mean[c], inverse = 1 / sqrt(variance[c] + eps);
-    real a = 0, b = 0;
+    const auto terms = [=](real v, real dv) { return Pair{dv, dv * ((v - m) * inverse)}; };
+    const Pair sums = channel_sum(g.n, g.channels, g.inner, c, terms, x, dy);
+    const real a = sums.a / count, b = sums.b / count;
     for (int t = threadIdx.x; t < count; t += BLOCK) {
-      const int i = element_of(t, c, g);
-      a += dy[i];
-      b += dy[i] * ((x[i] - m) * inverse);
-    }
-    a = block_sum(a) / count;
-    b = block_sum(b) / count;
-    for (int t = threadIdx.x; t < count; t += BLOCK) {
-      const int i = element_of(t, c, g);
+      const int image = t / inner, i = (image * g.channels + c) * g.inner + t - image * g.inner;
       dx[i] = (dy[i] - a - b * ((x[i] - m) * inverse)) * inverse;
     }
   }

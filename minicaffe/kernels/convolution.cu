@@ -1,9 +1,22 @@
-// CUDA half of convolution.py: one thread per element of the result, gathering.
+// CUDA half of convolution.py: three matrix products c (m, n) = sum over k of a (m, k) b (k, n) of which one operand is
+// gathered from the image as it is needed.
+//
+//             m               n                    k                    a                b
+//   forward   output channel  image, output pixel  input channel, tap   weights          x, gathered
+//   data      input channel   image, input pixel   output channel, tap  weights, turned  dy, gathered
+//   weights   output channel  input channel, tap   image, output pixel  dy               x, gathered
 
 // A flat index over three extents, taken apart.
 struct Index3 { int z, i, j; };
 __device__ Index3 split3(int index, int rows, int columns) {
   return {index / (rows * columns), index / columns % rows, index % columns};
+}
+
+// A channel and a tap: a k of forward and data, an n of weights.
+struct Tap { int channel; Index3 at; };
+__device__ Tap split_tap(const Conv& g, int index) {
+  const int taps = g.kd * g.kh * g.kw;
+  return {index / taps, split3(index % taps, g.kh, g.kw)};
 }
 
 // The input pixel that output `o` reads under tap `k`, or -1 outside the image.
@@ -18,57 +31,123 @@ __device__ int output_reading(int at, int k, int stride, int pad, int dilation, 
   return o >= 0 && o % stride == 0 && o / stride < extent ? o / stride : -1;
 }
 
+// The output pixel that reads input pixel `at` under tap `k`, or -1.
+__device__ int pixel_reading(const Conv& g, Index3 at, Index3 k) {
+  const int z = output_reading(at.z, k.z, g.sd, g.pd, g.ld, g.od);
+  const int i = output_reading(at.i, k.i, g.sh, g.ph, g.lh, g.oh);
+  const int j = output_reading(at.j, k.j, g.sw, g.pw, g.lw, g.ow);
+  return z >= 0 && i >= 0 && j >= 0 ? (z * g.oh + i) * g.ow + j : -1;
+}
+
+// A block computes a square tile of c; a and b pass through shared memory in slices DEPTH deep, and each of its 16 x 16
+// threads sums every 16th row and column of the tile.
+const int DEPTH = 16;
+template <int TILE> struct Slice { real a[DEPTH][TILE + 1], b[DEPTH][TILE + 1]; };  // one more: no bank conflicts
+
+// fetch(k, slice) fills a slice from k on, all threads together; store(row, column, total) takes a result.
+template <int TILE, class Fetch, class Store> __device__ void product(int depth, Fetch fetch, Store store) {
+  const int row = threadIdx.x / 16, column = threadIdx.x % 16, SIDE = TILE / 16;
+  __shared__ Slice<TILE> slice;
+  real total[SIDE][SIDE] = {};
+  for (int k0 = 0; k0 < depth; k0 += DEPTH) {
+    fetch(k0, slice);
+    __syncthreads();
+#pragma unroll
+    for (int k = 0; k < DEPTH; ++k)
+#pragma unroll
+      for (int i = 0; i < SIDE; ++i)
+#pragma unroll
+        for (int j = 0; j < SIDE; ++j) total[i][j] += slice.a[k][row + 16 * i] * slice.b[k][column + 16 * j];
+    __syncthreads();
+  }
+#pragma unroll
+  for (int i = 0; i < SIDE; ++i)
+#pragma unroll
+    for (int j = 0; j < SIDE; ++j) store(row + 16 * i, column + 16 * j, total[i][j]);
+}
+
 KERNEL conv_forward(const real* x, const real* weights, const real* bias, real* y, Conv g, int n) {
-  const int pixels = g.od * g.oh * g.ow, area = g.d * g.h * g.w, taps = g.kd * g.kh * g.kw;
-  FOR(e, n) {
-    const Index3 o = split3(e % pixels, g.oh, g.ow);
-    const int row = e / pixels, m = row % (g.groups * g.m);
-    const real* below = x + (row / (g.groups * g.m) * g.groups + m / g.m) * g.c * area;
-    const real* factors = weights + m * g.c * taps;
-    real total = 0;
-    for (int k = 0; k < taps; ++k) {
-      const int from = pixel_read(g, o, split3(k, g.kh, g.kw));
-      if (from < 0) continue;
-      for (int c = 0; c < g.c; ++c) total += factors[c * taps + k] * below[c * area + from];
-    }
-    y[e] = g.bias ? total + bias[m] : total;
+  const int pixels = g.od * g.oh * g.ow, area = g.d * g.h * g.w, depth = g.c * g.kd * g.kh * g.kw;
+  const int columns = g.n * pixels, down = (g.m + 63) / 64, across = (columns + 63) / 64;
+  __shared__ Tap taps[DEPTH];
+  FOR_BLOCK(tile, n) {
+    const int m0 = tile % down * 64, n0 = tile / down % across * 64, group = tile / down / across;
+    const int lane = threadIdx.x % 64, pixel = n0 + lane;  // the column of b that this thread fetches
+    const Index3 o = split3(pixel % pixels, g.oh, g.ow);
+    const real* image = x + (pixel / pixels * g.groups + group) * g.c * area;
+
+    auto fetch = [&](int k0, Slice<64>& slice) {
+      if (threadIdx.x < DEPTH) taps[threadIdx.x] = split_tap(g, k0 + threadIdx.x);
+      __syncthreads();
+      for (int i = threadIdx.x / DEPTH, k = threadIdx.x % DEPTH; i < 64; i += BLOCK / DEPTH)
+        slice.a[k][i] = m0 + i < g.m && k0 + k < depth ? weights[(group * g.m + m0 + i) * depth + k0 + k] : real(0);
+      for (int k = threadIdx.x / 64; k < DEPTH; k += BLOCK / 64) {
+        const int from = pixel < columns && k0 + k < depth ? pixel_read(g, o, taps[k].at) : -1;
+        slice.b[k][lane] = from >= 0 ? image[taps[k].channel * area + from] : real(0);
+      }
+    };
+    product<64>(depth, fetch, [&](int row, int column, real total) {
+      const int m = group * g.m + m0 + row, at = n0 + column;
+      if (m0 + row >= g.m || at >= columns) return;
+      y[(at / pixels * g.groups * g.m + m) * pixels + at % pixels] = g.bias ? total + bias[m] : total;
+    });
   }
 }
 
 KERNEL conv_backward_data(const real* dy, const real* weights, real* dx, Conv g, int n) {
-  const int pixels = g.od * g.oh * g.ow, area = g.d * g.h * g.w, taps = g.kd * g.kh * g.kw;
-  FOR(e, n) {
-    const Index3 at = split3(e % area, g.h, g.w);
-    const int plane = e / area, c = plane % g.c, group = plane / g.c % g.groups;
-    const real* above = dy + plane / g.c * g.m * pixels;
-    real total = 0;
-    for (int k = 0; k < taps; ++k) {
-      const Index3 tap = split3(k, g.kh, g.kw);
-      const int z = output_reading(at.z, tap.z, g.sd, g.pd, g.ld, g.od);
-      const int i = output_reading(at.i, tap.i, g.sh, g.ph, g.lh, g.oh);
-      const int j = output_reading(at.j, tap.j, g.sw, g.pw, g.lw, g.ow);
-      if (z < 0 || i < 0 || j < 0) continue;
-      const int o = (z * g.oh + i) * g.ow + j;
-      for (int m = 0; m < g.m; ++m) total += weights[((group * g.m + m) * g.c + c) * taps + k] * above[m * pixels + o];
-    }
-    dx[e] = total;
+  const int pixels = g.od * g.oh * g.ow, area = g.d * g.h * g.w, window = g.kd * g.kh * g.kw, depth = g.m * window;
+  const int columns = g.n * area, down = (g.c + 63) / 64, across = (columns + 63) / 64;
+  __shared__ Tap taps[DEPTH];
+  FOR_BLOCK(tile, n) {
+    const int c0 = tile % down * 64, n0 = tile / down % across * 64, group = tile / down / across;
+    const int lane = threadIdx.x % 64, pixel = n0 + lane;  // the column of b that this thread fetches
+    const Index3 at = split3(pixel % area, g.h, g.w);
+    const real* slopes = dy + (pixel / area * g.groups + group) * g.m * pixels;
+
+    auto fetch = [&](int k0, Slice<64>& slice) {
+      if (threadIdx.x < DEPTH) taps[threadIdx.x] = split_tap(g, k0 + threadIdx.x);
+      __syncthreads();
+      for (int i = threadIdx.x / DEPTH, k = threadIdx.x % DEPTH; i < 64; i += BLOCK / DEPTH) {
+        const int m = group * g.m + taps[k].channel, tap = (k0 + k) % window;
+        slice.a[k][i] = c0 + i < g.c && k0 + k < depth ? weights[(m * g.c + c0 + i) * window + tap] : real(0);
+      }
+      for (int k = threadIdx.x / 64; k < DEPTH; k += BLOCK / 64) {
+        const int from = pixel < columns && k0 + k < depth ? pixel_reading(g, at, taps[k].at) : -1;
+        slice.b[k][lane] = from >= 0 ? slopes[taps[k].channel * pixels + from] : real(0);
+      }
+    };
+    product<64>(depth, fetch, [&](int row, int column, real total) {
+      const int c = group * g.c + c0 + row, to = n0 + column;
+      if (c0 + row >= g.c || to >= columns) return;
+      dx[(to / area * g.groups * g.c + c) * area + to % area] = total;
+    });
   }
 }
 
+// Tiles are smaller here: weights are few, and only blocks share the long sum over images and pixels.
 KERNEL conv_backward_weights(const real* x, const real* dy, real* dweights, Conv g, int n) {
-  const int pixels = g.od * g.oh * g.ow, area = g.d * g.h * g.w, taps = g.kd * g.kh * g.kw;
-  FOR(e, n) {
-    const Index3 tap = split3(e % taps, g.kh, g.kw);
-    const int c = e / taps % g.c, m = e / (taps * g.c);
-    real total = 0;
-    for (int o = 0; o < pixels; ++o) {
-      const int from = pixel_read(g, split3(o, g.oh, g.ow), tap);
-      if (from < 0) continue;
-      for (int image = 0; image < g.n; ++image) {
-        const real above = dy[(image * g.groups * g.m + m) * pixels + o];
-        total += above * x[((image * g.groups + m / g.m) * g.c + c) * area + from];
+  const int pixels = g.od * g.oh * g.ow, area = g.d * g.h * g.w, depth = g.n * pixels;
+  const int columns = g.c * g.kd * g.kh * g.kw, down = (g.m + 31) / 32, across = (columns + 31) / 32;
+  __shared__ Tap taps[32];
+  FOR_BLOCK(tile, n) {
+    const int m0 = tile % down * 32, n0 = tile / down % across * 32, group = tile / down / across;
+    if (threadIdx.x < 32) taps[threadIdx.x] = split_tap(g, n0 + threadIdx.x);
+    __syncthreads();
+    const int lane = threadIdx.x % DEPTH;  // the k that this thread fetches
+
+    auto fetch = [&](int k0, Slice<32>& slice) {
+      const int k = k0 + lane, image = k / pixels, pixel = k % pixels;
+      const Index3 o = split3(pixel, g.oh, g.ow);
+      const real* slopes = dy + (image * g.groups + group) * g.m * pixels + pixel;
+      const real* plane = x + (image * g.groups + group) * g.c * area;
+      for (int i = threadIdx.x / DEPTH; i < 32; i += BLOCK / DEPTH) {
+        slice.a[lane][i] = m0 + i < g.m && k < depth ? slopes[(m0 + i) * pixels] : real(0);
+        const int from = n0 + i < columns && k < depth ? pixel_read(g, o, taps[i].at) : -1;
+        slice.b[lane][i] = from >= 0 ? plane[taps[i].channel * area + from] : real(0);
       }
-    }
-    dweights[e] += total;
+    };
+    product<32>(depth, fetch, [&](int row, int column, real total) {
+      if (m0 + row < g.m && n0 + column < columns) dweights[(group * g.m + m0 + row) * columns + n0 + column] += total;
+    });
   }
 }

@@ -14,6 +14,7 @@ from numba import prange
 
 from .cpu import jit
 from .registry import geometry, kernel
+from .tensor import convolution as tensor
 from .tiled import convolution as tiled
 
 
@@ -55,7 +56,16 @@ class Conv(NamedTuple):
         return self.kd * self.kh * self.kw
 
 
-@kernel(threads=lambda x, weights, bias, y, g: y.size, cpu=tiled.make_forward)
+def blocks(m: int, n: int, tile: int, g: Conv) -> int:
+    """CUDA: tiles of products (m, n), one for each group."""
+    return -(-m // tile) * -(-n // tile) * g.groups
+
+
+@kernel(
+    blocks=lambda x, weights, bias, y, g: blocks(g.m, g.n * g.pixels, 64, g),
+    cpu=tiled.make_forward,
+    cuda=tensor.make_forward,
+)
 def conv_forward(x, weights, bias, y, g: Conv):
     """y[n, m, o] = sum over c, k of weights[m, c, k] * x[n, c, o * stride + k * dilation - pad], plus
     bias[m]."""
@@ -72,7 +82,11 @@ def conv_forward(x, weights, bias, y, g: Conv):
                     y[n, group, m] += bias[group * g.m + m]
 
 
-@kernel(threads=lambda dy, weights, dx, g: dx.size, cpu=tiled.make_backward_data)
+@kernel(
+    blocks=lambda dy, weights, dx, g: blocks(g.c, g.n * g.d * g.h * g.w, 64, g),
+    cpu=tiled.make_backward_data,
+    cuda=tensor.make_backward_data,
+)
 def conv_backward_data(dy, weights, dx, g: Conv):
     """dx[n, c, i] = sum over m and the (o, k) that read i of weights[m, c, k] * dy[n, m, o]."""
     dy = dy.reshape(g.n, g.groups, g.m, g.od, g.oh, g.ow)
@@ -86,7 +100,11 @@ def conv_backward_data(dy, weights, dx, g: Conv):
                     spread(dy[n, group, m], weights[group, m, c], dx[n, group, c], g)
 
 
-@kernel(threads=lambda x, dy, dweights, g: dweights.size, cpu=tiled.make_backward_weights)
+@kernel(
+    blocks=lambda x, dy, dweights, g: blocks(g.m, g.c * g.taps, 32, g),
+    cpu=tiled.make_backward_weights,
+    cuda=tensor.make_backward_weights,
+)
 def conv_backward_weights(x, dy, dweights, g: Conv):
     """dweights[m, c, k] += sum over n, o of dy[n, m, o] * x[n, c, o * stride + k * dilation - pad]."""
     x = x.reshape(g.n, g.groups, g.c, g.d, g.h, g.w)

@@ -17,7 +17,7 @@ import numpy as np
 from .registry import KernelSpec, Parameter, family, geometries
 
 BLOCK = 256  # threads per block
-MAX_BLOCKS = 65535  # grid-stride loops cover the rest
+MAX_BLOCKS = 4096  # some waves of all multiprocessors; grid-stride loops cover the rest
 
 COMMON = Path(__file__).with_name("common.cuh")
 
@@ -56,7 +56,7 @@ def signatures(text: str) -> dict[str, list[tuple[str, str]]]:
         parameters = []
         for argument in arguments.split(","):
             words = re.sub(r"\b(const|__restrict__)\b", "", argument).replace("*", " * ").split()
-            parameters.append(("".join(words[:-1]), words[-1]))
+            parameters.append((" ".join(words[:-1]).replace(" *", "*"), words[-1]))
         found[name] = parameters
     return found
 
@@ -86,7 +86,7 @@ def _converter(spec: KernelSpec, parameter: Parameter, real: np.dtype, pointer: 
     if parameter.kind is int:
         return np.int32
     if not parameter.is_array:
-        return _struct
+        return packed
     wanted = real if parameter.kind is np.floating else np.dtype(parameter.kind)
 
     def array(value):
@@ -98,6 +98,6 @@ def _converter(spec: KernelSpec, parameter: Parameter, real: np.dtype, pointer: 
 
 
 @functools.lru_cache(maxsize=1024)
-def _struct(g: tuple) -> np.void:
-    """A geometry as a structured scalar, which CuPy passes by value."""
-    return np.array(g, np.int32).view(np.dtype((np.void, 4 * len(g))))[0]
+def packed(g: tuple) -> np.ndarray:
+    """A geometry as one element of so many bytes: an array of size 1 is what CuPy passes by value."""
+    return np.array(g, np.int32).view(np.dtype((np.void, 4 * len(g))))

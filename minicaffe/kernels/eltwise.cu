@@ -1,27 +1,29 @@
 // CUDA half of eltwise.py.
 
+#include "map.cuh"
+
 KERNEL sum_pair(const real* a, const real* b, real* y, real ca, real cb, int n) {
-  FOR(i, n) y[i] = ca * a[i] + cb * b[i];
+  map(n, y, [=](int, real u, real v) { return ca * u + cb * v; }, a, b);
 }
 
 KERNEL sum_add(const real* x, real* y, real c, int n) {
-  FOR(i, n) y[i] += c * x[i];
+  map(n, y, [=](int, real u, real v) { return u + c * v; }, y, x);
 }
 
 KERNEL sum_backward(const real* dy, real* dx, real c, int n) {
-  FOR(i, n) dx[i] = c * dy[i];
+  map(n, dx, [=](int, real dv) { return c * dv; }, dy);
 }
 
 KERNEL product_pair(const real* a, const real* b, real* y, int n) {
-  FOR(i, n) y[i] = a[i] * b[i];
+  map(n, y, [](int, real u, real v) { return u * v; }, a, b);
 }
 
 KERNEL product_multiply(const real* x, real* y, int n) {
-  FOR(i, n) y[i] *= x[i];
+  map(n, y, [](int, real u, real v) { return u * v; }, y, x);
 }
 
 KERNEL product_backward(const real* x, const real* y, const real* dy, real* dx, int n) {
-  FOR(i, n) dx[i] = dy[i] * (y[i] / x[i]);
+  map(n, dx, [](int, real u, real v, real dv) { return dv * (v / u); }, x, y, dy);
 }
 
 KERNEL max_pair(const real* a, const real* b, real* y, int* mask, int n) {

@@ -23,10 +23,21 @@ KERNEL add_bias(const real* bias, real* y, int rows, int columns, int n) {
   FOR(i, n) y[i] += bias[i % columns];
 }
 
+// A block adds up LANES columns, each of its warps every eighth row; then the first warp what all warps have.
 KERNEL add_column_sums(const real* dy, real* dbias, int rows, int columns, int n) {
-  FOR(j, n) {
+  __shared__ real part[WARPS][LANES];
+  const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
+  FOR_BLOCK(item, n) {
+    const int j = item * LANES + lane;
     real total = 0;
-    for (int i = 0; i < rows; ++i) total += dy[i * columns + j];
-    dbias[j] += total;
+    if (j < columns)
+      for (int i = warp; i < rows; i += WARPS) total += dy[i * columns + j];
+    part[warp][lane] = total;
+    __syncthreads();
+    if (warp == 0 && j < columns) {
+      for (int other = 1; other < WARPS; ++other) total += part[other][lane];
+      dbias[j] += total;
+    }
+    __syncthreads();
   }
 }

@@ -22,7 +22,24 @@ class Gemm(NamedTuple):
     add: int
 
 
-@kernel(blocks=lambda a, b, c, g: -(-g.m // 16) * -(-g.n // 16), cpu=tiled.make)
+def by_cublas(device):
+    """gemm by the library on a CUDA device; None where there is none."""
+    blas = device.blas
+    if blas is None:
+        return None
+
+    def product(a, b, c, g: Gemm) -> None:
+        if not g.k and not g.add:
+            device.fill(c, 0)
+            return
+        a, b, c = (device.checked(array).data.ptr for array in (a, b, c))
+        tf32 = device.math == "TF32"
+        blas.gemm(a, b, c, g.m, g.n, g.k, ta=g.ta, tb=g.tb, add=g.add, dtype=device.dtype, tf32=tf32)
+
+    return product
+
+
+@kernel(blocks=lambda a, b, c, g: -(-g.m // 16) * -(-g.n // 16), cpu=tiled.make, cuda=by_cublas)
 def gemm(a, b, c, g: Gemm):
     """c = op(a) op(b) + (add ? c : 0)."""
     for i in prange(g.m):
@@ -43,7 +60,7 @@ def add_bias(bias, y, rows: int, columns: int):
             y[i * columns + j] += bias[j]
 
 
-@kernel(threads=lambda dy, dbias, rows, columns: columns)
+@kernel(blocks=lambda dy, dbias, rows, columns: -(-columns // 32))
 def add_column_sums(dy, dbias, rows: int, columns: int):
     """dbias[j] += sum over i of dy[i, j]."""
     for block in prange((columns + 63) // 64):  # 64 columns: a few cache lines of every row

@@ -73,25 +73,29 @@ KERNEL loss_backward(const real* slope, const real* dloss, const real* divisor, 
   FOR(i, n) dx[i] = (add ? dx[i] : real(0)) + slope[i] * factor;
 }
 
-// Is the label's score at position i a number, and do fewer than top_k others reach it?  NaN does.
-__device__ bool is_right(const real* x, int label, int i, const Labels& g, int top_k) {
+// Is the label's score at position i a number, and do fewer than top_k others reach it?  NaN does.  A thread finds out alone,
+// or all lanes of a warp do together.
+__device__ bool is_right(const real* x, int label, int i, const Labels& g, int top_k, int lane = 0, int lanes = 1) {
   const real* column = x + i / g.inner * g.classes * g.inner + i % g.inner;
   const real score = column[label * g.inner];
   int reach = 0;
-  for (int c = 0; c < g.classes; ++c) reach += !(column[c * g.inner] < score);
+  for (int c = lane; c < g.classes; c += lanes) reach += !(column[c * g.inner] < score);
+  if (lanes == LANES) reach = warp_sum(reach);
   return score == score && reach <= top_k;
 }
 
 KERNEL accuracy_forward(const real* x, const real* labels, real* sums, int* tally, Labels g, int top_k, int n) {
+  const int lanes = g.classes >= BLOCK && g.inner == 1 ? LANES : 1;  // a position that is a long row takes a warp
+  const int lane = threadIdx.x % lanes;
   FOR_BLOCK(chunk, n) {
     const int size = chunk_size(chunk, g.outer * g.inner);
     int right = 0, counted = 0, first = NONE;
-    for (int j = threadIdx.x; j < size; j += BLOCK) {
+    for (int j = threadIdx.x / lanes; j < size; j += BLOCK / lanes) {
       const int i = chunk * CHUNK + j, label = whole(labels[i]);
       if (g.ignoring && label == g.ignore) continue;
-      ++counted;
+      counted += lane == 0;
       if (label >= 0 && label < g.classes)
-        right += is_right(x, label, i, g, top_k);
+        right += is_right(x, label, i, g, top_k, lane, lanes) && lane == 0;
       else
         first = min(first, i);
     }

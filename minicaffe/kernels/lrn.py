@@ -19,6 +19,7 @@ from .cpu import jit
 from .registry import geometry, kernel
 
 BLOCK = 4096  # columns that the CPU takes at a time: those of a few lines fit the second cache
+REACH, STRETCH = 2, 32  # lines to either side where a CUDA thread walks along lines, and how many it walks
 
 
 @geometry
@@ -31,8 +32,14 @@ class Lrn(NamedTuple):
     lines: int
     columns: int
 
+    @property
+    def threads(self) -> int:
+        """CUDA threads: one for each column of a stretch of lines, else one for each element (lrn.cu)."""
+        walks = self.lines == REACH and self.columns == 0
+        return self.groups * (-(-self.h // STRETCH) if walks else self.h) * self.w
 
-@kernel(threads=lambda x, y, inverse, g, k, alpha, beta: x.size)
+
+@kernel(threads=lambda x, y, inverse, g, k, alpha, beta: g.threads)
 def lrn_forward(x, y, inverse, g: Lrn, k: float, alpha: float, beta: float):
     """inverse = 1 / s; y = x * inverse^beta."""
     x = x.reshape(g.groups, g.h, g.w)
@@ -53,7 +60,7 @@ def lrn_forward(x, y, inverse, g: Lrn, k: float, alpha: float, beta: float):
             normalize(x[group, i, start:end], y[group, i, start:end], total, k, alpha, beta)
 
 
-@kernel(threads=lambda x, y, inverse, dy, dx, g, factor, beta: x.size)
+@kernel(threads=lambda x, y, inverse, dy, dx, g, factor, beta: g.threads)
 def lrn_backward(x, y, inverse, dy, dx, g: Lrn, factor: float, beta: float):
     """dx = dy * inverse^beta - factor * x * sum of dy * y * inverse over the neighbourhood."""
     x = x.reshape(g.groups, g.h, g.w)

@@ -19,6 +19,7 @@ from .registry import geometry, kernel
 from .tiled.panels import part_of, threads
 
 MOST_TAPS = 64  # in a window that the register kernel unrolls
+PLANES = 4  # that a CUDA thread takes at a time
 
 
 @geometry
@@ -37,6 +38,11 @@ class Pool(NamedTuple):
     sw: int
     ph: int
     pw: int
+
+    @property
+    def groups(self) -> int:
+        """Groups of PLANES planes."""
+        return -(-self.planes // PLANES)
 
 
 def make_max_pool(device) -> Callable:
@@ -102,7 +108,7 @@ def max_pool_planes(tile, x, y, mask, g, vectors, parts):
 max_pool_planes = jit(max_pool_planes, parallel=True)
 
 
-@kernel(threads=lambda x, y, mask, g: y.size, cpu=make_max_pool)
+@kernel(threads=lambda x, y, mask, g: g.groups * g.oh * g.ow, cpu=make_max_pool)
 def max_pool_forward(x, y, mask: np.int32, g: Pool):
     """y = the greatest number in the window, mask = its index row * w + column in the plane: the first one if
     several are equal.  NaN never wins; a window of NaN alone gives NaN and index -1."""
@@ -114,7 +120,7 @@ def max_pool_forward(x, y, mask: np.int32, g: Pool):
             max_pool_row(x, y, mask, g, p, i)
 
 
-@kernel(threads=lambda dy, mask, dx, g: dx.size)
+@kernel(threads=lambda dy, mask, dx, g: g.groups * g.h * g.w)
 def max_pool_backward(dy, mask: np.int32, dx, g: Pool):
     """dx[b] = sum of dy[o] over the windows with mask[o] = b."""
     dy = dy.reshape(g.planes, g.oh * g.ow)
@@ -149,7 +155,7 @@ def ave_pool_forward(x, y, g: Pool):
                 y[p, i, j] = total / plane.dtype.type(rows * columns)
 
 
-@kernel(threads=lambda dy, dx, g: dx.size)
+@kernel(threads=lambda dy, dx, g: g.groups * g.h * g.w)
 def ave_pool_backward(dy, dx, g: Pool):
     """dx = sum of dy / area over the windows that hold the element."""
     dy = dy.reshape(g.planes, g.oh, g.ow)

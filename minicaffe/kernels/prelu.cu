@@ -1,24 +1,32 @@
 // CUDA half of prelu.py.
 
-__device__ int slope_of(int i, const Planes& g) { return g.shared ? 0 : i / g.inner % g.channels; }
+#include "divisor.cuh"
+#include "vector.cuh"
+#include "channel_sums.cuh"
+#include "map.cuh"
+
+// Which slope an element takes.
+struct Slope {
+  bool shared;
+  Divisor inner, channels;
+  __device__ explicit Slope(const Planes& g) : shared(g.shared), inner(g.inner), channels(g.channels) {}
+  __device__ int operator()(int i) const { return shared ? 0 : i / inner % channels; }
+};
 
 KERNEL prelu_forward(const real* x, const real* slope, real* y, Planes g, int n) {
-  FOR(i, n) y[i] = x[i] > 0 ? x[i] : x[i] * slope[slope_of(i, g)];
+  const Slope of(g);
+  map(n, y, [=](int i, real v) { return v > 0 ? v : v * slope[of(i)]; }, x);
 }
 
 KERNEL prelu_backward(const real* x, const real* slope, const real* dy, real* dx, Planes g, int n) {
-  FOR(i, n) dx[i] = x[i] > 0 ? dy[i] : dy[i] * slope[slope_of(i, g)];
+  const Slope of(g);
+  map(n, dx, [=](int i, real v, real dv) { return v > 0 ? dv : dv * slope[of(i)]; }, x, dy);
 }
 
 KERNEL prelu_sums(const real* x, const real* dy, real* sums, Planes g, int n) {
   FOR_BLOCK(c, n) {
-    real total = 0;
-    for (int image = 0; image < g.n; ++image)
-      for (int o = threadIdx.x; o < g.inner; o += BLOCK) {
-        int i = (image * g.channels + c) * g.inner + o;
-        total += x[i] > 0 ? real(0) : dy[i] * x[i];
-      }
-    total = block_sum(total);
+    const auto slope_part = [](real v, real dv) { return v > 0 ? real(0) : dv * v; };
+    const real total = channel_sum(g.n, g.channels, g.inner, c, slope_part, x, dy);
     if (threadIdx.x == 0) sums[c] = total;
   }
 }

@@ -62,6 +62,7 @@ class KernelSpec:
     per_block: bool  # CUDA: a work item is a block of threads (a row to reduce), not a thread
     parallel: bool  # CPU: compile with Numba's threads
     cpu: Callable | None  # device -> function of the same signature that the CPU uses instead of the loops
+    cuda: Callable | None  # the same for a CUDA device, or None from it: the kernel of the .cu file will do
     source: Path
     parameters: tuple[Parameter, ...]
 
@@ -72,11 +73,13 @@ def kernel(
     blocks: Callable[..., int] | None = None,
     parallel: bool = True,
     cpu: Callable | None = None,
+    cuda: Callable | None = None,
 ):
     """Declare a kernel; give `threads` (one CUDA thread per work item) or `blocks` (one block per item).
 
     `cpu`, if given, makes the CPU's own implementation from a device: a *composite* of several loops and
-    register tiles that computes the same function faster.
+    register tiles that computes the same function faster.  `cuda` does so for a CUDA device (of launches and
+    library calls), or returns None where the kernel of the .cu file is to be used.
     """
     if (threads is None) == (blocks is None):
         raise TypeError("give threads= or blocks=, not both")
@@ -89,7 +92,7 @@ def kernel(
         source = Path(inspect.getsourcefile(function)).with_suffix(".cu")
         work = threads or blocks
         return KernelSpec(
-            function.__name__, function, work, blocks is not None, parallel, cpu, source, parameters
+            function.__name__, function, work, blocks is not None, parallel, cpu, cuda, source, parameters
         )
 
     return declare

@@ -3,6 +3,8 @@
 // An element of a column; index -1 stands for none, which comes last.
 struct Element { real value; int index; };
 
+__device__ Element across(const Element& e, int bits) { return {across(e.value, bits), across(e.index, bits)}; }
+
 // Does a come before b?
 __device__ bool operator>(const Element& a, const Element& b) {
   if (a.index < 0 || b.index < 0) return a.index > b.index;

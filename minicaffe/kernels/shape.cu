@@ -1,10 +1,23 @@
 // CUDA half of shape.py.
 
-KERNEL copy_rows(const real* x, real* y, Rows g, int n) {
-  FOR(e, n) {
-    const int row = e / g.length, j = e % g.length;
-    y[g.y_start + row * g.y_step + j] = x[g.x_start + row * g.x_step + j];
+#include "divisor.cuh"
+#include "vector.cuh"
+
+template <int N> __device__ void copy_by(const real* x, real* y, const Rows& g) {
+  const int vectors = g.length / N;
+  const Divisor row_of(vectors);
+  FOR(e, g.count * vectors) {
+    const int row = e / row_of, j = (e - row * vectors) * N;
+    store(load<N>(x + g.x_start + row * g.x_step + j), y + g.y_start + row * g.y_step + j);
   }
+}
+
+// Rows of images begin and end at multiples of WIDTH more often than not.
+KERNEL copy_rows(const real* x, real* y, Rows g, int n) {
+  if ((g.length | g.x_start | g.x_step | g.y_start | g.y_step) % WIDTH == 0 && aligned(x, y))
+    copy_by<WIDTH>(x, y, g);
+  else
+    copy_by<1>(x, y, g);
 }
 
 // Where element e of a box lies in the larger array.

@@ -23,9 +23,9 @@ class Columns(NamedTuple):
 
     @property
     def blocks(self) -> int:
-        """CUDA blocks: one for each long column, else one for BLOCK columns (see share in softmax.cu)."""
-        columns = self.outer * self.inner
-        return columns if self.classes >= BLOCK else -(-columns // BLOCK)
+        """CUDA blocks: BLOCK threads, a warp or one thread for each column (see share in softmax.cu)."""
+        lanes = BLOCK if self.classes >= BLOCK else 32 if self.inner == 1 else 1
+        return -(-self.outer * self.inner * lanes // BLOCK)
 
 
 @kernel(blocks=lambda x, y, g: g.blocks)

@@ -1,7 +1,7 @@
 // CUDA half of update.py.
 
 enum { BLOCK_SIZE = 64, CHUNK = 4096 };
-enum { RATE, MOMENTUM, DECAY, SCALE, NORM, SECOND, DELTA, CORRECTION };  // entries of hyper
+enum { RATE, MOMENTUM, DECAY, SCALE, NORM, SECOND, DELTA, CORRECTION, BAD, HALT, GOOD };  // entries of hyper
 
 KERNEL square_sums(const real* dw, real* partial, int count, int n) {
   FOR_BLOCK(i, n) {
@@ -12,13 +12,34 @@ KERNEL square_sums(const real* dw, real* partial, int count, int n) {
   }
 }
 
+KERNEL note_nonfinite(const real* x, real* hyper, int count, int n) {
+  FOR_BLOCK(only, n) {
+    for (int i = threadIdx.x; i < count; i += BLOCK)
+      if (!isfinite(x[i])) hyper[BAD] = 1;  // whoever finds one writes the same
+  }
+}
+
+KERNEL judge(const real* partial, real* hyper, int count, int n) {
+  FOR_BLOCK(only, n) {
+    double total = 0;
+    for (int i = threadIdx.x; i < count; i += BLOCK) total += partial[i];
+    total = block_sum(total);
+    if (threadIdx.x == 0) {
+      if (hyper[BAD] != 0 || !isfinite(total)) hyper[HALT] = 1;
+      else if (hyper[HALT] == 0) hyper[GOOD] += 1;
+    }
+  }
+}
+
 KERNEL clip_scale(const real* partial, real* hyper, int count, real clip, real passes, int n) {
-  FOR(only, n) {
+  FOR_BLOCK(only, n) {
     real total = 0;
-    for (int i = 0; i < count; ++i) total += partial[i];
-    const real norm = sqrt(total);
-    hyper[NORM] = norm;
-    hyper[SCALE] = (norm > clip ? clip / norm : real(1)) / passes;
+    for (int i = threadIdx.x; i < count; i += BLOCK) total += partial[i];
+    const real norm = sqrt(block_sum(total));
+    if (threadIdx.x == 0) {
+      hyper[NORM] = norm;
+      hyper[SCALE] = (norm > clip ? clip / norm : real(1)) / passes;
+    }
   }
 }
 
@@ -30,6 +51,7 @@ __device__ real gradient(const real* w, const real* dw, const real* decays, cons
 
 KERNEL sgd_update(real* w, const real* dw, real* history, const real* rates, const real* decays, const real* hyper,
                   int count, int l1, int n) {
+  if (hyper[HALT] != 0) return;
   FOR(i, n) {
     const real rate = hyper[RATE] * rates[i / BLOCK_SIZE];
     const real step = hyper[MOMENTUM] * history[i] + rate * gradient(w, dw, decays, hyper, l1, i);
@@ -40,6 +62,7 @@ KERNEL sgd_update(real* w, const real* dw, real* history, const real* rates, con
 
 KERNEL nesterov_update(real* w, const real* dw, real* history, const real* rates, const real* decays, const real* hyper,
                        int count, int l1, int n) {
+  if (hyper[HALT] != 0) return;
   FOR(i, n) {
     const real old = hyper[MOMENTUM] * history[i];
     const real step = old + hyper[RATE] * rates[i / BLOCK_SIZE] * gradient(w, dw, decays, hyper, l1, i);
@@ -50,6 +73,7 @@ KERNEL nesterov_update(real* w, const real* dw, real* history, const real* rates
 
 KERNEL adagrad_update(real* w, const real* dw, real* squares, const real* rates, const real* decays, const real* hyper,
                       int count, int l1, int n) {
+  if (hyper[HALT] != 0) return;
   FOR(i, n) {
     const real rate = hyper[RATE] * rates[i / BLOCK_SIZE], g = gradient(w, dw, decays, hyper, l1, i);
     squares[i] += g * g;
@@ -59,6 +83,7 @@ KERNEL adagrad_update(real* w, const real* dw, real* squares, const real* rates,
 
 KERNEL rmsprop_update(real* w, const real* dw, real* squares, const real* rates, const real* decays, const real* hyper,
                       int count, int l1, int n) {
+  if (hyper[HALT] != 0) return;
   FOR(i, n) {
     const real rate = hyper[RATE] * rates[i / BLOCK_SIZE], g = gradient(w, dw, decays, hyper, l1, i);
     squares[i] = hyper[SECOND] * squares[i] + (1 - hyper[SECOND]) * g * g;
@@ -68,6 +93,7 @@ KERNEL rmsprop_update(real* w, const real* dw, real* squares, const real* rates,
 
 KERNEL adadelta_update(real* w, const real* dw, real* squares, real* steps, const real* rates, const real* decays,
                        const real* hyper, int count, int l1, int n) {
+  if (hyper[HALT] != 0) return;
   FOR(i, n) {
     const real momentum = hyper[MOMENTUM], delta = hyper[DELTA];
     const real g = gradient(w, dw, decays, hyper, l1, i);
@@ -80,6 +106,7 @@ KERNEL adadelta_update(real* w, const real* dw, real* squares, real* steps, cons
 
 KERNEL adam_update(real* w, const real* dw, real* means, real* squares, const real* rates, const real* decays,
                    const real* hyper, int count, int l1, int n) {
+  if (hyper[HALT] != 0) return;
   FOR(i, n) {
     const real rate = hyper[RATE] * rates[i / BLOCK_SIZE] * hyper[CORRECTION];
     const real g = gradient(w, dw, decays, hyper, l1, i);
@@ -92,6 +119,7 @@ KERNEL adam_update(real* w, const real* dw, real* means, real* squares, const re
 
 KERNEL adamw_update(real* w, const real* dw, real* means, real* squares, const real* rates, const real* decays,
                     const real* hyper, int count, int n) {
+  if (hyper[HALT] != 0) return;
   FOR(i, n) {
     const real rate = hyper[RATE] * rates[i / BLOCK_SIZE], g = hyper[SCALE] * dw[i];
     const real mean = hyper[MOMENTUM] * means[i] + (1 - hyper[MOMENTUM]) * g;

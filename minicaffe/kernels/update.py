@@ -5,7 +5,8 @@ block.  What changes from iteration to iteration lies in the device array `hyper
 need not be captured again.
 
 An update kernel turns dw into g (`gradient`), g and the history into a step, and takes the step off w.  A
-step is 0 where its numerator is, even with delta 0.
+step is 0 where its numerator is, even with delta 0.  Once HALT is set it does nothing, so that the host may
+look later: what it then finds is as it was before the iteration that went wrong.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ CHUNK = 4096  # elements per partial sum of the gradient's norm
 
 # Entries of hyper; SECOND is the decay of squared gradients, CORRECTION Adam's for the start.
 RATE, MOMENTUM, DECAY, SCALE, NORM, SECOND, DELTA, CORRECTION = range(8)
-HYPER = 8  # its length
+SETTINGS = 8  # the entries that are set for every update; behind them what `judge` finds:
+BAD, HALT, GOOD = range(8, 11)  # a loss was not finite; no more updates are made; gradients good before that
+HYPER = 11  # its length
 
 
 @register_jitable  # a range cannot leave compiled code, so interpreted kernels run this as it stands
@@ -44,7 +47,28 @@ def square_sums(dw, partial, count: int):
         partial[i] = total
 
 
-@kernel(threads=lambda partial, hyper, count, clip, passes: 1, parallel=False)
+@kernel(blocks=lambda x, hyper, count: 1, parallel=False)
+def note_nonfinite(x, hyper, count: int):
+    """hyper[BAD] = 1 if an element of x is not finite."""
+    for i in range(count):
+        if not np.isfinite(x[i]):
+            hyper[BAD] = 1
+
+
+@kernel(blocks=lambda partial, hyper, count: 1, parallel=False)
+def judge(partial, hyper, count: int):
+    """Count one more good gradient, or from now on none: hyper[HALT] = 1 if a loss was bad, or the sum of
+    partial, the squared gradient, is not finite."""
+    total = np.float64(0)
+    for i in range(count):
+        total += partial[i]
+    if hyper[BAD] != 0 or not np.isfinite(total):
+        hyper[HALT] = 1
+    elif hyper[HALT] == 0:
+        hyper[GOOD] += 1
+
+
+@kernel(blocks=lambda partial, hyper, count, clip, passes: 1, parallel=False)
 def clip_scale(partial, hyper, count: int, clip: float, passes: float):
     """hyper[NORM] = sqrt of the sum of partial; hyper[SCALE] brings a gradient longer than `clip` to that
     length, and turns the sum over `passes` passes into their mean."""
@@ -68,6 +92,8 @@ def gradient(w, dw, scale, decay, l1):
 @kernel(threads=lambda w, dw, history, rates, decays, hyper, count, l1: count)
 def sgd_update(w, dw, history, rates, decays, hyper, count: int, l1: int):
     """history = momentum * history + rate * g, w -= history."""
+    if hyper[HALT] != 0:
+        return
     momentum, scale = hyper[MOMENTUM], hyper[SCALE]
     for block in prange(count // BLOCK_SIZE):
         rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
@@ -80,6 +106,8 @@ def sgd_update(w, dw, history, rates, decays, hyper, count: int, l1: int):
 @kernel(threads=lambda w, dw, history, rates, decays, hyper, count, l1: count)
 def nesterov_update(w, dw, history, rates, decays, hyper, count: int, l1: int):
     """new = momentum * history + rate * g, w -= (1 + momentum) * new - momentum * history, history = new."""
+    if hyper[HALT] != 0:
+        return
     momentum, scale = hyper[MOMENTUM], hyper[SCALE]
     ahead = 1 + momentum
     for block in prange(count // BLOCK_SIZE):
@@ -94,6 +122,8 @@ def nesterov_update(w, dw, history, rates, decays, hyper, count: int, l1: int):
 @kernel(threads=lambda w, dw, squares, rates, decays, hyper, count, l1: count)
 def adagrad_update(w, dw, squares, rates, decays, hyper, count: int, l1: int):
     """squares += g^2, w -= rate * g / (sqrt(squares) + delta)."""
+    if hyper[HALT] != 0:
+        return
     scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
     for block in prange(count // BLOCK_SIZE):
         rate, decay = hyper[RATE] * rates[block], hyper[DECAY] * decays[block]
@@ -106,6 +136,8 @@ def adagrad_update(w, dw, squares, rates, decays, hyper, count: int, l1: int):
 @kernel(threads=lambda w, dw, squares, rates, decays, hyper, count, l1: count)
 def rmsprop_update(w, dw, squares, rates, decays, hyper, count: int, l1: int):
     """squares = second * squares + (1 - second) * g^2, w -= rate * g / (sqrt(squares) + delta)."""
+    if hyper[HALT] != 0:
+        return
     scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
     second, fresh = hyper[SECOND], 1 - hyper[SECOND]
     for block in prange(count // BLOCK_SIZE):
@@ -120,6 +152,8 @@ def rmsprop_update(w, dw, squares, rates, decays, hyper, count: int, l1: int):
 def adadelta_update(w, dw, squares, steps, rates, decays, hyper, count: int, l1: int):
     """squares = momentum * squares + (1 - momentum) * g^2, v = g * sqrt((steps + delta) / (squares + delta)),
     steps = momentum * steps + (1 - momentum) * v^2, w -= rate * v."""
+    if hyper[HALT] != 0:
+        return
     scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
     momentum, fresh = hyper[MOMENTUM], 1 - hyper[MOMENTUM]
     for block in prange(count // BLOCK_SIZE):
@@ -136,6 +170,8 @@ def adadelta_update(w, dw, squares, steps, rates, decays, hyper, count: int, l1:
 def adam_update(w, dw, means, squares, rates, decays, hyper, count: int, l1: int):
     """means = momentum * means + (1 - momentum) * g, squares = second * squares + (1 - second) * g^2,
     w -= rate * correction * means / (sqrt(squares) + delta)."""
+    if hyper[HALT] != 0:
+        return
     scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
     momentum, fresh = hyper[MOMENTUM], 1 - hyper[MOMENTUM]
     second, fresh_square = hyper[SECOND], 1 - hyper[SECOND]
@@ -153,6 +189,8 @@ def adam_update(w, dw, means, squares, rates, decays, hyper, count: int, l1: int
 @kernel(threads=lambda w, dw, means, squares, rates, decays, hyper, count: count)
 def adamw_update(w, dw, means, squares, rates, decays, hyper, count: int):
     """As adam_update with g = scale * dw, and w also loses rate * decay * w."""
+    if hyper[HALT] != 0:
+        return
     scale, delta, zero = hyper[SCALE], hyper[DELTA], w.dtype.type(0)
     momentum, fresh = hyper[MOMENTUM], 1 - hyper[MOMENTUM]
     second, fresh_square = hyper[SECOND], 1 - hyper[SECOND]

@@ -14,7 +14,8 @@ __device__ int counted(int start, int kernel, int pad, int extent) {
 
 // The outputs whose windows hold input `at`: first <= o < last.
 struct Holders { int first, last; };
-__device__ Holders holders(int at, int kernel, int stride, int pad, int outputs) {
+template <typename Stride>  // int or Divisor
+__device__ Holders holders(int at, int kernel, const Stride& stride, int pad, int outputs) {
   const int shifted = at + pad;
   return {shifted < kernel ? 0 : (shifted - kernel) / stride + 1, min(shifted / stride + 1, outputs)};
 }

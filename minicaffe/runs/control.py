@@ -36,6 +36,8 @@ POLL_S = 0.05  # how often a paused solver looks
 class Events(Callback):
     """Records what happens to a run in its events.jsonl."""
 
+    may_lag = True
+
     def __init__(self, home: Home) -> None:
         self.writer = Writer(home.events)
 
@@ -55,6 +57,7 @@ class Events(Callback):
 class Control(Callback):
     """Carries out the commands of control.jsonl between iterations."""
 
+    may_lag = True
     key = "control"
 
     def __init__(self, home: Home, events: Events) -> None:

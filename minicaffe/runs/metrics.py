@@ -60,6 +60,8 @@ class Merged:
 class Metrics(Callback):
     """Writes the metrics of a run to a file, behind what is there."""
 
+    may_lag = True
+
     def __init__(self, path: str | os.PathLike, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.clock = clock
         self.writer = Writer(path)

@@ -20,6 +20,8 @@ class TensorBoard(Callback):
     full later ends the file, not the training.
     """
 
+    may_lag = True
+
     def __init__(self, folder: str | os.PathLike) -> None:
         try:
             from tensorboardX.event_file_writer import EventsWriter

@@ -18,10 +18,13 @@ Results = Sequence[Mapping[str, list[float]]]  # per test net: the mean of every
 class Callback:
     """Base of callbacks; override what is of interest.  They run on the solver's thread, between iterations.
 
-    key   the name under which snapshots hold what `state` returns; empty for callbacks that keep nothing
+    key      the name under which snapshots hold what `state` returns; empty for callbacks that keep nothing
+    may_lag  True if on_iteration may be told of updates that turn out not to have been made, because a GPU
+             was not waited for: it neither keeps nor reports anything of iterations that were not displayed
     """
 
     key = ""
+    may_lag = False
 
     # -- events
 

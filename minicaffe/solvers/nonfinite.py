@@ -91,13 +91,16 @@ class Finding:
         )
 
 
-def handle(solver: Solver, begun: Position, loss: float) -> None:
+def handle(solver: Solver, begun: Position) -> None:
     """Find and dump the value behind a bad loss or gradient; then raise NonFiniteError, or only say so, as
-    solver.nonfinite_effect says.  The net stands behind the iteration's passes again."""
+    solver.nonfinite_effect says.  The net stands behind the iteration's passes again.
+
+    begun  where the iteration began; the solver's parameters, iteration and policy are those of then
+    """
     net, debug_info = solver.net, solver.net.debug_info
     after = net.device.get(net.parameters.data)  # the statistics of BatchNorm move with every pass
     net.debug_info = False
-    finding, _ = search(solver, begun)
+    finding, loss = search(solver, begun)
     net.debug_info = debug_info
     net.device.put(after, net.parameters.data)
     if finding is None and np.isfinite(loss):

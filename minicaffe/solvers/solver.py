@@ -17,13 +17,14 @@ from .. import log
 from ..device.base import Device
 from ..device.cpu import CpuDevice
 from ..errors import ConfigError, DataError, WeightsError
-from ..kernels import update
+from ..kernels import memory, update
 from ..log import number
 from ..proto import text, upgrade
 from ..proto.schema import SolverParameter
 from . import display, extras, nets, nonfinite, resolve, resume, snapshot
 from .callbacks import Callback
 from .display import Outputs, Shown
+from .iteration import UNCHECKED, Iteration
 from .policy import Policy
 from .snapshot import State
 
@@ -133,10 +134,7 @@ class Solver:
         self.k = self.device.bind(update)
         self.l1 = int(self.param.regularization_type == "L1")
         self.history = [self.device.zeros((size,)) for _ in range(self.slots)]
-        self.hyper = self.device.zeros((update.HYPER,))
-        # What snapshot_diff stores is the update, as in Caffe: the parameters from before it are kept.
-        self._previous = self.device.empty((size,)) if self.param.snapshot_diff else None
-        self._partial = self.device.zeros((-(-size // update.CHUNK),))
+        self.work = Iteration(self)
         factors = np.zeros((2, size // update.BLOCK_SIZE))
         for owned in parameters.owned:
             first = owned.offset // update.BLOCK_SIZE
@@ -163,50 +161,37 @@ class Solver:
     def further(self, hyper: np.ndarray) -> None:
         """Set what a solver type needs in `hyper` beside rate, momentum, decay, scale and delta."""
 
-    def apply_update(self, *, summed: bool = False) -> None:
-        """Turn the gradients of the passes since the last update into one update; `summed`: their squares
-        are summed already."""
-        param, parameters = self.param, self.net.parameters
+    def apply_update(self, *, judged: bool = False) -> None:
+        """Turn the gradients of the passes since the last update into one update; `judged`: their squares are
+        summed already."""
+        param = self.param
         rate = self.rate = self.policy.rate(self.iteration)
         self.policy.advance(self.iteration)
         if param.display and self.iteration % param.display == 0:
             log.info(f"Iteration {self.iteration}, lr = {number(rate)}")
-        host = np.zeros(update.HYPER)
-        host[update.RATE], host[update.MOMENTUM] = rate, param.momentum
-        host[update.DECAY], host[update.SCALE] = param.weight_decay, 1 / param.iter_size
-        host[update.DELTA] = param.delta
-        self.further(host)
-        self.device.put(host, self.hyper)
+        settings = np.zeros(update.SETTINGS)
+        settings[update.RATE], settings[update.MOMENTUM] = rate, param.momentum
+        settings[update.DECAY], settings[update.SCALE] = param.weight_decay, 1 / param.iter_size
+        settings[update.DELTA] = param.delta
+        self.further(settings)
+        self.work.update(settings, judged=judged or param.clip_gradients < 0)
         if param.clip_gradients >= 0:
-            if not summed:
-                self._sum_squares()
-            self._clip(param.clip_gradients)
-        if self._previous is not None:
-            self.device.copy(parameters.data, self._previous)
-        self.apply(parameters.data, parameters.diff, self.history, self.hyper)
-        if self._previous is not None:
-            self.store_update(self._previous)
+            self._report_clipping(param.clip_gradients)
         self.iteration += 1
 
     def store_update(self, before) -> None:
         """Put into the diffs what the update took off the parameters, which were `before`."""
         parameters = self.net.parameters
-        self.device.xp.subtract(before, parameters.data, out=parameters.diff)
+        self.device.copy(parameters.data, parameters.diff)
+        self.device.bind(memory).subtract_from(before, parameters.diff, before.size)
 
-    def _clip(self, limit: float) -> None:
-        """Let the update bring a gradient that is longer than `limit` to that length; its squares are
-        summed."""
-        self.k.clip_scale(self._partial, self.hyper, self._partial.size, limit, self.param.iter_size)
-        norm = float(self.device.get(self.hyper)[update.NORM])
+    def _report_clipping(self, limit: float) -> None:
+        norm = self.work.norm()
         if norm > limit:
             log.info(
                 f"Gradient clipping: scaling down gradients (L2 norm {number(norm)} > {number(limit)})"
                 f" by scale factor {number(limit / norm)}"
             )
-
-    def _sum_squares(self) -> None:
-        diff = self.net.parameters.diff
-        self.k.square_sums(diff, self._partial, diff.size)
 
     # -- running
 
@@ -257,8 +242,8 @@ class Solver:
         if self.nonfinite_effect == "none":
             return
         data = self.net.parameters.data
-        self.k.square_sums(data, self._partial, data.size)
-        if not np.isfinite(self.device.get(self._partial)).all():
+        self.k.square_sums(data, self.work.partial, data.size)
+        if not np.isfinite(self.device.get(self.work.partial)).all():
             nonfinite.handle_parameters(self)
 
     def _close(self) -> None:
@@ -278,15 +263,22 @@ class Solver:
         self._displayed = self.iteration, time.perf_counter()
         if not self._started:
             self._start()
-        for _ in range(iterations):
+        end = self.iteration + iterations
+        while self.iteration < end or not self._settle():
+            if self.iteration == end:  # the last one, made again
+                continue
             first = self.iteration == 0 and not param.test_initialization
             if self._on(param.test_interval) and not first and self.tested != self.iteration:
+                if not self._settle():
+                    continue
                 self.test_all()
                 if self.stopped:
                     return
             self._iterate()
             for callback in self.callbacks:
                 callback.on_iteration(self)
+            if (self.requests or self._on(param.snapshot)) and not self._settle():
+                continue
             if self._take_requests() or self._on(param.snapshot):
                 self.try_snapshot()
             if self.stopped:
@@ -294,34 +286,48 @@ class Solver:
 
     def _iterate(self) -> None:
         """One update."""
-        param, guarded = self.param, self.nonfinite_effect != "none" and self.device.synchronous
+        param, work = self.param, self.work
         shown = self._on(param.display)
-        begun = self.net.position if guarded else None
-        self.net.clear_param_diffs()
         self.net.debug_info = self.net.param.debug_info or (shown and param.debug_info)
-        loss = self._accumulate(read=guarded or shown or param.average_loss > 1)
-        if begun is not None:
-            self._sum_squares()
-            if not math.isfinite(loss + float(self.device.get(self._partial).sum(dtype=np.float64))):
-                nonfinite.handle(self, begun, loss)
-        if shown:
-            self._display(sum(self.losses) / len(self.losses))
-        self.apply_update(summed=guarded)
-
-    def _accumulate(self, *, read: bool) -> float:
-        """iter_size passes forward and backward; their mean loss, if it is read."""
-        total = 0.0
-        for _ in range(self.param.iter_size):
-            self.net.stage()
-            self.net.run_forward()
-            if read or self.device.synchronous:
-                self.net.verify()
-            if read:
-                total += self.net.loss()
-            self.net.run_backward()
+        work.begin()
+        read = shown or param.average_loss > 1 or (self.device.synchronous and work.guarded)
+        loss = work.passes(read=read)
         if read:
-            self.losses.append(total / self.param.iter_size)
-        return total / self.param.iter_size
+            self.losses.append(loss)
+        guarded = work.guarded
+        if shown or len(work.begun) >= (UNCHECKED if self._deferring() else 1):
+            self._all_finite()
+        if self._on(param.display) and shown:
+            self._display(sum(self.losses) / len(self.losses))
+        self.apply_update(judged=guarded)
+
+    def _deferring(self) -> bool:
+        """Whether bad values may be found some iterations later: then the run must be able to go back to
+        where they arose, and nobody may have looked at what followed."""
+        return not (
+            self.device.synchronous
+            or self.param.average_loss > 1
+            or any(layer.carries for layer in self.net.layers)
+            or not all(callback.may_lag for callback in self.callbacks)
+        )
+
+    def _all_finite(self) -> bool:
+        """Look for bad values since the last look.  If there are any, go back to the iteration that had them,
+        behind its passes, and do as nonfinite_effect says; False then."""
+        begun = self.work.verdict()
+        if begun is None:
+            return True
+        self.iteration, self.policy.current_step = begun.iteration, begun.current_step
+        nonfinite.handle(self, begun.position)
+        self.work.forget()  # it may be that bad values are not looked for any more
+        return False
+
+    def _settle(self) -> bool:
+        """Between two iterations: make sure of those behind; if one had to be made again, False."""
+        good = self._all_finite()
+        if not good:
+            self.apply_update()
+        return good
 
     def _take_requests(self) -> bool:
         """Look at what was requested: sets `stopped`; whether a snapshot was."""
@@ -407,7 +413,7 @@ class Solver:
                 log.info("Test interrupted.")
                 return None
             net.stage()
-            net.run_forward()
+            net.replay_forward()
             net.verify()
             if self.param.test_compute_loss:
                 loss += net.loss()

@@ -121,12 +121,6 @@ def test_misspelt_field_in_the_solver(folder, capsys):
     )
 
 
-def test_gpu_in_the_solver(folder, capsys):
-    assert "solver_mode: GPU: this version of minicaffe has no GPU backend" in train(
-        capsys, solver="solver_mode: GPU"
-    )
-
-
 @pytest.mark.parametrize("content", [b"", b"not a model", b"\x0a\x05LeN"])
 def test_damaged_weights(content, folder, capsys):
     Path("bad.caffemodel").write_bytes(content)

@@ -32,6 +32,11 @@ class Runtime(ModuleType):
             raise self.count
         return self.count
 
+    def driverGetVersion(self) -> int:
+        return 13000
+
+    runtimeGetVersion = driverGetVersion
+
     def getDeviceProperties(self, device: int) -> dict:
         return {"name": f"NVIDIA Example {device}".encode(), "totalGlobalMem": 150_000_000_000}
 
@@ -113,7 +118,7 @@ def test_what_is_no_gpu(flag, machine, capsys):
     [
         (1, "1", "--gpu 1: there is no GPU 1; hint: only GPU 0 is there"),
         (2, "0,5", "--gpu 0,5: there is no GPU 5; hint: GPUs 0 to 1 are there"),
-        (0, "all", "--gpu all: no GPU is found; hint: leave --gpu out to describe the CPU"),
+        (0, "all", "--gpu all: no GPU is found; hint: run on the CPU: leave --gpu out"),
         (
             CUDARuntimeError("cudaErrorNoDevice: no device is detected"),
             "0",

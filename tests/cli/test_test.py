@@ -133,11 +133,6 @@ def test_weights_that_are_not_there(capsys):
     assert result.status == 1 and "cannot read none.caffemodel: No such file" in result.err
 
 
-def test_a_gpu_is_refused(capsys):
-    result, _ = score(capsys, "--gpu", 0)
-    assert result.status == 1 and "--gpu 0: this version of minicaffe has no GPU backend" in result.err
-
-
 def test_a_comma_in_the_name_of_a_file(folder, capsys):
     (folder / "two.caffemodel").rename(folder / "a,b")
     result, _ = score(capsys, weights="a,b")

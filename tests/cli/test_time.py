@@ -129,11 +129,6 @@ def test_mistakes_are_found_before_the_net_is_read(words, message, tmp_path, mon
     assert message in result.err and result.err.count("\n") == 1
 
 
-def test_a_gpu_is_refused(model, capsys):
-    result = run(capsys, "time", "--model", model, "--gpu", "0")
-    assert result.status == 1 and "--gpu 0: this version of minicaffe has no GPU backend" in result.err
-
-
 def test_a_file_that_cannot_be_written_leaves_the_table(model, tmp_path, monkeypatch, capsys):
     def full(path, content):
         raise OSError(28, "No space left on device")

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minicaffe.data.batch import Batch
 from minicaffe.data.batches import Batches
 from minicaffe.data.datasets import Samples
 from minicaffe.data.order import Order
@@ -25,12 +26,10 @@ def make(batch: int, *, conf="", shuffle=False, samples=SAMPLES, **process) -> B
 
 
 def draw(batches: Batches, number: int) -> list[np.ndarray]:
-    out = [
-        np.full((batches.batch, *batches.transformer.out_shape), np.nan, np.float32),
-        np.full(batches.batch, np.nan, np.float32),
-    ]
+    images = np.full((batches.batch, *batches.transformer.out_shape), np.nan, np.float32)
+    out = Batch(images, np.full(batches.batch, np.nan, np.float32))
     batches(number, out)
-    return out
+    return [out.images, out.labels]
 
 
 def test_images_and_labels_belong_together():

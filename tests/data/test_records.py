@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minicaffe.data.batch import Batch
 from minicaffe.data.order import Order
 from minicaffe.data.records import RecordBatches
 from minicaffe.errors import ConfigError, ShapeError
@@ -35,9 +36,9 @@ def make(records: Held, batch: int, conf="", shuffle=False, **process) -> Record
 
 
 def draw(batches: RecordBatches, number: int) -> list[np.ndarray]:
-    out = [np.empty((0,), np.float32), np.full(batches.batch, np.nan, np.float32)]
+    out = Batch(np.empty((0,), np.float32), np.full(batches.batch, np.nan, np.float32))
     batches(number, out)
-    return out
+    return [out.images, out.labels]
 
 
 def test_the_first_image_of_a_batch_decides_its_shape():
@@ -50,19 +51,23 @@ def test_the_first_image_of_a_batch_decides_its_shape():
 
 
 def test_arrays_are_written_into_while_they_fit():
-    batches = make(Held((3, 4, 5), (3, 4, 5), (1, 2, 2)), 1)
-    out = [np.empty((1, 3, 4, 5), np.float32), np.empty(1, np.float32)]
-    before = out[0]
+    batches = make(Held((3, 4, 5), (3, 4, 5), (1, 2, 2), (3, 5, 5)), 1)
+    before = np.empty((1, 3, 4, 5), np.float32)
+    out = Batch(before, np.empty(1, np.float32))
     batches(1, out)
-    assert out[0] is before and (out[0] == 1).all()
-    batches(2, out)
-    assert out[0] is not before and (out[0] == 2).all()
+    assert out.images is before and (out.images == 1).all()
+    batches(2, out)  # smaller
+    assert out.images.shape == (1, 1, 2, 2) and (out.images == 2).all()
+    assert np.shares_memory(out.images, before)
+    batches(3, out)  # larger
+    assert out.images.shape == (1, 3, 5, 5) and (out.images == 3).all()
+    assert not np.shares_memory(out.images, before)
 
 
 def test_labels_may_be_left_out():
-    out = [np.empty((1, 3, 4, 5))]
+    out = Batch(np.empty((1, 3, 4, 5)))
     make(Held((3, 4, 5)), 1)(0, out)
-    assert (out[0] == 0).all()
+    assert (out.images == 0).all() and out.labels is None
 
 
 @pytest.mark.parametrize("conf", ["crop_size: 2", "resize { height: 3 width: 3 } mirror: true"])

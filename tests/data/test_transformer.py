@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minicaffe.data.batch import Batch
 from minicaffe.data.resize import Resize
 from minicaffe.data.transformer import Transformer
 from minicaffe.errors import ConfigError, DataError, SchemaError, ShapeError
@@ -32,7 +33,7 @@ def images(count: int, dtype=np.uint8, shape=SHAPE) -> np.ndarray:
 def by_loops(t: Transformer, batch, draws, mean, scale) -> np.ndarray:
     """Caffe's formula, pixel by pixel."""
     out = np.zeros((len(batch), *t.out_shape), np.float32)
-    for n, (image, flip, top, left) in enumerate(zip(batch, *draws)):
+    for n, (image, (top, left, flip)) in enumerate(zip(batch, draws)):
         for c, h, w in np.ndindex(*t.out_shape):
             column = t.out_shape[2] - 1 - w if flip else w
             pixel, m = np.float32(image[c, top + h, left + w]), np.float32(mean[c, top + h, left + w])
@@ -94,6 +95,93 @@ def test_float64_batches_are_computed_in_float64():
     np.testing.assert_array_equal(out, wanted)
 
 
+# -- batches: transformed, or left to a device
+
+REST = "crop_size: 3 mirror: true scale: 0.5 mean_value: [1, 2, 3]"
+
+
+def filled(t: Transformer, batch, *, takes_bytes: bool, dtype=np.float32) -> Batch:
+    out = Batch(np.empty(0, np.uint8), dtype=dtype, takes_bytes=takes_bytes)
+    t.fill(out, batch, np.arange(len(batch)), KEY)
+    return out
+
+
+def transformed(t: Transformer, batch, dtype=np.float32) -> np.ndarray:
+    out = np.empty((len(batch), *t.out_shape), dtype)
+    t(batch, out, np.arange(len(batch)), KEY)
+    return out
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_bytes_of_one_size_are_left_to_a_device_that_wants_them(as_list):
+    t, batch = transformer(REST), images(4)
+    got = filled(t, list(batch) if as_list else batch, takes_bytes=True)
+    assert got.images.dtype == np.uint8
+    np.testing.assert_array_equal(got.images, batch)
+    np.testing.assert_array_equal(got.windows, t.draw(np.arange(4), KEY))
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+@pytest.mark.parametrize(
+    "conf", [f"resize {{ height: 5 width: 11 }} {REST}", "resize { height: 5 width: 4 }"]
+)
+def test_so_are_bytes_after_resize(conf, as_list):
+    t, batch = transformer(conf), images(4)
+    got = filled(t, list(batch) if as_list else batch, takes_bytes=True)
+    small = np.empty((4, *t.shape), np.uint8)
+    t.resize(batch, small)
+    np.testing.assert_array_equal(got.images, small)
+    np.testing.assert_array_equal(got.windows, t.draw(np.arange(4), KEY))
+
+
+MIXED = [images(1)[0], images(1, np.uint8, (3, 9, 4))[0]]
+
+
+@pytest.mark.parametrize(
+    ("batch", "takes_bytes"),
+    [
+        (images(4), False),
+        (images(4, np.float32), True),
+        (images(4, np.int8), True),
+        (MIXED, True),
+        ([images(1)[0], images(1, np.float32)[0]], True),
+    ],
+    ids=["not wanted", "floats", "signed", "two sizes", "two types"],
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_all_else_is_transformed(batch, takes_bytes, dtype):
+    t = transformer(REST)
+    got = filled(t, batch, takes_bytes=takes_bytes, dtype=dtype)
+    assert got.windows is None and got.images.dtype == dtype
+    np.testing.assert_array_equal(got.images, transformed(t, batch, dtype))
+
+
+def test_one_batch_holds_bytes_and_floats_in_turn():
+    t, out = transformer(REST), Batch(np.empty(0, np.uint8), dtype=np.float32, takes_bytes=True)
+    for batch in (images(4), images(4, np.float32), images(4), MIXED, images(2)):
+        t.fill(out, batch, np.arange(len(batch)), KEY)
+        if isinstance(batch, np.ndarray) and batch.dtype == np.uint8:
+            assert out.windows is not None
+            np.testing.assert_array_equal(out.images, batch)
+        else:
+            assert out.windows is None
+            np.testing.assert_array_equal(out.images, transformed(t, batch))
+
+
+def test_windows_that_never_change_are_one_array():
+    t = transformer("crop_size: 3", TEST)
+    first, again = (filled(t, images(4), takes_bytes=True).windows for _ in range(2))
+    assert first is again and not first.flags.writeable and first.tolist() == [[2, 2, 0]] * 4
+    assert filled(t, images(3), takes_bytes=True).windows.shape == (3, 3)
+    larger = images(4, shape=(3, 9, 11))
+    assert filled(t, larger, takes_bytes=True).windows.tolist() == [[3, 4, 0]] * 4
+
+
+def test_images_that_do_not_fit_are_refused_as_bytes_too():
+    with pytest.raises(ShapeError, match=r"must have the shape \(3, 7, 8\); got \(3, 9, 4\)"):
+        filled(transformer(""), MIXED, takes_bytes=True)
+
+
 # -- draws
 
 
@@ -102,35 +190,34 @@ def test_draws_belong_to_the_sample_not_to_the_batch(start, count):
     t = transformer("mirror: true crop_size: 3")
     together = t.draw(np.arange(start, start + count), KEY)
     alone = [t.draw(np.array([at]), KEY) for at in range(start, start + count)]
-    assert [list(column) for column in zip(*together)] == [[a[0] for a in draw] for draw in alone]
+    np.testing.assert_array_equal(together, np.concatenate(alone))
 
 
 def test_draws_differ_with_key_and_position_and_take_every_value():
     t = transformer("mirror: true crop_size: 3")
     at = np.arange(2000)
-    mirrored, tops, lefts = t.draw(at, KEY)
+    tops, lefts, mirrored = t.draw(at, KEY).T
     assert abs(np.mean(mirrored) - 0.5) < 0.05
     assert set(tops) == set(range(5)) and set(lefts) == set(range(6))
     assert np.bincount(tops).min() > 300 and np.bincount(lefts).min() > 250
     for others in (t.draw(at, (KEY[0], 1)), t.draw(at, (1, KEY[1])), t.draw(at + 2**32, KEY)):
-        assert others[1] != tops
+        assert (others[:, 0] != tops).any()
 
 
 def test_draws_stay_what_they_are():
     """Resuming an old run depends on it."""
     t = transformer("mirror: true crop_size: 3")
-    assert [list(map(int, drawn)) for drawn in t.draw(np.arange(6), (1, 2))] == [
-        [0, 0, 0, 0, 0, 1],
-        [1, 1, 3, 2, 4, 3],
-        [4, 4, 2, 4, 3, 0],
-    ]
+    tops, lefts, mirrored = t.draw(np.arange(6), (1, 2)).T.tolist()
+    assert mirrored == [0, 0, 0, 0, 0, 1]
+    assert tops == [1, 1, 3, 2, 4, 3]
+    assert lefts == [4, 4, 2, 4, 3, 0]
 
 
 def test_in_test_the_crop_is_central_and_mirror_still_random():
     t = transformer("mirror: true crop_size: 4", TEST)
-    mirrored, tops, lefts = t.draw(np.arange(64), KEY)
+    tops, lefts, mirrored = t.draw(np.arange(64), KEY).T
     assert set(tops) == {1} and set(lefts) == {2}  # (7 - 4) / 2, (8 - 4) / 2
-    assert set(mirrored) == {True, False}
+    assert set(mirrored) == {0, 1}
 
 
 def test_without_crop_and_mirror_nothing_is_drawn_and_nothing_allocated():

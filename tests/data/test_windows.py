@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from minicaffe.data import images
+from minicaffe.data.batch import Batch
 from minicaffe.data.resize import Resize
 from minicaffe.data.window_list import Window, WindowList
 from minicaffe.data.windows import WindowBatches, warp
@@ -114,10 +115,10 @@ def make(folder, conf="batch_size: 8", transform="crop_size: 10", scale=1.0, **o
 
 
 def draw(batches: WindowBatches, number: int) -> tuple[np.ndarray, np.ndarray]:
-    out = [np.full((batches.conf.batch_size, 3, 10, 10), np.nan, np.float32)]
-    out.append(np.full(batches.conf.batch_size, np.nan, np.float32))
+    count = batches.conf.batch_size
+    out = Batch(np.full((count, 3, 10, 10), np.nan, np.float32), np.full(count, np.nan, np.float32))
     batches(number, out)
-    return out[0], out[1]
+    return out.images, out.labels
 
 
 def candidates(folder, foreground: bool) -> dict[bytes, int]:

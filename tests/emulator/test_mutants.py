@@ -12,7 +12,7 @@ import pytest
 
 from minicaffe.device.base import Device
 from minicaffe.device.cpu import CpuDevice
-from minicaffe.kernels import activation, convolution, gemm, scale, softmax
+from minicaffe.kernels import activation, convolution, gemm, lrn, pooling, scale, shape, softmax, update
 
 from ..support.emulator import EmulatedCuda
 from ..support.emulator.module import KernelError
@@ -26,7 +26,7 @@ def real(*shape: int) -> np.ndarray:
     return RNG.uniform(-1, 1, shape)
 
 
-RELU = "relu_forward", real(300), real(300), 0.5
+RELU = "relu_forward", real(3000), real(3000), 0.5
 ADD_BIAS = "add_bias", real(30), real(20, 30), 20, 30
 GEMM = "gemm", real(18, 20), real(20, 21), real(18, 21), gemm.Gemm(18, 21, 20, 0, 0, 0)
 GEMM_T = "gemm", real(20, 18), real(21, 20), real(18, 21), gemm.Gemm(18, 21, 20, 1, 1, 1)
@@ -37,14 +37,53 @@ FORWARD = "conv_forward", X, W, B, Y, G
 BACKWARD_DATA = "conv_backward_data", Y, W, X, G
 BACKWARD_WEIGHTS = "conv_backward_weights", X, Y, W, G
 BIAS_GRADIENT = "bias_gradient", Y, B, scale.Extent(2, 4, 15), 1
+BIAS_FORWARD = "bias_forward", Y, B, real(2, 4, 3, 5), scale.Extent(2, 4, 15)
+EVEN_GRADIENT = "bias_gradient", real(70, 4, 16), B, scale.Extent(70, 4, 16), 0
+COLUMN_SUMS = "add_column_sums", real(20, 70), real(70), 20, 70
 SOFTMAX = "softmax_backward", real(4, 300), real(4, 300), real(4, 300), softmax.Columns(4, 300, 1)
+SHORT = "softmax_forward", real(20, 10), real(20, 10), softmax.Columns(20, 10, 1)
+# 5 planes, 7 x 6 to 3 x 3, window 3 x 3, stride 2 x 2, pad 0 x 1
+POOL = pooling.Pool(5, 7, 6, 3, 3, 3, 3, 2, 2, 0, 1)
+MAX_POOL = "max_pool_forward", real(5, 7, 6), real(5, 3, 3), np.zeros((5, 3, 3), np.int32), POOL
+MASK = np.tile(np.array([0, 2, 4, 12, 14, 16, 24, 26, 28], np.int32), 5)
+MAX_POOL_BACKWARD = "max_pool_backward", real(5, 3, 3), MASK, real(5, 7, 6), POOL
+AVE_POOL_BACKWARD = "ave_pool_backward", real(5, 3, 3), real(5, 7, 6), POOL
+NORMALIZE = (
+    "lrn_forward",
+    real(2, 38, 3),
+    real(2, 38, 3),
+    real(2, 38, 3),
+    lrn.Lrn(2, 38, 3, 2, 0),
+    2.0,
+    0.5,
+    0.6,
+)
+POSITIVE = real(2, 38, 3) ** 2 + 0.1
+DENORMALIZE = (
+    "lrn_backward",
+    POSITIVE,
+    POSITIVE,
+    POSITIVE,
+    real(2, 38, 3),
+    real(2, 38, 3),
+    lrn.Lrn(2, 38, 3, 2, 0),
+    0.5,
+    0.6,
+)
+COPY_ODD = "copy_rows", real(40), real(60), shape.Rows(3, 8, 1, 12, 8, 16)
+CLIP_SCALE = "clip_scale", real(600) ** 2, real(8), 600, 1.0, 2.0
 
 MUTANTS = [
     # family, text, what it becomes, a call that must notice
-    (activation, "i < (n); i += blockDim.x", "i <= (n); i += blockDim.x", RELU),  # FOR
+    (gemm, "unsigned(i) < unsigned(n)", "unsigned(i) <= unsigned(n)", ADD_BIAS),  # FOR
     (gemm, "i += blockDim.x * gridDim.x", "i += blockDim.x", ADD_BIAS),
-    (activation, "i = blockIdx.x * blockDim.x + threadIdx.x", "i = threadIdx.x", RELU),
-    (activation, "x[i] <= 0", "x[i] < -0.1", RELU),
+    (gemm, "i = blockIdx.x * blockDim.x + threadIdx.x", "i = threadIdx.x", ADD_BIAS),
+    (activation, "min(first + k * BLOCK, last)", "first + k * BLOCK", RELU),  # map
+    (activation, "if (first + k * BLOCK <= last) y", "y", RELU),
+    (activation, "(n - 1) / TILE + 1", "n / TILE", RELU),
+    (activation, "unsigned(tile) * TILE", "0u", RELU),
+    (activation, "EACH * BLOCK }", "EACH * BLOCK + 1 }", RELU),
+    (activation, "v <= 0", "v < -0.1", RELU),
     (
         gemm,
         "for (int i = blockIdx.x; i < (n); i += gridDim.x)",
@@ -66,19 +105,51 @@ MUTANTS = [
     (convolution, "g.bias ? total + bias[m] : total", "total", FORWARD),
     (convolution, "o >= 0 && o % stride == 0", "o >= 0", BACKWARD_DATA),
     (convolution, "o / stride < extent ?", "o / stride <= extent ?", BACKWARD_DATA),
-    (convolution, "dweights[e] += total", "dweights[e] = total", BACKWARD_WEIGHTS),
-    (convolution, "image < g.n; ++image", "image <= g.n; ++image", BACKWARD_WEIGHTS),
-    (
-        scale,
-        "part[threadIdx.x] = v;\n  __syncthreads();",
-        "part[threadIdx.x] = v;",
-        BIAS_GRADIENT,
-    ),  # block_sum
-    (softmax, "  __syncthreads();\n  part", "  part", SOFTMAX),
-    (scale, "+ half];\n    __syncthreads();", "+ half];", BIAS_GRADIENT),
-    (softmax, "return part[0]", "return part[threadIdx.x]", SOFTMAX),
-    (scale, "threadIdx.x < half", "threadIdx.x <= half", BIAS_GRADIENT),
+    (convolution, "n0 + column] += total", "n0 + column] = total", BACKWARD_WEIGHTS),
+    (convolution, "i] = m0 + i < g.m && k < depth", "i] = m0 + i < g.m", BACKWARD_WEIGHTS),
+    (convolution, "pixel < columns && k0 + k < depth", "k0 + k < depth", FORWARD),
+    (convolution, "    fetch(k0, slice);\n    __syncthreads();", "    fetch(k0, slice);", FORWARD),
+    (convolution, "column + 16 * j];\n    __syncthreads();", "column + 16 * j];", BACKWARD_WEIGHTS),
+    (convolution, "n0 + threadIdx.x);\n    __syncthreads();", "n0 + threadIdx.x);", BACKWARD_WEIGHTS),
+    (convolution, "k0 + threadIdx.x);\n      __syncthreads();", "k0 + threadIdx.x);", FORWARD),
+    (gemm, "part[warp][lane] = total;\n    __syncthreads();", "part[warp][lane] = total;", COLUMN_SUMS),
+    (gemm, "    }\n    __syncthreads();\n  }", "    }\n  }", COLUMN_SUMS),
+    (gemm, "warp == 0 && j < columns", "warp == 0", COLUMN_SUMS),
+    (gemm, "i = warp; i < rows", "i = warp; i < rows - 1", COLUMN_SUMS),
+    (scale, "= v;\n  __syncthreads();", "= v;", BIAS_GRADIENT),  # block_sum
+    (softmax, "  __syncthreads();\n  if (threadIdx.x % LANES", "  if (threadIdx.x % LANES", SOFTMAX),
+    (scale, "bits = LANES / 2", "bits = LANES / 4", BIAS_GRADIENT),
+    (scale, "warp = 1; warp < WARPS", "warp = 1; warp < WARPS - 1", EVEN_GRADIENT),
+    (scale, "? quotient + 1 : quotient", "? quotient : quotient", BIAS_FORWARD),  # Divisor
+    (scale, "0xffffffffu / max", "0xfffffffu / max", BIAS_FORWARD),
+    (scale, "min(first + k * BLOCK, count - 1)", "first + k * BLOCK", EVEN_GRADIENT),  # channel sums
+    (scale, "if (first + k * BLOCK < count) total", "total", BIAS_GRADIENT),
+    (scale, "inner % WIDTH == 0 && ", "", BIAS_GRADIENT),
+    (scale, "(t - row * vectors) * N", "(t - row * vectors)", EVEN_GRADIENT),
+    (scale, "j = 1; j < N", "j = 2; j < N", EVEN_GRADIENT),
     (scale, "if (threadIdx.x == 0) dbias[j]", "dbias[j]", BIAS_GRADIENT),
+    (softmax, "s.lanes == LANES ? warp_joined(v, join) : v", "v", SHORT),
+    (softmax, "item * (BLOCK / lanes)", "item * BLOCK", SHORT),
+    (softmax, "{-1, 0, lanes}", "{0, 0, lanes}", SHORT),
+    (pooling, "min(group * PLANES + k, g.planes - 1)", "group * PLANES + k", MAX_POOL),
+    (pooling, "at[k] = wins ? r * g.w + c : at[k]", "at[k] = r * g.w + c", MAX_POOL),
+    (pooling, "mask[o] == b.at ? above : real(0)", "above", MAX_POOL_BACKWARD),
+    (pooling, "(shifted - kernel) / stride + 1", "(shifted - kernel) / stride", AVE_POOL_BACKWARD),
+    (pooling, "min(shifted / stride + 1, outputs)", "shifted / stride + 1", MAX_POOL_BACKWARD),
+    (lrn, "if (first + a >= at.last) break;", "", NORMALIZE),
+    (lrn, "i >= 0 && i < g.h ? x[", "i >= 0 ? x[", NORMALIZE),
+    (lrn, "int i = at.first - REACH", "int i = at.first", NORMALIZE),
+    (lrn, "part % stretches * STRETCH", "0", NORMALIZE),
+    (lrn, "i < g.h ? Line", "i <= g.h ? Line", DENORMALIZE),
+    (lrn, "first + a < at.last ? x", "true ? x", DENORMALIZE),
+    (shape, "g.length | g.x_start | g", "g.length | g", COPY_ODD),
+    (
+        shape,
+        "(e - row * vectors) * N",
+        "(e - row * vectors)",
+        COPY_ODD[:1] + (real(40), real(60), shape.Rows(3, 8, 4, 12, 8, 16)),
+    ),
+    (update, "sqrt(block_sum(total))", "sqrt(total)", CLIP_SCALE),
 ]
 
 
@@ -98,7 +169,10 @@ class Mutated(EmulatedCuda):
 def results(device: Device, family: ModuleType, call: tuple) -> list[np.ndarray]:
     """The array arguments of a call, afterwards."""
     name, *arguments = call
-    placed = [device.empty(a.shape) if isinstance(a, np.ndarray) else a for a in arguments]
+    placed = [
+        device.empty(a.shape, np.int32 if a.dtype == np.int32 else None) if isinstance(a, np.ndarray) else a
+        for a in arguments
+    ]
     arrays = [(a, host) for a, host in zip(placed, arguments) if isinstance(host, np.ndarray)]
     for array, host in arrays:
         device.put(host, array)

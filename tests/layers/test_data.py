@@ -15,7 +15,7 @@ from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
 from ..data.test_images import RGB, stored
-from ..support.devices import each_device
+from ..support.devices import each_device, make_device
 
 IMAGES = (np.arange(7 * 6 * 5) % 251).astype(np.uint8).reshape(7, 6, 5)
 LABELS = np.array([3, 1, 4, 1, 5, 9, 2], np.uint8)
@@ -278,6 +278,88 @@ def test_errors_of_databases(database, tmp_path):
     rig.forward()
     with pytest.raises(DataError, match=r"'data' \(Data\): .*bad: record '00000001': not a whole image"):
         rig.forward()
+
+
+# -- bytes to a device that transforms them
+
+
+def transforming(name: str, dtype=np.float32):
+    """A device of this name that transforms, and what it was sent: the types of images, in turn."""
+    seen: list[np.dtype] = []
+
+    class Transforming(type(make_device(name, dtype))):
+        transforms = True
+
+        def stage(self, host, out):
+            seen.append(host.dtype)
+            super().stage(host, out)
+
+    return Transforming(dtype), seen
+
+
+each_name = pytest.mark.parametrize("name", ["cpu", "cuda-emulated"])
+
+
+@each_name
+@pytest.mark.parametrize("backend", ["IDX", "LMDB"])
+@pytest.mark.parametrize("phase", ["TRAIN", "TEST"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("data", "transform"),
+    [
+        ("", ""),
+        ("prefetch: 0", "scale: 0.00390625"),
+        ("prefetch: 1 shuffle: true", "crop_size: 3 mirror: true mean_value: 33.3 scale: 0.017"),
+        ("shuffle: true", "resize { height: 9 width: 8 } crop_size: 5 mirror: true mean_value: 7.7"),
+    ],
+)
+def test_what_travels_as_bytes_has_the_same_bits(
+    source, database, name, backend, phase, dtype, data, transform
+):
+    where = {"IDX": source, "LMDB": database}[backend]
+    device, seen = transforming(name, dtype)
+    rig = net(where, data, transform, phase=phase, backend=backend, device=device)
+    host = net(where, data, transform, phase=phase, backend=backend, device=make_device("cpu", dtype))
+    for seed, passes in ((5, 0), (5, 9), (6, 2)):
+        for either in (rig, host):
+            either.reseed(seed)
+            either.passes = passes
+        for one, other in zip(batches(rig, 3), batches(host, 3)):
+            assert one.dtype == other.dtype == dtype and one.tobytes() == other.tobytes()
+    assert seen == [np.uint8] * 9
+
+
+@each_name
+def test_floats_among_bytes_are_transformed_on_the_host(tmp_path, name):
+    pytest.importorskip("lmdb")
+    images = [IMAGES[:1], IMAGES[1:2], IMAGES[2:3] * np.float32(0.3), IMAGES[3:4]]
+    with DatabaseWriter(tmp_path / "db") as writer:
+        for i, image in enumerate(images):
+            writer.add(datum.from_array(image, i))
+    device, seen = transforming(name)
+    transform = "mean_value: 3 scale: 0.5 mirror: true"
+    rig, host = (
+        lmdb_net(tmp_path / "db", "prefetch: 2", transform, batch=2, device=d) for d in (device, None)
+    )
+    for one, other in zip(batches(rig, 6), batches(host, 6)):
+        np.testing.assert_array_equal(one, other)
+    assert seen == [np.uint8, np.float32] * 3
+
+
+@each_name
+def test_sizes_that_change_are_followed_as_bytes(tmp_path, name):
+    pytest.importorskip("lmdb")
+    sizes = [(2, 3), (2, 3), (4, 4), (1, 7), (2, 3)]
+    with DatabaseWriter(tmp_path / "db") as writer:
+        for i, size in enumerate(sizes):
+            writer.add(datum.from_array(np.full((2, *size), i + 1, np.uint8), i))
+    device, seen = transforming(name)
+    rig = lmdb_net(tmp_path / "db", transform="scale: 2", batch=1, device=device)
+    for number in range(12):
+        i, outputs = number % 5, rig.forward()
+        assert outputs["data"].shape == (1, 2, *sizes[i]) and outputs["label"] == i
+        assert (outputs["data"] == 2 * (i + 1)).all()
+    assert seen == [np.uint8] * 12
 
 
 # -- digits and errors

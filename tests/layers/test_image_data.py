@@ -12,6 +12,7 @@ from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
 from ..support.devices import each_device
+from .test_data import each_name, transforming
 
 SIZES = [(6, 5), (6, 5), (6, 5), (9, 4), (4, 12), (6, 5), (6, 5)]
 
@@ -56,6 +57,24 @@ def test_images_are_resized(folder, how):
         wanted = np.empty((1, 7, 8), np.uint8)
         Resize(7, 8)(images.read(folder / f"an image {i}.png", images.Channels.GRAY), wanted)
         np.testing.assert_array_equal(pixels, wanted.astype(np.float32) - 3)
+
+
+@each_name
+@pytest.mark.parametrize(
+    ("conf", "transform", "sent"),
+    [
+        ("batch_size: 4 new_height: 7 new_width: 8", "mean_value: 3 crop_size: 5 mirror: true", np.uint8),
+        ("batch_size: 7", "crop_size: 4 scale: 0.3", np.float32),  # two sizes in every batch
+        ("batch_size: 1", "scale: 0.3", np.uint8),
+    ],
+)
+def test_what_travels_as_bytes_has_the_same_bits(folder, name, conf, transform, sent):
+    device, seen = transforming(name)
+    rig, host = net(folder, conf, transform, device=device), net(folder, conf, transform)
+    for _ in range(8):
+        for one, other in zip(rig.forward().values(), host.forward().values()):
+            assert one.shape == other.shape and one.tobytes() == other.tobytes()
+    assert seen == [sent] * 8
 
 
 def test_a_crop_takes_many_sizes(folder):

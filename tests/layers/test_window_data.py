@@ -10,6 +10,7 @@ from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
 from ..support.devices import each_device
+from .test_data import each_name, transforming
 
 
 @pytest.fixture
@@ -53,6 +54,16 @@ def test_a_pass_is_a_function_of_the_seed(folder, prefetch):
     for passes in (6, 2):
         other.passes = passes
         np.testing.assert_array_equal(other.forward()["data"], whole[passes])
+
+
+@each_name
+def test_windows_are_transformed_on_the_host_whatever_the_device(folder, name):
+    device, seen = transforming(name)
+    rig, host = net(folder, device=device), net(folder)
+    for _ in range(3):
+        for one, other in zip(rig.forward().values(), host.forward().values()):
+            np.testing.assert_array_equal(one, other)
+    assert seen == [np.float32] * 3
 
 
 def test_the_scale_may_stand_in_either_message(folder):

@@ -17,6 +17,11 @@ def arrays(device, *hosts):
     return out
 
 
+def hyper_of(*settings) -> np.ndarray:
+    """The array hyper that begins with these settings."""
+    return np.concatenate([settings, np.zeros(update.HYPER - len(settings))])
+
+
 @each_device
 @pytest.mark.parametrize("l1", [0, 1])
 def test_sgd(device, l1):
@@ -24,7 +29,7 @@ def test_sgd(device, l1):
     w, dw, h = (rng.standard_normal(192) for _ in range(3))
     w[5] = 0
     rates, decays = np.array([1.0, 2.0, 0.0]), np.array([1.0, 0.0, 3.0])
-    hyper = np.array([0.1, 0.9, 0.05, 0.5, 0, 0, 0, 0])
+    hyper = hyper_of(0.1, 0.9, 0.05, 0.5)
     on = arrays(device, w, dw, h, rates, decays, hyper)
     device.bind(update).sgd_update(*on, 192, l1)
     pull = np.sign(w) if l1 else w
@@ -42,7 +47,7 @@ def test_clip(device, clip, passes, scale):
     """scale is stated for a gradient of norm 1, and so times the norm where clipping acts."""
     dw = np.random.default_rng(1).standard_normal(10048)
     norm = np.sqrt((dw**2).sum())
-    on, partial, hyper = arrays(device, dw, np.zeros(3), np.zeros(8))
+    on, partial, hyper = arrays(device, dw, np.zeros(3), hyper_of())
     kernels = device.bind(update)
     kernels.square_sums(on, partial, dw.size)
     kernels.clip_scale(partial, hyper, 3, clip, passes)
@@ -66,9 +71,7 @@ def run(device, kernel: str, slots: int, l1: int, hyper):
     return (w, g, history), (after[0], after[2 : 2 + slots]), hyper[update.RATE] * np.repeat(rates, 64)
 
 
-HYPER = np.array(
-    [0.1, 0.9, 0.05, 0.5, 0, 0.99, 1e-3, 0.7]
-)  # rate momentum decay scale - second delta correction
+HYPER = hyper_of(0.1, 0.9, 0.05, 0.5, 0, 0.99, 1e-3, 0.7)
 
 
 @each_device
@@ -141,3 +144,47 @@ def test_blend_and_swap(device):
     device.bind(update).swap(*on, 192)
     np.testing.assert_array_equal(device.get(on[1]), w)
     np.testing.assert_allclose(device.get(on[0]), 0.75 * mean + 0.25 * w, rtol=1e-12)
+
+
+# -- the verdict
+
+
+@each_device
+@pytest.mark.parametrize("loss, partial, good", [([1, -2], [3, 4], True), ([1, np.nan], [3, 4], False),
+                                                 ([np.inf], [1], False), ([1], [1, np.inf, 2], False),
+                                                 ([1], [np.nan], False), ([0], [], True)])  # fmt: skip
+def test_judge(device, loss, partial, good):
+    """A bad loss or gradient is noted, and holds; those before it are counted."""
+    on, sums, hyper = arrays(device, loss, partial, hyper_of())
+    kernels, fine = device.bind(update), arrays(device, np.ones(300))[0]
+    for array, squares in [(fine, fine), (on, sums), (fine, fine)]:
+        kernels.note_nonfinite(array, hyper, array.size)
+        kernels.judge(squares, hyper, squares.size)
+    found = device.get(hyper)
+    assert found[update.GOOD] == (3 if good else 1) and found[update.HALT] == (not good)
+    assert found[update.BAD] == (not np.isfinite(loss).all())
+
+
+@each_device
+def test_the_sum_of_squares_may_be_larger_than_float32(device):
+    sums, hyper = arrays(device, [3e38] * 4, hyper_of())
+    device.bind(update).judge(sums, hyper, 4)
+    assert device.get(hyper)[update.GOOD] == 1
+
+
+UPDATES = [name for name in vars(update) if name.endswith("_update")]
+
+
+@each_device
+@pytest.mark.parametrize("name", UPDATES)
+def test_nothing_is_updated_after_a_bad_gradient(device, name):
+    assert len(UPDATES) == 7
+    hyper = HYPER.copy()
+    hyper[update.HALT] = 1
+    count = len(getattr(update, name).parameters) - (4 if name == "adamw_update" else 5)
+    state = arrays(device, *np.random.default_rng(2).standard_normal((count, 128)))
+    before = [device.get(array) for array in state]
+    rates = arrays(device, np.ones(2), np.ones(2), hyper)
+    getattr(device.bind(update), name)(*state, *rates, 128, *([] if name == "adamw_update" else [0]))
+    for array, was in zip(state, before):
+        np.testing.assert_array_equal(device.get(array), was)

@@ -9,6 +9,7 @@ import ctypes
 import functools
 import importlib.util
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,14 +52,18 @@ def _check(status: int) -> None:
         raise RuntimeError(_library().nvrtcGetErrorString(status).decode())
 
 
-def compile(text: str, arch: str) -> dict[str, Usage]:
+def compile(text: str, arch: str, names: Sequence[str] = ()) -> dict[str, Usage]:
     """Compile CUDA C++ to machine code for an architecture ("sm_80"): kernel -> what it needs.
+
+    `names` are template instances to compile beside the kernels that are none, "kernel<float, 3>".
 
     Raises CompileError.
     """
     lib, program = _library(), ctypes.c_void_p()
     _check(lib.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"kernels.cu", 0, None, None))
     try:
+        for name in names:
+            _check(lib.nvrtcAddNameExpression(program, name.encode()))
         include = _folder("cuda_runtime") / "include"
         flags = [f"-arch={arch}", "--std=c++17", "--ptxas-options=-v", f"-I{include}"]
         array = (ctypes.c_char_p * len(flags))(*map(str.encode, flags))
@@ -69,9 +74,17 @@ def compile(text: str, arch: str) -> dict[str, Usage]:
         _check(lib.nvrtcGetProgramLog(program, log))
         if status:
             raise CompileError(f"{lib.nvrtcGetErrorString(status).decode()}:\n{log.value.decode()}")
-        return _usage(log.value.decode())
+        instances = {_lowered(program, name): name for name in names}
+        return {instances.get(name, name): usage for name, usage in _usage(log.value.decode()).items()}
     finally:
         lib.nvrtcDestroyProgram(ctypes.byref(program))
+
+
+def _lowered(program: ctypes.c_void_p, name: str) -> str:
+    """What a template instance is called in the machine code."""
+    found = ctypes.c_char_p()
+    _check(_library().nvrtcGetLoweredName(program, name.encode(), ctypes.byref(found)))
+    return found.value.decode()
 
 
 def _usage(log: str) -> dict[str, Usage]:

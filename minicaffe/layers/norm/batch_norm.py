@@ -29,6 +29,7 @@ class BatchNorm(Layer):
     """
 
     type = "BatchNorm"
+    carries = True
     kernels = batch_norm
     backward_reads = frozenset({"bottom.data"})
     in_place_ok = True

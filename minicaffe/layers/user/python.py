@@ -35,6 +35,7 @@ class Python(Layer):
     tops = (0, None)
     in_place_ok = True
     capturable = False
+    carries = True
 
     def setup(self, bottom, top):
         conf = self.param.python_param

@@ -71,7 +71,7 @@ class Pooling(Layer):
     def forward(self, bottom, top):
         self.pooler.forward(bottom[0].data, top[0].data)
         if len(top) > 1 and isinstance(self.pooler, MaxPooler):
-            self.xp.copyto(top[1].data, self.pooler.mask.data)
+            self.pooler.show_mask(top[1].data)
 
     def backward(self, top, propagate_down, bottom):
         if propagate_down[0]:

@@ -12,6 +12,7 @@ class EarlyStop(Callback):
     """Asks for a stop once the watched output has not been better for `patience` tests in a row.  The run
     then ends as on a signal: with a snapshot, if snapshot_after_train says so."""
 
+    may_lag = True
     key = "early_stop"
 
     def __init__(self, solver) -> None:

@@ -23,6 +23,7 @@ class Keep(Callback):
     resumes, did not write.  With keep_best alone only what was the best once is removed.
     """
 
+    may_lag = True
     key = "keep"
 
     def __init__(self, solver) -> None:

@@ -14,6 +14,7 @@ class Plateau(Callback):
     """Lets the rate fall by gamma once the watched output has not been better for `patience` tests in a row,
     and again after as many more.  How often it fell is the policy's current_step."""
 
+    may_lag = True
     key = "plateau"
 
     def __init__(self, solver) -> None:

@@ -2,32 +2,33 @@
 
 from __future__ import annotations
 
-import functools
+import math
 import struct
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from minicaffe.errors import DeviceError
 
-if TYPE_CHECKING:
-    from .device import EmulatedCuda
-
 GET = "copy it to the host with device.get(array)"
 
 
-class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
-    """An array of an EmulatedCuda device, or a view of one.
+class DeviceArray:
+    """cupy.ndarray, without what would need a kernel of CuPy's own: views, and an address.
 
-    As with CuPy, NumPy's functions work on device arrays and give device arrays; an operation that mixes in a
-    host array is refused, and so is everything that needs values on the host.
+    CuPy computes with its arrays too, by kernels that it compiles on the GPU; here whoever tries learns that
+    the engine does not rely on them.
     """
 
-    __slots__ = ("_packed", "device", "memory")
+    __slots__ = ("_packed", "data", "memory")
 
-    def __init__(self, device: EmulatedCuda, memory: np.ndarray) -> None:
-        self.device = device
+    def __init__(self, shape: tuple[int, ...], dtype, memptr) -> None:
+        dtype = np.dtype(dtype)
+        self._bind(memptr.memory[: math.prod(shape) * dtype.itemsize].view(dtype).reshape(shape), memptr)
+
+    def _bind(self, memory: np.ndarray, block: Any) -> None:
         self.memory = memory
+        self.data = _Pointer(memory, block)
         self._packed: bytes | None = None
 
     shape = property(lambda self: self.memory.shape)
@@ -36,6 +37,8 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     ndim = property(lambda self: self.memory.ndim)
     nbytes = property(lambda self: self.memory.nbytes)
     itemsize = property(lambda self: self.memory.itemsize)
+    strides = property(lambda self: self.memory.strides)
+    flags = property(lambda self: self.memory.flags)
 
     @property
     def packed(self) -> bytes:
@@ -47,7 +50,9 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     # -- views
 
     def _view(self, memory: np.ndarray) -> DeviceArray:
-        return DeviceArray(self.device, memory)
+        array = DeviceArray.__new__(DeviceArray)
+        array._bind(memory, self.data.block)
+        return array
 
     def reshape(self, *shape) -> DeviceArray:
         return self._view(self.memory.reshape(*shape, copy=False))  # raises rather than copy
@@ -67,33 +72,15 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self.memory)
 
-    # -- operations on the device
-
-    def __setitem__(self, index, value) -> None:
-        self.device.execute(functools.partial(np.copyto, self.memory[index], unwrap(value), casting="unsafe"))
-
-    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
-        return self._compute(getattr(ufunc, method), inputs, options, out and out[0])
-
-    def __array_function__(self, function, types, args, options):
-        options = dict(options)
-        out = options.pop("out", None)
-        return self._compute(function, args, options, out)
-
-    def _compute(self, function, args, options, out):
-        args = [unwrap(arg) for arg in args]
-        options = {name: unwrap(value) for name, value in options.items()}
-        if out is not None:
-            self.device.execute(functools.partial(function, *args, out=unwrap(out), **options))
-            return out
-        self.device.refuse_while_recording("allocate the result of an array operation", "give out=")
-        result = function(*args, **options)
-        return self._view(np.asarray(result)) if isinstance(result, np.ndarray | np.generic) else result
-
     # -- what only the host could answer
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError(f"a device array has no values on the host; {GET}")
+
+    def __array_ufunc__(self, *args, **options):
+        raise TypeError("array operations on the device are kernels; bind a family that has it")
+
+    __array_function__ = __array_ufunc__
 
     def __bool__(self) -> bool:
         raise TypeError(f"a device array has no truth value on the host; {GET}")
@@ -102,13 +89,14 @@ class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
         return f"DeviceArray({self.shape}, {self.dtype})"
 
 
-def unwrap(value):
-    """The memory behind a device array; other values as they are, but for host arrays."""
-    if isinstance(value, DeviceArray):
-        return value.memory
-    if isinstance(value, np.ndarray) and value.ndim:
-        raise TypeError("an operation mixes device and host arrays; hint: device.put(host, out) first")
-    return value
+class _Pointer:
+    """cupy.cuda.MemoryPointer of an array; keeps the block alive."""
+
+    __slots__ = ("block", "ptr")
+
+    def __init__(self, memory: np.ndarray, block: Any) -> None:
+        self.ptr = memory.ctypes.data
+        self.block = block
 
 
 def pack_array(memory: np.ndarray) -> bytes:

@@ -77,7 +77,7 @@ class EmuModule:
         self.library.emu_fault_offset.restype = ctypes.c_uint64
         # Vectors and 16-byte copies need the alignment that arrays have on a device.  Without them alignment
         # is given up, so that an array of any size ends exactly at an unreadable page.
-        vectors = re.search(r"\b(u?char|u?int|float|double)[24]\b|\bcp_async\b", code)
+        vectors = re.search(r"\b(u?char|u?int|float|double)[24]\b|\bcp_async\b|\b__align__\b", code)
         self.alignment = 16 if vectors else 1
         self._functions = {name: EmuFunction(self, i, name) for i, name in enumerate(names)}
 

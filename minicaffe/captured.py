@@ -1,0 +1,53 @@
+"""Passes as units that a device replays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from . import log
+
+if TYPE_CHECKING:
+    from .net import Net
+
+
+class Captured:
+    """Part of a net's work, `body`, as one unit: on a GPU a graph, launched at once and run without the host.
+
+    The first call runs body as it stands, which compiles and allocates whatever it needs; the second captures
+    it; later ones replay that.  When the net's arrays have moved it all begins again.  Where that cannot be
+    (a layer that needs the host, debug_info), body runs as it stands every time.
+    """
+
+    def __init__(self, net: Net, body: Callable[[], None]) -> None:
+        self.net, self.body = net, body
+        self._layout: int | None = None  # of the net, when body ran last
+        self._replay: Callable[[], None] | None = None
+
+    def __call__(self) -> None:
+        net = self.net
+        if net.on_host or net.debug_info:
+            self.body()
+        elif self._layout != net.layout:
+            self.forget()
+            self._layout = net.layout
+            self.body()
+            if self._layout != net.layout:  # body gave blobs other shapes
+                self._layout = None
+        else:
+            if self._replay is None:
+                self._replay = net.device.capture(self.body)
+            self._replay()
+
+    def forget(self) -> None:
+        """Let the next call begin again: what body does has changed."""
+        if self._replay is not None:
+            self.net.device.synchronize()  # the graph may be running
+        self._layout, self._replay = None, None
+
+
+def report(net: Net) -> None:
+    """Say which layers keep the net from being captured; on the CPU there is nothing to capture."""
+    if net.on_host and not net.device.synchronous:
+        names = ", ".join(f"{layer.name!r} ({layer.type})" for layer in net.on_host)
+        log.info(f"Layer by layer, not as a graph: the host takes part in {names}")

@@ -1,0 +1,42 @@
+"""One batch on the host."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+
+class Batch:
+    """Room for images and labels, used again and again.
+
+    images       (N, C, H, W): floats, transformed; or, where `windows` says so, bytes as they were read
+    windows      None; or, of bytes, (N, 3), int32: what `Transformer.draw` gave and is still to be done
+    labels       (N,); None if they are not wanted
+    dtype        of images that are transformed
+    takes_bytes  whether images may be left as bytes, for a device that transforms them
+    """
+
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray | None = None, *, dtype=None, takes_bytes: bool = False
+    ) -> None:
+        self.images, self.labels, self.takes_bytes = images, labels, takes_bytes
+        self.dtype = images.dtype if dtype is None else np.dtype(dtype)
+        self.windows: np.ndarray | None = None
+        self._memory = images.reshape(-1, copy=False).view(np.uint8)
+
+    def room(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """`images`, made of this shape and type; other memory takes the place of the present only if that is
+        too small."""
+        if self.images.shape != shape or self.images.dtype != dtype:
+            nbytes = math.prod(shape) * dtype.itemsize
+            if self._memory.size < nbytes:
+                self._memory = np.empty(nbytes, np.uint8)
+            self.images = self._memory[:nbytes].view(dtype).reshape(shape)
+        return self.images
+
+    def label(self, values: np.ndarray | Sequence[int]) -> None:
+        """Set the labels, if they are wanted."""
+        if self.labels is not None:
+            self.labels[...] = values

@@ -1,0 +1,320 @@
+"""cuDNN: convolution by NVIDIA's library, what Caffe's `engine: CUDNN` stands for.
+
+The functions are those that Caffe's CuDNNConvolutionLayer calls.  cuDNN 9 has them all, marked as deprecated,
+so a cuDNN 10 is refused.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+from collections.abc import Callable, Iterator
+from ctypes import POINTER, byref, c_double, c_float, c_int, c_size_t, c_void_p
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import DeviceError, locate
+from ..kernels.convolution import Conv
+from .base import ALIGNMENT
+from .libraries import functions, install
+
+MAJOR = 9
+
+NCHW = 0  # CUDNN_TENSOR_NCHW
+CROSS_CORRELATION = 1
+DETERMINISTIC = 1  # cudnnDeterminism_t
+# cudnnMathType_t: the first two let tensor cores round float32 to TF32, the third to half precision
+DEFAULT_MATH, TENSOR_MATH, HALF_MATH, FMA_MATH = range(4)
+# cudnnDataType_t, and the C type of alpha and beta
+TYPES = {np.dtype(np.float32): (0, c_float), np.dtype(np.float64): (1, c_double)}
+MAX_ALGORITHMS = 32  # more than cuDNN has for any direction
+
+DIRECTIONS = ("Forward", "BackwardData", "BackwardFilter")
+
+
+class Performance(ctypes.Structure):
+    """cudnnConvolutionFwdAlgoPerf_t and its two twins: an algorithm, and what cuDNN knows of it."""
+
+    _fields_ = [
+        ("algorithm", c_int),
+        ("status", c_int),  # 0: it can be used
+        ("milliseconds", c_float),
+        ("nbytes", c_size_t),  # of workspace
+        ("determinism", c_int),
+        ("math", c_int),
+        ("reserved", c_int * 3),
+    ]
+
+
+def _prototypes() -> Iterator[tuple[str, list]]:
+    """Functions that return a status: name and parameters.  All three directions take their two operands, the
+    convolution and the result in this order; an array's descriptor stands before its address."""
+    handle = descriptor = scalar = c_void_p
+    array = [c_void_p, c_void_p]
+    found = [c_int, POINTER(c_int), POINTER(Performance)]  # asked for, returned, the list
+    workspace = [c_void_p, c_size_t]
+    yield "cudnnCreate", [POINTER(c_void_p)]
+    yield "cudnnDestroy", [handle]
+    yield "cudnnSetStream", [handle, c_void_p]
+    for kind in ("Tensor", "Filter", "Convolution"):
+        yield f"cudnnCreate{kind}Descriptor", [POINTER(c_void_p)]
+        yield f"cudnnDestroy{kind}Descriptor", [descriptor]
+    ints = POINTER(c_int)
+    yield "cudnnSetTensorNdDescriptor", [descriptor, c_int, c_int, ints, ints]  # type, axes, extents, strides
+    yield "cudnnSetFilterNdDescriptor", [descriptor, c_int, c_int, c_int, ints]  # type, format, axes, extents
+    # axes, pad, stride, dilation, mode, type of the arithmetic
+    yield "cudnnSetConvolutionNdDescriptor", [descriptor, c_int, ints, ints, ints, c_int, c_int]
+    yield "cudnnSetConvolutionGroupCount", [descriptor, c_int]
+    yield "cudnnSetConvolutionMathType", [descriptor, c_int]
+    yield "cudnnAddTensor", [handle, scalar, *array, scalar, *array]
+    for direction in DIRECTIONS:
+        described = [handle, descriptor, descriptor, descriptor, descriptor]
+        yield f"cudnnGetConvolution{direction}Algorithm_v7", [*described, *found]
+        yield f"cudnnGetConvolution{direction}WorkspaceSize", [*described, c_int, POINTER(c_size_t)]
+        operands = [*array, *array, descriptor]
+        yield f"cudnnFindConvolution{direction}AlgorithmEx", [handle, *operands, *array, *found, *workspace]
+        yield (
+            f"cudnnConvolution{direction}",
+            [handle, scalar, *operands, c_int, *workspace, scalar, *array],
+        )
+
+
+PROTOTYPES = dict(_prototypes())
+
+
+class Cudnn:
+    """cuDNN on one stream: the handle, and descriptors of arrays, made once each.
+
+    library  what libraries.find gives; DeviceError unless it is cuDNN 9
+    stream   address of the CUDA stream that all calls are queued on
+    """
+
+    def __init__(self, library, stream: int) -> None:
+        library.cudnnGetVersion.restype = c_size_t
+        self.version: int = library.cudnnGetVersion()
+        major = self.version // (10000 if self.version >= 10000 * MAJOR else 1000)
+        if major != MAJOR:
+            raise DeviceError(f"cuDNN {MAJOR} is needed; this is cuDNN {major}", hint=install("cudnn"))
+        library.cudnnGetErrorString.argtypes = [c_int]
+        library.cudnnGetErrorString.restype = ctypes.c_char_p
+        self.call = functions(
+            "cudnn", library, PROTOTYPES, lambda status: library.cudnnGetErrorString(status).decode()
+        )
+        self._created: list[tuple[str, c_void_p]] = []
+        self._arrays: dict[tuple, c_void_p] = {}
+        self.handle = c_void_p()
+        self.call.cudnnCreate(byref(self.handle))
+        self.call.cudnnSetStream(self.handle, stream)
+
+    def tensor(self, dtype: np.dtype, shape: tuple[int, ...]) -> c_void_p:
+        """The descriptor of a contiguous array of 4 or 5 axes."""
+        key = "Tensor", dtype, shape
+        if key not in self._arrays:
+            strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+            descriptor = self._arrays[key] = self._create("Tensor")
+            self.call.cudnnSetTensorNdDescriptor(
+                descriptor, TYPES[dtype][0], len(shape), _ints(shape), _ints(strides)
+            )
+        return self._arrays[key]
+
+    def filter(self, dtype: np.dtype, shape: tuple[int, ...]) -> c_void_p:
+        """The descriptor of weights: outputs, inputs of a group, kernel."""
+        key = "Filter", dtype, shape
+        if key not in self._arrays:
+            descriptor = self._arrays[key] = self._create("Filter")
+            self.call.cudnnSetFilterNdDescriptor(descriptor, TYPES[dtype][0], NCHW, len(shape), _ints(shape))
+        return self._arrays[key]
+
+    def convolution(self, dtype: np.dtype, groups: int, pad, stride, dilation) -> c_void_p:
+        """A new descriptor of a convolution over as many axes as `pad` has, its arithmetic not yet set."""
+        descriptor = self._create("Convolution")
+        self.call.cudnnSetConvolutionNdDescriptor(
+            *(descriptor, len(pad), _ints(pad), _ints(stride), _ints(dilation)),
+            *(CROSS_CORRELATION, TYPES[dtype][0]),
+        )
+        self.call.cudnnSetConvolutionGroupCount(descriptor, groups)
+        return descriptor
+
+    def _create(self, kind: str) -> c_void_p:
+        descriptor = c_void_p()
+        getattr(self.call, f"cudnnCreate{kind}Descriptor")(byref(descriptor))
+        self._created.append((kind, descriptor))
+        return descriptor
+
+    def close(self) -> None:
+        """Give everything back; no call may follow."""
+        for kind, descriptor in self._created:
+            getattr(self.call, f"cudnnDestroy{kind}Descriptor")(descriptor)
+        self._created.clear()
+        self._arrays.clear()
+        if self.handle:
+            self.call.cudnnDestroy(self.handle)
+            self.handle = c_void_p()
+
+
+def _ints(values) -> ctypes.Array:
+    return (c_int * len(values))(*values)
+
+
+class Plan(NamedTuple):
+    """What one direction of one convolution is called with: descriptors, algorithm, bytes of workspace."""
+
+    operands: tuple[c_void_p, c_void_p]
+    convolution: c_void_p
+    result: c_void_p
+    algorithm: int
+    nbytes: int
+
+
+class Convolutions:
+    """The family of kernels/convolution.py by cuDNN: conv_forward, conv_backward_data, conv_backward_weights.
+
+    dnn        Cudnn
+    device     whose dtype, workspace and math are used.  math "FP32": the accuracy of float32; "TF32": tensor
+               cores may round float32 operands to 10 bits behind the point
+    address    of a device array, as the library takes it
+    limit      bytes of workspace that an algorithm may take
+    measure    True: the first call for a geometry times all algorithms and keeps the fastest, which may be
+               another in the next run; False: cuDNN's own ranking, the same every time
+
+    An algorithm is chosen in the first call for a geometry, which therefore cannot be captured.  Only one
+    that repeats its bits is taken; Caffe takes any.
+
+    Raises DeviceError with cuDNN's status.  Where Caffe lets a kernel be larger than the padded image, cuDNN
+    does not.
+    """
+
+    def __init__(
+        self,
+        dnn: Cudnn,
+        device,
+        *,
+        address: Callable[..., int] | None = None,
+        limit: int = 256 << 20,
+        measure: bool = False,
+    ) -> None:
+        self._dnn, self._device = dnn, device
+        self._address = address or (lambda array: device.checked(array).data.ptr)
+        self._limit, self._measure = limit, measure
+        self._plans: dict[tuple[str, Conv], Plan] = {}
+        _, scalar = TYPES[device.dtype]
+        self._zero, self._one = scalar(0), scalar(1)
+
+    def conv_forward(self, x, weights, bias, y, g: Conv) -> None:
+        """y = weights * x + bias."""
+        self._run("Forward", x, weights, y, g, self._zero)
+        if g.bias and g.n:
+            dnn, dtype, shape = self._dnn, self._device.dtype, _shapes(g)[2]
+            channels = dnn.tensor(dtype, (1, shape[1], *[1] * len(shape[2:])))
+            dnn.call.cudnnAddTensor(
+                *(dnn.handle, byref(self._one), channels, self._address(bias)),
+                *(byref(self._one), dnn.tensor(dtype, shape), self._address(y)),
+            )
+
+    def conv_backward_data(self, dy, weights, dx, g: Conv) -> None:
+        """dx = the gradient of x."""
+        self._run("BackwardData", weights, dy, dx, g, self._zero)
+
+    def conv_backward_weights(self, x, dy, dweights, g: Conv) -> None:
+        """dweights += the gradient of weights."""
+        self._run("BackwardFilter", x, dy, dweights, g, self._one)
+
+    def _run(self, direction: str, a, b, result, g: Conv, beta) -> None:
+        if not g.n:
+            return  # cuDNN knows no empty arrays
+        addresses = self._address(a), self._address(b), self._address(result)
+        plan = self._plans.get((direction, g))
+        if plan is None:
+            with locate(lambda: f"{direction} of {g}"):
+                plan = self._plans[direction, g] = self._plan(direction, g, addresses)
+        workspace = self._address(self._device.workspace(plan.nbytes)) if plan.nbytes else None
+        getattr(self._dnn.call, f"cudnnConvolution{direction}")(
+            *(self._dnn.handle, byref(self._one)),
+            *(plan.operands[0], addresses[0], plan.operands[1], addresses[1]),
+            *(plan.convolution, plan.algorithm, workspace, plan.nbytes),
+            *(byref(beta), plan.result, addresses[2]),
+        )
+
+    # -- what is settled in the first call
+
+    def _plan(self, direction: str, g: Conv, addresses: tuple[int, int, int]) -> Plan:
+        self._device.refuse_while_recording(
+            "choose an algorithm of cuDNN", "run the body once before it is captured"
+        )
+        dnn, dtype = self._dnn, self._device.dtype
+        shapes = _shapes(g)
+        x, y = dnn.tensor(dtype, shapes[0]), dnn.tensor(dtype, shapes[2])
+        weights = dnn.filter(dtype, shapes[1])
+        a, b, result = {
+            "Forward": (x, weights, y),
+            "BackwardData": (weights, y, x),
+            "BackwardFilter": (x, y, weights),
+        }[direction]
+        pad, stride = _axes(g, g.pd, g.ph, g.pw), _axes(g, g.sd, g.sh, g.sw)
+        convolution = dnn.convolution(dtype, g.groups, pad, stride, _axes(g, g.ld, g.lh, g.lw))
+        # float64 has no coarser arithmetic to be kept from.
+        exact = self._device.math == "FP32" and dtype == np.float32
+        refused = (TENSOR_MATH, HALF_MATH) if exact else (HALF_MATH,)
+        dnn.call.cudnnSetConvolutionMathType(convolution, FMA_MATH if exact else DEFAULT_MATH)
+
+        described = a, b, convolution, result
+        if self._measure:
+            ranking = self._timed(direction, described, addresses, math.prod(shapes[1]) * dtype.itemsize)
+        else:
+            ranking = self._ranked(direction, described)
+        for one in ranking:
+            if one.status or one.determinism != DETERMINISTIC or one.math in refused:
+                continue
+            if not exact:
+                dnn.call.cudnnSetConvolutionMathType(convolution, one.math)
+            nbytes = self._workspace_bytes(direction, described, one.algorithm)
+            if nbytes <= self._limit:
+                return Plan((a, b), convolution, result, one.algorithm, nbytes)
+        raise DeviceError(
+            f"cuDNN has no algorithm that repeats its bits in at most {self._limit} bytes of workspace",
+            hint="engine: CAFFE in convolution_param",
+        )
+
+    def _ranked(self, direction: str, described: tuple) -> list[Performance]:
+        """cuDNN's guess, the fastest first."""
+        count, found = c_int(), (Performance * MAX_ALGORITHMS)()
+        get = getattr(self._dnn.call, f"cudnnGetConvolution{direction}Algorithm_v7")
+        get(self._dnn.handle, *described, MAX_ALGORITHMS, byref(count), found)
+        return found[: count.value]
+
+    def _timed(self, direction: str, described: tuple, addresses: tuple, nbytes: int) -> list[Performance]:
+        """The algorithms timed on these arrays, the fastest first.  The result is overwritten; as gradients
+        of weights (of `nbytes`) must not be, they are computed in the workspace."""
+        a, b, convolution, result = described
+        spare = -(-nbytes // ALIGNMENT) * ALIGNMENT if direction == "BackwardFilter" else 0
+        block = self._address(self._device.workspace(spare + self._limit))
+        out = block if spare else addresses[2]
+        count, found = c_int(), (Performance * MAX_ALGORITHMS)()
+        getattr(self._dnn.call, f"cudnnFindConvolution{direction}AlgorithmEx")(
+            *(self._dnn.handle, a, addresses[0], b, addresses[1], convolution, result, out),
+            *(MAX_ALGORITHMS, byref(count), found, block + spare, self._limit),
+        )
+        return found[: count.value]
+
+    def _workspace_bytes(self, direction: str, described: tuple, algorithm: int) -> int:
+        """What an algorithm needs under the arithmetic that has been set, which can be other than listed."""
+        nbytes = c_size_t()
+        get = getattr(self._dnn.call, f"cudnnGetConvolution{direction}WorkspaceSize")
+        get(self._dnn.handle, *described, algorithm, byref(nbytes))
+        return nbytes.value
+
+
+def _axes(g: Conv, depth: int, rows: int, columns: int) -> tuple[int, ...]:
+    """cuDNN convolves over two axes or three: the depth counts where there is any."""
+    flat = g.d == g.od == g.kd == 1 and g.pd == 0
+    return (rows, columns) if flat else (depth, rows, columns)
+
+
+def _shapes(g: Conv) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Of x, weights and y, as cuDNN counts them."""
+    return (
+        (g.n, g.groups * g.c, *_axes(g, g.d, g.h, g.w)),
+        (g.groups * g.m, g.c, *_axes(g, g.kd, g.kh, g.kw)),
+        (g.n, g.groups * g.m, *_axes(g, g.od, g.oh, g.ow)),
+    )

@@ -1,0 +1,81 @@
+"""NVIDIA's libraries by ctypes: where they lie, and their functions as functions that raise.
+
+CuPy cannot stand in here: its cuBLAS refuses to run while a stream is captured, and it has no cuDNN since 14.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from ..errors import DeviceError
+
+
+class Wheels(NamedTuple):
+    """What people call a library, and the wheels that hold it."""
+
+    title: str
+    cuda12: str
+    cuda13: str
+
+
+WHEELS = {
+    "cublas": Wheels("cuBLAS", "nvidia-cublas-cu12", "nvidia-cublas"),
+    "cudnn": Wheels("cuDNN", "'nvidia-cudnn-cu12>=9,<10'", "'nvidia-cudnn-cu13>=9,<10'"),
+}
+
+
+def find(name: str) -> ctypes.CDLL | None:
+    """The library "cublas" or "cudnn", loaded; None where it is not installed.
+
+    cuda-pathfinder, which comes with CuPy, looks through wheels, conda, the loader's path and CUDA_PATH.
+    """
+    try:
+        from cuda.pathfinder import DynamicLibNotFoundError, load_nvidia_dynamic_lib
+    except ImportError:
+        return None
+    try:
+        return ctypes.CDLL(load_nvidia_dynamic_lib(name).abs_path)
+    except DynamicLibNotFoundError:
+        return None
+
+
+def require(name: str) -> ctypes.CDLL:
+    """The same, or DeviceError with what to install."""
+    library = find(name)
+    if library is None:
+        raise DeviceError(f"{WHEELS[name].title} is not found", hint=install(name))
+    return library
+
+
+def install(name: str) -> str:
+    """How to come by a library."""
+    wheels = WHEELS[name]
+    return f"pip install {wheels.cuda12}, or {wheels.cuda13} with CUDA 13"
+
+
+def functions(
+    name: str, library, prototypes: Mapping[str, Sequence], describe: Callable[[int], str]
+) -> SimpleNamespace:
+    """The functions of `prototypes` (name -> ctypes of the parameters), which all return a status: as
+    functions that return nothing and raise DeviceError, with describe(status), where it is not 0.
+
+    Raises DeviceError for a library that lacks one of them.
+    """
+    found = {}
+    for symbol, parameters in prototypes.items():
+        function = getattr(library, symbol, None)
+        if function is None:
+            raise DeviceError(f"{WHEELS[name].title} has no function {symbol}", hint=install(name))
+        function.argtypes, function.restype = list(parameters), ctypes.c_int
+        function.errcheck = functools.partial(_check, symbol, describe)
+        found[symbol] = function
+    return SimpleNamespace(**found)
+
+
+def _check(symbol: str, describe: Callable[[int], str], status: int, function, args) -> None:
+    if status:
+        raise DeviceError(f"{symbol}: {describe(status)}")

@@ -1,0 +1,36 @@
+"""What arrays on a GPU need kernels for and NumPy does by itself: filling, converting, subtracting."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from .registry import kernel
+
+
+@kernel(threads=lambda y, value, count: count)
+def fill(y, value: float, count: int):
+    """y[i] = value."""
+    for i in prange(count):
+        y[i] = value
+
+
+@kernel(threads=lambda y, value, count: count)
+def fill_words(y: np.int32, value: int, count: int):
+    """y[i] = value, in 32-bit words."""
+    for i in prange(count):
+        y[i] = value
+
+
+@kernel(threads=lambda x, y, count: count)
+def convert(x: np.int32, y, count: int):
+    """y[i] = x[i]."""
+    for i in prange(count):
+        y[i] = x[i]
+
+
+@kernel(threads=lambda x, y, count: count)
+def subtract_from(x, y, count: int):
+    """y[i] = x[i] - y[i]."""
+    for i in prange(count):
+        y[i] = x[i] - y[i]

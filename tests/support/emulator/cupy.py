@@ -1,0 +1,273 @@
+"""What device/cuda.py uses of CuPy, on the processor: streams, events, graphs, memory, modules.
+
+Streams execute what is queued on them either at once, or, `lazy`, only when somebody waits for it: the latest
+moment that CUDA allows, at which every missing wait shows.  Names, arguments and errors are CuPy's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import math
+import sys
+from collections.abc import Callable, Iterable
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from minicaffe.device.base import ALIGNMENT
+
+from .array import DeviceArray
+from .module import FORWARD, RANDOM, REVERSE, START, EmuModule, Schedule
+
+POISON = 0xFF  # every byte of new memory: NaN in every floating type
+SEEDS = 61  # random schedules tried in turn
+HOST_TO_DEVICE, DEVICE_TO_HOST, DEVICE_TO_DEVICE = 1, 2, 3  # cudaMemcpyKind
+
+
+class CUDARuntimeError(RuntimeError):
+    pass
+
+
+class OutOfMemoryError(MemoryError):
+    pass
+
+
+class Stream:
+    """cupy.cuda.Stream."""
+
+    numbers = itertools.count(1)
+
+    def __init__(self, cupy: EmulatedCupy, non_blocking: bool) -> None:
+        if not non_blocking:
+            raise ValueError("a stream that waits for the default stream")
+        self.ptr = next(Stream.numbers)
+        self.lazy = cupy.lazy
+        self.queue: list[Callable[[], object]] = []
+        self.recording: list[Callable[[], object]] | None = None
+        cupy.streams[self.ptr] = self
+
+    def enqueue(self, action: Callable[[], object]) -> None:
+        if self.recording is not None:
+            self.recording.append(action)
+            return
+        self.queue.append(action)
+        if not self.lazy:
+            self.synchronize()
+
+    def synchronize(self, count: int | None = None) -> None:
+        """Execute what is queued, or only so much of it."""
+        self._outside("cudaStreamSynchronize")
+        for _ in range(len(self.queue) if count is None else count):
+            if self.queue:
+                self.queue.pop(0)()
+
+    def wait_event(self, event: Event) -> None:
+        self._outside("an event from outside")
+        self.enqueue(event.pending())
+
+    def begin_capture(self) -> None:
+        self._outside("cudaStreamBeginCapture")
+        self.recording = []
+
+    def end_capture(self) -> Graph:
+        actions, self.recording = self.recording, None
+        if actions is None:
+            raise CUDARuntimeError("cudaErrorIllegalState: the stream is not capturing")
+        return Graph(actions)
+
+    def _outside(self, what: str) -> None:
+        if self.recording is not None:
+            self.recording = None  # CUDA gives the capture up
+            raise CUDARuntimeError(f"cudaErrorStreamCaptureUnsupported: {what} while capturing")
+
+
+class Graph:
+    """cupy.cuda.Graph: what a capture recorded."""
+
+    def __init__(self, actions: list[Callable[[], object]]) -> None:
+        self.actions = actions
+
+    def launch(self, stream: Stream) -> None:
+        for action in self.actions:
+            stream.enqueue(action)
+
+
+class Event:
+    """cupy.cuda.Event: done when its stream has executed what was queued before it was recorded."""
+
+    def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
+        self.timed = not disable_timing
+        self.done = True
+        self.stream: Stream | None = None
+
+    def record(self, stream: Stream) -> None:
+        self.stream, mark = stream, SimpleNamespace(done=False)
+        self.mark, self.done = mark, False
+        stream.enqueue(lambda: self._reach(mark))
+
+    def _reach(self, mark: Any) -> None:
+        mark.done = True
+        self.done = self.done or mark is self.mark
+
+    def pending(self) -> Callable[[], None]:
+        """Waits for the event as it is recorded now, whatever is recorded later."""
+        stream, mark = self.stream, getattr(self, "mark", None)
+
+        def wait() -> None:
+            while stream is not None and not mark.done:
+                stream.synchronize(1)
+
+        return wait
+
+    def synchronize(self) -> None:
+        self.pending()()
+
+
+class MemoryPointer:
+    """cupy.cuda.MemoryPointer."""
+
+    def __init__(self, memory: np.ndarray) -> None:
+        self.memory = memory
+        self.ptr = memory.ctypes.data
+
+
+class Runtime:
+    """cupy.cuda.runtime of a machine with one GPU."""
+
+    CUDARuntimeError = CUDARuntimeError
+    memcpyHostToDevice, memcpyDeviceToHost, memcpyDeviceToDevice = 1, 2, 3
+
+    def __init__(self, cupy: EmulatedCupy, arch: int) -> None:
+        self.cupy, self.arch = cupy, arch
+
+    def getDeviceCount(self) -> int:
+        return 1
+
+    def driverGetVersion(self) -> int:
+        return 13000
+
+    def runtimeGetVersion(self) -> int:
+        return 13000
+
+    def deviceGetAttribute(self, attribute: int, device: int) -> int:
+        return {16: 4, 75: self.arch // 10, 76: self.arch % 10}[attribute]
+
+    def getDeviceProperties(self, device: int) -> dict:
+        return {"name": b"emulated GPU", "totalGlobalMem": self.cupy.memory_bytes}
+
+    def memGetInfo(self) -> tuple[int, int]:
+        return self.cupy.memory_bytes, self.cupy.memory_bytes
+
+    def memcpyAsync(self, to: int, source: int, nbytes: int, kind: int, stream: int) -> None:
+        queue = self.cupy.streams[stream]
+        if queue.recording is not None and kind != DEVICE_TO_DEVICE:
+            raise AssertionError("a copy from or to the host would be recorded with its address")
+        if kind not in (HOST_TO_DEVICE, DEVICE_TO_HOST, DEVICE_TO_DEVICE) or not (to and source and nbytes):
+            raise CUDARuntimeError("cudaErrorInvalidValue: invalid argument")
+        queue.enqueue(lambda: ctypes.memmove(to, source, nbytes))
+
+    def memsetAsync(self, to: int, value: int, nbytes: int, stream: int) -> None:
+        self.cupy.streams[stream].enqueue(lambda: ctypes.memset(to, value, nbytes))
+
+
+class RawModule:
+    """cupy.RawModule."""
+
+    def __init__(self, cupy: EmulatedCupy, code: str, options: tuple, name_expressions) -> None:
+        if options != ("--std=c++17",):
+            raise ValueError(f"unknown options {options}")
+        self.cupy = cupy
+        self.compiled = EmuModule(code, name_expressions or ())
+        self.strides = not name_expressions  # the kernels loop over the grid: a rule for kernel families
+
+    def get_function(self, name: str) -> RawKernel:
+        return RawKernel(self, name)
+
+
+class RawKernel:
+    """cupy.RawKernel.
+
+    Every launch runs twice from the same values, and both runs must give the same bits: forward over the
+    whole grid, then in another order of threads, another from launch to launch, and if the kernel loops over
+    the grid over fewer blocks.
+    """
+
+    def __init__(self, module: RawModule, name: str) -> None:
+        self.cupy, self.strides = module.cupy, module.strides
+        self.function = module.compiled.get_function(name)
+
+    @property
+    def max_dynamic_shared_size_bytes(self) -> int:
+        return self.function.max_dynamic_shared_size_bytes
+
+    @max_dynamic_shared_size_bytes.setter
+    def max_dynamic_shared_size_bytes(self, nbytes: int) -> None:
+        self.function.max_dynamic_shared_size_bytes = nbytes
+
+    def __call__(self, grid, block, args, *, shared_mem: int = 0, stream: Stream) -> None:
+        schedules = self.cupy.schedules(math.prod(grid), self.strides)
+        stream.enqueue(lambda: self.function(grid, block, args, shared_mem=shared_mem, schedules=schedules))
+
+
+class EmulatedCupy:
+    """The module `cupy`.
+
+    arch          compute capability times ten
+    lazy          streams execute as late as they may
+    memory_bytes  what the GPU has
+    """
+
+    __version__ = "emulated"
+    ndarray = DeviceArray
+
+    def __init__(self, arch: int = 80, *, lazy: bool = False, memory_bytes: int = 8 << 30) -> None:
+        self.lazy, self.memory_bytes = lazy, memory_bytes
+        self.streams: dict[int, Stream] = {}
+        self.launches = 0
+        self.cuda = SimpleNamespace(
+            runtime=Runtime(self, arch),
+            Device=lambda number: SimpleNamespace(use=lambda: None),
+            Stream=lambda non_blocking=False: Stream(self, non_blocking),
+            Event=Event,
+            alloc=self._alloc,
+            alloc_pinned_memory=lambda nbytes: bytearray(b"\xff" * nbytes),
+            get_elapsed_time=self._elapsed_ms,
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+        )
+
+    def RawModule(self, code: str, options: tuple = (), name_expressions: Iterable[str] | None = None):
+        return RawModule(self, code, options, name_expressions)
+
+    def _alloc(self, nbytes: int) -> MemoryPointer:
+        if nbytes > self.memory_bytes:
+            raise OutOfMemoryError
+        block = np.full(nbytes + ALIGNMENT, POISON, np.uint8)
+        start = -block.ctypes.data % ALIGNMENT
+        return MemoryPointer(block[start : start + nbytes])
+
+    def _elapsed_ms(self, earlier: Event, later: Event) -> float:
+        if not (earlier.timed and later.timed and later.done):
+            raise CUDARuntimeError("cudaErrorInvalidResourceHandle: an event without a time")
+        return 1e-3
+
+    def schedules(self, blocks: int, strides: bool) -> tuple[Schedule, Schedule]:
+        """Two orders for the next launch; a kernel that loops over the grid must do with fewer blocks."""
+        self.launches += 1
+        turn, seed = self.launches % 3, self.launches % SEEDS
+        if turn == 0:
+            other = Schedule(REVERSE, 0, -(-blocks // 2) if strides else 0, START)
+        else:
+            other = Schedule(RANDOM, seed, 1 + seed % blocks if strides else 0, START)
+        return Schedule(FORWARD), other
+
+
+def install(monkeypatch, **options) -> EmulatedCupy:
+    """Let `import cupy` give a new EmulatedCupy for the rest of a test, with no libraries beside it."""
+    from minicaffe.device import libraries
+
+    cupy = EmulatedCupy(**options)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    monkeypatch.setattr(libraries, "find", lambda name: None)
+    return cupy
