@@ -12,7 +12,7 @@ from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
-from .support.devices import make_device
+from .support.devices import CUDA, make_device
 
 FOLDER = Path(__file__).parent / "golden" / "layers"
 CASES = sorted(FOLDER.glob("*.npz"))
@@ -23,7 +23,7 @@ def section(stored, name: str) -> dict[str, np.ndarray]:
     return {key.split("/", 1)[1]: stored[key] for key in stored.files if key.startswith(f"{name}/")}
 
 
-@pytest.mark.parametrize("device_name", ["cpu", "cuda-emulated"])
+@pytest.mark.parametrize("device_name", ["cpu", *CUDA])
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
 def test_case(path, device_name):
     assert path.stem.split("_")[0] in LAYERS

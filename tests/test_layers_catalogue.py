@@ -12,7 +12,7 @@ import pytest
 from minicaffe.layers import LAYERS, resolve
 
 from .support import laws
-from .support.devices import NAMES, make_device
+from .support.devices import CUDA, NAMES, make_device
 
 TESTS = Path(__file__).parent / "layers"
 SOURCES_AND_SINKS = {
@@ -46,7 +46,6 @@ def cases() -> list:
 CASES = cases()
 DIFFERENTIABLE = [case for case in CASES if case.values[0].gradient]
 each_case = pytest.mark.parametrize("case", CASES)
-each_device_name = pytest.mark.parametrize("name", NAMES)
 
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
@@ -72,7 +71,7 @@ def test_propagate_down_false_leaves_diffs_alone(case):
     laws.check_propagate_down(case, make_device("cpu"))
 
 
-@pytest.mark.parametrize("name", ["cpu", "cuda-emulated"])
+@pytest.mark.parametrize("name", ["cpu", *CUDA])
 @each_case
 def test_repeatable(case, name):
     laws.check_repeatable(case, make_device(name))
@@ -96,7 +95,35 @@ def test_no_allocation(case):
     laws.check_no_allocation(case, make_device("cpu"))
 
 
-@pytest.mark.parametrize("name", ["plain", "python", "cuda-emulated"])
+@pytest.mark.parametrize("name", ["plain", "python", *CUDA])
 @each_case
 def test_devices_agree(case, name):
     laws.check_parity(case, make_device("cpu"), make_device(name))
+
+
+@pytest.mark.parametrize("name", CUDA)
+@each_case
+def test_captured(case, name):
+    laws.check_captured(case, make_device(name))
+
+
+def test_a_planted_decision_of_the_host_is_seen():
+    """The check can fail: a ReLU whose slope the host makes of the batch."""
+    device = make_device("cuda-emulated")
+    case = module_of("ReLU").CASES[0]
+
+    class Deciding(laws.Rig):
+        def __init__(self, *args, **options) -> None:
+            super().__init__(*args, **options)
+            self.calls = 0
+            original = self.layer.forward
+
+            def forward(bottom, top) -> None:
+                self.calls += 1
+                self.layer.slope = self.calls / 10
+                original(bottom, top)
+
+            self.layer.forward = forward
+
+    with pytest.raises(AssertionError):
+        laws.check_captured(case, device, rig=Deciding)

@@ -112,7 +112,6 @@ class CudaDevice(Device):
         here for the process, by CuPy on the disk."""
         modules, key = self._shared["modules"], (text, tuple(names))
         if key not in modules:
-            self.refuse_while_recording("compile", "run the body once before it is captured")
             modules[key] = self.cupy.RawModule(
                 code=text, options=("--std=c++17",), name_expressions=tuple(names) or None
             )
@@ -120,14 +119,19 @@ class CudaDevice(Device):
 
     def _callable(self, spec: KernelSpec, compiled: Any) -> Callable:
         composite = spec.cuda(self) if spec.cuda else None
-        return composite or self._launcher(spec, compiled.get_function(spec.name))
+        return composite or self._launcher(spec, compiled)
 
-    def _launcher(self, spec: KernelSpec, function: Any) -> Callable:
+    def _launcher(self, spec: KernelSpec, compiled: Any) -> Callable:
         prepare = cuda.Launch(spec, self.dtype, self.checked)
+        function: Any = None
 
         def launch(*args) -> None:
+            nonlocal function
             blocks, values = prepare(*args)
             if blocks:
+                if function is None:  # only now: CuPy compiles, and loads every kernel by itself
+                    self.refuse_while_recording("load a kernel", "run the body once before it is captured")
+                    function = compiled.get_function(spec.name)
                 self.launch(function, (blocks,), (cuda.BLOCK,), values)
 
         launch.__name__ = spec.name

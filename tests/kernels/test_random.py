@@ -8,7 +8,7 @@ import pytest
 from minicaffe.kernels import random
 from minicaffe.philox import philox
 
-from ..support.devices import each_device, make_device
+from ..support.devices import CUDA, each_device, make_device
 
 KEY = (0x12345678, 0x9ABCDEF0)
 
@@ -57,7 +57,7 @@ def test_no_ratio_and_the_whole(device):
     assert not kept(device, 1, 3, 9, 1.0).any()
 
 
-@pytest.mark.parametrize("name", ["cpu", "python", "cuda-emulated"])
+@pytest.mark.parametrize("name", ["cpu", "python", *CUDA])
 def test_the_threshold_is_exact_in_single_precision(name):
     """A ratio one float above a word's 2^-32 share drops it; the share itself, rounded down, keeps it."""
     device = make_device(name, np.float32)

@@ -239,9 +239,10 @@ MUTANTS = [
     (" + lattice.first_i", "", "dx"),
     ("* lattice.step_i", "", "dx"),
     ("* lattice.scale_i", "", "y"),
-    ("m0 + m < g.m", "true", "y dw"),
-    ("(k0 + k < depth)", "true", "y"),  # the tail of k
-    ("there & (m0", "(m0", "dw"),
+    ("(m0 + a_m + m < g.m)", "true", "y"),
+    ("(m0 + down + m < g.m)", "true", "dw"),
+    ("(k0 + a_k < depth)", "true", "y"),  # the tail of k
+    ("there = image < g.images", "there = true", "dw"),
     ("if (m >= g.m || target < 0) return;", "if (target < 0) return;", "y"),
     ("if (m >= g.m || target < 0) return;", "if (m >= g.m) return;", "y"),
     ("if (m < g.m && n < g.n) to", "if (m < g.m) to", "dw"),

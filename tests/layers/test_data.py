@@ -15,7 +15,7 @@ from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
 from ..data.test_images import RGB, stored
-from ..support.devices import each_device, make_device
+from ..support.devices import CUDA, each_device, make_device
 
 IMAGES = (np.arange(7 * 6 * 5) % 251).astype(np.uint8).reshape(7, 6, 5)
 LABELS = np.array([3, 1, 4, 1, 5, 9, 2], np.uint8)
@@ -297,7 +297,7 @@ def transforming(name: str, dtype=np.float32):
     return Transforming(dtype), seen
 
 
-each_name = pytest.mark.parametrize("name", ["cpu", "cuda-emulated"])
+each_name = pytest.mark.parametrize("name", ["cpu", *CUDA])
 
 
 @each_name

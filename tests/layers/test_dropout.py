@@ -10,7 +10,7 @@ from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
-from ..support.devices import each_device, make_device
+from ..support.devices import CUDA, each_device, make_device
 from ..support.laws import Case, Rig, check_gradient
 from ..support.strategies import shapes
 
@@ -53,7 +53,7 @@ def test_rate(ratio):
     np.testing.assert_allclose(y[y != 0], 1 / (1 - ratio), rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["plain", "python", "cuda-emulated"])
+@pytest.mark.parametrize("name", ["plain", "python", *CUDA])
 @pytest.mark.parametrize("shape", [(3, 2, 7), (5,), (2, 1), (1, 40)])
 def test_masks_are_equal_bit_for_bit(name, shape):
     """In both precisions: the mask does not depend on how values are stored."""

@@ -10,7 +10,7 @@ from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
-from ..support.devices import each_device, make_device
+from ..support.devices import CUDA, each_device, make_device
 from ..support.laws import Case, Rig, check_forward, check_gradient
 
 
@@ -49,7 +49,7 @@ def test_parameters_start_as_setup_left_them():
 
 
 @pytest.mark.parametrize("keep", ["all", "needed"])
-@pytest.mark.parametrize("name", ["cpu", "cuda-emulated"])
+@pytest.mark.parametrize("name", ["cpu", *CUDA])
 def test_a_data_layer_gives_every_batch_another_shape(keep, name):
     made = net(
         f'layer {{ name: "data" top: "x" {layer("Rows", "[2, 5, 1, 7, 3]")} }}',
@@ -65,7 +65,7 @@ def test_a_data_layer_gives_every_batch_another_shape(keep, name):
 
 
 @pytest.mark.parametrize("keep", ["all", "needed"])
-@pytest.mark.parametrize("name", ["cpu", "cuda-emulated"])
+@pytest.mark.parametrize("name", ["cpu", *CUDA])
 def test_a_shape_that_forward_knows(keep, name):
     """It grows beyond what was planned in the middle of a pass; what came before stays."""
     made = net(

@@ -12,7 +12,7 @@ from minicaffe.philox import philox
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
-from ..support.devices import each_device, make_device
+from ..support.devices import CUDA, each_device, make_device
 from ..support.laws import Case, Rig, check_forward, check_gradient, distinct, positive
 
 POOL = 'type: "Pooling" pooling_param {{ pool: STOCHASTIC {} }}'
@@ -112,7 +112,7 @@ def test_the_average_of_training_is_what_testing_gives(cpu):
     assert y.mean() == pytest.approx(mean[0].item(), abs=5 * y.std() / np.sqrt(y.size))
 
 
-@pytest.mark.parametrize("name", ["plain", "python", "cuda-emulated"])
+@pytest.mark.parametrize("name", ["plain", "python", *CUDA])
 @pytest.mark.parametrize("shape", [(3, 2, 5, 7), (2, 3, 6), (1, 2, 3, 4, 4), (5, 1, 1)])
 def test_every_device_draws_the_same(name, shape):
     """Bit for bit, in both precisions: values are small whole numbers, drawn many times."""

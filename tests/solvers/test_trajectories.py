@@ -12,6 +12,7 @@ from minicaffe.proto import upgrade
 from minicaffe.solvers import SOLVERS
 from minicaffe.solvers.solver import Solver
 
+from ..support.devices import CUDA, make_device
 from ..support.solving import RECORDED, params, put_params, recorded_folder
 
 NAMES = sorted(path.stem.removeprefix("solver_") for path in RECORDED.glob("solver_*.prototxt"))
@@ -30,11 +31,12 @@ def test_every_recorded_solver_is_of_a_known_type():
     } == set(SOLVERS)
 
 
+@pytest.mark.parametrize("device", ["cpu", *CUDA])
 @pytest.mark.parametrize("name", NAMES)
-def test_trajectory(name, tmp_path, monkeypatch):
+def test_trajectory(name, device, tmp_path, monkeypatch):
     recorded_folder(tmp_path, monkeypatch)
     stored = np.load(RECORDED / f"traj_{name}.npz")
-    solver = Solver.create(f"solver_{name}.prototxt")
+    solver = Solver.create(f"solver_{name}.prototxt", device=make_device(device, np.float32))
     put_params(solver, stored, "init")
     for iteration in range(1, 13):
         solver.step(1)

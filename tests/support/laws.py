@@ -344,6 +344,49 @@ def check_parity(case: Case, device: Device, other: Device, rtol: float = 1e-10)
         np.testing.assert_allclose(one, another, rtol=rtol, atol=rtol * scale, err_msg=str(case))
 
 
+def check_captured(case: Case, device: Device, *, rig: type[Rig] = Rig) -> None:
+    """What is captured over one batch and replayed over another gives what runs over that: the host decides
+    nothing on the way, and passes nothing that changes."""
+    rigged = rig(case, device)
+    layer, net = rigged.layer, rigged.net
+    if not layer.capturable:
+        return
+    params = [device.get(p.data) for p in layer.params]
+
+    def body() -> None:
+        net.clear_param_diffs()
+        layer.forward(rigged.bottom, rigged.top)
+        if case.gradient:
+            layer.backward(rigged.top, rigged.propagate, rigged.bottom)
+
+    def prepare(arrays: Sequence[np.ndarray], passes: int) -> None:
+        for blob, array in zip(rigged.bottom, arrays, strict=True):
+            device.put(array, blob.data)
+        for blob, value in zip(layer.params, params):  # running statistics
+            device.put(value, blob.data)
+        if layer.random is not None:
+            layer.random.seek(passes)
+        layer.reset_state()
+        rigged.seed_tops(passes)
+
+    def results() -> list[np.ndarray]:
+        down = [b.diff for b, p in zip(rigged.bottom, rigged.propagate) if p and case.gradient]
+        weights = [p.diff for p in layer.params]
+        return [device.get(array) for array in [*[b.data for b in rigged.top], *down, *weights]]
+
+    first, second = case.arrays(), case.arrays(seed=4711)
+    prepare(first, 3)
+    body()
+    prepare(first, 3)
+    replay = device.capture(body)
+    prepare(second, 5)
+    replay()
+    replayed = results()
+    prepare(second, 5)
+    body()
+    assert_same(case, replayed, results())
+
+
 def assert_same(case: Case, some: Sequence, others: Sequence) -> None:
     for one, other in zip(some, others, strict=True):
         np.testing.assert_array_equal(one, other, err_msg=str(case))

@@ -64,20 +64,24 @@ conv_gather(const float* __restrict__ weights, const float* __restrict__ source,
   const Place* places = taps + lattice.begin;
   const int depth = g.row - lattice.begin;  // of a's rows, from the lattice's part on
 
+  // Each thread copies the same places of every slice, so that loops have constant bounds and addresses constant steps.
+  constexpr int ACROSS = DEPTH / VECTOR, DOWN = THREADS / ACROSS, STEP = THREADS / BN;
+  const int a_k = threadIdx.x % ACROSS * VECTOR, a_m = threadIdx.x / ACROSS, b_k = threadIdx.x / BN;
+  const int a_from = a_m * g.row + a_k;
   auto copy_slice = [&](int slice, float* as) {
-    float* bs = as + BM * A_ROW;
+    float* const a_to = as + a_m * A_ROW + a_k;
+    float* const b_to = as + BM * A_ROW + b_k * B_ROW + column;
     const int k0 = slice * DEPTH;
 #pragma unroll
-    for (int at = threadIdx.x; at < BM * DEPTH / VECTOR; at += THREADS) {
-      const int m = at / (DEPTH / VECTOR), k = at % (DEPTH / VECTOR) * VECTOR;
-      const bool ok = (m0 + m < g.m) & (k0 + k < depth);
-      cp_async<4 * VECTOR>(as + m * A_ROW + k, rows + (ok ? m * g.row + k0 + k : 0), ok);
+    for (int m = 0; m < BM; m += DOWN) {
+      const bool ok = (m0 + a_m + m < g.m) & (k0 + a_k < depth);
+      if (BM % DOWN == 0 || a_m + m < BM) cp_async<4 * VECTOR>(a_to + m * A_ROW, rows + (ok ? a_from + m * g.row + k0 : 0), ok);
     }
 #pragma unroll
-    for (int k = threadIdx.x / BN; k < DEPTH; k += THREADS / BN) {
-      const Place tap = places[k0 + k];
+    for (int k = 0; k < DEPTH; k += STEP) {
+      const Place tap = places[k0 + b_k + k];
       const bool ok = inside(read, here, tap);
-      cp_async<4>(bs + k * B_ROW + column, from + (ok ? here.offset + tap.offset : 0), ok);
+      cp_async<4>(b_to + k * B_ROW, from + (ok ? here.offset + tap.offset : 0), ok);
     }
   };
 
@@ -132,23 +136,26 @@ conv_weights(const float* __restrict__ dy, const float* __restrict__ x, float* _
   const int lane = threadIdx.x % DEPTH;
   int image = (first * DEPTH + lane) / g.pixels, pixel = (first * DEPTH + lane) % g.pixels;
 
+  constexpr int DOWN = THREADS / DEPTH;
+  static_assert(BM % DOWN == 0 && BN % DOWN == 0, "a thread copies the same rows of every slice");
+  const int down = threadIdx.x / DEPTH;
   auto copy_next_slice = [&](float* as) {
-    float* bs = as + BM * ROW;
+    float* const to = as + down * ROW + lane;
     const bool there = image < g.images;
     const Place here = there ? pixels[pixel] : Place{0, NOWHERE, 0, 0};
-    const long long plane = (long long)image * g.groups + group;
+    const long long plane = (long long)(there ? image : 0) * g.groups + group;  // an address inside, read or not
     const float* slopes = dy + (plane * g.m + m0) * g.pixels + pixel;
     const float* from = x + plane * g.channels * (read.d * read.h * read.w);
 #pragma unroll
-    for (int m = threadIdx.x / DEPTH; m < BM; m += THREADS / DEPTH) {
-      const bool ok = there & (m0 + m < g.m);
-      cp_async<4>(as + m * ROW + lane, slopes + (ok ? m * g.pixels : 0), ok);
+    for (int m = 0; m < BM; m += DOWN) {
+      const bool ok = there & (m0 + down + m < g.m);
+      cp_async<4>(to + m * ROW, slopes + (ok ? (down + m) * g.pixels : 0), ok);
     }
 #pragma unroll
-    for (int column = threadIdx.x / DEPTH; column < BN; column += THREADS / DEPTH) {
-      const Place tap = columns[column];
+    for (int column = 0; column < BN; column += DOWN) {
+      const Place tap = columns[down + column];
       const bool ok = inside(read, here, tap);
-      cp_async<4>(bs + column * ROW + lane, from + (ok ? here.offset + tap.offset : 0), ok);
+      cp_async<4>(to + (BM + column) * ROW, from + (ok ? here.offset + tap.offset : 0), ok);
     }
     for (pixel += DEPTH; pixel >= g.pixels; pixel -= g.pixels) ++image;
   };

@@ -24,14 +24,16 @@ template <int PASSES, int WM, int WN, int A_ROW, int B_ROW, int B_COLUMN>
 __device__ __forceinline__ void multiply(Accumulators<WM, WN>& acc, const float* as, const float* bs) {
   constexpr int SPLIT = PASSES == 3;
   const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
+  as += g * A_ROW + t;
+  bs += t * B_ROW + g * B_COLUMN;
 #pragma unroll(SPLIT ? 1 : 2)  // both halves of both steps would not fit the registers
-  for (int k = 0; k < DEPTH; k += 8) {
+  for (int k = 0; k < DEPTH; k += 8, as += 8, bs += 8 * B_ROW) {
     uint32_t a[WM / 16][4], a_low[WM / 16][4];
 #pragma unroll
     for (int i = 0; i < WM / 16; ++i)
 #pragma unroll
       for (int e = 0; e < 4; ++e) {
-        const float x = as[(i * 16 + g + e % 2 * 8) * A_ROW + k + t + e / 2 * 4];
+        const float x = as[(i * 16 + e % 2 * 8) * A_ROW + e / 2 * 4];
         if (SPLIT) split(x, a[i][e], a_low[i][e]);
         else a[i][e] = f32_to_tf32(x);
       }
@@ -40,7 +42,7 @@ __device__ __forceinline__ void multiply(Accumulators<WM, WN>& acc, const float*
       uint32_t b[2], b_low[2];
 #pragma unroll
       for (int e = 0; e < 2; ++e) {
-        const float x = bs[(k + t + e * 4) * B_ROW + (j * 8 + g) * B_COLUMN];
+        const float x = bs[e * 4 * B_ROW + j * 8 * B_COLUMN];
         if (SPLIT) split(x, b[e], b_low[e]);
         else b[e] = f32_to_tf32(x);
       }

@@ -19,7 +19,7 @@ LANES = 32  # threads of a warp
 class Tile(NamedTuple):
     """BM x BN results of a block, WM x WN of each of its warps.
 
-    blocks  that a multiprocessor holds: 512 threads can have 128 registers each, 256 can have 255
+    blocks  that a multiprocessor is to hold: 512 threads can have 128 registers each, 384 168, 256 255
     speed   products in a given time, as an estimate, where the largest tile has 1
     stages  slices in flight
     """
@@ -53,7 +53,7 @@ TILES = (
     Tile(128, 128, 64, 32, 1, 1.0),
     Tile(64, 128, 32, 32, 2, 0.85),
     Tile(64, 64, 32, 32, 4, 0.75),
-    Tile(32, 128, 32, 32, 4, 0.65),
+    Tile(32, 128, 32, 32, 3, 0.65),
     Tile(32, 64, 16, 32, 4, 0.5),
     Tile(16, 128, 16, 32, 4, 0.4),
 )
