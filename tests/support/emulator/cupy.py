@@ -216,14 +216,17 @@ class EmulatedCupy:
 
     arch          compute capability times ten
     lazy          streams execute as late as they may
+    orders        in which every launch runs, 1 or 2
     memory_bytes  what the GPU has
     """
 
     __version__ = "emulated"
     ndarray = DeviceArray
 
-    def __init__(self, arch: int = 80, *, lazy: bool = False, memory_bytes: int = 8 << 30) -> None:
-        self.lazy, self.memory_bytes = lazy, memory_bytes
+    def __init__(
+        self, arch: int = 80, *, lazy: bool = False, orders: int = 2, memory_bytes: int = 8 << 30
+    ) -> None:
+        self.lazy, self.orders, self.memory_bytes = lazy, orders, memory_bytes
         self.streams: dict[int, Stream] = {}
         self.launches = 0
         self.cuda = SimpleNamespace(
@@ -252,15 +255,15 @@ class EmulatedCupy:
             raise CUDARuntimeError("cudaErrorInvalidResourceHandle: an event without a time")
         return 1e-3
 
-    def schedules(self, blocks: int, strides: bool) -> tuple[Schedule, Schedule]:
-        """Two orders for the next launch; a kernel that loops over the grid must do with fewer blocks."""
+    def schedules(self, blocks: int, strides: bool) -> tuple[Schedule, ...]:
+        """The orders for the next launch; a kernel that loops over the grid must do with fewer blocks."""
         self.launches += 1
         turn, seed = self.launches % 3, self.launches % SEEDS
         if turn == 0:
             other = Schedule(REVERSE, 0, -(-blocks // 2) if strides else 0, START)
         else:
             other = Schedule(RANDOM, seed, 1 + seed % blocks if strides else 0, START)
-        return Schedule(FORWARD), other
+        return (Schedule(FORWARD), other)[: self.orders]
 
 
 def install(monkeypatch, **options) -> EmulatedCupy:

@@ -16,6 +16,7 @@ class EmulatedCuda(CudaDevice):
 
     arch       compute capability times ten
     lazy       streams execute only when somebody waits for them
+    orders     2: every launch runs in two orders of threads, which must agree; 1: in one, for long runs
     libraries  what stands for cuBLAS and cuDNN, by name; none by default: the project's own kernels
     """
 
@@ -28,10 +29,11 @@ class EmulatedCuda(CudaDevice):
         arch: int = 80,
         math: str = "FP32",
         lazy: bool = False,
+        orders: int = 2,
         libraries: dict[str, Any] | None = None,
     ) -> None:
         self.found = libraries or {}
-        super().__init__(dtype, math=math, cupy=EmulatedCupy(arch, lazy=lazy))
+        super().__init__(dtype, math=math, cupy=EmulatedCupy(arch, lazy=lazy, orders=orders))
 
     def find_library(self, name):
         return self.found.get(name)
