@@ -74,7 +74,7 @@ class Iteration:
                 self.net.verify()
             if read:
                 total += self.net.loss()
-        if self.guarded:
+        if self.guarded and count > 1:
             self._judge()
         return total / count
 
@@ -103,6 +103,8 @@ class Iteration:
     def _run_first(self) -> None:
         self.net.clear_param_diffs()
         self._run_pass()
+        if self.guarded and self.solver.param.iter_size == 1:  # one graph instead of two
+            self._run_judge()
 
     def _run_pass(self) -> None:
         self.net.run_forward()

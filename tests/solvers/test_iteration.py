@@ -83,7 +83,7 @@ def test_graphs_are_captured_once_and_nobody_waits(device, settings, monkeypatch
     for _ in range(UNCHECKED - 2):
         solver._iterate()
     assert len(passes) == (2 if not settings else 4)  # the first pass of an iteration clears the gradients
-    assert len(captured) == (3 if not settings else 4) and not read
+    assert len(captured) == (2 if not settings else 4) and not read
     solver.step(0)
     assert len(read) == 1
 
@@ -96,7 +96,7 @@ def test_arrays_that_moved_are_captured_anew(device, monkeypatch):
     solver.step(1)
     assert not captured
     solver.step(1)
-    assert len(captured) == 3
+    assert len(captured) == 2
 
 
 def test_debug_info_runs_layer_by_layer(device, monkeypatch):
