@@ -42,28 +42,43 @@ def describe(path: str, phase: str = "TRAIN") -> list[Layer]:
             entry["ratio"] = layer.dropout_param.dropout_ratio
         elif layer.type == "SoftmaxWithLoss":
             entry["weight"] = (layer.loss_weight or [1.0])[0]
-        elif layer.type not in ("ReLU", "Concat"):
+        elif layer.type not in ("ReLU", "Concat", "Softmax"):
             raise SystemExit(f"no PyTorch counterpart of layer {layer.name!r} ({layer.type}) is written yet")
         layers.append(entry)
     return layers
 
 
-def torch_net(layers: list[Layer], x, labels):
-    """A torch.nn.Module that returns the weighted loss; sizes follow from a first run on x."""
-    import torch
-    from torch import nn
-    from torch.nn import functional
+def layer_module(entry: Layer, bottoms, *, in_place: bool = True):
+    """The torch.nn.Module of one layer, sized for its bottoms, which it is called with."""
+    from torch import cat, nn
 
+    class Concat(nn.Module):
+        def forward(self, *bottoms):
+            return cat(bottoms, 1)
+
+    x, kind = bottoms[0], entry["type"]
+    if kind == "Convolution":
+        return nn.Conv2d(x.shape[1], entry["outputs"], *entry["window"], groups=entry["group"])
+    if kind == "InnerProduct":
+        return nn.Sequential(nn.Flatten(), nn.Linear(x[0].numel(), entry["outputs"]))
+    if kind == "Pooling":
+        pool = nn.MaxPool2d if entry["pool"] == "MAX" else nn.AvgPool2d
+        return pool(*entry["window"], ceil_mode=True)
     makers = {
-        "Convolution": lambda e, b: nn.Conv2d(b.shape[1], e["outputs"], *e["window"], groups=e["group"]),
-        "InnerProduct": lambda e, b: nn.Sequential(nn.Flatten(), nn.Linear(b[0].numel(), e["outputs"])),
-        "Pooling": lambda e, b: (nn.MaxPool2d if e["pool"] == "MAX" else nn.AvgPool2d)(
-            *e["window"], ceil_mode=True
-        ),
-        "LRN": lambda e, b: nn.LocalResponseNorm(*e["norm"]),
-        "Dropout": lambda e, b: nn.Dropout(e["ratio"]),
-        "ReLU": lambda e, b: nn.ReLU(inplace=True),
+        "LRN": lambda: nn.LocalResponseNorm(*entry["norm"]),
+        "Dropout": lambda: nn.Dropout(entry["ratio"]),
+        "ReLU": lambda: nn.ReLU(inplace=in_place),
+        "Concat": Concat,
+        "Softmax": lambda: nn.Softmax(1),
+        "SoftmaxWithLoss": nn.CrossEntropyLoss,
     }
+    return makers[kind]()
+
+
+def torch_net(layers: list[Layer], x, labels=None):
+    """A torch.nn.Module that returns the weighted loss, or without losses the last top; sizes follow from a
+    first run on x."""
+    from torch import nn
 
     class TorchNet(nn.Module):
         def __init__(self) -> None:
@@ -71,20 +86,15 @@ def torch_net(layers: list[Layer], x, labels):
             self.made = nn.ModuleDict()
             self(x, labels)
 
-        def forward(self, x, labels):
-            blobs, loss = {"data": x, "label": labels}, 0.0
+        def forward(self, x, labels=None):
+            blobs, losses = {"data": x, "label": labels}, []
             for index, entry in enumerate(layers):
                 bottoms = [blobs[name] for name in entry["bottom"]]
-                if entry["type"] == "Concat":
-                    y = torch.cat(bottoms, 1)
-                elif entry["type"] == "SoftmaxWithLoss":
-                    y = functional.cross_entropy(*bottoms)
-                    loss = loss + entry["weight"] * y
-                else:
-                    if str(index) not in self.made:
-                        self.made[str(index)] = makers[entry["type"]](entry, bottoms[0])
-                    y = self.made[str(index)](bottoms[0])
-                blobs[entry["top"][0]] = y
-            return loss
+                if str(index) not in self.made:
+                    self.made[str(index)] = layer_module(entry, bottoms)
+                y = blobs[entry["top"][0]] = self.made[str(index)](*bottoms)
+                if "weight" in entry:
+                    losses.append(entry["weight"] * y)
+            return sum(losses) if losses else y
 
     return TorchNet()

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from .device.cpu import CpuDevice
+    from .device.cuda import CudaDevice
     from .errors import MiniCaffeError
     from .net import Net
     from .solvers.solver import Solver
@@ -25,11 +26,12 @@ __version__ = "0.1.0"
 _NAMES = {
     "Net": "net",
     "CpuDevice": "device.cpu",
+    "CudaDevice": "device.cuda",
     "MiniCaffeError": "errors",
     "Solver": "solvers.solver",
 }
 
-__all__ = ["CpuDevice", "MiniCaffeError", "Net", "Solver", "__version__"]
+__all__ = ["CpuDevice", "CudaDevice", "MiniCaffeError", "Net", "Solver", "__version__"]
 
 
 def __getattr__(name: str):

@@ -15,6 +15,8 @@ from minicaffe.net import Net
 from minicaffe.proto import upgrade
 from minicaffe.solvers.solver import Solver
 
+from .support.devices import make_device
+
 HERE = Path(__file__).parent
 RECORDED = HERE / "golden" / "lenet"
 LENET = HERE.parent / "prototxt" / "lenet"
@@ -25,13 +27,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def solver(folder: Path, monkeypatch, **settings) -> Solver:
+def solver(folder: Path, monkeypatch, device=None, **settings) -> Solver:
     """The solver of prototxt/lenet in a folder of its own, with some settings replaced."""
     monkeypatch.chdir(folder)
     param = upgrade.read_solver(LENET / "solver.prototxt")
     for name, value in settings.items():
         setattr(param, name, value)
-    return Solver.create(param, source=str(LENET / "solver.prototxt"))
+    return Solver.create(param, source=str(LENET / "solver.prototxt"), device=device)
 
 
 def losses(log: str) -> dict[int, float]:
@@ -61,6 +63,17 @@ def test_same_seed_same_weights_same_run(tmp_path, monkeypatch, caplog):
     assert got[0] == wanted[0] == 2.32814
     for iteration in (100, 200, 300, 400):
         assert got[iteration] == pytest.approx(wanted[iteration], rel=0.15)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", ["cuda", "cuda-own"])
+def test_a_gpu_learns_as_the_cpu_does(name, tmp_path, monkeypatch):
+    accuracies = []
+    for device in (make_device("cpu", np.float32), make_device(name, np.float32)):
+        run = solver(tmp_path, monkeypatch, device=device, snapshot=0, snapshot_after_train=False)
+        run.step(1000)
+        accuracies.append(run.test()["accuracy"][0])
+    assert abs(accuracies[0] - accuracies[1]) < 0.006  # three standard deviations, of 10,000 images
 
 
 def test_caffes_run_continues(tmp_path, monkeypatch, caplog):

@@ -7,6 +7,7 @@ import importlib
 import inspect
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from minicaffe.layers import LAYERS, resolve
@@ -99,6 +100,14 @@ def test_no_allocation(case):
 @each_case
 def test_devices_agree(case, name):
     laws.check_parity(case, make_device("cpu"), make_device(name))
+
+
+@pytest.mark.parametrize("name", CUDA)
+@each_case
+def test_a_gpu_agrees_in_float32(case, name):
+    """Where kernels differ from those in float64: on tensor cores, and by libraries."""
+    cpu, gpu = make_device("cpu", np.float32), make_device(name, np.float32)
+    laws.check_parity(case, cpu, gpu, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", CUDA)

@@ -7,6 +7,7 @@ import functools
 import re
 import struct
 import subprocess
+import weakref
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -75,6 +76,7 @@ class EmuModule:
         self.library = ctypes.CDLL(str(self.path))
         self.library.emu_fault_message.restype = ctypes.c_char_p
         self.library.emu_fault_offset.restype = ctypes.c_uint64
+        weakref.finalize(self, self.library.emu_release).atexit = False
         # Vectors and 16-byte copies need the alignment that arrays have on a device.  Without them alignment
         # is given up, so that an array of any size ends exactly at an unreadable page.
         vectors = re.search(r"\b(u?char|u?int|float|double)[24]\b|\bcp_async\b|\b__align__\b", code)

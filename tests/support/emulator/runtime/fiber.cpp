@@ -126,6 +126,12 @@ void* prepare_stack(char* stack, void (*main)()) {
 
 void reclaim_stacks() { unused = all; }
 
+void release_stacks() {
+  for (char* stack : all) munmap(stack - GUARD_BYTES, GUARD_BYTES + STACK_BYTES);
+  all.clear();
+  unused.clear();
+}
+
 bool below_stack(const char* stack, const void* address) {
   return stack && address < stack && address >= stack - GUARD_BYTES;
 }

@@ -14,6 +14,9 @@ void give_stack(char* stack);
 // The pointer that makes emu_switch start `main` on `stack`; `main` must never return.
 void* prepare_stack(char* stack, void (*main)());
 
+// Give all stacks back to the system; none is in use.
+void release_stacks();
+
 // After a fault: nobody will continue on any stack, so all are free again.
 void reclaim_stacks();
 

@@ -73,3 +73,9 @@ int run_launch(const Launch* launch, Array* arrays, int count, Body body) {
 
 extern "C" __attribute__((visibility("default"))) const char* emu_fault_message() { return emu::fault_message; }
 extern "C" __attribute__((visibility("default"))) uint64_t emu_fault_offset() { return emu::fault_offset; }
+
+// When a module is not used any more: the system gives a process only so many pieces of memory.
+extern "C" __attribute__((visibility("default"))) void emu_release() {
+  emu::release_stacks();
+  emu::release_memory();
+}

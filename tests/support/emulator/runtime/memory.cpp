@@ -43,6 +43,12 @@ void Guarded::take(size_t wanted, Side side, size_t alignment, size_t phase) {
   }
 }
 
+void release_memory() {
+  for (auto& [bytes, pieces] : unused)
+    for (char* pages : pieces) munmap(pages - GUARD_BYTES, bytes + 2 * GUARD_BYTES);
+  unused.clear();
+}
+
 void Guarded::poison_around() const {
   memset(pages_, POISON, data - pages_);
   memset(data + bytes, POISON, pages_ + pages_bytes_ - data - bytes);

@@ -35,6 +35,9 @@ class Guarded {
   size_t pages_bytes_ = 0;
 };
 
+// Give what is kept for further launches back to the system.
+void release_memory();
+
 // Poison the shared memory of a block that is about to start, static and dynamic.
 void poison_shared();
 

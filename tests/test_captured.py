@@ -1,0 +1,105 @@
+"""Captured: which passes run as they stand, and which are replayed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minicaffe.captured import Captured
+from minicaffe.device.cpu import CpuDevice
+from minicaffe.net import Net
+from minicaffe.proto import text
+from minicaffe.proto.schema import NetParameter
+
+from .support import emulator
+from .support.emulator import EmulatedCuda
+
+pytestmark = pytest.mark.skipif(not emulator.available(), reason="the CUDA emulator needs Linux and g++")
+
+INPUT = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }'
+RELU = 'layer { name: "relu" type: "ReLU" bottom: "x" top: "y" }'
+SELECTOR = 'layer { name: "s" type: "Input" top: "s" input_param { shape { dim: 2 } } }'
+FILTER = 'layer { name: "filter" type: "Filter" bottom: "x" bottom: "s" top: "y" }'
+
+
+def net(*layers: str, device=None) -> Net:
+    return Net(text.parse("\n".join(layers), NetParameter), device=device or EmulatedCuda(), seed=1)
+
+
+def spied(part: Captured) -> list[str]:
+    """What happens from now on: "ran", "captured"."""
+    seen, body, capture = [], part.body, part.net.device.capture
+    part.body = lambda: seen.append("ran") or body()
+    part.net.device.capture = lambda body: seen.append("captured") or capture(body)
+    return seen
+
+
+def test_run_then_captured_then_replayed():
+    one = net(INPUT, RELU)
+    part = Captured(one, one.run_forward)
+    seen = spied(part)
+    for value in range(-2, 3):
+        one.put_inputs({"x": np.full((2, 3), value)})
+        part()
+        assert (one.device.get(one.blobs["y"].data) == max(value, 0)).all()
+    assert seen == ["ran", "captured", "ran"]
+
+
+def test_arrays_that_move_begin_it_anew():
+    one = net(INPUT, RELU)
+    part = Captured(one, one.run_forward)
+    seen = spied(part)
+    for count in (2, 2, 2, 4, 4, 4, 4):
+        one.put_inputs({"x": np.full((count, 3), count)})
+        part()
+        assert (one.device.get(one.blobs["y"].data) == count).all()
+    assert seen == ["ran", "captured", "ran"] * 2
+
+
+def test_outputs_of_forward_are_replayed():
+    one = net(INPUT, RELU)
+    launches = []
+    for value in range(1, 5):
+        before = one.device.cupy.launches
+        assert (one.forward(x=np.full((2, 3), value))["y"] == value).all()
+        launches.append(one.device.cupy.launches - before)
+    assert launches == [1, 1, 0, 0]  # a replay launches no kernel by itself
+
+
+def test_a_layer_that_needs_the_host_is_named(caplog):
+    with caplog.at_level("INFO", "minicaffe"):
+        one = net(INPUT, SELECTOR, FILTER)
+    assert "Layer by layer, not as a graph: the host takes part in 'filter' (Filter)" in caplog.text
+    part = Captured(one, one.run_forward)
+    seen = spied(part)
+    for kept in (2, 1, 1):
+        one.put_inputs({"s": np.array([1, kept - 1])})
+        part()
+    assert seen == ["ran"] * 3
+    caplog.clear()
+    with caplog.at_level("INFO", "minicaffe"):
+        net(INPUT, SELECTOR, FILTER, device=CpuDevice())
+    assert "graph" not in caplog.text
+
+
+def test_debug_info_is_not_captured():
+    one = net(INPUT, RELU)
+    one.debug_info = True
+    part = Captured(one, one.run_forward)
+    seen = spied(part)
+    part()
+    part()
+    assert seen == ["ran", "ran"]
+
+
+def test_a_body_that_fails_leaves_nothing_behind():
+    one = net(INPUT, RELU)
+    part = Captured(one, one.run_forward)
+    part()
+    right, part.body = part.body, lambda: one.device.get(one.blobs["y"].data)
+    with pytest.raises(Exception, match="while a capture is recording"):
+        part()
+    part.body = right
+    one.put_inputs({"x": np.full((2, 3), 7)})
+    part()
+    assert (one.device.get(one.blobs["y"].data) == 7).all()
