@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from . import log
+from .errors import CaptureError
 
 if TYPE_CHECKING:
     from .net import Net
@@ -16,7 +17,8 @@ class Captured:
 
     The first call runs body as it stands, which compiles and allocates whatever it needs; the second captures
     it; later ones replay that.  When the net's arrays have moved it all begins again.  Where that cannot be
-    (a layer that needs the host, debug_info), body runs as it stands every time.
+    (a layer that needs the host, debug_info, an observer, a library's call that CUDA will not record), body
+    runs as it stands every time.
     """
 
     def __init__(self, net: Net, body: Callable[[], None]) -> None:
@@ -26,18 +28,25 @@ class Captured:
 
     def __call__(self) -> None:
         net = self.net
-        if net.on_host or net.debug_info:
+        if net.on_host or net.debug_info or net.observer:
             self.body()
         elif self._layout != net.layout:
             self.forget()
-            self._layout = net.layout
+            before = net.layout
             self.body()
-            if self._layout != net.layout:  # body gave blobs other shapes
-                self._layout = None
+            if before == net.layout:  # else body gave blobs other shapes
+                self._layout = before
         else:
             if self._replay is None:
-                self._replay = net.device.capture(self.body)
+                self._replay = self._captured()
             self._replay()
+
+    def _captured(self) -> Callable[[], None]:
+        try:
+            return self.net.device.capture(self.body)
+        except CaptureError as error:
+            log.info(f"Layer by layer, not as a graph: {error}")
+            return self.body
 
     def forget(self) -> None:
         """Let the next call begin again: what body does has changed."""

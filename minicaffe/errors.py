@@ -63,6 +63,10 @@ class DeviceError(MiniCaffeError, RuntimeError):
     """A device that is missing or cannot do what was asked."""
 
 
+class CaptureError(DeviceError):
+    """Work that a GPU does, but that cannot be recorded as a graph."""
+
+
 @contextmanager
 def locate(place: str | Callable[[], str]) -> Iterator[None]:
     """Add `place` to every MiniCaffeError that passes through; a callable is asked only then."""

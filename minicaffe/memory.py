@@ -86,11 +86,13 @@ class Memory:
             largest = max(own + shared, key=lambda p: p.buffer.nbytes)
             check_room(self.device, self.taken + total, largest.describe(), largest.buffer)
         kept: dict[tuple, Any] = {}
+        new: set[int] = set()  # ids of blobs whose diff lies in new memory
         self._room = {}
         for placement in own:
             array = self._own.get(placement.key)
             if array is None or array.shape != placement.buffer.shape:
                 array = self.device.zeros(placement.buffer.shape, placement.buffer.dtype)
+                new.update(map(id, placement.diff))
             kept[placement.key] = array
             self._attach(placement, array)
         self._own = kept
@@ -101,7 +103,7 @@ class Memory:
             self._attach(placement, view)
         for weights, node in zip(losses, graph.nodes):
             for blob, weight in zip(node.tops, weights):
-                if weight and blobs[blob].diff is not None:
+                if weight and id(blobs[blob]) in new:  # later it stays what somebody may have made it
                     self.device.fill(blobs[blob].diff, weight)
 
     def fit(self, graph, blobs, layers, live, losses) -> bool:

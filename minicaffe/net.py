@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -39,6 +39,15 @@ class Position(NamedTuple):
 
     passes: int
     carried: dict[str, list[np.ndarray]] = {}
+
+
+class Observer(Protocol):
+    """What is told, by its index, of every layer before and after it runs; passes are then not captured."""
+
+    def before_forward(self, layer: int) -> None: ...
+    def after_forward(self, layer: int) -> None: ...
+    def before_backward(self, layer: int) -> None: ...
+    def after_backward(self, layer: int) -> None: ...
 
 
 class Net:
@@ -93,6 +102,7 @@ class Net:
         self.seed = secrets.randbits(32) if seed is None else seed
         self.forward_only = forward_only
         self.debug_info = param.debug_info  # log the mean absolute value of everything; slow
+        self.observer: Observer | None = None  # told of every layer that runs
         self.passes = 0  # forward passes begun: what data order and random numbers are functions of
         self.memory = Memory(self.device, keep, allocate)  # where the arrays lie, how many bytes they take
         self.layout = 0  # counts how often they have moved
@@ -228,13 +238,19 @@ class Net:
 
     # -- running
 
-    def stage(self) -> None:
-        """Begin a pass: source layers put their next batch in place, random layers move on."""
-        for i, layer in enumerate(self.layers):
+    def stage(self, start: int = 0, end: int | None = None) -> None:
+        """Begin a pass through layers start to end (inclusive): source layers put their next batch in place,
+        random layers move on.  Layers behind the first, with no source among them, go on with the pass that
+        was begun last."""
+        indices = range(len(self.layers))[start : None if end is None else end + 1]
+        begins = start == 0 or any(self.layers[i].source for i in indices)
+        number = self.passes if begins else max(self.passes - 1, 0)
+        for i in indices:
+            layer = self.layers[i]
             if layer.source or layer.random is not None:
                 with self._in_layer(i):
-                    layer.stage(self.passes, self.tops[i])
-        self.passes += 1
+                    layer.stage(number, self.tops[i])
+        self.passes += begins
         if self._stale:
             self.reshape()
 
@@ -244,10 +260,7 @@ class Net:
         inputs   arrays for the tops of Input layers, by name; the net takes on their shapes
         """
         self.put_inputs(inputs)
-        if start == 0:
-            self.stage()
-        elif self._stale:
-            self.reshape()
+        self.stage(start, end)
         if start == 0 and end is None:
             self.replay_forward()
         else:
@@ -310,9 +323,13 @@ class Net:
         i = start
         try:
             for i in range(start, len(self.layers) if end is None else end + 1):
+                if self.observer:
+                    self.observer.before_forward(i)
                 self.layers[i].forward(self.bottoms[i], self.tops[i])
                 if self.debug_info:
                     debug_info.forward(self, i)
+                if self.observer:
+                    self.observer.after_forward(i)
         except MiniCaffeError as error:
             error.places.insert(0, self._place(i))
             raise
@@ -328,12 +345,16 @@ class Net:
         i = start = len(self.layers) - 1 if start is None else start
         try:
             for i in range(start, end - 1, -1):
+                if self.observer:
+                    self.observer.before_backward(i)
                 if self._backward[i].runs:
                     for blob, value in self._fills[i]:
                         self.device.fill(blob.diff, value)
                     self.layers[i].backward(self.tops[i], self._backward[i].propagate, self.bottoms[i])
                     if self.debug_info:
                         debug_info.backward(self, i, self._backward[i].propagate)
+                if self.observer:
+                    self.observer.after_backward(i)
             if self.debug_info:
                 debug_info.parameters(self)
         except MiniCaffeError as error:
@@ -369,6 +390,11 @@ class Net:
     def params(self) -> dict[str, list[Blob]]:
         """The parameter blobs of each layer that has any, by layer name."""
         return {layer.name: layer.params for layer in self.layers if layer.params}
+
+    @property
+    def stale(self) -> bool:
+        """Whether a blob was given a shape that the layers behind it have not followed."""
+        return self._stale
 
     @property
     def gradients(self) -> list[Backward]:

@@ -12,7 +12,7 @@ from . import log
 from .core.blob import Blob
 from .errors import ShapeError, WeightsError, locate
 from .parameters import stored_array
-from .proto import binary, hdf5, upgrade
+from .proto import binary, hdf5, nvcaffe, upgrade
 from .proto.schema import NetParameter
 
 if TYPE_CHECKING:
@@ -22,32 +22,52 @@ if TYPE_CHECKING:
 Pending = Iterator[tuple[np.ndarray, Blob]]  # values, and the parameter that they are for
 
 
-def load(net: Net, path: str | Path, *, quiet: bool = False) -> None:
-    """Copy the weights of a .caffemodel, binary or HDF5, of any schema, into the layers of equal name.
+def load(net: Net, path: str | Path, *, quiet: bool = False) -> list[str]:
+    """Copy the weights of a .caffemodel, binary (of any schema, NVIDIA Caffe's too) or HDF5, into the layers
+    of equal name.
 
     Layers of the file that the net lacks, and layers of the net that the file lacks, which keep their values,
     are named in the log, the latter not with `quiet`.  Of layers with the same name, a binary file fills the
     first, HDF5 the last, as in Caffe.  Everything is read and checked before the first value is written.
+    Returns the names of the layers that the file lacks.
 
     Raises DataError, SchemaError, WeightsError or ShapeError, naming file, layer and parameter.
     """
     pending = list(_in_hdf5(net, path) if hdf5.is_hdf5(path) else _in_binary(net, path))
+    return _fill(net, pending, path, quiet)
+
+
+def load_message(net: Net, stored: NetParameter, source: str | Path) -> list[str]:
+    """As `load`, of weights that were read already, from the file `source`."""
+    return _fill(net, list(_in_message(net, stored, source)), source, quiet=False)
+
+
+def _fill(net: Net, pending: list[tuple[np.ndarray, Blob]], path: str | Path, quiet: bool) -> list[str]:
     for host, blob in pending:
         net.device.put(host, blob.data)
-    if quiet:
-        return
     filled = {id(blob) for _, blob in pending}
-    for layer in net.layers:
-        if layer.params and not any(id(blob) in filled for blob in layer.params):
-            log.info(f"Layer {layer.name} is not in {path}: it stays as it was")
+    lacking = [
+        layer.name
+        for layer in net.layers
+        if layer.params and not any(id(blob) in filled for blob in layer.params)
+    ]
+    if not quiet:
+        for name in lacking:
+            log.info(f"Layer {name} is not in {path}: it stays as it was")
+    return lacking
 
 
 def _in_binary(net: Net, path: str | Path) -> Pending:
-    targets = {layer.name: layer for layer in reversed(net.layers)}
-    stored = upgrade.read_weights(path).layer
-    if not stored:
+    stored = upgrade.read_weights(path)
+    if not stored.layer:
         raise WeightsError(f"{path}: holds no layers", hint="the file is empty, or no .caffemodel")
-    for source in stored:
+    return _in_message(net, stored, path)
+
+
+def _in_message(net: Net, stored: NetParameter, path: str | Path) -> Pending:
+    targets = _scales_behind_batch_norms(net)
+    targets.update({layer.name: layer for layer in reversed(net.layers)})
+    for source in stored.layer:
         layer = targets.get(source.name)
         if layer is None:
             log.info(f"Ignoring source layer {source.name}")
@@ -58,6 +78,20 @@ def _in_binary(net: Net, path: str | Path) -> Pending:
             for j, blob in enumerate(layer.params):
                 with locate(f"parameter {j}"):
                     yield stored_array(source.blobs, j, blob, len(layer.params)), blob
+
+
+def _scales_behind_batch_norms(net: Net) -> dict[str, Layer]:
+    """The Scale layers that BatchNorms feed, by the names that NVIDIA Caffe's weights have for them."""
+    normalized: dict[str, str] = {}  # which BatchNorm wrote a blob last
+    found = {}
+    for layer in net.layers:
+        if layer.type == "Scale" and len(layer.params) == 2 and layer.param.bottom[0] in normalized:
+            found[nvcaffe.scale_name(normalized[layer.param.bottom[0]])] = layer
+        for top in layer.param.top:
+            normalized.pop(top, None)
+            if layer.type == "BatchNorm":
+                normalized[top] = layer.name
+    return found
 
 
 def _in_hdf5(net: Net, path: str | Path) -> Pending:

@@ -18,10 +18,11 @@ RANKS = [
     [{"data"}, {"device"}],
     [{"core"}],
     [{"layers"}, {"graph"}],
-    [{"net", "memory", "parameters", "weights", "captured", "debug_info"}],
-    [{"pycaffe"}],
+    [{"net", "memory", "parameters", "weights", "captured", "debug_info"}, {"drawing"}],
     [{"solvers"}],
+    [{"pycaffe"}],
     [{"runs"}],
+    [{"convert"}],
     [{"checking"}],
     [{"cli", "__main__"}],
 ]
@@ -31,8 +32,10 @@ HOMES = {
     "numba": {"kernels/", "device/"},
     "llvmlite": {"kernels/micro/"},
     "google": {"proto/"},
+    "onnx": {"convert/onnx/"},
+    "onnxruntime": {"convert/onnx/"},
 }
-LAZY = {"h5py", "PIL", "tqdm", "scipy", "matplotlib", "tensorboardX", "lmdb", "onnx", "cupy"}
+LAZY = {"h5py", "PIL", "tqdm", "scipy", "matplotlib", "tensorboardX", "lmdb", "onnx", "onnxruntime", "cupy"}
 
 SOURCES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
 each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(PACKAGE).as_posix())

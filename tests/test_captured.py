@@ -7,6 +7,7 @@ import pytest
 
 from minicaffe.captured import Captured
 from minicaffe.device.cpu import CpuDevice
+from minicaffe.errors import CaptureError
 from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
@@ -103,3 +104,19 @@ def test_a_body_that_fails_leaves_nothing_behind():
     one.put_inputs({"x": np.full((2, 3), 7)})
     part()
     assert (one.device.get(one.blobs["y"].data) == 7).all()
+
+
+def test_what_cuda_will_not_record_runs_as_it_stands(monkeypatch, caplog):
+    one = net(INPUT, RELU)
+
+    def refused(body) -> None:
+        raise CaptureError("CUDA gave the capture up")
+
+    monkeypatch.setattr(one.device, "capture", refused)
+    part = Captured(one, one.run_forward)
+    with caplog.at_level("INFO", "minicaffe"):
+        for value in (1, 2, 3):
+            one.put_inputs({"x": np.full((2, 3), value)})
+            part()
+            assert (one.device.get(one.blobs["y"].data) == value).all()
+    assert caplog.text.count("Layer by layer, not as a graph: CUDA gave the capture up") == 1

@@ -135,10 +135,13 @@ def test_cuda_half_compiles_with_nvrtc_and_spills_nothing(name, arch):
 
 @pytest.mark.skipif(not nvrtc.available(), reason="NVRTC is not installed (extra cuda-compile)")
 def test_a_planted_spill_is_seen():
-    """The check can fail: 4,000 bytes of local array indexed at run time."""
-    spilling = """extern "C" __global__ void hog(float* x, int n) {
-        float a[1000]; for (int i = 0; i < 1000; ++i) a[i] = x[i]; x[n] = a[n]; }"""
-    assert nvrtc.compile(spilling, "sm_80")["hog"].spill_bytes >= 0
+    """The check can fail: 100 values per thread, all needed after a barrier, where 64 registers are to be
+    had."""
+    at = [f"x[threadIdx.x + {1024 * i}]" for i in range(100)]
+    reads = " ".join(f"float a{i} = {place};" for i, place in enumerate(at))
+    writes = " ".join(f"{place} = a{i} + a{(37 * i + 11) % 100};" for i, place in enumerate(at))
+    head = 'extern "C" __global__ void __launch_bounds__(1024) hog(float* x)'
+    assert nvrtc.compile(f"{head} {{ {reads} __syncthreads(); {writes} }}", "sm_80")["hog"].spill_bytes > 0
     with pytest.raises(nvrtc.CompileError):
         nvrtc.compile("extern int", "sm_80")
 

@@ -83,7 +83,7 @@ def work(units: Sequence[Unit], setting: Setting, sections: dict[str, Any], out:
             result = {"error": in_a_line(error)}
         print(json.dumps(result), file=out, flush=True)
         gc.collect()
-        _free_torch()
+        _free_memory()
         if "error" in str(result) and not _healthy(setting):
             return SPOILED
     return 0
@@ -98,8 +98,10 @@ def _healthy(setting: Setting) -> bool:
         return False
 
 
-def _free_torch() -> None:
-    """Give back what PyTorch keeps of the GPU's memory."""
+def _free_memory() -> None:
+    """Give back what CuPy and PyTorch keep of the GPU's memory: neither sees what the other could use."""
+    if hasattr(sys.modules.get("cupy"), "get_default_memory_pool"):
+        sys.modules["cupy"].get_default_memory_pool().free_all_blocks()
     if "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
         with contextlib.suppress(RuntimeError):
             sys.modules["torch"].cuda.empty_cache()

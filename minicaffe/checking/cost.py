@@ -74,4 +74,5 @@ def memory(net: Net, slots: int = 0) -> Bytes:
     plan = net.memory.plan
     planned, floor = (plan.nbytes, plan.floor) if plan else (0, 0)
     own = sum(p.buffer.nbytes for p in net.memory.own)
-    return Bytes(block, block, slots * block, **kinds, own=own, planned=planned, floor=floor)
+    gradients = 0 if net.forward_only else block
+    return Bytes(block, gradients, slots * block, **kinds, own=own, planned=planned, floor=floor)

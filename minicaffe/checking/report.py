@@ -7,7 +7,7 @@ from typing import Any
 
 from .check import Report, StateReport, totals
 from .finding import SEVERITIES
-from .table import aligned, amount, size
+from .table import aligned, amount, size, spelled
 
 TITLES = {"error": "Errors", "warning": "Warnings", "advice": "Advice"}
 
@@ -31,7 +31,7 @@ def as_json(reports: Sequence[Report]) -> dict[str, Any]:
                 "file": report.file,
                 "kind": report.kind,
                 "ok": report.ok,
-                "states": [_state_json(state) for state in report.states],
+                "states": [state_json(state) for state in report.states],
                 "absent": report.absent,
                 "findings": [finding._asdict() for finding in report.findings],
             }
@@ -41,7 +41,7 @@ def as_json(reports: Sequence[Report]) -> dict[str, Any]:
     }
 
 
-def _state_json(state: StateReport) -> dict[str, Any]:
+def state_json(state: StateReport) -> dict[str, Any]:
     return {
         "name": state.name,
         "layers": [layer._asdict() for layer in state.layers],
@@ -57,8 +57,8 @@ def _lines(report: Report) -> Iterator[str]:
         yield ""
         yield f"{state.name}:" if state.bytes else f"{state.name}: shapes are not known"
         if state.bytes:
-            yield _layers(state)
-            yield from _memory(state)
+            yield layer_table(state)
+            yield from memory_lines(state)
     if report.absent:
         yield ""
     for name, why in report.absent.items():
@@ -72,12 +72,12 @@ def _lines(report: Report) -> Iterator[str]:
             yield f"  {finding}"
 
 
-def _layers(state: StateReport) -> str:
+def layer_table(state: StateReport) -> str:
     rows = [
         [
             layer.name,
             layer.type,
-            " ".join("x".join(map(str, shape)) or "1" for shape in layer.tops),
+            spelled(layer.tops),
             amount(layer.parameters) if layer.parameters else "",
             "?"
             if layer.multiply_adds is None
@@ -91,7 +91,7 @@ def _layers(state: StateReport) -> str:
     return aligned(["layer", "type", "tops", "parameters", "multiply-adds"], rows, "<<<>>")
 
 
-def _memory(state: StateReport) -> Iterator[str]:
+def memory_lines(state: StateReport) -> Iterator[str]:
     b = state.bytes
     assert b is not None
     history = f", history {size(b.history)}" if b.history else ""

@@ -1,47 +1,123 @@
-"""minicaffe convert: rewrites a net or solver in today's schema."""
+"""minicaffe convert: nets, solvers, weights and solver states in today's schema and in other formats."""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
 
 from .. import log
-from ..errors import ConfigError, DataError
-from ..files import write_atomic
-from ..proto import extensions, text, upgrade
-from ..proto.schema import Message, SolverParameter
+from ..convert import formats
+from ..convert.doubts import doubts
+from ..convert.fold import fold
+from ..convert.model import through_net
+from ..errors import ConfigError, DataError, locate
+from ..files import write_together
+from ..proto import extensions, upgrade
+from ..proto.schema import Message
 from . import flags
+
+STDOUT = "-"
 
 
 def parser() -> flags.Parser:
-    p = flags.Parser("convert", "Rewrite a net or solver prototxt in the current schema.")
-    p.add_argument("input", metavar="IN", help="a net or solver, of any schema")
-    p.add_argument("output", metavar="OUT", help="the prototxt to write; - for the terminal")
+    p = flags.Parser(
+        "convert",
+        "Rewrite a net or solver in the current schema, weights or a solver state in another format, as the"
+        f" name of the file says: prototxt, or {', '.join(formats.SUFFIXES)}.",
+    )
+    p.usage = (
+        "minicaffe convert IN OUT [--strip] [--model NET]\n"
+        "       minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold\n"
+        "       minicaffe convert NET WEIGHTS OUT.onnx [--shape data=1,3,224,224]... [--free_batch]\n"
+        "                         [--stage A,B]"
+    )
+    p.add_argument("files", nargs="*", metavar="FILE", help="to read, then to write; - for the terminal")
     p.flag("strip", action="store_true", help="remove our extensions, so that Caffe reads it; says what went")
+    p.flag("model", metavar="NET", help="write the weights as this net has them, all checked against it")
+    p.flag("fold", action="store_true", help="fold BatchNorm, Scale and Bias into the layers before them")
+    p.flag("shape", action="append", metavar="NAME=1,3,224,224", help="ONNX: the shape of an input")
+    p.flag("free_batch", action="store_true", help="ONNX: the batch may have any extent")
+    p.flag("stage", default="", metavar="A,B", help="ONNX: stages of the net's state")
     return p
 
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     log.to_stderr(level=logging.WARNING)
-    message: Message
-    if text.is_net(args.input):
-        message = upgrade.read_net(args.input)
+    if args.fold:
+        _fold(args)
+    elif len(args.files) == 3 and formats.format_of(args.files[2]) == formats.ONNX:
+        _export(args)
     else:
-        message = solver = text.read(args.input, SolverParameter)
-        upgrade.upgrade_solver(solver, args.input)
+        _convert(args)
+    return 0
+
+
+def _convert(args: argparse.Namespace) -> None:
+    source, target = _files(args, 2, "minicaffe convert IN OUT")
+    message = through_net(args.model, source) if args.model else formats.read(source)
+    _say_doubts(message, source, target)
+    _strip(args, message, source)
+    _write({target: formats.write(message, target)})
+
+
+def _fold(args: argparse.Namespace) -> None:
+    usage = "minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold"
+    if args.model:
+        raise ConfigError("--model goes without --fold, which takes the net as its first file", hint=usage)
+    model, weights, out_model, out_weights = _files(args, 4, usage)
+    if formats.format_of(out_model) != formats.TEXT or formats.format_of(out_weights) == formats.TEXT:
+        raise ConfigError(f"{out_model} and {out_weights} are not a prototxt and weights", hint=usage)
+    net, stored = upgrade.read_net(model), formats.read_weights(weights)
+    _say_doubts(stored, weights, out_weights)
+    with locate(weights):
+        folded = fold(net, stored)
+    for line in folded.lines:
+        print(line, file=sys.stderr)
+    _strip(args, folded.net, model)
+    _write(
+        {
+            out_weights: formats.write(folded.weights, out_weights),
+            out_model: formats.write(folded.net, out_model),
+        }
+    )
+
+
+def _export(args: argparse.Namespace) -> None:
+    from ..convert.onnx import export, read_shapes
+
+    shapes = read_shapes(args.shape or [])
+    report = export(*args.files, shapes=shapes, free_batch=args.free_batch, stages=flags.stages(args))
+    print("\n".join(report.lines()))
+
+
+def _files(args: argparse.Namespace, count: int, usage: str) -> list[str]:
+    if len(args.files) != count:
+        raise ConfigError(f"takes {count} files; got {len(args.files)}", hint=usage)
+    return args.files
+
+
+def _say_doubts(message: Message, source: str, target: str) -> None:
+    """Warn of what looks wrong about weights; those that go to no prototxt."""
+    if formats.format_of(target) != formats.TEXT:
+        with locate(source):
+            for line in doubts(message):
+                log.warning(f"{source}: {line}")
+
+
+def _strip(args: argparse.Namespace, message: Message, source: str) -> None:
     if args.strip:
         for line in extensions.strip(message):
-            print(f"{args.input}: {line}", file=sys.stderr)
-    content = text.spell(message)
-    if args.output == "-":
-        print(content, end="")
-        return 0
-    if not content:
-        raise ConfigError(f"{args.input} holds nothing that could be written")
+            print(f"{source}: {line}", file=sys.stderr)
+
+
+def _write(contents: dict[str, bytes]) -> None:
+    """Write all the files or none."""
+    if STDOUT in contents:
+        sys.stdout.write(contents.pop(STDOUT).decode())
     try:
-        write_atomic(args.output, content.encode())
+        write_together(contents)
     except (OSError, ValueError) as error:  # ValueError: a name that is none, such as .
         reason = getattr(error, "strerror", None) or error
-        raise DataError(f"cannot write {args.output}: {reason}") from None
-    return 0
+        raise DataError(f"cannot write {' and '.join(contents)}: {reason}") from None

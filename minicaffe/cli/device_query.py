@@ -12,7 +12,7 @@ from . import flags
 def parser() -> flags.Parser:
     p = flags.Parser(
         "device_query",
-        "Describe the CPU, or with --gpu the GPUs that CuPy sees; nets run on the CPU only.",
+        "Describe the CPU, or with --gpu the GPUs that CuPy sees.",
     )
     p.flag("gpu", default="", metavar="all|IDS", help="GPUs to describe: all, 0, or 0,1")
     p.flag("cpu", action="store_true", help="describe the CPU, as without flags")

@@ -15,16 +15,29 @@ from ..net import Net
 from ..proto import extensions, upgrade
 from ..proto.schema import SolverParameter
 
+# What gflags takes for the value of a boolean flag.
+SWITCH = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0"), False),
+}
+
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose mistakes are ConfigErrors with the closest flag."""
 
     def __init__(self, command: str, description: str) -> None:
         super().__init__(prog=f"minicaffe {command}", description=description, allow_abbrev=False)
+        self._booleans: set[str] = set()
 
     def flag(self, name: str, *, group: argparse._ArgumentGroup | None = None, **options) -> None:
         """Add --name, also understood with one dash; listed under `group` in the help."""
         (group or self).add_argument(f"--{name}", f"-{name}", **options)
+
+    def boolean(self, name: str, *, help: str) -> None:
+        """Add --name, which is off; gflags' --name=true, --name=false and --noname are understood too."""
+        self.flag(name, action="store_true", help=help)
+        self.flag(f"no{name}", action="store_false", dest=name, help=argparse.SUPPRESS)
+        self._booleans.add(name)
 
     def parse(self, arguments: Sequence[str]) -> argparse.Namespace:
         known, unknown = self.parse_known_intermixed_args([self._spelled(word) for word in arguments])
@@ -37,12 +50,18 @@ class Parser(argparse.ArgumentParser):
         return known
 
     def _spelled(self, word: str) -> str:
-        """A word of the command line; a flag written with dashes, --verify-resume, with underscores."""
+        """A word of the command line; a flag written with dashes, --verify-resume, with underscores, and
+        --gray=false as --nogray."""
         name, equals, value = word.partition("=")
         bare = name.lstrip("-")
-        underlined = name[: len(name) - len(bare)] + bare.replace("-", "_")
+        dashes, underlined = name[: len(name) - len(bare)], bare.replace("-", "_")
+        if dashes and equals and underlined in self._booleans:
+            if value.lower() not in SWITCH:
+                self.error(f"--{underlined} is true or false; got {value!r}")
+            return dashes + underlined if SWITCH[value.lower()] else f"{dashes}no{underlined}"
         flags = self._option_string_actions
-        return underlined + equals + value if name not in flags and underlined in flags else word
+        known = name not in flags and dashes + underlined in flags
+        return dashes + underlined + equals + value if known else word
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(message, hint=f"see {self.prog} --help")

@@ -24,16 +24,27 @@ COMMANDS = {
     "run": Command("run", "command a run that is under way: pause, resume, stop, snapshot, lr=RATE"),
     "plot": Command("plot", "draw loss, accuracy and learning rate of runs"),
     "replay": Command("replay", "repeat the iteration whose loss or gradient was not finite"),
-    "convert": Command("convert", "rewrite a net or solver in the current schema"),
+    "convert": Command("convert", "nets, solvers, weights and solver states in other formats"),
+    "diff": Command("diff", "what differs between two files, or two backends"),
+    "upgrade_net_proto_text": Command("upgrade_net_proto_text", "Caffe's upgrade of a net prototxt"),
+    "upgrade_net_proto_binary": Command("upgrade_net_proto_binary", "Caffe's upgrade of a .caffemodel"),
+    "upgrade_solver_proto_text": Command("upgrade_solver_proto_text", "Caffe's upgrade of a solver"),
+    "extract_features": Command("extract_features", "store blobs of a net in LMDBs, a record an image"),
+    "convert_imageset": Command("convert_imageset", "make an LMDB of the images that a list names"),
+    "compute_image_mean": Command("compute_image_mean", "compute the mean image of an LMDB"),
     "device_query": Command("device_query", "say what can run nets here"),
     "data": Command("data", "list, fetch and describe data sets"),
+    "summary": Command("summary", "list the layers of a net: shapes, parameters, multiply-adds, memory"),
+    "draw": Command("draw", "draw a net as a graph, into an .svg or .png"),
     "check": Command("check", "judge nets and solvers before they run: errors, cost, advice"),
     "gradcheck": Command("gradcheck", "compare the gradients of a net with finite differences"),
 }
 
+WIDTH = max(map(len, COMMANDS)) + 2
+
 USAGE = f"""usage: minicaffe <command> [options]
 
-{chr(10).join(f"  {name:14}{command.summary}" for name, command in COMMANDS.items())}
+{chr(10).join(f"  {name:{WIDTH}}{command.summary}" for name, command in COMMANDS.items())}
 
   minicaffe <command> --help says more; --version prints the version;
   --traceback shows where in the program an error arose."""

@@ -44,7 +44,7 @@ def run(arguments: list[str]) -> int:
     if not result.exact:
         raise ConfigError(
             "the replay differs from what was recorded",
-            hint="other data, another version, another machine or another number of threads",
+            hint="other data, another version, another device or machine, or another number of threads",
         )
     print("the same bits as recorded")
     return 0

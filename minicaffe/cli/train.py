@@ -209,6 +209,7 @@ def _go_on(args, home: Home) -> SolverParameter:
     for name in BEGINNING:
         if getattr(args, name):
             raise ConfigError(f"--{name} is for the beginning of a run", hint=f"edit {home.solver}")
+    _keep_device(args, job)
     if args.iterations is not None:
         home.extend(args.iterations)
     if begun.resolve() != Path.cwd():
@@ -223,6 +224,14 @@ def _go_on(args, home: Home) -> SolverParameter:
             why = f"which cannot be entered ({error.strerror})"
             log.warning(f"The run began in {begun}, {why}: it goes on here")
     return home.read_solver()
+
+
+def _keep_device(args, job: dict[str, Any]) -> None:
+    """A run goes on where it began, on this GPU or on the CPU, unless the flags name another device."""
+    begun = parser().parse(list(map(str, job["command"][2:])))
+    if not (args.gpu or args.cpu):
+        args.gpu, args.cpu = begun.gpu, begun.cpu
+    args.math = args.math or begun.math
 
 
 def _state(args, param: SolverParameter, home: Home | None) -> str | None:

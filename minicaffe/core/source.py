@@ -34,7 +34,7 @@ class Source(Layer):
         """Put a batch on the host into the tops."""
         self.follow([array.shape for array in arrays], top)
         for blob, array in zip(top, arrays):
-            self.device.put(array, blob.data)
+            self.device.stage(array, blob.data)
 
     def follow(self, shapes: list[tuple[int, ...]], top: Sequence[Blob]) -> None:
         """Before a batch of these shapes is put into the tops: if the tops have others, they and the layers

@@ -1,27 +1,59 @@
-"""A blob as Python code of users sees it: arrays on the host."""
+"""A blob as Python code of users sees it: arrays on the host, and the protocols that arrays speak."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import weakref
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..device.base import Device
-from ..errors import ShapeError
+from ..errors import DeviceError, ShapeError
 from .blob import Blob
+
+
+class _Copy:
+    """An array on the host for one that cannot be written directly.
+
+    held  keeps it alive until it is written back: `blob.data[...] = 1` leaves no other reference
+    seen  what it held when it was read or written back last
+    """
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.held: np.ndarray | None = array
+        self.seen = array.copy()
+        self._reference = weakref.ref(array)
+
+    @property
+    def array(self) -> np.ndarray | None:
+        """None once nobody has it any more."""
+        return self._reference()
+
+    @property
+    def changed(self) -> bool:
+        array = self.array
+        return array is not None and array.tobytes() != self.seen.tobytes()
 
 
 class BlobView:
     """pycaffe's Blob: data and diff as NumPy arrays, shape, reshape.
 
-    Where the blob's memory can be written directly the arrays are that memory.  Otherwise, and after a
-    reshape that the memory has not followed yet, they are copies, which `flush` writes back.
+    Where the host can write the blob's memory, the arrays are that memory.  On a GPU, and after a reshape
+    that the memory has not followed yet, they are copies: `flush` writes back those that were changed,
+    `refresh` reads anew those that somebody still has.  Who runs passes calls the first before and the second
+    after them, so that arrays stay what the blob holds, whenever they were taken.
+
+    np.asarray(view) is data.  DLPack and __cuda_array_interface__ give data where it lies, without a copy;
+    what is written there must be done before the next pass.
+
+    copied  a set that views with copies add themselves to
     """
 
-    def __init__(self, blob: Blob, device: Device) -> None:
-        self._blob, self._device = blob, device
-        self._copies: dict[str, np.ndarray] = {}
+    def __init__(self, blob: Blob, device: Device, copied: Any = None) -> None:
+        self._blob, self._device, self.copied = blob, device, copied
+        self._copies: dict[str, _Copy] = {}
+        self._initial: np.ndarray | None = None  # data of a parameter before it has memory
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -47,6 +79,8 @@ class BlobView:
 
     @property
     def data(self) -> np.ndarray:
+        if self._blob.data is None and self._initial is not None:
+            return self._initial
         return self._array("data")
 
     @property
@@ -54,50 +88,123 @@ class BlobView:
         return self._array("diff")
 
     def _array(self, kind: str) -> np.ndarray:
-        bound: Any = getattr(self._blob, kind)
-        follows = bound is not None and bound.shape == self.shape
+        bound, follows = self._bound(kind)
+        copy = self._copies.get(kind)
+        array = copy.array if copy else None
+        if copy and array is not None and array.shape == self.shape:
+            if follows and copy.held is None:
+                self._read(copy, bound)
+            copy.held = array
+            return array
         if follows and isinstance(bound, np.ndarray):
             return bound
-        copy = self._copies.get(kind)
-        if copy is None or copy.shape != self.shape:
-            copy = self._device.get(bound) if follows else np.zeros(self.shape, self._device.dtype)
-            self._copies[kind] = copy
-        return copy
+        array = self._device.get(bound) if follows else np.zeros(self.shape, self._device.dtype)
+        self._copies[kind] = _Copy(array)
+        if self.copied is not None:
+            self.copied.add(self)
+        return array
 
-    def forget(self) -> None:
-        """Read the blob's memory anew."""
-        self._copies.clear()
+    def _bound(self, kind: str) -> tuple[Any, bool]:
+        """The blob's memory, and whether it has the blob's shape."""
+        bound: Any = getattr(self._blob, kind)
+        return bound, bound is not None and bound.shape == self.shape
+
+    def _read(self, copy: _Copy, bound: Any) -> None:
+        """Read the memory anew into a copy that was not written to."""
+        array = copy.array
+        if array is not None and not copy.changed:
+            array[...] = self._device.get(bound)
+            copy.seen = array.copy()
 
     def flush(self) -> None:
         """Bring what was written into copies to the blob's memory, where it has any."""
-        for kind, copy in self._copies.items():
-            bound: Any = getattr(self._blob, kind)
-            if bound is not None and bound.shape == copy.shape:
-                self._device.put(copy, bound)
-        self._copies.clear()
+        for kind, copy in list(self._copies.items()):
+            bound, follows = self._bound(kind)
+            array = copy.array
+            if array is None or array.shape != self.shape:
+                del self._copies[kind]
+            elif follows:
+                if copy.changed:
+                    self._device.put(array, bound)
+                    copy.seen = array.copy()
+                copy.held = None
+
+    def refresh(self) -> None:
+        """Read the blob's memory anew into the copies that somebody has; what was written into them comes
+        first."""
+        self.flush()
+        for kind, copy in list(self._copies.items()):
+            bound, follows = self._bound(kind)
+            if copy.array is None:
+                del self._copies[kind]
+            elif follows:
+                self._read(copy, bound)
+
+    # -- the protocols of arrays
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        array = self.data if dtype is None else self.data.astype(dtype, copy=False)
+        return array.copy() if copy else array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self._in_place().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._in_place().__dlpack_device__()
+
+    @property
+    def __cuda_array_interface__(self) -> dict[str, Any]:
+        if isinstance(self._blob.data, np.ndarray):
+            raise AttributeError("the blob lies in the host's memory: it has no __cuda_array_interface__")
+        return self._in_place().__cuda_array_interface__
+
+    def _in_place(self, kind: str = "data") -> Any:
+        """The memory itself, with all that was to be done to it done."""
+        self.flush()
+        bound, follows = self._bound(kind)
+        if not follows:
+            raise ShapeError(
+                f"blob {self._blob.name!r} has no memory of shape {self.shape} yet", hint="call net.reshape()"
+            )
+        self._device.synchronize()
+        return bound
+
+    _gpu_data_ptr = property(lambda self: self._address("data"))
+    _gpu_diff_ptr = property(lambda self: self._address("diff"))
+
+    def _address(self, kind: str) -> int:
+        bound = self._in_place(kind)
+        if isinstance(bound, np.ndarray):
+            raise DeviceError(
+                f"blob {self._blob.name!r} lies in the host's memory, not on a GPU",
+                hint="caffe.set_mode_gpu()",
+            )
+        return bound.data.ptr
 
 
-class ParamViews:
-    """pycaffe's BlobVec: the parameters of a Python layer.
+class ParamViews(Sequence[BlobView]):
+    """pycaffe's BlobVec: the parameters of a layer.
 
-    add(shape, values) makes a parameter that starts with the values an array holds after setup.
+    add(shape, values) makes a parameter of a Python layer that starts with what an array holds after setup.
     """
 
-    def __init__(self, device: Device, add: Callable[[tuple[int, ...], np.ndarray], Blob]) -> None:
+    def __init__(
+        self,
+        device: Device,
+        add: Callable[[tuple[int, ...], np.ndarray], Blob],
+        views: Iterable[BlobView] = (),
+    ) -> None:
         self._device, self._add = device, add
-        self._views: list[BlobView] = []
+        self._views = list(views)
 
     def add_blob(self, *shape: int) -> None:
         values = np.zeros(tuple(map(int, shape)), self._device.dtype)
         view = BlobView(self._add(values.shape, values), self._device)
-        view._copies["data"] = values  # until the net has given the parameter its memory
+        view._initial = values
         self._views.append(view)
 
     def __len__(self) -> int:
         return len(self._views)
 
-    def __getitem__(self, index: int) -> BlobView:
+    def __getitem__(self, index):
         return self._views[index]
-
-    def __iter__(self) -> Iterator[BlobView]:
-        return iter(self._views)

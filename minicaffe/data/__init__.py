@@ -7,6 +7,9 @@ images        image files as OpenCV would give them
 datum         Caffe's record of one labelled image
 database      LMDB databases of such records
 image_list    a text file that lists images
+encoding      image files out of pixels
+imageset      a database of the images of a list
+mean          the mean image of a database
 window_list   a text file that lists windows of images
 order         which sample comes when
 resize        images in another size, as OpenCV does it

@@ -21,7 +21,6 @@ from .images import Channels
 
 FILE = "data.mdb"
 GROUP = 1000  # records per transaction of the writer
-LAST = 99_999_999  # the number that eight digits hold
 
 
 class Database:
@@ -84,12 +83,13 @@ class DatabaseWriter:
         with DatabaseWriter("train_lmdb") as database:
             database.add(datum.from_array(image, label), "cat.png")
 
-    Keys are those of Caffe's convert_imageset: the record's number in eight digits, and its name.
+    Keys are the record's number and its name: in eight digits as in Caffe's convert_imageset, or in `digits`.
     """
 
-    def __init__(self, path: str | os.PathLike) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike, digits: int = 8) -> None:
+        self.path, self.digits = Path(path), digits
         self.count = 0
+        self._skipped = 0
         if self.path.exists():
             raise DataError(f"{path}: exists already", hint="remove it, or choose another name")
         self._lmdb = _library()
@@ -121,9 +121,13 @@ class DatabaseWriter:
 
     def add(self, record: Message, name: str = "") -> None:
         """Append a Datum."""
-        if self.count > LAST:
-            raise DataError(f"{self.path}: more than {LAST + 1} records do not sort by eight digits")
-        key = os.fsencode(f"{self.count:08d}_{name}" if name else f"{self.count:08d}")
+        number = self.count + self._skipped
+        if number >= 10**self.digits:
+            raise DataError(
+                f"{self.path}: more than {10**self.digits} records do not sort by {self.digits} digits"
+            )
+        digits = f"{number:0{self.digits}d}"
+        key = os.fsencode(f"{digits}_{name}" if name else digits)
         limit = self._store.max_key_size()
         if len(key) > limit:
             raise DataError(f"{self.path}: a key may have {limit} bytes; got {len(key)}: {name!r}")
@@ -131,6 +135,10 @@ class DatabaseWriter:
         self.count += 1
         if len(self._pending) == GROUP:
             self._commit()
+
+    def skip(self) -> None:
+        """Leave the next number out: no record will have it."""
+        self._skipped += 1
 
     def _commit(self) -> None:
         """Write what is pending, in twice the room as often as it does not suffice."""

@@ -57,6 +57,10 @@ class Device(ABC):
         """What the device is made of, for people."""
         return {}
 
+    def flags(self) -> str:
+        """What asks for this device on the command line."""
+        return ""
+
     @abstractmethod
     def bind_family(self, family: ModuleType) -> SimpleNamespace: ...
 

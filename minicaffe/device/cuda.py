@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, DeviceError
+from ..errors import CaptureError, ConfigError, DeviceError
 from ..kernels import convolution, cuda, memory
 from ..kernels.registry import KernelSpec, family
 from . import libraries
@@ -22,7 +22,7 @@ from .staging import LARGE_BYTES, Lane, Staging, pinned
 
 WORKSPACE_BYTES = {9: 32 << 20}  # that cuBLAS recommends, by the major compute capability
 DEFAULT_WORKSPACE_BYTES = 4 << 20
-MAX_LANES = 64  # arrays that batches are staged into, of all nets
+MAX_LANES = 16  # arrays that batches are staged into, of all nets
 
 
 class CudaDevice(Device):
@@ -70,7 +70,7 @@ class CudaDevice(Device):
         self.staging = Staging(cupy)
         self.math = _checked(math)
         self._libraries = libraries
-        self._by_cudnn: Convolutions | None = None
+        self._by_cudnn: dict[str, Convolutions] = {}  # by engine
         self._shared: dict[str, Any] = {"modules": {}, "lanes": {}, "outgrown": [], "recording": False}
 
     def describe(self):
@@ -87,12 +87,15 @@ class CudaDevice(Device):
             "Products": self.math,
         }
 
+    def flags(self):
+        return f"--gpu {self.number}" + (f" --math {self.math}" if self.math != MATH[0] else "")
+
     def with_math(self, math):
         """The same device, whose products and convolutions have another accuracy."""
         if math == self.math:
             return self
         other = copy.copy(self)
-        other.math, other._families, other._by_cudnn = _checked(math), {}, None
+        other.math, other._families, other._by_cudnn = _checked(math), {}, {}
         return other
 
     # -- kernels
@@ -153,7 +156,8 @@ class CudaDevice(Device):
         return array
 
     def convolutions(self, engine):
-        """CUDNN is cuDNN's, CAFFE our own; DEFAULT, as in Caffe, cuDNN's where that is installed.
+        """CUDNN is cuDNN's, CAFFE our own; DEFAULT, as in Caffe, cuDNN's where that is installed, but for the
+        geometries that it refuses.
 
         Raises DeviceError for CUDNN without cuDNN.
         """
@@ -165,9 +169,10 @@ class CudaDevice(Device):
                 "engine: CUDNN needs cuDNN, which is not found",
                 hint=f"{libraries.install('cudnn')}; or set engine: CAFFE, the project's own kernels",
             )
-        if self._by_cudnn is None:
-            self._by_cudnn = Convolutions(self.dnn, self)
-        return self._by_cudnn
+        if engine not in self._by_cudnn:
+            otherwise = self.bind(convolution) if engine == "DEFAULT" else None
+            self._by_cudnn[engine] = Convolutions(self.dnn, self, otherwise=otherwise)
+        return self._by_cudnn[engine]
 
     # -- libraries
 
@@ -204,7 +209,8 @@ class CudaDevice(Device):
         dtype = np.dtype(dtype or self.dtype)
         nbytes = math.prod(shape) * dtype.itemsize
         try:
-            block = self.cupy.cuda.alloc(nbytes + SLACK)
+            with self.stream:  # freed memory is given on at once, but only under the same stream
+                block = self.cupy.cuda.alloc(nbytes + SLACK)
         except self.cupy.cuda.memory.OutOfMemoryError:
             free, total = self.runtime.memGetInfo()
             raise DeviceError(
@@ -301,7 +307,13 @@ class CudaDevice(Device):
             raise
         finally:
             self._shared["recording"] = False
-        graph = self.stream.end_capture()
+        try:
+            graph = self.stream.end_capture()
+        except self.runtime.CUDARuntimeError as error:
+            raise CaptureError(
+                f"CUDA gave the capture up: {error}",
+                hint="some call in it cannot be captured; CudaDevice(libraries=False) makes none of NVIDIA's",
+            ) from None
         return lambda: graph.launch(self.stream)
 
     def _abandon_capture(self) -> None:

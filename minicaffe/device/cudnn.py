@@ -10,10 +10,11 @@ import ctypes
 import math
 from collections.abc import Callable, Iterator
 from ctypes import POINTER, byref, c_double, c_float, c_int, c_size_t, c_void_p
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from .. import log
 from ..errors import DeviceError, locate
 from ..kernels.convolution import Conv
 from .base import ALIGNMENT
@@ -177,12 +178,13 @@ class Convolutions:
     limit      bytes of workspace that an algorithm may take
     measure    True: the first call for a geometry times all algorithms and keeps the fastest, which may be
                another in the next run; False: cuDNN's own ranking, the same every time
+    otherwise  the same family by other means, for geometries that cuDNN refuses: a kernel larger than the
+               padded image, or one with no algorithm that will do
 
     An algorithm is chosen in the first call for a geometry, which therefore cannot be captured.  Only one
     that repeats its bits is taken; Caffe takes any.
 
-    Raises DeviceError with cuDNN's status.  Where Caffe lets a kernel be larger than the padded image, cuDNN
-    does not.
+    Raises DeviceError with cuDNN's status, unless there is `otherwise`: then the log says it.
     """
 
     def __init__(
@@ -193,18 +195,20 @@ class Convolutions:
         address: Callable[..., int] | None = None,
         limit: int = 256 << 20,
         measure: bool = False,
+        otherwise: Any = None,
     ) -> None:
-        self._dnn, self._device = dnn, device
+        self._dnn, self._device, self._otherwise = dnn, device, otherwise
         self._address = address or (lambda array: device.checked(array).data.ptr)
         self._limit, self._measure = limit, measure
-        self._plans: dict[tuple[str, Conv], Plan] = {}
+        self._plans: dict[tuple[str, Conv], Plan | None] = {}  # None: refused
         _, scalar = TYPES[device.dtype]
         self._zero, self._one = scalar(0), scalar(1)
 
     def conv_forward(self, x, weights, bias, y, g: Conv) -> None:
         """y = weights * x + bias."""
-        self._run("Forward", x, weights, y, g, self._zero)
-        if g.bias and g.n:
+        if not self._run("Forward", x, weights, y, g, self._zero):
+            self._otherwise.conv_forward(x, weights, bias, y, g)
+        elif g.bias and g.n:
             dnn, dtype, shape = self._dnn, self._device.dtype, _shapes(g)[2]
             channels = dnn.tensor(dtype, (1, shape[1], *[1] * len(shape[2:])))
             dnn.call.cudnnAddTensor(
@@ -214,20 +218,30 @@ class Convolutions:
 
     def conv_backward_data(self, dy, weights, dx, g: Conv) -> None:
         """dx = the gradient of x."""
-        self._run("BackwardData", weights, dy, dx, g, self._zero)
+        if not self._run("BackwardData", weights, dy, dx, g, self._zero):
+            self._otherwise.conv_backward_data(dy, weights, dx, g)
 
     def conv_backward_weights(self, x, dy, dweights, g: Conv) -> None:
         """dweights += the gradient of weights."""
-        self._run("BackwardFilter", x, dy, dweights, g, self._one)
+        if not self._run("BackwardFilter", x, dy, dweights, g, self._one):
+            self._otherwise.conv_backward_weights(x, dy, dweights, g)
 
-    def _run(self, direction: str, a, b, result, g: Conv, beta) -> None:
+    def _run(self, direction: str, a, b, result, g: Conv, beta) -> bool:
+        """False, and nothing done, if it is for `otherwise`."""
         if not g.n:
-            return  # cuDNN knows no empty arrays
+            return True  # cuDNN knows no empty arrays
         addresses = self._address(a), self._address(b), self._address(result)
-        plan = self._plans.get((direction, g))
-        if plan is None:
-            with locate(lambda: f"{direction} of {g}"):
-                plan = self._plans[direction, g] = self._plan(direction, g, addresses)
+        key = direction, g
+        if key not in self._plans:
+            self._device.refuse_while_recording(
+                "choose an algorithm of cuDNN", "run the body once before it is captured"
+            )
+            self._plans[key] = self._first(direction, g, addresses, beta)
+        elif (plan := self._plans[key]) is not None:
+            self._launch(direction, plan, addresses, beta)
+        return self._plans[key] is not None
+
+    def _launch(self, direction: str, plan: Plan, addresses: tuple[int, int, int], beta) -> None:
         workspace = self._address(self._device.workspace(plan.nbytes)) if plan.nbytes else None
         getattr(self._dnn.call, f"cudnnConvolution{direction}")(
             *(self._dnn.handle, byref(self._one)),
@@ -238,10 +252,20 @@ class Convolutions:
 
     # -- what is settled in the first call
 
+    def _first(self, direction: str, g: Conv, addresses: tuple[int, int, int], beta) -> Plan | None:
+        """Launch it for the first time, and return how; None if cuDNN refuses."""
+        try:
+            with locate(lambda: f"{direction} of {g}"):
+                plan = self._plan(direction, g, addresses)
+            self._launch(direction, plan, addresses, beta)
+        except DeviceError as error:
+            if self._otherwise is None:
+                raise
+            log.info(f"Not by cuDNN: {error}")
+            return None
+        return plan
+
     def _plan(self, direction: str, g: Conv, addresses: tuple[int, int, int]) -> Plan:
-        self._device.refuse_while_recording(
-            "choose an algorithm of cuDNN", "run the body once before it is captured"
-        )
         dnn, dtype = self._dnn, self._device.dtype
         shapes = _shapes(g)
         x, y = dnn.tensor(dtype, shapes[0]), dnn.tensor(dtype, shapes[2])

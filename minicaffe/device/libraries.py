@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -31,16 +33,34 @@ WHEELS = {
 def find(name: str) -> ctypes.CDLL | None:
     """The library "cublas" or "cudnn", loaded; None where it is not installed.
 
-    cuda-pathfinder, which comes with CuPy, looks through wheels, conda, the loader's path and CUDA_PATH.
+    cuda-pathfinder, which comes with CuPy, looks through wheels, conda, the loader's path and CUDA_PATH.  As
+    the versions of it that CuPy is content with do not all know cuDNN, wheels are looked through here too.
     """
+    path = _by_pathfinder(name)
+    if path is None:
+        path = _in_wheels(name)
+        if path is not None and name == "cudnn":
+            _by_pathfinder("cublas")  # loads cuBLAS and cuBLASLt, which cuDNN then finds by name
+    return None if path is None else ctypes.CDLL(path)
+
+
+def _by_pathfinder(name: str) -> str | None:
     try:
         from cuda.pathfinder import DynamicLibNotFoundError, load_nvidia_dynamic_lib
     except ImportError:
         return None
     try:
-        return ctypes.CDLL(load_nvidia_dynamic_lib(name).abs_path)
-    except DynamicLibNotFoundError:
+        return load_nvidia_dynamic_lib(name).abs_path
+    except (DynamicLibNotFoundError, LookupError, ValueError):  # the last two: a name that it does not know
         return None
+
+
+def _in_wheels(name: str) -> str | None:
+    """In NVIDIA's wheels, which all lie in the namespace package `nvidia`."""
+    spec = importlib.util.find_spec("nvidia")
+    folders = (spec.submodule_search_locations if spec else None) or ()
+    found = [path for folder in folders for path in Path(folder).glob(f"*/lib/lib{name}.so.*")]
+    return str(found[0]) if found else None
 
 
 def require(name: str) -> ctypes.CDLL:

@@ -2,6 +2,8 @@
 
 Protobuf hands out a packed field one Python number at a time.  A blob may hold a hundred million of them, so
 they pass as bytes instead: a packed field on the wire is a tag, a length, and the little-endian array itself.
+NVIDIA Caffe stores arrays as raw bytes in fields that Caffe's schema lacks; protobuf keeps them as unknown
+fields, and they are read from there.
 """
 
 from __future__ import annotations
@@ -9,11 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..errors import SchemaError, WeightsError, locate
 from .schema import BlobProto, Message
@@ -25,6 +28,9 @@ MAX_AXES = 32  # of a blob, in Caffe
 
 _LITTLE: dict[int, np.dtype] = {4: np.dtype("<f4"), 8: np.dtype("<f8")}
 _DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 8, 9  # field numbers of BlobProto
+_RAW_TYPE, _RAW_DIFF_TYPE, _RAW_DATA, _RAW_DIFF = 10, 11, 12, 13  # NVIDIA Caffe's
+# NVIDIA Caffe's enum Type: DOUBLE, FLOAT, FLOAT16
+_RAW_TYPES: dict[int | None, np.dtype[Any]] = {0: np.dtype("<f8"), 1: np.dtype("<f4"), 2: np.dtype("<f2")}
 _LENGTH_DELIMITED = 2  # wire type
 _TEXTUAL = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE)  # fields that are or hold strings
 
@@ -75,23 +81,66 @@ def blob_shape(blob: BlobProto) -> tuple[int, ...]:
 def to_array(blob: BlobProto, *, diff: bool = False) -> np.ndarray:
     """The data (or diff) of a blob in its own shape, float64 if stored so, else float32.
 
-    Raises WeightsError if the number of values does not fit the shape.
+    Raises WeightsError if the number of values does not fit the shape, or for raw data of a type that is none
+    of weights.
     """
     shape = blob_shape(blob)
-    wire = blob.SerializeToString()
-    double, single = (_DOUBLE_DIFF, _DIFF) if diff else (_DOUBLE_DATA, _DATA)
-    chunks = list(_packed(wire, double))  # double data takes precedence
-    dtype = _LITTLE[8 if chunks else 4]
-    chunks = chunks or list(_packed(wire, single))
-    values = np.frombuffer(b"".join(chunks), dtype)
+    values = _values(blob, diff)
     if len(shape) > MAX_AXES or any(d < 0 for d in shape):
         raise WeightsError(f"a blob of shape {shape} cannot be: up to {MAX_AXES} axes, none negative")
     if values.size != math.prod(shape):
         raise WeightsError(f"a blob of shape {shape} holds {values.size} values; expected {math.prod(shape)}")
     try:
-        return values.astype(dtype.newbyteorder("=")).reshape(shape)
+        return values.astype(values.dtype.newbyteorder("=")).reshape(shape)
     except ValueError:  # no values, but axes that NumPy cannot count
         raise WeightsError(f"a blob of shape {shape} is too large") from None
+
+
+def has_diff(blob: BlobProto) -> bool:
+    """Whether a blob holds gradients."""
+    return bool(blob.diff or blob.double_diff) or _RAW_DIFF in unknown_fields(blob)
+
+
+def is_raw(blob: BlobProto) -> bool:
+    """Whether a blob is NVIDIA Caffe's: its data or diff are raw bytes."""
+    return not unknown_fields(blob).keys().isdisjoint((_RAW_DATA, _RAW_DIFF))
+
+
+def unknown_fields(message: Message) -> dict[int, Any]:
+    """What the schema does not know in a message, by field number; of several the last, as protobuf has it.
+
+    A field whose wire type is not the schema's is unknown too: so NVIDIA Caffe's enum forward_type, number
+    145, is told apart from Caffe's message parameter_param of the same number.
+    """
+    fields: Any = UnknownFieldSet(message)  # type: ignore[arg-type]
+    return {field.field_number: field.data for field in fields}
+
+
+def _values(blob: BlobProto, diff: bool) -> np.ndarray:
+    """All values of a blob, flat and little-endian: its raw ones, else its double ones, else the others."""
+    single, double, raw, kind = (
+        (_DIFF, _DOUBLE_DIFF, _RAW_DIFF, _RAW_DIFF_TYPE)
+        if diff
+        else (_DATA, _DOUBLE_DATA, _RAW_DATA, _RAW_TYPE)
+    )
+    found: dict[int, list] = {single: [], double: [], raw: [], kind: []}
+    for number, value in _fields(blob.SerializeToString()):
+        if number in found and isinstance(value, int) == (number == kind):
+            found[number].append(value)
+    if found[raw]:
+        return _raw_values(found[raw][-1], found[kind][-1] if found[kind] else None)
+    return np.frombuffer(b"".join(found[double] or found[single]), _LITTLE[8 if found[double] else 4])
+
+
+def _raw_values(data: memoryview, kind: int | None) -> np.ndarray:
+    dtype = _RAW_TYPES.get(kind)
+    if dtype is None:
+        said = "without a type" if kind is None else f"of type {kind}"
+        raise WeightsError(f"raw data {said}; expected DOUBLE (0), FLOAT (1) or FLOAT16 (2)")
+    if data.nbytes % dtype.itemsize:
+        raise WeightsError(f"{data.nbytes} bytes of raw data are no array of {dtype.itemsize}-byte numbers")
+    values = np.frombuffer(data, dtype)
+    return values.astype(_LITTLE[4]) if dtype.itemsize == 2 else values
 
 
 def from_array(array: np.ndarray, diff: np.ndarray | None = None) -> BlobProto:
@@ -108,23 +157,26 @@ def from_array(array: np.ndarray, diff: np.ndarray | None = None) -> BlobProto:
     return blob
 
 
-def _packed(wire: bytes, number: int) -> Iterator[bytes]:
-    """The payloads of a length-delimited field in one serialized message."""
+def _fields(data: bytes) -> Iterator[tuple[int, int | memoryview]]:
+    """The fields of one serialized message that are varints or have a length, by number, in wire order."""
+    wire = memoryview(data)
     at = depth = 0
     while at < len(wire):
         tag, at = _read_varint(wire, at)
         kind = tag & 7
+        value: int | memoryview | None = None
         if kind == _LENGTH_DELIMITED:
             length, at = _read_varint(wire, at)
-            if tag >> 3 == number and depth == 0:
-                yield wire[at : at + length]
+            value = wire[at : at + length]
             at += length
         elif kind == 0:
-            _, at = _read_varint(wire, at)
+            value, at = _read_varint(wire, at)
         elif kind in (3, 4):  # a group, which only an unknown field can be, begins or ends
             depth += 1 if kind == 3 else -1
         else:  # fixed 8 or 4 bytes
             at += 8 if kind == 1 else 4
+        if value is not None and depth == 0:
+            yield tag >> 3, value
 
 
 def _varint(value: int) -> bytes:
@@ -136,7 +188,7 @@ def _varint(value: int) -> bytes:
     return bytes(out)
 
 
-def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     while True:
         byte = data[at]

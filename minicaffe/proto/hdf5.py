@@ -45,7 +45,7 @@ def from_weights(net: NetParameter) -> bytes:
 
     def fill(file) -> None:
         data = file.create_group("data")
-        diff = file.create_group("diff") if any(b.diff or b.double_diff for b in _blobs(net)) else None
+        diff = file.create_group("diff") if any(map(binary.has_diff, _blobs(net))) else None
         shared: set[str] = set()
         for layer in net.layer:
             with locate(f"layer {layer.name!r}"):
@@ -55,7 +55,7 @@ def from_weights(net: NetParameter) -> bytes:
                     if not name or name not in shared:
                         _store(group, i, binary.to_array(blob))
                     shared.add(name)
-                    if diff is not None:
+                    if diff is not None and binary.has_diff(blob):
                         _store(_group(diff, layer.name), i, binary.to_array(blob, diff=True))
 
     return _file(fill)
@@ -68,20 +68,56 @@ def open_weights(path: str | Path) -> Iterator[dict[str, dict[int, Any]]]:
     A dataset has a shape, and is read by `read`.  Raises WeightsError naming the file if it is damaged.
     """
     with _open(path) as file:
-        layers: dict[str, dict[int, Any]] = {}
+        yield _datasets(file["data"])
 
-        def visit(name: str, item) -> None:
-            if hasattr(item, "keys"):
-                if not len(item):
-                    layers.setdefault(name, {})
-                return
-            layer, _, number = name.rpartition("/")
-            if not (number.isascii() and number.isdigit()):
-                raise WeightsError(f"dataset {name!r} is no parameter: they are numbered")
-            layers.setdefault(layer, {})[int(number)] = item
 
-        file["data"].visititems(visit)
-        yield layers
+def to_weights(path: str | Path) -> NetParameter:
+    """The weights in a file, and their gradients if it holds them: layers that have a name and blobs.
+
+    Raises WeightsError naming file, layer and parameter; also where a layer lacks a parameter, which then
+    lies with the layer that it is shared with: only a net can tell which that is.
+    """
+    net = NetParameter()
+    with _open(path) as file:
+        gradients = _datasets(file["diff"]) if "diff" in file else {}
+        for name, datasets in _datasets(file["data"]).items():
+            if not datasets:
+                continue
+            layer = net.layer.add(name=name)
+            with locate(f"layer {name!r}"):
+                if sorted(datasets) != list(range(len(datasets))):
+                    raise WeightsError(
+                        f"parameters {sorted(datasets)} alone are stored: others are shared with other layers",
+                        hint="a net tells with which: --model NET",
+                    )
+                for j in sorted(datasets):
+                    with locate(f"parameter {j}"):
+                        data, diff = read(datasets[j]), gradients.get(name, {}).get(j)
+                        layer.blobs.append(binary.from_array(data, None if diff is None else read(diff)))
+    return net
+
+
+def is_state(path: str | Path) -> bool:
+    """Whether an HDF5 file holds a solver state."""
+    with _open(path) as file:
+        return "history" in file
+
+
+def _datasets(group) -> dict[str, dict[int, Any]]:
+    layers: dict[str, dict[int, Any]] = {}
+
+    def visit(name: str, item) -> None:
+        if hasattr(item, "keys"):
+            if not len(item):
+                layers.setdefault(name, {})
+            return
+        layer, _, number = name.rpartition("/")
+        if not (number.isascii() and number.isdigit()):
+            raise WeightsError(f"dataset {name!r} is no parameter: they are numbered")
+        layers.setdefault(layer, {})[int(number)] = item
+
+    group.visititems(visit)
+    return layers
 
 
 def read(dataset) -> np.ndarray:

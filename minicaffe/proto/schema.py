@@ -9,11 +9,13 @@ the default pool, and minicaffe can be imported into one process.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.message import Message
 
-__all__ = ["TEST", "TRAIN", "Message", "enum_name", "message_class", "pool"]
+__all__ = ["TEST", "TRAIN", "Message", "definitions", "enum_name", "message_class", "pool"]
 
 pool = descriptor_pool.DescriptorPool()
 _files = descriptor_pb2.FileDescriptorSet.FromString(Path(__file__).with_name("caffe.desc").read_bytes())
@@ -45,3 +47,15 @@ TRAIN, TEST = (
 def enum_name(message: Message, field: str) -> str:
     """The name of an enum field's value: enum_name(param.pooling_param, "pool") is "MAX"."""
     return message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number[getattr(message, field)].name
+
+
+def definitions() -> dict[str, Any]:
+    """What a module that protoc makes of caffe.proto holds: by name every message class, every enum, the
+    values of the enums, and DESCRIPTOR."""
+    file = pool.FindFileByName("caffe.proto")
+    found: dict[str, Any] = {"DESCRIPTOR": file}
+    found.update((name, message_class(name)) for name in file.message_types_by_name)
+    for name, enum in file.enum_types_by_name.items():
+        found[name] = EnumTypeWrapper(enum)
+        found.update((value.name, value.number) for value in enum.values)
+    return found

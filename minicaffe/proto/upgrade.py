@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .. import log
 from ..errors import ConfigError, locate
-from . import binary, text, v0, v1
+from . import binary, nvcaffe, text, v0, v1
 from .schema import LayerParameter, NetParameter, SolverParameter
 
 SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")  # by value of the old enum
@@ -27,10 +27,12 @@ def read_net(path: str | Path) -> NetParameter:
 
 
 def read_weights(path: str | Path) -> NetParameter:
-    """The net of a binary file (.caffemodel), upgraded."""
+    """The net of a binary file (.caffemodel), upgraded; of NVIDIA Caffe, repaired too (`nvcaffe`)."""
     net = binary.read(path, NetParameter)
     with locate(str(path)):
         upgrade_net(net, str(path))
+        for line in nvcaffe.repair(net):
+            log.warning(f"{path}: {line}")
     return net
 
 
@@ -47,12 +49,18 @@ def read_solver(path: str | Path) -> SolverParameter:
     return solver
 
 
-def upgrade_net(net: NetParameter, source: str = "a net") -> None:
+def is_current(net: NetParameter) -> bool:
+    """Whether upgrade_net would leave a net as it is."""
+    return not (net.layers or net.input or any(map(_trains_statistics, net.layer)))
+
+
+def upgrade_net(net: NetParameter, source: str = "a net") -> list[str]:
     """Bring a net to the current schema, in place and in Caffe's order; `source` is for the log.
 
-    What an old field says and the current schema cannot is dropped with a warning, as in Caffe.  Raises
-    ConfigError or UnknownTypeError, with the layer's name, where Caffe would abort.
+    What an old field says and the current schema cannot is dropped with a warning, as in Caffe; returns these
+    warnings.  Raises ConfigError or UnknownTypeError, with the layer's name, where Caffe would abort.
     """
+    lost: list[str] = []
     if net.layers and net.layer:
         raise ConfigError(
             f"{len(net.layers)} `layers` of an earlier schema beside {len(net.layer)} `layer`",
@@ -72,10 +80,13 @@ def upgrade_net(net: NetParameter, source: str = "a net") -> None:
     if net.input:
         _inputs_to_layer(net)
     _freeze_statistics(net)
+    return lost
 
 
-def upgrade_solver(solver: SolverParameter, source: str = "a solver") -> None:
-    """Bring a solver and the nets inside it to the current schema, in place; `source` is for the log."""
+def upgrade_solver(solver: SolverParameter, source: str = "a solver") -> list[str]:
+    """Bring a solver and the nets inside it to the current schema, in place; `source` is for the log.
+    Returns the warnings of `upgrade_net`."""
+    lost: list[str] = []
     if solver.HasField("solver_type"):
         if solver.HasField("type"):
             raise ConfigError("both solver_type and type are set", hint="keep type", field="solver_type")
@@ -85,7 +96,8 @@ def upgrade_solver(solver: SolverParameter, source: str = "a solver") -> None:
         if field.message_type is NetParameter.DESCRIPTOR:
             for net in value if field.is_repeated else [value]:
                 with locate(field.name):
-                    upgrade_net(net, f"{source}, {field.name}")
+                    lost += upgrade_net(net, f"{source}, {field.name}")
+    return lost
 
 
 def _inputs_to_layer(net: NetParameter) -> None:
@@ -113,6 +125,14 @@ def _inputs_to_layer(net: NetParameter) -> None:
 def _freeze_statistics(net: NetParameter) -> None:
     """BatchNorm's three blobs are statistics: param entries that train them, once required, do so no more."""
     for layer in net.layer:
-        if layer.type == "BatchNorm" and len(layer.param) == 3:
+        if _trains_statistics(layer):
             for spec in layer.param:
                 spec.lr_mult = spec.decay_mult = 0
+
+
+def _trains_statistics(layer: LayerParameter) -> bool:
+    return (
+        layer.type == "BatchNorm"
+        and len(layer.param) == 3
+        and any(spec.lr_mult or spec.decay_mult for spec in layer.param)
+    )

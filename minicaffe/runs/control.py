@@ -90,10 +90,14 @@ class Control(Callback):
 
     def _repeat(self, solver) -> None:
         while self.recorded and self.recorded[0]["iteration"] <= solver.iteration:
-            self._carry_out(solver, {**self.recorded.pop(0), "repeated": True})
+            if solver.settle():
+                self._carry_out(solver, {**self.recorded.pop(0), "repeated": True})
 
     def _look(self, solver) -> None:
-        for entry in self.reader.new():
+        entries = list(self.reader.new())
+        if entries:
+            solver.settle()  # what takes effect here must not be undone
+        for entry in entries:
             self._carry_out(solver, entry)
 
     def _carry_out(self, solver, entry: dict[str, Any]) -> None:

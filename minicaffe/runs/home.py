@@ -40,6 +40,7 @@ JOB: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("folder", "solver", "net", "type", "started"), (str,)),
     **dict.fromkeys(("max_iter", "seed"), (int,)),
     "snapshot": (str, type(None)),
+    "command": (list,),
 }
 LOCK_TRIES = 10
 PACKAGES = ("numpy", "numba", "protobuf", "scipy")

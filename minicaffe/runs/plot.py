@@ -50,12 +50,14 @@ def draw(
     x: str = "iteration",
     log: bool = False,
     smooth: int = 1,
+    shown: Sequence[Panel] | None = None,
 ) -> None:
     """Draw runs into a .png or .svg file.
 
     x       iteration, or seconds of training
     log     a logarithmic axis for losses
     smooth  training curves are means over this many displays; the displays themselves show faintly behind
+    shown   the panels to draw, along x; all that the runs fill if left out
 
     Values that are not finite are gaps; a cross at the top of the panel marks where each begins, a bar how
     long it lasts.
@@ -66,7 +68,7 @@ def draw(
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"cannot draw {path}", hint=f"the name must end in {' or '.join(FORMATS)}")
-    picture = figure(runs, title=title, x=x, log=log, smooth=smooth)
+    picture = figure(runs, title=title, x=x, log=log, smooth=smooth, shown=shown)
     buffer = io.BytesIO()
     form = path.suffix.lower().lstrip(".")
     picture.savefig(buffer, format=form, dpi=150, metadata={"Date": None} if form == "svg" else None)
@@ -77,7 +79,13 @@ def draw(
 
 
 def figure(
-    runs: Sequence[Curves], *, title: str = "", x: str = "iteration", log: bool = False, smooth: int = 1
+    runs: Sequence[Curves],
+    *,
+    title: str = "",
+    x: str = "iteration",
+    log: bool = False,
+    smooth: int = 1,
+    shown: Sequence[Panel] | None = None,
 ) -> Figure:
     """The picture of `draw`, as a figure that belongs to no window and no global state."""
     try:
@@ -90,7 +98,7 @@ def figure(
         raise ConfigError("there is nothing to draw: name one run at least")
     if smooth < 1:
         raise ConfigError(f"smooth must be at least 1; got {smooth}")
-    shown = panels(runs, x)
+    shown = panels(runs, x) if shown is None else shown
     picture = Figure(layout="constrained", facecolor="white")
     scale, unit = _unit(shown, x)
     axes = _lay_out(picture, shown, unit)
@@ -114,7 +122,7 @@ def _lay_out(picture: Figure, shown: Sequence[Panel], unit: str) -> list[Axes]:
     count = len(shown)
     if count <= MOST_IN_A_COLUMN:
         places = [(i, slice(None)) for i in range(count)]
-        heights = [HEIGHTS.get(panel.title, OTHER_HEIGHT) for panel in shown]
+        heights = [HEIGHTS.get(panel.title, OTHER_HEIGHT) if count > 1 else HEIGHTS[LOSS] for panel in shown]
         width, labelled = WIDTH, [count - 1]
     else:
         places = [(0, slice(None)), *[(1 + i // 2, slice(i % 2, i % 2 + 1)) for i in range(count - 1)]]
@@ -258,6 +266,8 @@ def _explain(ax: Axes, shown: Sequence[Panel], smooth: int) -> None:
         entries.append((label, {"marker": marker, "markersize": 5, "linewidth": 1.8}))
     if any(points.gaps for panel in shown for points in panel.series):
         entries.append(("not finite", {"marker": "x", "markersize": 6, "linestyle": "none"}))
+    if not entries:  # rates alone
+        return
     handles = [Line2D([], [], color=FAINT, **look) for _, look in entries]
     legend = ax.legend(
         handles,

@@ -31,6 +31,13 @@ class Callback:
     def on_start(self, solver: Solver) -> None:
         """Before the first iteration of `solve`, after resuming."""
 
+    def on_begin(self, solver: Solver) -> None:
+        """Before the passes of an iteration, behind its test."""
+
+    def on_gradients(self, solver: Solver) -> bool:
+        """Between the passes of an iteration and its update; returns whether it changed gradients."""
+        return False
+
     def on_iteration(self, solver: Solver) -> None:
         """After an update; solver.iteration counts the updates made."""
 

@@ -85,9 +85,13 @@ class Iteration:
         found = self.device.get(self.findings)
         bad = bool(found[update.HALT - update.SETTINGS])
         first = self.begun[int(found[update.GOOD - update.SETTINGS])] if bad else None
+        self.drop()
+        return first
+
+    def drop(self) -> None:
+        """Begin to look anew, from the next iteration on."""
         self.begun.clear()
         self.device.fill(self.findings, 0)
-        return first
 
     def update(self, settings: np.ndarray, *, judged: bool) -> None:
         """The update, from hyper's first entries; `judged`: the squares of this gradient are summed."""

@@ -25,16 +25,18 @@ def find(path: str, solver_file: str) -> str:
     return path
 
 
-def train_net(param: Message, solver_file: str, device: Device, seed: int, strict: bool) -> Net:
+def train_net(param: Message, solver_file: str, device: Device, seed: int, strict: bool, keep: str) -> Net:
     """The training net, built."""
     net, source = training(param, solver_file, strict)
-    return Net(net, device=device, seed=seed, keep="needed", source=source)
+    return Net(net, device=device, seed=seed, keep=keep, source=source)
 
 
-def test_nets(param: Message, solver_file: str, device: Device, seed: int, strict: bool) -> list[Net]:
-    """The test nets, built."""
+def test_nets(
+    param: Message, solver_file: str, device: Device, seed: int, strict: bool, keep: str
+) -> list[Net]:
+    """The test nets, built; for forward passes alone unless all blobs are kept."""
     return [
-        Net(net, device=device, seed=seed, keep="needed", source=source, forward_only=True)
+        Net(net, device=device, seed=seed, keep=keep, source=source, forward_only=keep != "all")
         for net, source in testing(param, solver_file, strict)
     ]
 

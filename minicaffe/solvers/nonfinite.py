@@ -110,7 +110,7 @@ def handle(solver: Solver, begun: Position) -> None:
     )
     try:
         folder = dump(solver, begun, finding, loss)
-        hint = f"minicaffe replay {shlex.quote(str(folder))}"
+        hint = f"minicaffe replay {shlex.quote(str(folder))} {solver.device.flags()}".rstrip()
     except (WeightsError, OSError) as error:
         hint = f"no dump could be written: {error}"
     if solver.nonfinite_effect == "stop":

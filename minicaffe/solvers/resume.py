@@ -87,6 +87,7 @@ def restore(solver: Solver, path: str | Path) -> None:
     solver.iteration = state.iteration
     solver.policy.current_step = state.current_step
     solver.losses.clear()
+    solver.work.drop()
     if run is None:
         solver.net.seek(Position(solver.iteration * solver.param.iter_size))
         _guess_tests(solver)

@@ -39,6 +39,7 @@ class Solver:
     strict     refuse nets with extensions that Caffe does not read
     nonfinite_effect  what a loss or gradient that is NaN or infinite does: "stop" raises NonFiniteError,
                "report" says so once and goes on, as Caffe would, "none" goes on
+    keep       "all": every blob of its nets can be read between steps, and test nets run backward too
 
     One iteration: iter_size passes forward and backward, whose parameter gradients add up; then clipping by
     the global norm, division by iter_size, weight decay, and the update.  All parameters, gradients and
@@ -77,6 +78,7 @@ class Solver:
         source: str = "",
         strict: bool = False,
         nonfinite_effect: str = "stop",
+        keep: str = "needed",
     ) -> None:
         log.info("Initializing solver from parameters: \n" + text.spell(param))
         self.param = param
@@ -96,8 +98,8 @@ class Solver:
             self.policy = Policy(param)
             self.rate: float | None = None
             self.seed = param.random_seed if param.random_seed >= 0 else secrets.randbits(32)
-            self.net = nets.train_net(param, source, self.device, self.seed, strict)
-            self.test_nets = nets.test_nets(param, source, self.device, self.seed, strict)
+            self.net = nets.train_net(param, source, self.device, self.seed, strict, keep)
+            self.test_nets = nets.test_nets(param, source, self.device, self.seed, strict, keep)
             self.callbacks = [*extras.of(self), *callbacks]
         for test_net in self.test_nets:
             test_net.share_with(self.net)
@@ -264,12 +266,13 @@ class Solver:
         if not self._started:
             self._start()
         end = self.iteration + iterations
-        while self.iteration < end or not self._settle():
+        self.settle()  # what an error or an interrupt left behind
+        while self.iteration < end or not self.settle():
             if self.iteration == end:  # the last one, made again
                 continue
             first = self.iteration == 0 and not param.test_initialization
             if self._on(param.test_interval) and not first and self.tested != self.iteration:
-                if not self._settle():
+                if not self.settle():
                     continue
                 self.test_all()
                 if self.stopped:
@@ -277,10 +280,10 @@ class Solver:
             self._iterate()
             for callback in self.callbacks:
                 callback.on_iteration(self)
-            if (self.requests or self._on(param.snapshot)) and not self._settle():
-                continue
-            if self._take_requests() or self._on(param.snapshot):
-                self.try_snapshot()
+            if self.requests or self._on(param.snapshot):
+                self.settle()  # perhaps back to an earlier iteration
+                if self._take_requests() or self._on(param.snapshot):
+                    self.try_snapshot()
             if self.stopped:
                 return
 
@@ -289,17 +292,19 @@ class Solver:
         param, work = self.param, self.work
         shown = self._on(param.display)
         self.net.debug_info = self.net.param.debug_info or (shown and param.debug_info)
+        for callback in self.callbacks:
+            callback.on_begin(self)
         work.begin()
         read = shown or param.average_loss > 1 or (self.device.synchronous and work.guarded)
         loss = work.passes(read=read)
         if read:
             self.losses.append(loss)
-        guarded = work.guarded
-        if shown or len(work.begun) >= (UNCHECKED if self._deferring() else 1):
-            self._all_finite()
+        look = shown or len(work.begun) >= (UNCHECKED if self._deferring() else 1)
+        good = not look or self._all_finite()
         if self._on(param.display) and shown:
             self._display(sum(self.losses) / len(self.losses))
-        self.apply_update(judged=guarded)
+        changed = [callback.on_gradients(self) for callback in self.callbacks]
+        self.apply_update(judged=good and work.guarded and not any(changed))
 
     def _deferring(self) -> bool:
         """Whether bad values may be found some iterations later: then the run must be able to go back to
@@ -307,7 +312,8 @@ class Solver:
         return not (
             self.device.synchronous
             or self.param.average_loss > 1
-            or any(layer.carries for layer in self.net.layers)
+            or self.param.clip_gradients >= 0  # whose norm is logged
+            or any(layer.carries or not layer.capturable for layer in self.net.layers)
             or not all(callback.may_lag for callback in self.callbacks)
         )
 
@@ -322,8 +328,9 @@ class Solver:
         self.work.forget()  # it may be that bad values are not looked for any more
         return False
 
-    def _settle(self) -> bool:
-        """Between two iterations: make sure of those behind; if one had to be made again, False."""
+    def settle(self) -> bool:
+        """Between two iterations: make sure of those behind.  If one had to be made again, False: then
+        `iteration` has stepped back to the one after it.  NonFiniteError as in `solve`."""
         good = self._all_finite()
         if not good:
             self.apply_update()

@@ -65,6 +65,7 @@ def test_bytes_are_those_of_the_net():
     own = sum(array.nbytes for array in net.memory._own.values())
     assert state.bytes.own == own
     assert state.bytes.total == 2 * net.parameters.data.nbytes + own + net.memory.plan.nbytes
+    assert check(str(path)).states[1].bytes.gradients == 0, "a test net has none"
 
 
 @pytest.mark.parametrize("name", ["lenet", "digits"])

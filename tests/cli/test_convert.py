@@ -1,14 +1,19 @@
-"""minicaffe convert: nets and solvers in today's schema, without our extensions if asked."""
+"""minicaffe convert: nets and solvers in today's schema, without our extensions if asked; weights and solver
+states in other formats."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from minicaffe.proto import text
-from minicaffe.proto.schema import NetParameter, SolverParameter
+from minicaffe import Net
+from minicaffe.convert import formats
+from minicaffe.proto import binary, text
+from minicaffe.proto.schema import NetParameter, SolverParameter, SolverState
 
+from ..convert.files import NET, same, weights
 from ..support.running import run
 
 
@@ -45,3 +50,122 @@ def test_errors_leave_no_file(capsys):
     Path("in").write_text('net: "n"')
     result = run(capsys, "convert", "in", "gone/out")
     assert result.status == 1 and "cannot write gone/out: No such file" in result.err
+
+
+# -- weights and solver states
+
+
+def store(path: str, message=None) -> None:
+    Path(path).write_bytes(formats.write(weights() if message is None else message, path))
+
+
+def test_weights_through_every_format(capsys):
+    store("a.caffemodel")
+    for source, target in (
+        ("a.caffemodel", "b.npz"),
+        ("b.npz", "c.safetensors"),
+        ("c.safetensors", "d.caffemodel.h5"),
+        ("d.caffemodel.h5", "e.caffemodel"),
+    ):
+        assert run(capsys, "convert", source, target) == (0, "", "")
+    same(formats.read("e.caffemodel"), weights())
+
+
+def test_a_solver_state(capsys):
+    state = SolverState(iter=3, history=[binary.from_array(np.array([1.0, np.nan], np.float32))])
+    store("s.solverstate", state)
+    result = run(capsys, "convert", "s.solverstate", "t.solverstate.h5")
+    assert result.status == 0
+    assert "s.solverstate: history 0: 1 of 2 values are NaN or infinite" in result.err
+    assert formats.read("t.solverstate.h5").iter == 3
+    result = run(capsys, "convert", "s.solverstate", "t.npz")
+    assert result.status == 1 and "t.npz: a solver state cannot be written as a .npz file" in result.err
+    assert not Path("t.npz").exists()
+
+
+def test_doubts(capsys):
+    net = weights(diff=True)
+    net.layer[1].blobs[1].CopyFrom(binary.from_array(np.array([np.inf, 1], np.float32)))
+    net.layer[2].blobs[2].CopyFrom(binary.from_array(np.zeros(1, np.float32)))
+    store("a.caffemodel", net)
+    result = run(capsys, "convert", "a.caffemodel", "b.h5")
+    assert result.status == 0
+    assert [line.split("] ")[1] for line in result.err.splitlines()] == [
+        "a.caffemodel: layer 'a/b', blob 1: 1 of 2 values are NaN or infinite",
+        "a.caffemodel: layer 'bn': the correction of its statistics is 0, so that they count as 0; 1 was"
+        " probably meant",
+        "a.caffemodel: 2 layers have gradients (diff) beside the weights",
+    ]
+    Path("n.prototxt").write_text(NET)
+    result = run(capsys, "convert", "n.prototxt", "n.caffemodel")
+    assert result.status == 0 and "n.prototxt: no layer has weights" in result.err
+
+
+def test_with_a_net(capsys):
+    Path("n.prototxt").write_text(NET)
+    store("a.npz")
+    assert run(capsys, "convert", "a.npz", "b.caffemodel", "--model", "n.prototxt") == (0, "", "")
+    same(formats.read("b.caffemodel"), weights())
+    Path("n.prototxt").write_text(NET.replace("num_output: 2", "num_output: 4"))
+    result = run(capsys, "convert", "a.npz", "c.caffemodel", "--model", "n.prototxt")
+    assert result.status == 1 and not Path("c.caffemodel").exists()
+    assert "a.npz: layer 'a/b' (InnerProduct): parameter 0: stored with shape (2, 3)" in result.err
+
+
+@pytest.mark.parametrize("suffix", [".caffemodel", ".caffemodel.h5", ".npz", ".safetensors"])
+def test_damaged_weights_leave_no_file(suffix, capsys):
+    store(f"a{suffix}")
+    whole = Path(f"a{suffix}").read_bytes()
+    Path(f"a{suffix}").write_bytes(whole[: len(whole) // 2])
+    for target in ("b.caffemodel", "b.npz", "b.prototxt"):
+        result = run(capsys, "convert", f"a{suffix}", target)
+        assert result.status == 1 and f"error: a{suffix}: " in result.err and not Path(target).exists()
+    bad = weights()
+    bad.layer[1].blobs[0].shape.dim[0] = 3
+    store("a.caffemodel", bad)
+    result = run(capsys, "convert", "a.caffemodel", "b.caffemodel")
+    assert result.status == 1 and not Path("b.caffemodel").exists()
+    assert (
+        "a.caffemodel: layer 'a/b': blob 0: a blob of shape (3, 3) holds 6 values; expected 9" in result.err
+    )
+
+
+def test_fold(capsys):
+    Path("n.prototxt").write_text(NET)
+    store("a.npz")
+    result = run(capsys, "convert", "n.prototxt", "a.npz", "f.prototxt", "f.caffemodel", "--fold", "--strip")
+    assert result == (0, "", "bn: folded into a/b\n")
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    nets = []
+    for model, stored in (("n.prototxt", "a.caffemodel"), ("f.prototxt", "f.caffemodel")):
+        store("a.caffemodel")
+        nets.append(Net(model, phase="TEST"))
+        nets[-1].load(stored)
+    one, other = (net.forward(x=x)["y"] for net in nets)
+    np.testing.assert_allclose(other, one, rtol=1e-5)
+    assert len(nets[1].layers) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["a"], "takes 2 files; got 1; hint: minicaffe convert IN OUT"),
+        (["a", "b", "c"], "takes 2 files; got 3"),
+        (
+            ["a", "b", "--fold"],
+            "takes 4 files; got 2; hint: minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold",
+        ),
+        (["n", "a.npz", "x.caffemodel", "y", "--fold"], "x.caffemodel and y are not a prototxt and weights"),
+        (["n", "a.npz", "x", "y.npz", "--fold", "--model", "n"], "--model goes without --fold"),
+        (["n", "n", "x", "y.npz", "--fold"], "n holds no weights; hint: names end in .caffemodel"),
+        (["n", "a.npz", "x", "gone/y.npz", "--fold"], "cannot write gone/y.npz and x: No such file"),
+        (["a.npz", "x.onnx"], "x.onnx: a net cannot be written as a .onnx file"),
+        (["gone.npz", "x"], "cannot read gone.npz"),
+    ],
+)
+def test_mistakes(arguments, message, capsys):
+    Path("n").write_text(NET)
+    store("a.npz")
+    before = sorted(Path().iterdir())
+    result = run(capsys, "convert", *arguments)
+    assert result.status == 1 and message in result.err and sorted(Path().iterdir()) == before

@@ -93,12 +93,28 @@ def test_a_run_resumes_on_the_other_device(folder, gpu, capsys):
     np.testing.assert_allclose(resumed.params["ip"][0].data, straight.params["ip"][0].data, atol=1e-6)
 
 
-def test_a_bad_value_is_found_and_replayed_on_the_gpu(folder, gpu, capsys):
+def test_a_run_goes_on_where_it_began(folder, gpu, capsys):
+    """Without --gpu too, and elsewhere if that is said."""
+    begin = ["train", "solver.prototxt", "--run=r", "--gpu=0", "--math=TF32", "--iterations=2"]
+    assert run(capsys, *begin).status == 0
+    go_on = ["train", "--run=r", "--resume=auto"]
+    before = gpu.launches
+    result = run(capsys, *go_on, "--iterations=4")
+    assert result.status == 0 and "GPU 0: emulated GPU" in said(result.err) and gpu.launches > before
+    before = gpu.launches
+    result = run(capsys, *go_on, "--iterations=6", "--cpu")
+    assert result.status == 0 and "Use CPU." in said(result.err) and gpu.launches == before
+
+
+@pytest.mark.parametrize("flags", [["--gpu", "0"], ["--gpu", "0", "--math", "TF32"]])
+def test_a_bad_value_is_found_and_replayed_on_the_gpu(flags, folder, gpu, capsys):
+    """By the command that the error names."""
     (folder / "solver.prototxt").write_text(SOLVER.replace("base_lr: 0.1", "base_lr: 1e38"))
-    result = run(capsys, "train", "solver.prototxt", "--gpu=0")
-    assert result.status == 1 and "minicaffe replay" in result.err
+    result = run(capsys, "train", "solver.prototxt", *flags)
     (dump,) = folder.glob("*_nonfinite_iter_*")
-    result = run(capsys, "replay", dump, "--gpu=0")
+    replay = ["replay", dump.name, *flags]
+    assert result.status == 1 and result.err.endswith(f"; hint: minicaffe {' '.join(replay)}\n")
+    result = run(capsys, *replay)
     assert result.status == 0 and "the same bits as recorded" in result.out
 
 

@@ -254,14 +254,47 @@ def test_find(found, monkeypatch):
     def load(name):
         if found == "not found":
             raise DynamicLibNotFoundError(name)
-        return SimpleNamespace(abs_path=None)  # this process
+        return SimpleNamespace(abs_path="here")
 
     pathfinder = SimpleNamespace(
         load_nvidia_dynamic_lib=load, DynamicLibNotFoundError=DynamicLibNotFoundError
     )
     monkeypatch.setitem(sys.modules, "cuda.pathfinder", None if found == "no pathfinder" else pathfinder)
     monkeypatch.setitem(sys.modules, "cuda", SimpleNamespace(pathfinder=pathfinder))
-    assert (libraries.find("cublas") is not None) == (found == "found")
+    monkeypatch.setattr(libraries, "_in_wheels", lambda name: None)
+    monkeypatch.setattr(libraries.ctypes, "CDLL", lambda path: path)
+    assert libraries.find("cublas") == ("here" if found == "found" else None)
+
+
+@pytest.mark.parametrize("unknown", [ValueError, KeyError, "not found"])
+def test_a_pathfinder_that_does_not_know_cudnn(unknown, monkeypatch, tmp_path):
+    """CuPy is content with 1.3.4; cuDNN came later."""
+
+    class DynamicLibNotFoundError(RuntimeError):
+        pass
+
+    loaded = []
+
+    def load(name):
+        if name == "cudnn":
+            raise DynamicLibNotFoundError(name) if unknown == "not found" else unknown(name)
+        loaded.append(name)
+        return SimpleNamespace(abs_path=None)
+
+    pathfinder = SimpleNamespace(
+        load_nvidia_dynamic_lib=load, DynamicLibNotFoundError=DynamicLibNotFoundError
+    )
+    monkeypatch.setitem(sys.modules, "cuda.pathfinder", pathfinder)
+    monkeypatch.setitem(sys.modules, "cuda", SimpleNamespace(pathfinder=pathfinder))
+    wheels = SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+    monkeypatch.setattr(libraries.importlib.util, "find_spec", lambda name: wheels)
+    monkeypatch.setattr(libraries.ctypes, "CDLL", lambda path: path)
+    assert libraries.find("cudnn") is None and not loaded
+    file = tmp_path / "cudnn" / "lib" / "libcudnn.so.9"
+    file.parent.mkdir(parents=True)
+    file.touch()
+    (file.parent / "libcudnn_ops.so.9").touch()
+    assert libraries.find("cudnn") == str(file) and loaded == ["cublas"]
 
 
 # -- the stand-in and the declarations against the real thing

@@ -254,7 +254,6 @@ def test_capture_records_and_replays(device):
     total = device.zeros((2,))
     runs = []
 
-
     def body() -> None:
         runs.append(1)
         device.fill(total, 1)
@@ -296,6 +295,17 @@ def test_what_a_capture_refuses(device, action, message):
     with pytest.raises(DeviceError, match=message):
         device.capture(lambda: action(device, x))
     action(device, x)  # the failed capture is over
+
+
+def test_a_capture_that_cuda_gives_up(device):
+    """As it does when a library makes a call that cannot be captured."""
+
+    def body() -> None:
+        device.stream.recording = None
+
+    with pytest.raises(DeviceError, match=r"CUDA gave the capture up: cudaError.*; hint: some call in it"):
+        device.capture(body)
+    device.synchronize()  # and goes on
 
 
 def test_captured_launches_are_checked_too(device):

@@ -158,6 +158,25 @@ def test_no_algorithm_left(monkeypatch):
     assert message.endswith("hint: engine: CAFFE in convolution_param")
 
 
+@pytest.mark.parametrize("why", ["no algorithm", "larger kernel", "a status of the first launch"])
+def test_what_cudnn_refuses_is_done_otherwise(why, monkeypatch, caplog):
+    """All three directions, in the first call and in later ones; the log says it once for each."""
+    device = StandIn(otherwise=CpuDevice(np.float64, kernels="plain").bind(family))
+    g = TWO
+    if why == "no algorithm":
+        for direction, (one, *_) in ALGORITHMS.items():
+            monkeypatch.setitem(ALGORITHMS, direction, [one._replace(repeats=False)])
+    elif why == "larger kernel":
+        g = geometry(1, 1, 1, 1, (1, 1, 1), (1, 1, 2), (1, 1, 2), bias=1)
+    else:
+        device.workspace = lambda nbytes: SimpleNamespace(ctypes=SimpleNamespace(data=0))
+    with caplog.at_level("INFO", "minicaffe"):
+        check(device, g)
+        device.recording = True  # nothing is chosen any more
+        check(device, g)
+    assert caplog.text.count("Not by cuDNN: ") == 3 and device.fake.used == []
+
+
 def test_the_first_call_cannot_be_captured():
     device = StandIn()
     device.recording = True

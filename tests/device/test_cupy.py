@@ -15,6 +15,7 @@ NAMES = [
     *("ndarray", "RawModule", "__version__", "cuda.Device", "cuda.Stream", "cuda.Event", "cuda.alloc"),
     *("cuda.alloc_pinned_memory", "cuda.get_elapsed_time", "cuda.memory.OutOfMemoryError"),
     *(f"cuda.Stream.{name}" for name in ("begin_capture", "end_capture", "synchronize", "wait_event")),
+    *("cuda.Stream.__enter__", "cuda.Stream.__exit__"),
     *(f"cuda.Event.{name}" for name in ("record", "synchronize")),
     *(f"cuda.runtime.{name}" for name in ("getDeviceCount", "getDeviceProperties", "deviceGetAttribute")),
     *(f"cuda.runtime.{name}" for name in ("driverGetVersion", "runtimeGetVersion", "memGetInfo")),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from minicaffe.device.cpu import CpuDevice
+from minicaffe.device.cuda import CudaDevice
 from minicaffe.errors import DeviceError
 from minicaffe.kernels import convolution as family
 from minicaffe.kernels.tensor import convolution as tensor
@@ -53,9 +56,14 @@ def force(monkeypatch):
     return use
 
 
+@functools.lru_cache(maxsize=16)
+def oracle(g) -> list[np.ndarray]:
+    return run(CpuDevice(np.float64, kernels="plain"), g)
+
+
 def errors(device, g) -> dict[str, float]:
     """How far y, dx and dw are from the plain loops' in float64, relative to their norms."""
-    wanted = run(CpuDevice(np.float64, kernels="plain"), g)
+    wanted = oracle(g)
     names = "y", "dx", "dw"
     return {
         name: float(np.linalg.norm(a - b) / max(np.linalg.norm(b), 1e-30))
@@ -220,6 +228,45 @@ def test_capture(force):
         assert np.abs(one).max() > 0
 
 
+# -- on a GPU
+
+
+@pytest.fixture(params=TOLERANCE)
+def gpu(request):
+    """A real one, with the project's kernels alone."""
+    try:
+        device = CudaDevice(np.float32, math=request.param, libraries=False)
+    except DeviceError as error:
+        pytest.skip(str(error))
+    if not tensor.suits(device):
+        pytest.skip("the GPU has no tensor cores for TF32")
+    return device
+
+
+# Enough blocks to keep a GPU busy, for what only shows when they run at the same time.
+BUSY = geometry(16, 1, 48, 150, (1, 27, 27), (1, 3, 3), stride=(1, 2, 1), pad=(0, 1, 1))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("name", CASES)
+def test_cases_on_a_gpu(name, gpu):
+    check(gpu, CASES[name])
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize("tile", tiles.TILES, ids=lambda tile: f"{tile.bm}x{tile.bn}")
+def test_every_tile_on_a_gpu(tile, parts, gpu, force):
+    """Weights copied by 4 floats and by one; and the same bits every time."""
+    force(tile, parts)
+    check(gpu, geometry(2, 1, 3, tile.bm + 3, (1, 9, 9), (1, 3, 3), pad=(0, 1, 1)))
+    check(gpu, BUSY)
+    first = run(gpu, BUSY)
+    for _ in range(5):
+        for one, other in zip(run(gpu, BUSY), first):
+            np.testing.assert_array_equal(one, other)
+
+
 # -- planted faults
 
 # 5 images of 2 groups, 8 to 20 channels, 6 x 5 to 3 x 5: five slices and a tail of 8 forward, 6 by weights
@@ -280,7 +327,8 @@ def noticed(device, name: str) -> bool:
     }
     try:
         calls[name]()
-    except KernelError:
+    except KernelError as error:
+        assert "does not compile" not in str(error)
         return True
     host = {key: values.copy() for key, (_, values) in arrays.items()}
     plain = CpuDevice(np.float64, kernels="plain").bind(family)

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minicaffe import log
 from minicaffe.errors import NonFiniteError
 from minicaffe.proto import text
 from minicaffe.proto.schema import SolverParameter
+from minicaffe.runs.control import Control, Events
+from minicaffe.runs.home import Home
 from minicaffe.solvers.callbacks import Callback
 from minicaffe.solvers.iteration import UNCHECKED
 from minicaffe.solvers.solver import Solver
@@ -174,3 +177,101 @@ def test_a_net_that_carries_something_is_looked_at_every_time(device, monkeypatc
     read = counting(device, "get", monkeypatch)
     solver.step(5)
     assert len(read) >= 5
+
+
+@pytest.mark.parametrize("at", [5, 6])
+def test_snapshots_are_those_of_the_cpu(device, at):
+    """Also of the very iteration that had to be made again."""
+    found = []
+    for where in (None, device):
+        for path in Path().glob("d_iter_*"):
+            path.unlink()
+        solver = diverging(f"snapshot: {at}", nonfinite_effect="report", device=where)
+        solver.param.max_iter = 2 * at
+        solver.solve()
+        found.append(sorted(path.name for path in Path().glob("*.solverstate")))
+    assert found[0] == found[1] and f"d_iter_{at}.solverstate" in found[0]
+
+
+def test_clipping_is_logged_only_of_updates_that_are_made(device, monkeypatch):
+    lines: list[list[str]] = []
+    for where in (None, device):
+        lines.append([])
+        monkeypatch.setattr(log, "info", lines[-1].append)
+        with pytest.raises(NonFiniteError):
+            diverging("clip_gradients: 1e15", device=where).step(30)
+    cpu, gpu = ([line for line in said if "clipping" in line] for said in lines)
+    assert len(cpu) == len(gpu) == 1
+
+
+def test_commands_take_effect_at_iterations_that_stand(device):
+    """A command looks first: the run goes back, and what it asks for is done there."""
+    Path("run").mkdir()
+    home = Home("run")
+    commands = ["pause", "snapshot", "resume"]
+
+    class Hand(Callback):
+        may_lag = True
+
+        def on_iteration(self, solver) -> None:
+            if solver.iteration == 8 and not Path(home.control).exists():
+                lines = [json.dumps({"id": command, "command": command}) for command in commands]
+                Path(home.control).write_text("\n".join(lines) + "\n")
+
+    control = Control(home, Events(home))
+    solver = diverging(device=device, nonfinite_effect="report", callbacks=[Hand(), control])
+    solver.step(12)
+    events = [json.loads(line) for line in Path(home.events).read_text().splitlines()]
+    (dump,) = Path().glob("d_nonfinite_iter_*")
+    stands = int(dump.name.rsplit("_", 1)[1]) + 1
+    assert [(e["id"], e["iteration"]) for e in events] == [(command, stands) for command in commands]
+    assert [path.name for path in Path().glob("d_iter_*.solverstate")] == [f"d_iter_{stands}.solverstate"]
+
+
+@pytest.mark.parametrize("iteration", [0, 1])
+@pytest.mark.parametrize("what", ["clear_param_diffs", "run_backward"])
+def test_an_interrupt_while_kernels_compile_or_are_captured(device, iteration, what, monkeypatch):
+    """What did not run to its end is not captured, nor is half a capture kept."""
+    solver, whole = (tiny_solver(device=device) for _ in range(2))
+    solver.step(iteration)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    position = solver.net.position
+    with monkeypatch.context() as context:
+        context.setattr(solver.net, what, interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            solver.step(1)
+    solver.net.seek(position)
+    solver.step(5 - iteration)
+    whole.step(5)
+    for key, wanted in params(whole).items():
+        np.testing.assert_array_equal(params(solver)[key], wanted)
+
+
+@pytest.mark.parametrize("where", ["cpu", "gpu"])
+@pytest.mark.parametrize("restored", [False, True], ids=["on", "restored"])
+def test_an_iteration_that_was_cut_short_is_forgotten(where, restored, device, monkeypatch):
+    """After an interrupt, the one that goes wrong is still found where it is."""
+    whole = diverging()
+    with pytest.raises(NonFiniteError) as wanted:
+        whole.step(30)
+    solver = diverging(**({"device": device} if where == "gpu" else {}))
+    solver.step(1)
+    state = solver.snapshot()
+    solver.step(1)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(solver.net, "stage", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            solver.step(1)
+    if restored:
+        solver.restore(state)
+    with pytest.raises(NonFiniteError) as found:
+        solver.step(30)
+    assert solver.iteration == whole.iteration
+    assert str(found.value).split(";")[0] == str(wanted.value).split(";")[0]

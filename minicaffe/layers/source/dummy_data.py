@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import zlib
 
-import numpy as np
-
 from ...core import filler
 from ...core.source import Source
 from ...errors import locate
@@ -37,7 +35,7 @@ class DummyData(Source):
         self.constant = [f.type == "constant" for f in self.fillers_of_tops]
         # A random top is filled here and then copied; of a constant the value is enough.
         shapes = [() if constant else shape for constant, shape in zip(self.constant, self.shapes)]
-        self.host = [np.empty(shape, self.device.dtype) for shape in shapes]
+        self.host = [self.device.host_empty(shape) for shape in shapes]
         for i in range(count):  # refuses a bad filler now
             self._fill(i, 0)
         self.begun = False
@@ -46,7 +44,7 @@ class DummyData(Source):
         for i, blob in enumerate(top):
             if not self.constant[i]:
                 self._fill(i, passes)
-                self.device.put(self.host[i], blob.data)
+                self.device.stage(self.host[i], blob.data)
             elif not self.begun and not self.device.get(blob.data).any():
                 self.device.fill(blob.data, self.host[i].item())
         self.begun = True

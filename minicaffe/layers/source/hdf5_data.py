@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from ...core.source import Source
 from ...data.hdf5 import HDF5Batches
 
@@ -36,9 +34,9 @@ class HDF5Data(Source):
             conf.source, names, conf.batch_size, dtype=self.device.dtype, shuffle=conf.shuffle
         )
         self.shapes = [(conf.batch_size, *row) for row in self.batches.shapes]
-        self.host = [np.empty(shape, self.device.dtype) for shape in self.shapes]
+        self.host = [self.device.host_empty(shape) for shape in self.shapes]
 
     def stage(self, passes, top):
         self.batches(passes, self.host, self.random.seed)
         for blob, host in zip(top, self.host):
-            self.device.put(host, blob.data)
+            self.device.stage(host, blob.data)

@@ -56,7 +56,7 @@ class Python(Layer):
         self.user.reshape(self.below, self.above)
 
     def forward(self, bottom, top):
-        self._forget()
+        self._refresh()
         self.user.reshape(self.below, self.above)
         self._follow(top)
         self.user.forward(self.below, self.above)
@@ -64,10 +64,10 @@ class Python(Layer):
         self._flush()
 
     def backward(self, top, propagate_down, bottom):
-        self._forget()
         for blob, wanted in zip(bottom, propagate_down):
             if wanted and not any(blob is other for other in top):
                 self.device.fill(blob.diff, 0)
+        self._refresh()
         frozen = [p for p, wanted in zip(self.params, self.param_gradient) if not wanted]
         before = [self.device.get(p.diff) for p in frozen]  # the class is not told what is frozen
         self.user.backward(self.above, list(propagate_down), self.below)
@@ -80,9 +80,9 @@ class Python(Layer):
         if any(blob.data is None or blob.data.shape != blob.shape for blob in top):
             self.settle()
 
-    def _forget(self) -> None:
+    def _refresh(self) -> None:
         for view in (*self.views, *self.views_of_params):
-            view.forget()
+            view.refresh()
 
     def _flush(self) -> None:
         for view in (*self.views, *self.views_of_params):
@@ -93,13 +93,13 @@ def _find(module: str, name: str) -> type:
     """The class `name` of a module, in which `import caffe` works."""
     from importlib.util import find_spec
 
-    pycaffe = importlib.import_module("minicaffe.pycaffe")  # it knows no part of the engine
+    importing = importlib.import_module("minicaffe.pycaffe.importing")  # only now: it knows the whole engine
     root = module.split(".")[0]
     if not root or find_spec(root) is None:
         raise ConfigError(
             f"python_param.module {module!r} cannot be found", hint="put its folder on PYTHONPATH"
         )
-    with pycaffe.as_caffe():
+    with importing.as_caffe():
         found = importlib.import_module(module)
     if not hasattr(found, name):
         raise ConfigError(

@@ -59,7 +59,7 @@ class SPP(Layer):
         n, c, *size = shape
         levels = len(self.poolers)
         for level, pooler in enumerate(self.poolers):
-            pooler.plan(shape, (2**level,) * 2, self._window(level, size))
+            pooler.plan(shape, (2**level,) * 2, self.window(level, size))
         if levels == 1:
             top[0].reshape(n, c, 1, 1)
             return
@@ -96,7 +96,7 @@ class SPP(Layer):
             if level:
                 self.adding.sum_add(part, dx, 1)
 
-    def _window(self, level: int, size: list[int]) -> Window:
+    def window(self, level: int, size: list[int]) -> Window:
         """The windows of a level; ShapeError if one would hold nothing but padding."""
         bins = 2**level
         kernel = tuple(-(-extent // bins) for extent in size)

@@ -43,10 +43,17 @@ class Stream:
         if not non_blocking:
             raise ValueError("a stream that waits for the default stream")
         self.ptr = next(Stream.numbers)
-        self.lazy = cupy.lazy
+        self.cupy, self.lazy = cupy, cupy.lazy
         self.queue: list[Callable[[], object]] = []
         self.recording: list[Callable[[], object]] | None = None
         cupy.streams[self.ptr] = self
+
+    def __enter__(self) -> Stream:
+        self.cupy.current.append(self)
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.cupy.current.pop()
 
     def enqueue(self, action: Callable[[], object]) -> None:
         if self.recording is not None:
@@ -228,6 +235,7 @@ class EmulatedCupy:
     ) -> None:
         self.lazy, self.orders, self.memory_bytes = lazy, orders, memory_bytes
         self.streams: dict[int, Stream] = {}
+        self.current: list[Stream] = []  # entered by `with`
         self.launches = 0
         self.cuda = SimpleNamespace(
             runtime=Runtime(self, arch),
@@ -244,6 +252,8 @@ class EmulatedCupy:
         return RawModule(self, code, options, name_expressions)
 
     def _alloc(self, nbytes: int) -> MemoryPointer:
+        if not self.current:
+            raise AssertionError("memory of the default stream, which knows nothing of what uses it")
         if nbytes > self.memory_bytes:
             raise OutOfMemoryError
         block = np.full(nbytes + ALIGNMENT, POISON, np.uint8)

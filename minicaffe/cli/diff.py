@@ -1,0 +1,145 @@
+"""minicaffe diff: what differs between two nets, weights or solver states, or between two backends."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Sequence
+
+from .. import log
+from ..checking.diff import arrays, backends, fields, report
+from ..convert import formats
+from ..convert.model import through_net
+from ..errors import ConfigError
+from ..net import Net
+from ..proto.schema import Message, NetParameter, SolverParameter, SolverState
+from . import flags
+
+USAGE = "minicaffe diff A B, or minicaffe diff --model NET --backends cpu,float64"
+
+
+def parser() -> flags.Parser:
+    p = flags.Parser(
+        "diff",
+        "Say what differs between two files, nets or solvers field by field in the current schema, weights of"
+        " any format and solver states array by array; or between one net on two backends, every layer on the"
+        " same input, forward and, where the net learns, backward.  Exit status 1 if anything differs by more"
+        " than the tolerance.",
+    )
+    p.usage = (
+        "minicaffe diff A B [--model NET] [--tolerance T] [--json]\n"
+        "       minicaffe diff --model NET [--weights W] --backends A,B [--tolerance T] [--json]"
+    )
+    p.add_argument("files", nargs="*", metavar="FILE", help="two nets, solvers, weights or solver states")
+    p.flag("model", metavar="NET", help="compare weights as this net has them; or the net for --backends")
+    p.flag("weights", metavar="FILE", help="weights for --backends")
+    p.flag("backends", metavar="A,B", help=f"two of {', '.join(backends.BACKENDS)}")
+    p.flag(
+        "tolerance",
+        type=float,
+        metavar="T",
+        help="the largest |a - b| allowed, as a share of the largest value of its blob"
+        f" (default 0 for files, {backends.TOLERANCE:g} for backends)",
+    )
+    p.flag("phase", choices=("TRAIN", "TEST"), default="TRAIN", help="of --backends (default TRAIN)")
+    flags.add_state(p)
+    p.flag("seed", type=int, default=1, metavar="N", help="of --backends: of weights and inputs (default 1)")
+    p.flag("json", action="store_true", help="for programs")
+    return p
+
+
+def run(arguments: list[str]) -> int:
+    args = parser().parse(arguments)
+    log.to_stderr(level=logging.WARNING)
+    if args.tolerance is not None and not args.tolerance >= 0:
+        raise ConfigError(f"--tolerance must be at least 0; got {args.tolerance:g}")
+    if args.backends:
+        return _backends(args)
+    if len(args.files) != 2:
+        raise ConfigError(f"takes 2 files; got {len(args.files)}", hint=USAGE)
+    if args.weights:
+        raise ConfigError("--weights goes with --backends", hint=USAGE)
+    first, second = (_read(args, path) for path in args.files)
+    if _kind(first) != _kind(second):
+        raise ConfigError(
+            f"{args.files[0]} holds {_kind(first)}, {args.files[1]} {_kind(second)}",
+            hint="compare two of a kind",
+        )
+    if isinstance(first, SolverState) or _kind(first) == WEIGHTS:
+        return _arrays(args, first, second)
+    return _fields(args, first, second)
+
+
+WEIGHTS = "weights"
+
+
+def _kind(message: Message) -> str:
+    if isinstance(message, NetParameter):
+        return WEIGHTS if any(layer.blobs for layer in message.layer) else "a net"
+    return "a solver" if isinstance(message, SolverParameter) else "a solver state"
+
+
+def _read(args: argparse.Namespace, path: str) -> Message:
+    return through_net(args.model, path) if args.model else formats.read(path)
+
+
+def _fields(args: argparse.Namespace, first: Message, second: Message) -> int:
+    found = fields.differences(first, second)
+    if args.json:
+        _print_json(args, not found, found[:1], found)
+    else:
+        if found:
+            print(report.fields_table(found))
+        print(f"{len(found)} field{'s differ' if len(found) > 1 else ' differs'}" if found else "equal")
+    return int(bool(found))
+
+
+def _arrays(args: argparse.Namespace, first: Message, second: Message) -> int:
+    rows = arrays.compare(arrays.of_message(first), arrays.of_message(second))
+    table = report.arrays_table(rows) if any(row.absolute for row in rows) else ""
+    return _verdict(args, rows, args.tolerance or 0.0, table, "arrays")
+
+
+def _backends(args: argparse.Namespace) -> int:
+    names = [name.strip() for name in args.backends.split(",")]
+    if len(names) != 2 or args.files or not args.model:
+        raise ConfigError("--backends takes two names and --model NET, no files", hint=USAGE)
+    first, second = (
+        Net(
+            args.model,
+            phase=args.phase,
+            level=args.level,
+            stages=flags.stages(args),
+            device=backends.device(name),
+            seed=args.seed,
+        )
+        for name in names
+    )
+    if args.weights:
+        first.load(args.weights)
+    tolerance = backends.TOLERANCE if args.tolerance is None else args.tolerance
+    rows = list(backends.compare(first, second, args.seed))
+    return _verdict(args, rows, tolerance, report.backends_table(rows), "blobs")
+
+
+def _verdict(
+    args: argparse.Namespace, rows: Sequence[report.Compared], tolerance: float, table: str, what: str
+) -> int:
+    bad = report.beyond(rows, tolerance)
+    if args.json:
+        _print_json(args, not bad, bad[:1], rows, tolerance=tolerance)
+    else:
+        if table:
+            print(table)
+        print(report.summary(rows, tolerance, what))
+    return int(bool(bad))
+
+
+def _print_json(
+    args: argparse.Namespace, equal: bool, first: Sequence, rows: Sequence, **more: float
+) -> None:
+    compared = args.backends.split(",") if args.backends else args.files
+    found = report.plain(first)
+    content = {"compared": compared, "equal": equal, **more, "first": found[0] if found else None}
+    print(json.dumps({**content, "rows": report.plain(rows)}, indent=2))

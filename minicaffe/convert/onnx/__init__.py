@@ -1,0 +1,180 @@
+"""A net and its weights as an ONNX file, for inference, with proof: the file is written only after
+onnxruntime has computed the same from it as the net (extra `onnx`).
+
+    deploy.py     data layers become inputs, losses go
+    translate.py  layer by layer (rules/) to a graph (graph.py), and names
+    model.py      the graph as ONNX's messages, checked
+    proof.py      the same inputs through both
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import weights
+from ...errors import ConfigError, DataError, MiniCaffeError, WeightsError
+from ...files import write_atomic
+from ...net import Net
+from ...proto import hdf5
+from ...proto.schema import Message, NetParameter
+from .. import formats
+from .deploy import Deployment, Shapes, read_shapes
+from .model import BATCH, OPSET, require_packages, to_model
+from .proof import TOLERANCE, Agreement, Proof, inputs_for
+from .translate import Translation, check_types, translate
+
+__all__ = ["Report", "export", "read_shapes"]
+
+
+@dataclass
+class Report:
+    """What was written, and how far it is from the net.
+
+    inputs   shape by name; outputs: the agreement of each
+    notes    what the file does not have of the net, and what has another form
+    """
+
+    path: str
+    inputs: dict[str, tuple[Any, ...]]
+    outputs: list[Agreement]
+    nodes: int
+    parameters: int
+    notes: list[str] = field(default_factory=list)
+
+    def lines(self) -> list[str]:
+        """For the terminal."""
+        took = ", ".join(f"{name} {_spelled(shape)}" for name, shape in self.inputs.items())
+        found = [f"input {took}"]
+        for one in self.outputs:
+            found.append(
+                f"output {one.name} {_spelled(one.shape)}: differs from onnxruntime's by at most"
+                f" {one.absolute:.2g}, {one.relative:.2g} of its largest value"
+            )
+        found += [f"note: {note}" for note in self.notes]
+        found.append(f"wrote {self.path}: opset {OPSET}, {self.nodes} nodes, {self.parameters} parameters")
+        return found
+
+
+def export(
+    net_param: str | Path | Message,
+    weights_path: str | Path | None,
+    out_path: str | Path,
+    *,
+    shapes: Shapes | None = None,
+    free_batch: bool = False,
+    stages: Sequence[str] = (),
+    inputs: Mapping[str, np.ndarray] | None = None,
+    tolerance: float = TOLERANCE,
+    seed: int = 1,
+) -> Report:
+    """Write a net with its weights as `out_path`, and prove that onnxruntime computes the same from it.
+
+    net_param     a prototxt or NetParameter: a deploy net, or one with data layers and losses
+    weights_path  a file of any format that `minicaffe convert` reads; None: what the fillers give
+    shapes        of inputs, by name, in place of what the net says; needed for data layers whose source is
+                  not here
+    free_batch    the first axis of the inputs may have any extent; proven for two
+    inputs        to prove with, by name; random ones if left out
+    tolerance     the largest difference of a blob allowed, as a share of its largest value
+
+    The tensors have the names of the blobs.  What an in-place layer overwrites is <blob>:<layer that wrote
+    it>; an output that is an input overwritten in place as well, because a graph cannot have both under one
+    name.
+
+    Raises ConfigError without onnx and onnxruntime; NoEquivalent, which names every layer that ONNX cannot
+    express; WeightsError for layers that the weights lack; ProofError if the results differ; and then
+    `out_path` is as it was before.
+    """
+    require_packages()
+    deployed = Deployment(net_param, shapes=shapes, stages=stages)
+    check_types(deployed.param)
+    net = Net(deployed.param, source=deployed.source, seed=seed, forward_only=True)
+    if weights_path is not None:
+        _load(net, weights_path)
+    other = _with_batch(deployed.param, net) if free_batch else None
+    made = translate(net, other)
+    sizes = _sizes(made, net, other)
+    model = to_model(net.name, made, sizes)
+    taken = {tensor.name: sizes[tensor] for tensor in made.graph.inputs}
+    proof = Proof(model, made, net, tolerance)
+    given = {name: np.asarray(array, np.float32) for name, array in (inputs or {}).items()}
+    agreements = proof.on(inputs_for(made.graph, net, seed) | given)
+    if other:
+        longer = {name: np.concatenate([a, a[:1]]) for name, a in given.items() if BATCH in taken[name]}
+        proof.on(inputs_for(made.graph, other, seed) | given | longer)
+    try:
+        write_atomic(out_path, proof.content)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot write {out_path}: {reason}") from None
+    notes = deployed.notes + made.graph.notes
+    parameters = sum(owned.blob.count for owned in net.parameters.owned)
+    return Report(str(out_path), taken, agreements, len(model.graph.node), parameters, notes)
+
+
+def _load(net: Net, path: str | Path) -> None:
+    """Load weights of any format, and require them for all layers."""
+    if hdf5.is_hdf5(path):
+        lacking = weights.load(net, path, quiet=True)
+    else:
+        lacking = weights.load_message(net, formats.read_weights(path), path)
+    owners = {net.layers[owned.layer].name for owned in net.parameters.owned}
+    if missing := [name for name in lacking if name in owners]:
+        raise WeightsError(
+            f"{path} holds no weights for {', '.join(map(repr, missing))}",
+            hint="names of layers in net and weights must agree",
+        )
+
+
+def _with_batch(param: NetParameter, net: Net) -> Net:
+    """The same net, one item more in its batch, without memory."""
+    larger = NetParameter()
+    larger.CopyFrom(param)
+    batch = _batch(net)
+    for layer in larger.layer:
+        for shape in layer.input_param.shape:
+            if layer.type == "Input" and shape.dim and shape.dim[0] == batch:
+                shape.dim[0] = batch + 1
+    hint = f"the net fits its batch of {batch} alone: export it without a free batch"
+    try:
+        other = Net(larger, allocate=False, forward_only=True)
+    except MiniCaffeError as error:
+        error.hint = hint
+        raise
+    for mine, theirs in zip(net.layers, other.layers):
+        if [blob.shape for blob in mine.params] != [blob.shape for blob in theirs.params]:
+            what = f"the parameters of layer {mine.name!r} ({mine.type}) go with the batch"
+            raise ConfigError(what, hint=hint)
+    return other
+
+
+def _batch(net: Net) -> int:
+    """The first axis of the first input."""
+    shapes = [net.blobs[name].shape for name in net.inputs]
+    if not shapes or not shapes[0]:
+        raise ConfigError("the net has no input with a batch", hint="export it without a free batch")
+    return shapes[0][0]
+
+
+def _sizes(made: Translation, net: Net, other: Net | None) -> dict[Any, tuple[Any, ...]]:
+    """The shapes of inputs and outputs: free axes by name, or None where they only go with the batch."""
+    found: dict[Any, tuple[Any, ...]] = {}
+    named = [(tensor, tensor.name) for tensor in made.graph.inputs]
+    named += [(tensor, blob.name) for tensor, blob in zip(made.graph.outputs, made.outputs)]
+    for tensor, name in named:
+        shape = net.blobs[name].shape
+        like = other.blobs[name].shape if other else shape
+        free = BATCH if other else None
+        found[tensor] = tuple(
+            a if a == b else free if a == _batch(net) and b == a + 1 else None for a, b in zip(shape, like)
+        )
+    return found
+
+
+def _spelled(shape: tuple[Any, ...]) -> str:
+    return "x".join(map(str, shape)) or "scalar"

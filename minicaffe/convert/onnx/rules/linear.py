@@ -1,0 +1,55 @@
+"""Layers that multiply and add what they learned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..graph import INT64, Draft, Tensor
+
+
+def inner_product(w: Draft) -> Tensor:
+    layer, axis = w.layer, w.axis(w.layer.param.inner_product_param.axis)
+    rows = w.x if (axis, len(w.shape)) == (1, 2) else w("Flatten", w.x, axis=axis)
+    params = [w.param(blob) for blob in layer.params]
+    y = w("Gemm", rows, *params, transB=int(not layer.transpose))
+    return y if axis == 1 else w.reshaped(y)
+
+
+def embed(w: Draft) -> Tensor:
+    w.whole_numbers(w.x, w.layer.rows)
+    weights, *bias = (w.param(blob) for blob in w.layer.params)
+    y = w("Gather", weights, w("Cast", w.x, to=INT64), axis=0)
+    return w("Add", y, *bias) if bias else y
+
+
+def behind(w: Draft, shape: Sequence[int]) -> int:
+    """How many axes of x lie behind those that an operand of `shape` has: ONNX aligns operands from the last
+    axis, Caffe from `axis` on."""
+    first = w.axis(w.layer.axis) if shape else 0
+    return len(w.shape) - first - len(shape)
+
+
+def operand(w: Draft) -> Tensor:
+    """The factor of Scale or the summand of Bias, aligned."""
+    if len(w.bottom) == 1:
+        return aligned(w, w.layer.params[0])
+    axes, shape = behind(w, w.shapes[1]), w.shapes[1]
+    return w("Unsqueeze", w.bottom[1], list(range(len(shape), len(shape) + axes))) if axes else w.bottom[1]
+
+
+def aligned(w: Draft, blob) -> Tensor:
+    """A parameter of Scale or Bias with axes of extent 1 for those of x behind its own."""
+    return w.param(blob, (*blob.shape, *[1] * behind(w, blob.shape)))
+
+
+def scale(w: Draft) -> Tensor:
+    y = w("Mul", w.x, operand(w))
+    return w("Add", y, aligned(w, w.layer.bias)) if w.layer.bias else y
+
+
+RULES = {
+    "Bias": lambda w: w("Add", w.x, operand(w)),
+    "Embed": embed,
+    "InnerProduct": inner_product,
+    "Scale": scale,
+}

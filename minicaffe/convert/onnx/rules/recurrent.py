@@ -1,0 +1,98 @@
+"""LSTM, RNN and LSTMUnit.
+
+ONNX's own LSTM and RNN know no `cont`, which starts sequences anew in the middle of a batch (and Caffe's RNN
+has a second tanh).  Scan runs a step's nodes once for every row of z, what all steps take of their inputs.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ....core.recurrent import CONT, STATIC, X
+from ..graph import Draft, Graph, Tensor
+
+
+def goes_on(w: Draft, cont: Tensor, state: Tensor) -> Tensor:
+    """cont (N) times a state (N, D)."""
+    return w("Mul", w("Unsqueeze", cont, [1]), state)
+
+
+def cells(w: Draft, gates: Tensor, c: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """h and c of gates i, f, o, g side by side on `axis` and the cells before, cont times."""
+    i, f, o, g = w.several("Split", gates, outputs=4, axis=axis)
+    i, f, o = (w("Sigmoid", gate) for gate in (i, f, o))
+    c = w("Add", w("Mul", f, c), w("Mul", i, w("Tanh", g)))
+    return w("Mul", o, w("Tanh", c)), c
+
+
+def lstm_unit(w: Draft) -> list[Tensor]:
+    before, gates, cont = w.bottom
+    w.whole_numbers(cont, 2)
+    h, c = cells(w, gates, w("Mul", w("Unsqueeze", cont, [2]), before), 2)
+    return [c, h]
+
+
+def inputs_share(w: Draft) -> Tensor:
+    """z (T, N, gates D) = x W_x^T + bias (+ x_static W_static^T)."""
+    layer = w.layer
+    x = w("Reshape", w.bottom[X], [0, 0, -1])
+    z = w("Add", w("MatMul", x, transposed(w, layer.w_x)), w.param(layer.bias))
+    if layer.static:
+        static = w("Flatten", w.bottom[STATIC], axis=1)
+        z = w("Add", z, w("MatMul", static, transposed(w, layer.w_static)))
+    return z
+
+
+def transposed(w: Draft, blob) -> np.ndarray:
+    return np.ascontiguousarray(w.values(blob).T.astype(np.float32))
+
+
+def steps(w: Draft) -> tuple[Tensor, list[Tensor]]:
+    """h of all steps (T, N, D), and the states behind the last, (N, D) each."""
+    layer, outer = w.layer, w.graph
+    w.whole_numbers(w.bottom[CONT], 2)
+    if layer.exposed:
+        before = [w("Squeeze", x, [0]) for x in w.bottom[len(w.bottom) - layer.states :]]
+    else:
+        before = [w.constant(np.zeros((layer.n, layer.size), np.float32)) for _ in range(layer.states)]
+        w.note("every run starts from state 0; the layer itself goes on where its last pass ended")
+    z = inputs_share(w)
+    weights = transposed(w, layer.w_h)
+    name = f"{layer.name}/step"
+    body = Graph()
+    states = [Tensor(f"{name}/{part}") for part in ("h", "c")[: layer.states]]
+    z_t, cont = Tensor(f"{name}/z"), Tensor(f"{name}/cont")
+    body.inputs = [*states, z_t, cont]
+    w.graph = body
+    gates = w("Add", z_t, w("MatMul", goes_on(w, cont, states[0]), weights))
+    if layer.states == 2:
+        h, c = cells(w, gates, goes_on(w, cont, states[1]), 1)
+        after = [h, c]
+    else:
+        h = w("Tanh", gates)
+        after = [h]
+    body.outputs = [*after, w("Identity", h)]
+    w.graph = outer
+    *last, all_h = w.several(
+        "Scan", *before, z, w.bottom[CONT], outputs=layer.states + 1, body=body, num_scan_inputs=2
+    )
+    return all_h, last
+
+
+def lstm(w: Draft) -> list[Tensor]:
+    h, last = steps(w)
+    return [h, *exposed(w, last)]
+
+
+def rnn(w: Draft) -> list[Tensor]:
+    h, last = steps(w)
+    o = w("Add", w("MatMul", h, transposed(w, w.layer.w_o)), w.param(w.layer.bias_o))
+    return [w("Tanh", o), *exposed(w, last)]
+
+
+def exposed(w: Draft, last: list[Tensor]) -> list[Tensor]:
+    """The last states as tops (1, N, D)."""
+    return [w("Unsqueeze", state, [0]) for state in last] if w.layer.exposed else []
+
+
+RULES = {"LSTM": lstm, "LSTMUnit": lstm_unit, "RNN": rnn}

@@ -1,0 +1,104 @@
+"""Layers that rearrange, combine, select and repeat."""
+
+from __future__ import annotations
+
+from ..graph import FLOAT, INT64, Draft, Tensor
+
+END = 2**31 - 1  # as the end of a Slice: whatever the extent is
+
+
+def concat(w: Draft) -> Tensor:
+    return w("Concat", *w.bottom, axis=w.axis(w.layer.axis)) if len(w.bottom) > 1 else w.x
+
+
+def cut(w: Draft) -> list[Tensor]:
+    """Slice."""
+    if len(w.top_shapes) == 1:
+        return [w.x]
+    axis = w.axis(w.layer.axis)
+    sizes = [shape[axis] for shape in w.top_shapes]
+    return w.several("Split", w.x, sizes, outputs=len(sizes), axis=axis)
+
+
+def crop(w: Draft) -> Tensor:
+    conf, out = w.layer.param.crop_param, w.top_shapes[0]
+    axes = list(range(w.axis(conf.axis), len(out)))
+    given = list(conf.offset) or [0]
+    starts = given if len(given) == len(axes) else given * len(axes)
+    ends = [start + out[axis] for start, axis in zip(starts, axes)]
+    return w("Slice", w.x, starts, ends, axes)
+
+
+def eltwise(w: Draft) -> Tensor:
+    layer = w.layer
+    if layer.operation == "MAX":
+        return w("Max", *w.bottom)
+    if layer.operation == "SUM":
+        return w("Sum", *(w("Mul", x, c) if c != 1 else x for x, c in zip(w.bottom, layer.coeff)))
+    y, *others = w.bottom
+    for x in others:
+        y = w("Mul", y, x)
+    return y
+
+
+def tile(w: Draft) -> Tensor:
+    times = [1] * len(w.shape)
+    times[w.axis(w.layer.param.tile_param.axis)] = w.layer.tiles
+    return w("Tile", w.x, times) if w.layer.tiles > 1 else w.x
+
+
+def reduce(w: Draft, op: str, x: Tensor, axes: list[int], keepdims: int = 0) -> Tensor:
+    """A Reduce operator: in opset 17 the axes of a sum are an input, those of all others an attribute."""
+    if op == "ReduceSum":
+        return w(op, x, axes, keepdims=keepdims)
+    return w(op, x, axes=axes, keepdims=keepdims)
+
+
+def reduction(w: Draft) -> Tensor:
+    conf, operation = w.layer.param.reduction_param, w.layer.operation
+    ops = {"SUM": "ReduceSum", "ASUM": "ReduceL1", "SUMSQ": "ReduceSumSquare", "MEAN": "ReduceMean"}
+    y = reduce(w, ops[operation], w.x, list(range(w.axis(conf.axis), len(w.shape))))
+    return w("Mul", y, conf.coeff) if conf.coeff != 1 else y
+
+
+def batch_reindex(w: Draft) -> Tensor:
+    w.whole_numbers(w.bottom[1], w.shape[0])
+    return w("Gather", w.x, w("Cast", w.bottom[1], to=INT64), axis=0)
+
+
+def arg_max(w: Draft) -> Tensor:
+    """Of equal scores Caffe's last one is first, and TopK's first one: it looks at them in reverse."""
+    layer = w.layer
+    x, axis, extent = w.x, 1, layer.g.classes
+    if layer.along is None:
+        x = w("Flatten", x, axis=1)
+    else:
+        axis = w.axis(layer.along)
+    if layer.top_k == 1 and not layer.values:
+        places = w("Cast", w("ArgMax", x, axis=axis, keepdims=1, select_last_index=1), to=FLOAT)
+        return places if layer.along is not None else w.reshaped(places)
+    reverse = w("Slice", x, [-1], [-END], [axis], [-1])
+    highest, places = w.several("TopK", reverse, [layer.top_k], outputs=2, axis=axis)
+    places = w("Sub", float(extent - 1), w("Cast", places, to=FLOAT))
+    if layer.along is not None:
+        return highest if layer.values else places
+    if layer.values:
+        places = w("Concat", w("Unsqueeze", places, [1]), w("Unsqueeze", highest, [1]), axis=1)
+    return w.reshaped(places)
+
+
+RULES = {
+    "ArgMax": arg_max,
+    "BatchReindex": batch_reindex,
+    "Concat": concat,
+    "Crop": crop,
+    "Eltwise": eltwise,
+    "Flatten": lambda w: w.reshaped(w.x),
+    "Parameter": lambda w: w.param(w.layer.params[0]),
+    "Reduction": reduction,
+    "Reshape": lambda w: w.reshaped(w.x),
+    "Silence": lambda w: [],
+    "Slice": cut,
+    "Split": lambda w: [w.x] * len(w.top_shapes),
+    "Tile": tile,
+}

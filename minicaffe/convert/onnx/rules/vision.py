@@ -1,0 +1,77 @@
+"""Convolutions."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..graph import Draft, Tensor
+
+
+def in_batches(w: Draft, x: Tensor, shape: tuple[int, ...], axis: int) -> Tensor:
+    """x with the axes before `axis` as one, and at least one axis behind the channels, as Conv wants it."""
+    if axis == 1 and len(shape) > 2:
+        return x
+    return w("Reshape", x, [-1, shape[axis], *(shape[axis + 1 :] or [1])])
+
+
+def convolving(w: Draft, op: str) -> list[Tensor]:
+    """Every bottom under the same weights."""
+    layer, window = w.layer, w.layer.window
+    dims = layer.params[0].shape[:2] + (window.kernel or (1,))
+    params = [w.param(layer.params[0], dims), *([w.param(layer.bias)] if layer.bias else [])]
+    size = w.shape[layer.axis + 1 :]
+    out = w.top_shapes[0][layer.axis + 1 :]
+    attributes = {
+        "kernel_shape": dims[2:],
+        "strides": window.stride or (1,),
+        "dilations": window.dilation or (1,),
+        "pads": padding(size, out, window) if op == "Conv" else [*window.pad * 2],
+        "group": layer.groups,
+    }
+    if not size:
+        attributes["pads"] = [0, 0]
+    tops = []
+    for i, x in enumerate(w.bottom):
+        x = in_batches(w, x, w.shape, layer.axis)
+        y = w(op, x, *params, **attributes)
+        tops.append(y if layer.axis == 1 and size else w.reshaped(y, i))
+    return tops
+
+
+def padding(size, out, window) -> list[int]:
+    """Pads at the beginnings and ends of a convolution.  Caffe's division truncates: an input a little short
+    of the kernel gives one output, as if there were more zeros behind it."""
+    ends = [
+        max(pad, (o - 1) * stride + dilation * (kernel - 1) + 1 - extent - pad)
+        for extent, o, kernel, stride, pad, dilation in zip(size, out, *window)
+    ]
+    return [*window.pad, *ends]
+
+
+def im2col(w: Draft) -> Tensor:
+    """A convolution by group: the kernels of every channel are the unit vectors of the window."""
+    layer = w.layer
+    channels, window, size = w.shape[layer.axis], layer.window, w.shape[layer.axis + 1 :]
+    count = math.prod(window.kernel)
+    units = np.tile(np.eye(count, dtype=np.float32), (channels, 1)).reshape(-1, 1, *window.kernel)
+    out = w.top_shapes[0][layer.axis + 1 :]
+    y = w(
+        "Conv",
+        in_batches(w, w.x, w.shape, layer.axis),
+        units,
+        kernel_shape=window.kernel,
+        strides=window.stride,
+        dilations=window.dilation,
+        pads=padding(size, out, window),
+        group=channels,
+    )
+    return y if layer.axis == 1 else w.reshaped(y)
+
+
+RULES = {
+    "Convolution": lambda w: convolving(w, "Conv"),
+    "Deconvolution": lambda w: convolving(w, "ConvTranspose"),
+    "Im2col": im2col,
+}

@@ -1,0 +1,60 @@
+"""Image files out of pixels, as OpenCV's imencode would write them for Caffe."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError, suggest
+
+JPEG: tuple[str, dict[str, Any]] = ("JPEG", {"quality": 95})  # OpenCV's default, with chroma at half size
+TIFF: tuple[str, dict[str, Any]] = ("TIFF", {"compression": "tiff_lzw"})
+PNM: tuple[str, dict[str, Any]] = ("PPM", {})
+# What Pillow calls a kind of file, and how it is written; all but JPEG lose nothing.
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "png": ("PNG", {}),
+    "jpg": JPEG,
+    "jpeg": JPEG,
+    "bmp": ("BMP", {}),
+    "tif": TIFF,
+    "tiff": TIFF,
+    "ppm": PNM,
+    "pgm": PNM,
+    "webp": ("WEBP", {"lossless": True}),
+}
+
+
+def encode(image: np.ndarray, kind: str) -> bytes:
+    """The image file of pixels (C, H, W), uint8: one channel, or three in the order blue, green, red.
+
+    kind  the ending of such a file's name: png, jpg, ...
+
+    Raises ConfigError for a kind that is not in KINDS.
+    """
+    from PIL import Image
+
+    form, options = _known(kind)
+    pixels = image[0] if len(image) == 1 else np.ascontiguousarray(image[::-1].transpose(1, 2, 0))
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, form, **options)
+    return out.getvalue()
+
+
+def same_kind(one: str, other: str) -> bool:
+    """Whether two endings name one kind of file: jpg and JPEG do."""
+    one, other = one.lower(), other.lower()
+    return one == other or (one in KINDS and KINDS.get(one) == KINDS.get(other))
+
+
+def check(kind: str) -> None:
+    """ConfigError unless images can be encoded as `kind`."""
+    _known(kind)
+
+
+def _known(kind: str) -> tuple[str, dict[str, Any]]:
+    try:
+        return KINDS[kind.lower()]
+    except KeyError:
+        raise ConfigError(f"images cannot be encoded as {kind!r}", hint=suggest(kind, KINDS)) from None

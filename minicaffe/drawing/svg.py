@@ -1,0 +1,58 @@
+"""A scene as an SVG file."""
+
+from __future__ import annotations
+
+from xml.sax.saxutils import escape
+
+from .scene import Arrow, Panel, Scene, Shape
+
+FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
+
+
+def svg(scene: Scene) -> bytes:
+    """The file, UTF-8."""
+    width, height = _number(scene.width), _number(scene.height)
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
+        f' viewBox="0 0 {width} {height}" font-family="{FONT}">'
+    )
+    ground = f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
+    lines = [
+        '<?xml version="1.0" encoding="UTF-8"?>',
+        head,
+        ground,
+        *map(_element, scene.shapes),
+        "</svg>",
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def _element(shape: Shape) -> str:
+    if isinstance(shape, Panel):
+        x, y, width, height = map(_number, shape.place)
+        return (
+            f'<rect x="{x}" y="{y}" width="{width}" height="{height}" rx="{_number(shape.radius)}"'
+            f' fill="{shape.fill}" stroke="{shape.edge}"/>'
+        )
+    if isinstance(shape, Arrow):
+        path = f"M{_point(shape.curve.start)}"
+        path += "".join(f"C{_point(a)} {_point(b)} {_point(end)}" for a, b, end in shape.curve.pieces)
+        head = " ".join(map(_point, shape.head))
+        return (
+            f'<path d="{path}" fill="none" stroke="{shape.colour}" stroke-width="1.3"/>'
+            f'<polygon points="{head}" fill="{shape.colour}"/>'
+        )
+    looks = f'font-size="{_number(shape.size)}" fill="{shape.colour}"'
+    looks += ' font-weight="bold"' if shape.bold else ""
+    looks += ' text-anchor="middle"' if shape.centred else ""
+    text = escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shape.text))
+    return f'<text x="{_number(shape.x)}" y="{_number(shape.y)}" {looks}>{text}</text>'
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
+
+
+def _point(point: tuple[float, float]) -> str:
+    return f"{_number(point[0])},{_number(point[1])}"

@@ -1,0 +1,163 @@
+"""Weights that NVIDIA Caffe wrote, as Caffe means them.
+
+    raw_data          arrays as raw bytes in float64, float32 or float16 (`binary.to_array` reads them)
+    145 to 148        types of layers in Caffe's fields for other things, told apart by their wire type
+    recurrent_param   is number 151, not 146
+    BatchNorm         may hold five blobs, the last two Scale's; a correction of 0 where Caffe means 1; eps
+                      counts as 1e-5 at least
+
+A file is NVIDIA's if it holds raw data, types of layers or a BatchNorm of five blobs.
+
+Source: caffe.proto and batch_norm_layer of NVIDIA Caffe 0.17.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import SchemaError, WeightsError, locate
+from . import binary
+from .schema import LayerParameter, NetParameter, message_class
+
+EPS = 1e-5  # of BatchNorm, at least (CUDNN_BN_MIN_EPSILON)
+RECURRENT = 151
+
+TYPES = (145, 146, 147, 148)  # how precisely a layer computes: enums where Caffe has messages
+
+# What Caffe has no fields for: how and how precisely to compute, and settings of NVIDIA's own layers.
+NET_FIELDS = {
+    11: "default_forward_type",
+    12: "default_backward_type",
+    13: "default_forward_math",
+    14: "default_backward_math",
+    15: "global_grad_scale",
+    16: "global_grad_scale_adaptive",
+    17: "default_conv_algos_override",
+    18: "reduce_buckets",
+    19: "default_cudnn_math_override",
+    20: "eltwise_mem_sharing",
+}
+LAYER_FIELDS = {
+    145: "forward_type",
+    146: "backward_type",
+    147: "forward_math",
+    148: "backward_math",
+    149: "debug",
+    150: "cudnn_math_override",
+    152: "trt_param",
+    200: "annotated_data_param",
+    201: "multibox_loss_param",
+    202: "permute_param",
+    203: "prior_box_param",
+    204: "detection_output_param",
+    205: "detection_evaluate_param",
+    206: "norm_param",
+    207: "video_data_param",
+    6801: "detectnet_groundtruth_param",
+    6802: "detectnet_augmentation_param",
+}
+
+
+def scale_name(batch_norm: str) -> str:
+    """The name of the Scale layer that blobs 3 and 4 of a BatchNorm become."""
+    return f"{batch_norm}/scale"
+
+
+def is_nvidias(net: NetParameter) -> bool:
+    """Whether NVIDIA Caffe wrote these weights."""
+    return any(
+        _has_five(layer)
+        or any(isinstance(binary.unknown_fields(layer).get(number), int) for number in TYPES)
+        or any(map(binary.is_raw, layer.blobs))
+        for layer in net.layer
+    )
+
+
+def repair(net: NetParameter) -> list[str]:
+    """Turn the weights of NVIDIA Caffe into Caffe's, in place; returns a line for each thing that changed its
+    meaning, and one for what was left out.  Nothing happens to weights of Caffe.
+
+    Raises WeightsError or SchemaError, with layer and blob, for what cannot be read.
+    """
+    if not is_nvidias(net):
+        return []
+    said: list[str] = []
+    left_out = {*_known(net, NET_FIELDS)}
+    layers: list[LayerParameter] = []
+    for layer in net.layer:
+        with locate(f"layer {layer.name!r} ({layer.type})"):
+            left_out.update(_known(layer, LAYER_FIELDS))
+            _plain_blobs(layer)
+            _move_recurrent(layer)
+            layers.append(layer)
+            if layer.type == "BatchNorm":
+                said += [f"layer {layer.name!r}: {line}" for line in _repair_statistics(layer)]
+                if _has_five(layer):
+                    layers.append(_split(layer))
+                    said.append(f"layer {layer.name!r}: scale and bias are layer {layers[-1].name!r} now")
+    del net.layer[:]
+    net.layer.extend(layers)
+    net.DiscardUnknownFields()
+    if left_out:
+        said.append(f"fields of NVIDIA Caffe alone are left out: {', '.join(sorted(left_out))}")
+    return said
+
+
+def _known(message: NetParameter | LayerParameter, known: dict[int, str]) -> Iterator[str]:
+    for number in binary.unknown_fields(message):
+        if number in known:
+            yield known[number]
+
+
+def _has_five(layer: LayerParameter) -> bool:
+    return layer.type == "BatchNorm" and len(layer.blobs) == 5
+
+
+def _plain_blobs(layer: LayerParameter) -> None:
+    for i, blob in enumerate(layer.blobs):
+        if binary.is_raw(blob):
+            with locate(f"blob {i}"):
+                data = binary.to_array(blob)
+                diff = binary.to_array(blob, diff=True) if binary.has_diff(blob) else None
+            blob.CopyFrom(binary.from_array(data, diff))
+
+
+def _move_recurrent(layer: LayerParameter) -> None:
+    content = binary.unknown_fields(layer).get(RECURRENT)
+    if isinstance(content, bytes) and layer.type in ("LSTM", "RNN"):
+        try:
+            layer.recurrent_param.CopyFrom(
+                binary.parse(content, message_class("RecurrentParameter"), "recurrent_param")
+            )
+        except SchemaError as error:
+            raise WeightsError(f"its recurrent_param is damaged ({error.message})") from None
+
+
+def _repair_statistics(layer: LayerParameter) -> Iterator[str]:
+    """A BatchNorm as Caffe computes it; returns a line for each change."""
+    if layer.batch_norm_param.eps < EPS:
+        yield f"eps {layer.batch_norm_param.eps:g} is {EPS:g} now, as NVIDIA Caffe counts it"
+        layer.batch_norm_param.eps = EPS
+    for i, blob in enumerate(layer.blobs):
+        with locate(f"blob {i}"):
+            array = binary.to_array(blob).ravel()  # may have cuDNN's axes, 1 x C x 1 x 1
+        if i == 2 and array.size == 1 and not array.any():
+            array = array + 1
+            yield "the correction of its statistics is 1 now; it was 0"
+        blob.CopyFrom(binary.from_array(array))
+
+
+def _split(layer: LayerParameter) -> LayerParameter:
+    """The Scale layer for blobs 3 and 4 of a BatchNorm, behind it and in place; the BatchNorm keeps the
+    others."""
+    scale = LayerParameter(name=scale_name(layer.name), type="Scale", bottom=layer.top, top=layer.top)
+    scale.scale_param.bias_term = True
+    if layer.HasField("phase"):
+        scale.phase = layer.phase
+    scale.include.extend(layer.include)
+    scale.exclude.extend(layer.exclude)
+    scale.param.extend(layer.param[3:])
+    del layer.param[3:]
+    scale.blobs.extend(layer.blobs[3:])
+    del layer.blobs[3:]
+    return scale

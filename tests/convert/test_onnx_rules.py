@@ -1,0 +1,352 @@
+"""Every layer type and its options: an export proves itself against onnxruntime, so that it succeeds is the
+test; of what random numbers would not show, the values are looked at."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from minicaffe.convert.onnx.graph import NoEquivalent
+from minicaffe.convert.onnx.rules import RULES
+from minicaffe.errors import ShapeError
+
+from .exporting import computed, layer, net, operators, written
+
+WEIGHTS = 'weight_filler { type: "gaussian" std: 1 } bias_filler { type: "gaussian" std: 1 }'
+IMAGE, ROWS = (2, 4, 5, 6), (3, 4)
+
+
+def conv(text: str) -> str:
+    return f"convolution_param {{ {text} {WEIGHTS} }}"
+
+
+def dense(text: str) -> str:
+    return f"inner_product_param {{ num_output: 3 {text} {WEIGHTS} }}"
+
+
+def scaled(text: str) -> str:
+    random = 'filler { type: "gaussian" std: 1 } bias_filler { type: "gaussian" std: 1 }'
+    return f"scale_param {{ {text} {random} }}"
+
+
+def biased(text: str) -> str:
+    return f'bias_param {{ {text} filler {{ type: "gaussian" std: 1 }} }}'
+
+
+def recurrent(text: str) -> str:
+    return f"recurrent_param {{ num_output: 3 {text} {WEIGHTS} }}"
+
+
+# type -> (parameters, shapes of the bottoms, number of tops) of each case
+CASES = {
+    "AbsVal": [("", [IMAGE], 1)],
+    "ArgMax": [
+        (f"argmax_param {{ {text} }}", [shape], 1)
+        for text in ("", "top_k: 3", "axis: 1", "axis: -1 top_k: 2", "axis: 1 out_max_val: true")
+        for shape in (IMAGE, ROWS)
+    ]
+    + [("argmax_param { top_k: 2 out_max_val: true }", [IMAGE], 1)],
+    "BatchNorm": [
+        ("", [IMAGE], 1),
+        ("", [ROWS], 1),
+        ("batch_norm_param { eps: 0.1 use_global_stats: false }", [IMAGE], 1),
+    ],
+    "BatchReindex": [("", [ROWS, (5,)], 1)],
+    "Bias": [(biased(text), [IMAGE], 1) for text in ("", "axis: 0 num_axes: 2", "axis: 2 num_axes: -1")]
+    + [(biased("axis: 1"), [IMAGE, (4, 5)], 1), (biased("num_axes: 0"), [IMAGE], 1)],
+    "BNLL": [("", [IMAGE], 1)],
+    "Clip": [("clip_param { min: -0.5 max: 0.25 }", [IMAGE], 1)],
+    "Concat": [
+        ("", [IMAGE, (2, 3, 5, 6)], 1),
+        ("", [IMAGE], 1),
+        ("concat_param { axis: -1 }", [IMAGE, (2, 4, 5, 1)], 1),
+    ],
+    "Convolution": [
+        (conv("num_output: 6 kernel_size: 3"), [IMAGE], 1),
+        (conv("num_output: 6 kernel_size: 3 bias_term: false"), [IMAGE], 1),
+        (conv("num_output: 6 kernel_size: 3"), [IMAGE, IMAGE], 2),
+        (conv("num_output: 6 kernel_h: 3 kernel_w: 1 stride_h: 2 stride_w: 1 pad_h: 0 pad_w: 2"), [IMAGE], 1),
+        (conv("num_output: 6 kernel_size: 2 axis: 2"), [(2, 3, 4, 5)], 1),
+        (conv("num_output: 6 kernel_size: 2 axis: 0"), [(4, 5, 6)], 1),
+        (conv("num_output: 6 kernel_size: 2 stride: 2 pad: 1"), [(2, 4, 5, 6, 7)], 1),
+        (conv("num_output: 6 kernel_size: 3 dilation: 2 group: 2"), [(2, 4, 9)], 1),
+        (conv("num_output: 6"), [ROWS], 1),
+        (conv("num_output: 6 kernel_size: 3 stride: 2"), [(1, 4, 2, 2)], 1),  # short of the kernel
+    ],
+    "Crop": [
+        ("", [IMAGE, (2, 4, 3, 2)], 1),
+        ("crop_param { axis: 1 offset: 1 offset: 0 offset: 3 }", [IMAGE, (9, 2, 4, 3)], 1),
+        ("crop_param { axis: -1 offset: 2 }", [IMAGE, (9, 9, 9, 3)], 1),
+    ],
+    "Deconvolution": [
+        (conv("num_output: 6 kernel_size: 3 stride: 2 pad: 1"), [IMAGE], 1),
+        (conv("num_output: 6 kernel_size: 3 dilation: 2 group: 2"), [IMAGE, IMAGE], 2),
+        (conv("num_output: 4 kernel_size: 4 stride: 2 pad: 1 group: 4 bias_term: false"), [IMAGE], 1),
+        (conv("num_output: 6 kernel_size: 3"), [(2, 4, 5)], 1),
+        (conv("num_output: 6 kernel_size: 2 stride: 3"), [(2, 4, 3, 2, 2)], 1),
+        (conv("num_output: 6 kernel_size: 2 axis: 2"), [(2, 3, 4, 5)], 1),
+        (conv("num_output: 6"), [ROWS], 1),
+    ],
+    "Dropout": [("dropout_param { dropout_ratio: 0.9 }", [IMAGE], 1)],
+    "Eltwise": [
+        ("", [IMAGE] * 2, 1),
+        ("eltwise_param { coeff: 2 coeff: 1 coeff: -1 }", [IMAGE] * 3, 1),
+        ("eltwise_param { operation: PROD }", [IMAGE] * 3, 1),
+        ("eltwise_param { operation: MAX }", [IMAGE] * 3, 1),
+    ],
+    "ELU": [("", [IMAGE], 1), ("elu_param { alpha: 0.3 }", [IMAGE], 1)],
+    "Embed": [
+        (f"embed_param {{ num_output: 4 input_dim: 6 {text} {WEIGHTS} }}", [(2, 5)], 1)
+        for text in ("", "bias_term: false")
+    ],
+    "Exp": [("", [IMAGE], 1), ("exp_param { base: 2 scale: 3 shift: -1 }", [IMAGE], 1)],
+    "Flatten": [
+        ("", [IMAGE], 1),
+        ("flatten_param { axis: 2 }", [IMAGE], 1),
+        ("flatten_param { axis: 0 end_axis: -2 }", [IMAGE], 1),
+    ],
+    "Im2col": [
+        ("convolution_param { kernel_size: 3 pad: 1 stride: 2 }", [IMAGE], 1),
+        ("convolution_param { kernel_h: 2 kernel_w: 3 dilation: 2 }", [IMAGE], 1),
+        ("convolution_param { kernel_size: 2 axis: 0 }", [(3, 4, 5)], 1),
+    ],
+    "InnerProduct": [
+        (dense(""), [IMAGE], 1),
+        (dense("bias_term: false"), [ROWS], 1),
+        (dense("transpose: true"), [IMAGE], 1),
+        (dense("axis: 2"), [IMAGE], 1),
+        (dense("axis: -1"), [IMAGE], 1),
+        (dense("axis: 0"), [IMAGE], 1),
+    ],
+    "Log": [
+        ("log_param { base: 10 scale: 0.1 shift: 3 }", [IMAGE], 1),
+        ("log_param { shift: 9 }", [ROWS], 1),
+    ],
+    "LRN": [
+        (f"lrn_param {{ {text} }}", [(2, 6, 5, 4)], 1)
+        for text in (
+            "",
+            "local_size: 3 alpha: 2 beta: 0.5 k: 2",
+            "local_size: 9 alpha: 0.1",
+            "alpha: -0.01 k: 3",
+            "alpha: 0",
+            "beta: -0.5",
+            "local_size: 3 alpha: 2 beta: 1.5 norm_region: WITHIN_CHANNEL",
+            "local_size: 7 k: 5 norm_region: WITHIN_CHANNEL",
+        )
+    ],
+    "LSTM": [
+        (recurrent(""), [(4, 2, 5), (4, 2)], 1),
+        (recurrent(""), [(4, 2, 3, 2), (4, 2), (2, 6)], 1),
+        (recurrent("expose_hidden: true"), [(4, 2, 5), (4, 2), (1, 2, 3), (1, 2, 3)], 3),
+        (recurrent("expose_hidden: true"), [(4, 2), (4, 2), (2, 2, 2), (1, 2, 3), (1, 2, 3)], 3),
+    ],
+    "LSTMUnit": [("", [(1, 2, 3), (1, 2, 12), (1, 2)], 2)],
+    "MVN": [
+        (f"mvn_param {{ {text} }}", [shape], 1)
+        for text in ("", "normalize_variance: false", "across_channels: true eps: 0.1")
+        for shape in (IMAGE, (2, 3, 5))
+    ],
+    "Parameter": [("parameter_param { shape { dim: 2 dim: 3 } }", [], 1)],
+    "Pooling": [],  # below
+    "Power": [
+        (f"power_param {{ {text} }}", [IMAGE], 1)
+        for text in (
+            "",
+            "power: 2",
+            "power: 3 scale: 0.5 shift: 1",
+            "scale: 2",
+            "shift: -1",
+            "scale: 0 shift: 3",
+            "power: 0",
+            "power: 0.5 shift: 9",
+            "power: -1 shift: 9",
+        )
+    ],
+    "PReLU": [
+        ('prelu_param { filler { type: "gaussian" std: 1 } }', [shape], 1)
+        for shape in (IMAGE, ROWS, (2, 4, 5), (2, 4, 2, 3, 2))
+    ]
+    + [("prelu_param { channel_shared: true }", [IMAGE], 1)],
+    "Reduction": [
+        (f"reduction_param {{ operation: {operation} axis: {axis} coeff: {coeff} }}", [IMAGE], 1)
+        for operation in ("SUM", "ASUM", "SUMSQ", "MEAN")
+        for axis, coeff in ((0, 1), (1, 1), (-1, 0.5))
+    ],
+    "ReLU": [("", [IMAGE], 1), ("relu_param { negative_slope: 0.1 }", [IMAGE], 1)],
+    "Reshape": [
+        (f"reshape_param {{ {text} }}", [IMAGE], 1)
+        for text in (
+            "shape { dim: 0 dim: -1 }",
+            "shape { dim: 3 dim: 2 dim: 5 dim: 8 }",
+            "axis: 1 num_axes: 1 shape { dim: 2 dim: 2 }",
+            "axis: -1 shape { dim: 1 }",
+        )
+    ],
+    "RNN": [
+        (recurrent(""), [(4, 2, 5), (4, 2)], 1),
+        (recurrent("expose_hidden: true"), [(4, 2, 5), (4, 2), (2, 2), (1, 2, 3)], 2),
+    ],
+    "Scale": [
+        (scaled(text), [IMAGE], 1)
+        for text in ("", "bias_term: true", "axis: 1 num_axes: 2 bias_term: true", "num_axes: 0")
+    ]
+    + [
+        (scaled("axis: 0 num_axes: -1 bias_term: true"), [IMAGE], 1),
+        (scaled("axis: 0"), [IMAGE, (2,)], 1),
+        (scaled("axis: 1 bias_term: true"), [IMAGE, (4, 5)], 1),
+        (scaled(""), [IMAGE, ()], 1),
+    ],
+    "Sigmoid": [("", [IMAGE], 1)],
+    "Silence": [],  # in test_onnx.py
+    "Slice": [
+        ("", [IMAGE], 2),
+        ("slice_param { axis: -1 slice_point: 1 slice_point: 4 }", [IMAGE], 3),
+        ("", [IMAGE], 1),
+    ],
+    "Softmax": [("", [IMAGE], 1), ("softmax_param { axis: -1 }", [ROWS], 1)],
+    "Split": [("", [IMAGE], 3)],
+    "SPP": [
+        (f"spp_param {{ pyramid_height: {height} pool: {pool} }}", [(2, 3, 9, 7)], 1)
+        for height in (1, 3)
+        for pool in ("MAX", "AVE", "STOCHASTIC")
+    ],
+    "Swish": [("", [IMAGE], 1), ("swish_param { beta: 2 }", [IMAGE], 1)],
+    "TanH": [("", [IMAGE], 1)],
+    "Threshold": [("threshold_param { threshold: 0.3 }", [IMAGE], 1)],
+    "Tile": [
+        ("tile_param { tiles: 3 }", [IMAGE], 1),
+        ("tile_param { axis: -1 tiles: 2 }", [ROWS], 1),
+        ("tile_param { tiles: 1 }", [ROWS], 1),
+    ],
+}
+
+
+def single(kind: str, parameters: str, shapes, tops: int):
+    inputs = {f"x{i}": shape for i, shape in enumerate(shapes)}
+    head = layer(kind, parameters, inputs, [f"y{i}" for i in range(tops)])
+    if not inputs:  # a net needs something to compute from
+        head, inputs = (
+            layer(kind, parameters, (), ("y0",)) + layer("AbsVal", "", ["x"], ["z"], "abs"),
+            {"x": (1,)},
+        )
+    return net(head, **inputs)
+
+
+@pytest.mark.parametrize(
+    ("kind", "case"), [(kind, case) for kind, cases in CASES.items() for case in cases], ids=str
+)
+def test_every_option(kind, case):
+    report, _ = written(single(kind, *case))
+    assert len(report.outputs) >= case[2]
+    assert max(one.relative for one in report.outputs) < 1e-5
+
+
+def test_no_rule_without_a_case():
+    assert CASES.keys() == RULES.keys()
+
+
+# -- geometries
+
+extents, kernels, strides, pads = st.integers(1, 9), st.integers(1, 4), st.integers(1, 4), st.integers(0, 3)
+
+
+@st.composite
+def windows(draw, spatial):
+    """One extent, kernel, stride and pad per axis."""
+    return [draw(st.tuples(extents, kernels, strides, pads)) for _ in range(spatial)]
+
+
+@given(windows(2), st.sampled_from(["MAX", "AVE", "STOCHASTIC"]), st.sampled_from(["CEIL", "FLOOR"]))
+@example([(4, 3, 2, 1), (4, 3, 2, 1)], "AVE", "CEIL")  # an overhang beyond the padding
+@example([(5, 2, 2, 1), (6, 3, 2, 1)], "MAX", "CEIL")  # a last window left out
+@example([(5, 2, 2, 1), (4, 3, 2, 0)], "AVE", "CEIL")
+@example([(7, 1, 3, 0), (7, 2, 4, 0)], "AVE", "FLOOR")  # rows left over
+def test_pooling_by_planes(window, method, rounding):
+    (h, kh, sh, ph), (w, kw, sw, pw) = window
+    text = f"kernel_h: {kh} kernel_w: {kw} stride_h: {sh} stride_w: {sw} pad_h: {ph} pad_w: {pw}"
+    check_pooling(f"{text} pool: {method} round_mode: {rounding}", (2, 2, h, w))
+
+
+@given(
+    st.lists(extents, min_size=1, max_size=3), kernels, strides, pads, st.sampled_from(["MAX", "AVE"]),
+    st.booleans(),
+)  # fmt: skip
+def test_pooling_by_axes(size, kernel, stride, pad, method, ceil):
+    text = f"kernel_size: {kernel} stride: {stride} pad: {pad} round_mode: {'CEIL' if ceil else 'FLOOR'}"
+    check_pooling(f"{text} pool: {method}", (2, 2, *size))
+
+
+def check_pooling(text: str, shape: tuple[int, ...]) -> None:
+    tops = ["y", "mask"] if "MAX" in text else ["y"]
+    try:
+        written(net(layer("Pooling", f"pooling_param {{ {text} }}", top=tops), x=shape))
+    except (ShapeError, ValueError) as error:  # no such window; an export that failed is no ValueError
+        assert "window" in str(error) or "pad must be less" in str(error)
+        assume(False)
+
+
+@pytest.mark.parametrize("method", ["MAX", "AVE", "STOCHASTIC"])
+def test_global_pooling(method):
+    text = layer("Pooling", f"pooling_param {{ pool: {method} global_pooling: true }}")
+    _, model = written(net(text, x=IMAGE))
+    if method != "STOCHASTIC":
+        assert operators(model)[0].startswith("Global")
+    written(net(layer("Pooling", "pooling_param { global_pooling: true }", top=("y", "mask")), x=IMAGE))
+
+
+@given(
+    windows(2), st.integers(1, 2), st.sampled_from(["Convolution", "Deconvolution"]), st.sampled_from([1, 2])
+)
+def test_convolutions(window, dilation, kind, group):
+    (h, kh, sh, ph), (w, kw, sw, pw) = window
+    text = f"kernel_h: {kh} kernel_w: {kw} stride_h: {sh} stride_w: {sw} pad_h: {ph} pad_w: {pw}"
+    text += f" dilation: {dilation} group: {group} num_output: 4"
+    try:
+        written(net(layer(kind, conv(text)), x=(2, 2, h, w)))
+    except ShapeError as error:
+        assert "does not fit" in str(error) or "leaves nothing" in str(error)
+        assume(False)
+
+
+# -- what random numbers do not show
+
+
+def test_the_last_of_equal_scores_is_first_as_in_caffe():
+    scores = np.float32([[1, 3, 3, 0, 3], [2, 2, 2, 2, 2]])
+    for text, wanted in (("top_k: 2", [[4, 2], [4, 3]]), ("", [[4], [4]])):
+        _, model = written(net(layer("ArgMax", f"argmax_param {{ {text} }}"), x=(2, 5)))
+        np.testing.assert_array_equal(computed(model, x=scores)[0][:, 0], wanted)
+
+
+def test_a_mean_without_positive_elements_is_zero():
+    _, model = written(
+        net(layer("Pooling", "pooling_param { pool: STOCHASTIC kernel_size: 2 }"), x=(1, 1, 2, 3))
+    )
+    x = np.float32([[[[-1, -2, 4], [0, -3, 1]]]])
+    np.testing.assert_allclose(computed(model, x=x)[0], [[[[0, 17 / 5]]]], rtol=1e-6)
+
+
+def test_cont_starts_sequences_anew():
+    _, model = written(net(layer("LSTM", recurrent(""), ["x", "cont"]), x=(4, 1, 2), cont=(4, 1)))
+    x = np.float32([[1, 2], [3, 4], [1, 2], [3, 4]]).reshape(4, 1, 2)
+    (h,) = computed(model, x=x, cont=np.float32([0, 1, 0, 1]).reshape(4, 1))
+    np.testing.assert_array_equal(h[:2], h[2:])
+    (carried,) = computed(model, x=x, cont=np.ones((4, 1), np.float32))
+    assert np.abs(carried[2:] - h[2:]).max() > 1e-3
+
+
+def test_an_embedding_reads_through_reshapes():
+    text = layer("Flatten", "", ["x"], ["flat"], "flat")
+    text += layer("Embed", "embed_param { num_output: 2 input_dim: 3 }", ["flat"], ["y"])
+    report, _ = written(net(text, x=(2, 2, 2)))
+    assert report.outputs[0].shape == (2, 4, 2)
+
+
+def test_dropout_that_trains_is_refused():
+    with pytest.raises(
+        NoEquivalent, match=r"layer 'layer' \(Dropout\): it drops at random.*remove its phase"
+    ):
+        written(net(layer("Dropout", "phase: TRAIN"), x=ROWS))
