@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 
+import numba
 import pytest
 
 from minicaffe import pycaffe as caffe
@@ -25,6 +26,15 @@ def afresh(tmp_path, monkeypatch):
     yield
     for name in [name for name in sys.modules if name == "caffe" or name.startswith("caffe.")]:
         del sys.modules[name]  # monkeypatch puts back what was there before
+
+
+@pytest.fixture(autouse=True, scope="package")
+def one_thread():
+    """The nets are small: on a busy machine threads would wait for each other in every kernel."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
 
 
 @pytest.fixture(params=["cpu", "gpu"])
