@@ -45,9 +45,13 @@ def parser() -> flags.Parser:
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     log.to_stderr(level=logging.WARNING)
+    to_onnx = len(args.files) == 3 and formats.format_of(args.files[2]) == formats.ONNX
+    for name in ("strip", "model", "fold") if to_onnx else ("shape", "free_batch", "stage"):
+        if getattr(args, name):
+            raise ConfigError(f"--{name} goes with{'out' if to_onnx else ''} NET WEIGHTS OUT.onnx")
     if args.fold:
         _fold(args)
-    elif len(args.files) == 3 and formats.format_of(args.files[2]) == formats.ONNX:
+    elif to_onnx:
         _export(args)
     else:
         _convert(args)

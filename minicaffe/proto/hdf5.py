@@ -87,7 +87,7 @@ def to_weights(path: str | Path) -> NetParameter:
             with locate(f"layer {name!r}"):
                 if sorted(datasets) != list(range(len(datasets))):
                     raise WeightsError(
-                        f"parameters {sorted(datasets)} alone are stored: others are shared with other layers",
+                        f"parameters {sorted(datasets)} alone are stored: others lie with other layers",
                         hint="a net tells with which: --model NET",
                     )
                 for j in sorted(datasets):

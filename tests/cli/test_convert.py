@@ -160,6 +160,8 @@ def test_fold(capsys):
         (["n", "n", "x", "y.npz", "--fold"], "n holds no weights; hint: names end in .caffemodel"),
         (["n", "a.npz", "x", "gone/y.npz", "--fold"], "cannot write gone/y.npz and x: No such file"),
         (["a.npz", "x.onnx"], "x.onnx: a net cannot be written as a .onnx file"),
+        (["a.npz", "x.npz", "--free-batch"], "--free_batch goes with NET WEIGHTS OUT.onnx"),
+        (["n", "a.npz", "x.onnx", "--strip"], "--strip goes without NET WEIGHTS OUT.onnx"),
         (["gone.npz", "x"], "cannot read gone.npz"),
     ],
 )
