@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
+from weakref import proxy
 
 from . import log
+from .core.weak import weakly
 from .errors import CaptureError
 
 if TYPE_CHECKING:
@@ -19,10 +21,12 @@ class Captured:
     it; later ones replay that.  When the net's arrays have moved it all begins again.  Where that cannot be
     (a layer that needs the host, debug_info, an observer, a library's call that CUDA will not record), body
     runs as it stands every time.
+
+    Neither net nor body's object is kept alive: they own the unit.
     """
 
     def __init__(self, net: Net, body: Callable[[], None]) -> None:
-        self.net, self.body = net, body
+        self.net, self.body = proxy(net), weakly(body)
         self._layout: int | None = None  # of the net, when body ran last
         self._replay: Callable[[], None] | None = None
 

@@ -18,6 +18,7 @@ from .captured import Captured
 from .core.blob import Blob, Buffer
 from .core.layer import Layer
 from .core.randomness import Stream
+from .core.weak import weakly
 from .device.base import Device
 from .device.cpu import CpuDevice
 from .errors import ConfigError, DeviceError, MiniCaffeError, ShapeError, locate
@@ -114,7 +115,7 @@ class Net:
     def _build(self, param: NetParameter) -> None:
         self.param = param
         self.graph: Graph = wire(param, layer_index.resolve)
-        self._blobs = [Blob(name, on_reshape=self._shape_changed) for name in self.graph.blob_names]
+        self._blobs = [Blob(name, on_reshape=weakly(self._shape_changed)) for name in self.graph.blob_names]
         self.layers: list[Layer] = []
         self.bottoms: list[list[Blob]] = []
         self.tops: list[list[Blob]] = []
@@ -124,7 +125,7 @@ class Net:
             with self._in_layer(i):
                 phase = node.param.phase if node.param.HasField("phase") else self.phase
                 layer = node.kind(node.param, self.device, phase)
-                layer.settle = partial(self._settle, i)
+                layer.settle = partial(weakly(self._settle), i)
                 self.layers.append(layer)
                 layer.check_counts(len(node.bottoms), len(node.tops))
                 if layer.stochastic:

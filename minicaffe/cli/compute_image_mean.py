@@ -12,9 +12,8 @@ from __future__ import annotations
 from .. import log
 from ..data.database import Database
 from ..data.mean import mean_image, to_blob
-from ..errors import ConfigError, DataError
-from ..files import write_atomic
-from . import flags
+from ..errors import ConfigError
+from . import flags, output
 
 
 def parser() -> flags.Parser:
@@ -35,12 +34,7 @@ def run(arguments: list[str]) -> int:
     mean = mean_image(database)
     if args.output is not None:
         log.info(f"Write to {args.output}")
-        try:
-            write_atomic(args.output, to_blob(mean).SerializeToString())
-        except (OSError, ValueError) as error:  # ValueError: a name that is none, such as .
-            raise DataError(
-                f"cannot write {args.output}: {getattr(error, 'strerror', None) or error}"
-            ) from None
+        output.write({args.output: to_blob(mean).SerializeToString()})
     log.info(f"Number of channels: {len(mean)}")
     for number, channel in enumerate(mean):
         log.info(f"mean_value channel [{number}]: {log.number(channel.mean(dtype=float))}")

@@ -11,11 +11,10 @@ from ..convert import formats
 from ..convert.doubts import doubts
 from ..convert.fold import fold
 from ..convert.model import through_net
-from ..errors import ConfigError, DataError, locate
-from ..files import write_together
+from ..errors import ConfigError, locate
 from ..proto import extensions, upgrade
 from ..proto.schema import Message
-from . import flags
+from . import flags, output
 
 STDOUT = "-"
 
@@ -27,18 +26,23 @@ def parser() -> flags.Parser:
         f" name of the file says: prototxt, or {', '.join(formats.SUFFIXES)}.",
     )
     p.usage = (
-        "minicaffe convert IN OUT [--strip] [--model NET]\n"
+        "minicaffe convert IN OUT [--strip] [--model NET] [--level N] [--stage A,B]\n"
         "       minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold\n"
         "       minicaffe convert NET WEIGHTS OUT.onnx [--shape data=1,3,224,224]... [--free_batch]\n"
-        "                         [--stage A,B]"
+        "                         [--level N] [--stage A,B]"
     )
-    p.add_argument("files", nargs="*", metavar="FILE", help="to read, then to write; - for the terminal")
+    p.add_argument(
+        "files", nargs="*", metavar="FILE", help="to read, then to write; write - to print a net or solver"
+    )
     p.flag("strip", action="store_true", help="remove our extensions, so that Caffe reads it; says what went")
     p.flag("model", metavar="NET", help="write the weights as this net has them, all checked against it")
     p.flag("fold", action="store_true", help="fold BatchNorm, Scale and Bias into the layers before them")
     p.flag("shape", action="append", metavar="NAME=1,3,224,224", help="ONNX: the shape of an input")
     p.flag("free_batch", action="store_true", help="ONNX: the batch may have any extent")
-    p.flag("stage", default="", metavar="A,B", help="ONNX: stages of the net's state")
+    p.flag(
+        "level", type=int, metavar="N", help="--model, ONNX: level of the net's state (default: the file's)"
+    )
+    p.flag("stage", default="", metavar="A,B", help="--model, ONNX: stages of the net's state")
     return p
 
 
@@ -46,9 +50,11 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     log.to_stderr(level=logging.WARNING)
     to_onnx = len(args.files) == 3 and formats.format_of(args.files[2]) == formats.ONNX
-    for name in ("strip", "model", "fold") if to_onnx else ("shape", "free_batch", "stage"):
+    for name in ("strip", "model", "fold") if to_onnx else ("shape", "free_batch"):
         if getattr(args, name):
             raise ConfigError(f"--{name} goes with{'out' if to_onnx else ''} NET WEIGHTS OUT.onnx")
+    if (args.level is not None or args.stage) and not (to_onnx or args.model):
+        raise ConfigError("--level and --stage go with --model NET or NET WEIGHTS OUT.onnx")
     if args.fold:
         _fold(args)
     elif to_onnx:
@@ -60,7 +66,10 @@ def run(arguments: list[str]) -> int:
 
 def _convert(args: argparse.Namespace) -> None:
     source, target = _files(args, 2, "minicaffe convert IN OUT")
-    message = through_net(args.model, source) if args.model else formats.read(source)
+    if args.model is not None:
+        message: Message = through_net(args.model, source, level=args.level, stages=flags.stages(args))
+    else:
+        message = formats.read(source)
     _say_doubts(message, source, target)
     _strip(args, message, source)
     _write({target: formats.write(message, target)})
@@ -68,7 +77,7 @@ def _convert(args: argparse.Namespace) -> None:
 
 def _fold(args: argparse.Namespace) -> None:
     usage = "minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold"
-    if args.model:
+    if args.model is not None:
         raise ConfigError("--model goes without --fold, which takes the net as its first file", hint=usage)
     model, weights, out_model, out_weights = _files(args, 4, usage)
     if formats.format_of(out_model) != formats.TEXT or formats.format_of(out_weights) == formats.TEXT:
@@ -92,7 +101,13 @@ def _export(args: argparse.Namespace) -> None:
     from ..convert.onnx import export, read_shapes
 
     shapes = read_shapes(args.shape or [])
-    report = export(*args.files, shapes=shapes, free_batch=args.free_batch, stages=flags.stages(args))
+    report = export(
+        *args.files,
+        shapes=shapes,
+        free_batch=args.free_batch,
+        level=args.level,
+        stages=flags.stages(args),
+    )
     print("\n".join(report.lines()))
 
 
@@ -117,11 +132,7 @@ def _strip(args: argparse.Namespace, message: Message, source: str) -> None:
 
 
 def _write(contents: dict[str, bytes]) -> None:
-    """Write all the files or none."""
+    """Write all the files or none, then what goes to the terminal."""
+    output.write({path: content for path, content in contents.items() if path != STDOUT})
     if STDOUT in contents:
-        sys.stdout.write(contents.pop(STDOUT).decode())
-    try:
-        write_together(contents)
-    except (OSError, ValueError) as error:  # ValueError: a name that is none, such as .
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"cannot write {' and '.join(contents)}: {reason}") from None
+        sys.stdout.write(contents[STDOUT].decode())

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .. import log
 from ..checking.diff import arrays, backends, fields, report
 from ..convert import formats
-from ..convert.model import through_net
+from ..convert.model import load, through_net
 from ..errors import ConfigError
 from ..net import Net
 from ..proto.schema import Message, NetParameter, SolverParameter, SolverState
@@ -42,9 +42,10 @@ def parser() -> flags.Parser:
         help="the largest |a - b| allowed, as a share of the largest value of its blob"
         f" (default 0 for files, {backends.TOLERANCE:g} for backends)",
     )
-    p.flag("phase", choices=("TRAIN", "TEST"), default="TRAIN", help="of --backends (default TRAIN)")
-    flags.add_state(p)
-    p.flag("seed", type=int, default=1, metavar="N", help="of --backends: of weights and inputs (default 1)")
+    p.flag("phase", choices=("TRAIN", "TEST"), help="of --backends (default TRAIN)")
+    p.flag("level", type=int, metavar="N", help="level of the net's state (default: the file's)")
+    p.flag("stage", default="", metavar="A,B", help="stages of the net's state, separated by commas")
+    p.flag("seed", type=int, metavar="N", help="of --backends: of weights and inputs (default 1)")
     p.flag("json", action="store_true", help="for programs")
     return p
 
@@ -58,8 +59,9 @@ def run(arguments: list[str]) -> int:
         return _backends(args)
     if len(args.files) != 2:
         raise ConfigError(f"takes 2 files; got {len(args.files)}", hint=USAGE)
-    if args.weights:
-        raise ConfigError("--weights goes with --backends", hint=USAGE)
+    _refuse(args, ["weights", "phase", "seed"], "--backends")
+    if not args.model:
+        _refuse(args, ["level", "stage"], "--model")
     first, second = (_read(args, path) for path in args.files)
     if _kind(first) != _kind(second):
         raise ConfigError(
@@ -69,6 +71,12 @@ def run(arguments: list[str]) -> int:
     if isinstance(first, SolverState) or _kind(first) == WEIGHTS:
         return _arrays(args, first, second)
     return _fields(args, first, second)
+
+
+def _refuse(args: argparse.Namespace, names: Sequence[str], partner: str) -> None:
+    for name in names:
+        if getattr(args, name) not in (None, ""):
+            raise ConfigError(f"--{name} goes with {partner}", hint=USAGE)
 
 
 WEIGHTS = "weights"
@@ -81,7 +89,9 @@ def _kind(message: Message) -> str:
 
 
 def _read(args: argparse.Namespace, path: str) -> Message:
-    return through_net(args.model, path) if args.model else formats.read(path)
+    if args.model is not None:
+        return through_net(args.model, path, level=args.level, stages=flags.stages(args))
+    return formats.read(path)
 
 
 def _fields(args: argparse.Namespace, first: Message, second: Message) -> int:
@@ -105,21 +115,23 @@ def _backends(args: argparse.Namespace) -> int:
     names = [name.strip() for name in args.backends.split(",")]
     if len(names) != 2 or args.files or not args.model:
         raise ConfigError("--backends takes two names and --model NET, no files", hint=USAGE)
+    seed = 1 if args.seed is None else args.seed
     first, second = (
         Net(
             args.model,
-            phase=args.phase,
+            phase=args.phase or "TRAIN",
             level=args.level,
             stages=flags.stages(args),
             device=backends.device(name),
-            seed=args.seed,
+            seed=seed,
         )
         for name in names
     )
     if args.weights:
-        first.load(args.weights)
+        for name in load(first, args.weights):
+            log.warning(f"layer {name} is not in {args.weights}: its fillers give its weights")
     tolerance = backends.TOLERANCE if args.tolerance is None else args.tolerance
-    rows = list(backends.compare(first, second, args.seed))
+    rows = list(backends.compare(first, second, seed))
     return _verdict(args, rows, tolerance, report.backends_table(rows), "blobs")
 
 

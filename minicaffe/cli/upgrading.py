@@ -22,10 +22,9 @@ from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from .. import log
-from ..errors import DataError, MiniCaffeError
-from ..files import write_atomic
+from ..errors import MiniCaffeError
 from ..proto.schema import Message
-from . import flags
+from . import flags, output
 
 M = TypeVar("M", bound=Message)
 
@@ -68,13 +67,6 @@ class Program(Generic[M]):
             log.error("Encountered error(s) while upgrading prototxt; see details above.")
         if not done.changed:
             log.error(f"File already in latest proto format: {args.input}")
-        _write(args.output, self.spell(message))
+        output.write({args.output: self.spell(message)})
         log.info(f"Wrote upgraded {self.what} proto to {args.output}")
         return 1 if done.lost else 0
-
-
-def _write(path: str, content: bytes) -> None:
-    try:
-        write_atomic(path, content)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise DataError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from None

@@ -56,7 +56,7 @@ def fold(net: NetParameter, weights: NetParameter) -> Folded:
     while i < len(work.net.layer):
         layer = work.net.layer[i]
         i += not (layer.type in AFFINE and work.take(i))
-    return Folded(work.net, work.finished(), work.lines)
+    return Folded(work.net, work.finished(), work.lines + _strangers(net, work))
 
 
 class _Folding:
@@ -139,6 +139,8 @@ class _Folding:
             return f"{into.name} ({into.type}) before it cannot take it up"
         if reason := _unfit(into, self.names, self.sharers):
             return f"{into.name} before it cannot take it up: {reason}"
+        if into.type == "Scale" and self.blobs(into)[0].ndim > 1:
+            return f"{into.name} before it spans several axes"
         if into.type == "Scale" and not self.blobs(into)[0].ndim and affine.factor.ndim:
             return f"{into.name} before it scales by a single number"
         if _rules(into) != _rules(layer):
@@ -173,6 +175,20 @@ class _Folding:
             else:
                 new.blobs.extend(entry.blobs)
         return result
+
+
+def _strangers(net: NetParameter, work: _Folding) -> list[str]:
+    """A line for each layer that the weights lack, and for each that the net lacks."""
+    names = {layer.name for layer in work.net.layer} | work.gone
+    lines = [
+        f"{layer.name}: the file has no weights for it"
+        for layer in net.layer
+        if layer.type in FIELDS and len(layer.bottom) == 1 and not work.arrays.get(layer.name)
+    ]
+    for name, blobs in work.arrays.items():
+        if blobs and name not in names:
+            lines.append(f"{name}: is not in the net")
+    return lines
 
 
 def _arrays(layer: LayerParameter) -> list[np.ndarray]:

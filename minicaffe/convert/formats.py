@@ -1,6 +1,7 @@
 """What a file of a net, solver, weights or solver state holds, by its name, and writing one.
 
-    .prototxt and all others        a net or a solver, as text
+    .prototxt and all others        a net or a solver, as text; weights go there as the net alone, and only if
+                                    the name ends like a prototxt or has no ending
     .caffemodel, .solverstate       weights (of any schema, NVIDIA Caffe's too), a solver state: binary
     .caffemodel.h5, .solverstate.h5, .h5   the same in Caffe's HDF5 layout
     .npz, .safetensors              weights as named arrays (`named`)
@@ -29,6 +30,7 @@ TEXT, WEIGHTS, STATE, HDF5, NPZ, SAFETENSORS, ONNX = (
     ".onnx",
 )
 SUFFIXES = (WEIGHTS, STATE, HDF5, NPZ, SAFETENSORS, ONNX)
+PROTOTXT = (".prototxt", ".pbtxt", ".txt")  # of nets and solvers; any other will do
 
 
 def format_of(path: str | Path) -> str:
@@ -43,7 +45,10 @@ def read(path: str | Path) -> Message:
     if form in (TEXT, WEIGHTS, STATE, HDF5) and (form == HDF5 or hdf5.is_hdf5(path)):
         return hdf5.to_state(path) if hdf5.is_state(path) else hdf5.to_weights(path)
     if form == STATE:
-        return binary.read(path, SolverState)
+        state = binary.read(path, SolverState)
+        if not state.ListFields():
+            raise WeightsError(f"{path}: holds no solver state", hint="the file is empty, or of another kind")
+        return state
     if form == TEXT:
         return _read_text(path)
     if form == ONNX:
@@ -85,7 +90,8 @@ def write(message: Message, path: str | Path) -> bytes:
 _SUITABLE: dict[type, str] = {
     SolverState: "FILE.solverstate or FILE.solverstate.h5",
     SolverParameter: "FILE.prototxt",
-    NetParameter: "FILE.prototxt, FILE.caffemodel, FILE.caffemodel.h5, FILE.npz or FILE.safetensors",
+    NetParameter: "FILE.prototxt, FILE.caffemodel, FILE.caffemodel.h5, FILE.npz, FILE.safetensors or, as NET"
+    " WEIGHTS, FILE.onnx",
 }
 
 
@@ -118,6 +124,10 @@ def _as_text(message: Message, path: str | Path) -> bytes:
                 "weights by name alone are no net", hint="--model NET says what net they are of"
             )
         if any(layer.blobs for layer in message.layer):
+            suffix = Path(path).suffix
+            if suffix not in ("", *PROTOTXT):  # rather a slip than a wish for the net alone
+                hint = f"names end in {', '.join(SUFFIXES[:-1])}"
+                raise ConfigError(f"no format of weights ends in {suffix}", hint=hint)
             log.warning(f"{path}: the weights are left out: it holds the net alone")
             message = named.without_weights(message)
     content = text.spell(message).encode()
@@ -135,7 +145,7 @@ def _as_weights(net: NetParameter, path: str | Path, form: str) -> bytes:
     gradients = [layer.name for layer in net.layer if any(map(binary.has_diff, layer.blobs))]
     if gradients:
         log.warning(
-            f"{path}: the gradients of {len(gradients)} layers are left out: {form} holds weights alone"
+            f"{path}: gradients are left out, of {', '.join(map(repr, gradients))}: {form} holds weights alone"
         )
     return npz.write(today) if form == NPZ else safetensors_file.write(today)
 

@@ -1,36 +1,86 @@
-"""Weights as a net has them: every parameter of every layer, in its shape, shared ones with each sharer."""
+"""Weights of any format into a net; and weights as a net has them: every parameter of every layer, in its
+shape, shared ones with each sharer."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from .. import weights
+from .. import log, weights
 from ..device.cpu import CpuDevice
 from ..errors import WeightsError
 from ..net import Net
-from ..proto import hdf5
+from ..proto import hdf5, nvcaffe
 from ..proto.schema import NetParameter
 from . import formats
 
 
-def through_net(model: str | Path, path: str | Path) -> NetParameter:
+def through_net(
+    model: str | Path, path: str | Path, *, level: int | None = None, stages: Sequence[str] = ()
+) -> NetParameter:
     """The weights of a file, loaded into the net of a prototxt in its TEST phase and taken from there, as
     Caffe would store them: all layers, Splits too; in float64 if the file is, else in float32.
 
     Raises a MiniCaffeError that names file, layer and parameter for weights that do not fit the net, or that
-    lack a layer of it.
+    lack a layer of it; WeightsError for a net that has none.
     """
-    as_hdf5 = hdf5.is_hdf5(path)
-    if as_hdf5:
-        with hdf5.open_weights(path) as stored:
-            double = any(d.dtype.itemsize == 8 for datasets in stored.values() for d in datasets.values())
-    else:
-        message = formats.read_weights(path)
-        double = any(blob.double_data for layer in message.layer for blob in layer.blobs)
-    device = CpuDevice("float64" if double else "float32")
-    net = Net(model, phase="TEST", device=device, seed=1, forward_only=True)
-    lacking = weights.load(net, path) if as_hdf5 else weights.load_message(net, message, path)
-    owners = {net.layers[owned.layer].name for owned in net.parameters.owned}
-    if missing := [name for name in lacking if name in owners]:
+    stored = _read(path)
+    device = CpuDevice("float64" if _is_double(path, stored) else "float32")
+    net = Net(model, phase="TEST", level=level, stages=stages, device=device, seed=1, forward_only=True)
+    if not net.parameters.owned:
+        raise WeightsError(f"{model}: no layer has weights")
+    if missing := _fill(net, path, stored):
         raise WeightsError(f"{path}: layer {missing[0]!r} of {model} is not in it")
     return net.to_message()
+
+
+def load(net: Net, path: str | Path) -> list[str]:
+    """Load the weights of a file of any format, all or none; the log names what the net has no layer for.
+
+    Returns the names of the layers with parameters of their own that the file lacks.  Raises a MiniCaffeError
+    that names file, layer and parameter for weights that do not fit.
+    """
+    return _fill(net, path, _read(path))
+
+
+def _read(path: str | Path) -> NetParameter | None:
+    """The weights in a file; None for HDF5, which only a net can read: what is shared lies there once."""
+    return None if hdf5.is_hdf5(path) else formats.read_weights(path)
+
+
+def _fill(net: Net, path: str | Path, stored: NetParameter | None) -> list[str]:
+    """`load`, of a file that `_read` has read."""
+    if stored is None:
+        with hdf5.open_weights(path) as datasets:
+            names = [name for name, found in datasets.items() if found]
+        lacking = weights.load(net, path, quiet=True)
+    else:
+        names = [layer.name for layer in stored.layer if layer.blobs]
+        lacking = weights.load_message(net, stored, path)
+    known = _names(net)
+    if surplus := [repr(name) for name in names if name not in known]:
+        log.warning(f"{path}: left out, not being in the net: {', '.join(surplus)}")
+    owners = {net.layers[owned.layer].name for owned in net.parameters.owned}
+    return [name for name in lacking if name in owners]
+
+
+def _names(net: Net) -> set[str]:
+    """What files may call the layers of a net: a Scale behind a BatchNorm also what NVIDIA Caffe does."""
+    names: set[str] = set()
+    normalized: dict[str, str] = {}  # which BatchNorm wrote a blob last
+    for layer in net.layers:
+        names.add(layer.name)
+        if layer.type == "Scale" and len(layer.params) == 2 and layer.param.bottom[0] in normalized:
+            names.add(nvcaffe.scale_name(normalized[layer.param.bottom[0]]))
+        for top in layer.param.top:
+            normalized.pop(top, None)
+            if layer.type == "BatchNorm":
+                normalized[top] = layer.name
+    return names
+
+
+def _is_double(path: str | Path, stored: NetParameter | None) -> bool:
+    if stored is not None:
+        return any(blob.double_data for layer in stored.layer for blob in layer.blobs)
+    with hdf5.open_weights(path) as datasets:
+        return any(d.dtype.itemsize == 8 for found in datasets.values() for d in found.values())

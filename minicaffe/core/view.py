@@ -182,6 +182,19 @@ class BlobView:
         return bound.data.ptr
 
 
+class ParamView(BlobView):
+    """A parameter.  Its shape is what its layer computes with."""
+
+    def reshape(self, *shape: int) -> None:
+        """ShapeError for any shape but its own."""
+        if tuple(map(int, shape)) != self.shape:
+            raise ShapeError(
+                f"parameter {self._blob.name!r} has the shape {self.shape}, which its layer gave it; it"
+                f" cannot become {shape}",
+                hint="change the prototxt; data.flat copies between parameters of equal count",
+            )
+
+
 class ParamViews(Sequence[BlobView]):
     """pycaffe's BlobVec: the parameters of a layer.
 
@@ -199,7 +212,7 @@ class ParamViews(Sequence[BlobView]):
 
     def add_blob(self, *shape: int) -> None:
         values = np.zeros(tuple(map(int, shape)), self._device.dtype)
-        view = BlobView(self._add(values.shape, values), self._device)
+        view = ParamView(self._add(values.shape, values), self._device)
         view._initial = values
         self._views.append(view)
 

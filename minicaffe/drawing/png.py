@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .layout import Curve, Point
-from .scene import Arrow, Panel, Scene, Shape
+from .scene import Arrow, Panel, Scene, Shape, printable
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -16,6 +17,7 @@ MOST_PIXELS = 60e6  # of a picture; a larger one is drawn smaller
 FINE = 2  # drawn this many times as large and averaged, so that edges are smooth
 BAND = 512  # rows of pixels drawn at a time: a large picture need not be held as large as it is drawn
 STEPS = 12  # pieces of a curve
+WIDE_FONTS = ("DejaVuSans.ttf", "Arial Unicode.ttf", "arial.ttf")  # for what Pillow's own lacks, if installed
 
 
 def png(scene: Scene) -> bytes:
@@ -39,16 +41,20 @@ def png(scene: Scene) -> bytes:
 
 
 class _Fonts(dict):
-    """Fonts by size in units."""
+    """Fonts by size in units and by whether ASCII is all they must have: Pillow's own has no more."""
 
     def __init__(self, scale: float) -> None:
         self.scale = scale
 
-    def __missing__(self, size: float) -> Any:
+    def __missing__(self, key: tuple[float, bool]) -> Any:
         from PIL import ImageFont
 
-        self[size] = ImageFont.load_default(size * self.scale)
-        return self[size]
+        size, plain = key
+        self[key] = ImageFont.load_default(size * self.scale)
+        for name in () if plain else reversed(WIDE_FONTS):
+            with suppress(OSError):
+                self[key] = ImageFont.truetype(name, size * self.scale)
+        return self[key]
 
 
 class _Pen:
@@ -84,9 +90,10 @@ class _Pen:
         else:
             at = self._at((shape.x, shape.y))
             if self._shows(at[1] - shape.size * self.scale, at[1] + shape.size * self.scale):
-                anchor, font = "ms" if shape.centred else "ls", self.fonts[shape.size]
+                anchor, text = "ms" if shape.centred else "ls", printable(shape.text)
+                font = self.fonts[shape.size, text.isascii()]
                 for shift in (0, round(0.03 * shape.size * self.scale)) if shape.bold else (0,):
-                    self.on.text((at[0] + shift, at[1]), shape.text, shape.colour, font, anchor)
+                    self.on.text((at[0] + shift, at[1]), text, shape.colour, font, anchor)
 
     def _shows(self, upper: float, lower: float) -> bool:
         return lower >= -self.scale and upper <= self.height + self.scale

@@ -148,6 +148,11 @@ _WIDTHS = {
 }
 
 
+def printable(text: str) -> str:
+    """Text on one line, without what has no look: line ends, tabs and the like become U+FFFD."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def text_width(text: str, size: float, bold: bool = False) -> float:
     """How wide a line of text is, or a little less, in the sans-serif font of whoever looks at it."""
     return sum(_WIDTHS.get(letter, 570) for letter in text) / 1000 * size * (1.06 if bold else 1.0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from .scene import Arrow, Panel, Scene, Shape
+from .scene import Arrow, Panel, Scene, Shape, printable
 
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
@@ -46,7 +46,7 @@ def _element(shape: Shape) -> str:
     looks = f'font-size="{_number(shape.size)}" fill="{shape.colour}"'
     looks += ' font-weight="bold"' if shape.bold else ""
     looks += ' text-anchor="middle"' if shape.centred else ""
-    text = escape("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in shape.text))
+    text = escape(printable(shape.text))
     return f'<text x="{_number(shape.x)}" y="{_number(shape.y)}" {looks}>{text}</text>'
 
 

@@ -20,9 +20,8 @@ from ..data import datum as records
 from ..data.images import DEEP
 from ..errors import ConfigError, DataError, ShapeError, locate
 from ..proto import binary
-from ..proto.schema import BlobProto, Datum, Message, message_class
-
-BlobProtoVector = message_class("BlobProtoVector")
+from ..proto.schema import BlobProto, Datum, Message
+from .proto import caffe_pb2  # code for Caffe also knows it as caffe.io.caffe_pb2
 
 # scikit-image's rgb2gray: the luminance of the primaries of ITU-R BT.709.
 LUMINANCE = np.array([0.2125, 0.7154, 0.0721], np.float32)
@@ -59,7 +58,7 @@ def array_to_blobproto(arr: np.ndarray, diff: np.ndarray | None = None) -> BlobP
 
 def arraylist_to_blobprotovector_str(arraylist: Iterable[np.ndarray]) -> bytes:
     """Arrays as the bytes of one BlobProtoVector."""
-    return BlobProtoVector(blobs=[array_to_blobproto(arr) for arr in arraylist]).SerializeToString()
+    return caffe_pb2.BlobProtoVector(blobs=[array_to_blobproto(arr) for arr in arraylist]).SerializeToString()
 
 
 arraylist_to_blobprotovecor_str = arraylist_to_blobprotovector_str  # as early versions of Caffe spell it
@@ -67,7 +66,7 @@ arraylist_to_blobprotovecor_str = arraylist_to_blobprotovector_str  # as early v
 
 def blobprotovector_str_to_arraylist(str: bytes) -> list[np.ndarray]:
     """The arrays in the bytes of a BlobProtoVector; ValueError if they are damaged."""
-    return [blobproto_to_array(blob) for blob in binary.parse(str, BlobProtoVector).blobs]  # type: ignore[attr-defined]
+    return [blobproto_to_array(blob) for blob in binary.parse(str, caffe_pb2.BlobProtoVector).blobs]
 
 
 def array_to_datum(arr: np.ndarray, label: int | None = None) -> Message:

@@ -17,13 +17,14 @@ class Layer:
     backward(top, propagate_down, bottom).  bottom and top are sequences of blobs with data, diff (arrays to
     read and write), shape and reshape(*dims).  Before setup are set:
 
-    param_str  the text of python_param.param_str
+    param_str  the text of python_param.param_str; param_str_, its name in Faster R-CNN's Caffe, is the same
     phase      caffe.TRAIN or caffe.TEST
     blobs      the layer's parameters: blobs.add_blob(*dims) in setup makes one
     """
 
     type: str = "Python"
     param_str: str = ""
+    param_str_: str = ""
     phase: int = 1
     blobs: Any = ()
 

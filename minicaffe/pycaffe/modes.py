@@ -18,6 +18,7 @@ from ..device.base import Device
 from ..device.cpu import CpuDevice
 from ..device.gpus import check_number, count_gpus, import_cupy
 from ..errors import ConfigError
+from .turns import Turn
 
 SEEDS = 2**32  # how many there are
 STRIDE = 0x9E3779B9  # between the seeds of nets built one after another: odd, so that all differ
@@ -35,29 +36,35 @@ MODES = Modes()
 
 
 class Place:
-    """A device, shared by all nets that are built on it, and the views of their blobs that hold copies."""
+    """A device, shared by all nets that are built on it, and the views of their blobs that hold copies.
+
+    turn  to be taken by whoever builds, changes or runs one of the nets
+    """
 
     def __init__(self, device: Device) -> None:
         self.device = device
+        self.turn = Turn()
         self.copied: weakref.WeakSet[BlobView] = weakref.WeakSet()
 
     @contextmanager
     def passing(self) -> Iterator[None]:
-        """While it runs passes: what was written into copies is there, and afterwards they hold what was
-        computed."""
-        self.flush()
-        try:
-            yield
-        finally:
-            self.refresh()
+        """While this thread runs passes: what was written into copies is there, and afterwards they hold what
+        was computed."""
+        with self.turn:
+            self.flush()
+            try:
+                yield
+            finally:
+                self.refresh()
 
     @contextmanager
     def looking(self) -> Iterator[None]:
-        """While a user's function runs in the middle of passes: it sees what was computed so far, and what it
+        """While a user's code runs in the middle of passes: it sees what was computed so far, and what it
         writes counts."""
         self.refresh()
         try:
-            yield
+            with self.turn.given_up():
+                yield
         finally:
             self.flush()
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import log
-from ..core.view import BlobView, ParamViews
+from ..core.view import BlobView, ParamView, ParamViews
 from ..errors import ConfigError, ShapeError, WeightsError, suggest
 from ..files import Content, write_atomic
 from ..layers.user.python import Python
@@ -40,6 +40,8 @@ class Net:
     is written into them the next pass uses, and what the next pass computes they show.  On the CPU they are
     the memory itself; on a GPU copies, written back before a pass and read anew after it.
 
+    Threads take turns: one pass, or call of forward_all, at a time on each device.
+
     Parameter diffs are the gradients, which add up from backward to backward: clear_param_diffs starts anew.
     The diff of a loss top is its weight.  A forward that runs a data layer takes its next batch; one that
     starts behind the data layers goes on with the batch, and with the dropout masks, that it finds.
@@ -61,17 +63,20 @@ class Net:
             phase, weights, level = level, phase, None
         if phase not in (0, 1, "TRAIN", "TEST"):
             raise ConfigError(f"phase must be caffe.TRAIN or caffe.TEST; got {phase!r}")
+        if isinstance(stages, str):
+            raise ConfigError(f"stages must be a list of names; got {stages!r}", hint=f"stages=[{stages!r}]")
         path, weights = check_file(network_file), weights and check_file(weights)
         place = modes.place()
-        net = EngineNet(
-            path,
-            phase=phase,
-            level=level or 0,
-            stages=list(stages or ()),
-            device=place.device,
-            seed=modes.next_seed(),
-            keep="all",
-        )
+        with place.turn:
+            net = EngineNet(
+                path,
+                phase=phase,
+                level=level or 0,
+                stages=list(stages or ()),
+                device=place.device,
+                seed=modes.next_seed(),
+                keep="all",
+            )
         self._wrap(net, place)
         if weights:
             self.copy_from(weights)
@@ -88,18 +93,19 @@ class Net:
         self._hooks = Hooks(place)
         views: dict[int, BlobView] = {}  # by id of the engine's blob
 
-        def view(blob) -> BlobView:
-            return views.setdefault(id(blob), BlobView(blob, net.device, place.copied))
+        def view(blob, kind: type[BlobView] = BlobView) -> BlobView:
+            return views.setdefault(id(blob), kind(blob, net.device, place.copied))
 
         self._layers: list[Layer] = []
         for layer in net.layers:
             if isinstance(layer, Python):  # the user's own object
+                layer.around = place.looking
                 for blob, own in zip(layer.params, layer.views_of_params):
                     own.copied = place.copied
                     views[id(blob)] = own
                 self._layers.append(layer.user)
             else:
-                self._layers.append(BuiltIn(layer, [view(blob) for blob in layer.params]))
+                self._layers.append(BuiltIn(layer, [view(blob, ParamView) for blob in layer.params]))
         by_index = {
             index: view(blob)
             for node, tops in zip(net.graph.nodes, net.tops)
@@ -213,8 +219,9 @@ class Net:
         first = self._index(start) if start is not None else 0
         last = self._index(end) if end is not None else len(self._layers) - 1
         wanted = [*(self.top_names[end] if end is not None else self.outputs), *(blobs or ())]
-        self._put(kwargs, "data", "input", "Input blob arguments do not match net inputs.")
-        self._forward(first, last)
+        with self._place.turn:
+            self._put(kwargs, "data", "input", "Input blob arguments do not match net inputs.")
+            self._forward(first, last)
         return {name: self.blobs[name].data for name in wanted}
 
     def backward(
@@ -235,8 +242,9 @@ class Net:
         first = self._index(start) if start is not None else len(self._layers) - 1
         last = self._index(end) if end is not None else 0
         wanted = [*(self.bottom_names[end] if end is not None else self.inputs), *(diffs or ())]
-        self._put(kwargs, "diff", "output", "Top diff arguments do not match net outputs.")
-        self._backward(first, last)
+        with self._place.turn:
+            self._put(kwargs, "diff", "output", "Top diff arguments do not match net outputs.")
+            self._backward(first, last)
         return {name: self.blobs[name].diff for name in wanted}
 
     def _index(self, layer: str) -> int:
@@ -270,24 +278,26 @@ class Net:
         net = self._net
         self._check_range(start, end)
         self._check_mode()
-        if self._net.stale:
-            net.reshape()
-        with self._place.passing():
-            net.stage(start, end)
-            if (start, end) == (0, len(self._layers) - 1):
-                net.replay_forward()
-            else:
-                net.run_forward(start, end)
-            net.verify()
-        return self._loss(start, end)
+        with self._place.turn:
+            if net.stale:
+                net.reshape()
+            with self._place.passing():
+                net.stage(start, end)
+                if (start, end) == (0, len(self._layers) - 1):
+                    net.replay_forward()
+                else:
+                    net.run_forward(start, end)
+                net.verify()
+            return self._loss(start, end)
 
     def _backward(self, start: int, end: int) -> None:
         """Run the backward passes of layers start down to end, by index."""
         self._check_range(end, start)
-        if self._net.stale:
-            self._net.reshape()
-        with self._place.passing():
-            self._net.backward(start, end)
+        with self._place.turn:
+            if self._net.stale:
+                self._net.reshape()
+            with self._place.passing():
+                self._net.backward(start, end)
 
     def _check_range(self, first: int, last: int) -> None:
         if first < 0 or last >= len(self._layers):
@@ -317,8 +327,9 @@ class Net:
         """
         size, count = self._batch_size(kwargs), batches.length(kwargs)
         found = batches.Collected([*self.outputs, *(blobs or ())], size)
-        for batch in batches.split(kwargs, size):
-            found.add(self.forward(blobs, None, None, **batch))
+        with self._place.turn:
+            for batch in batches.split(kwargs, size):
+                found.add(self.forward(blobs, None, None, **batch))
         return found.joined(count)
 
     def forward_backward_all(
@@ -335,9 +346,10 @@ class Net:
         given = (
             {name: kwargs[name] for name in names if name in kwargs} for names in (self.inputs, self.outputs)
         )
-        for below, above in zip_longest(*(batches.split(arrays, size) for arrays in given), fillvalue={}):
-            found.add(self.forward(blobs, None, None, **below))
-            found_diffs.add(self.backward(diffs, None, None, **above))
+        with self._place.turn:
+            for below, above in zip_longest(*(batches.split(arrays, size) for arrays in given), fillvalue={}):
+                found.add(self.forward(blobs, None, None, **below))
+                found_diffs.add(self.backward(diffs, None, None, **above))
         return found.joined(count), found_diffs.joined(count)
 
     def _batch_size(self, arrays: dict[str, Any]) -> int:
@@ -348,8 +360,8 @@ class Net:
 
     def reshape(self) -> None:
         """Let a changed shape of an input pass through the net; the next forward does it too."""
-        self._net.reshape()
-        self._place.flush()
+        with self._place.passing():
+            self._net.reshape()
 
     def clear_param_diffs(self) -> None:
         """Set the gradients of all parameters to 0."""
@@ -406,20 +418,19 @@ class Net:
             raise ConfigError(
                 "nets on different devices cannot share parameters", hint="copy them: save, copy_from"
             )
-        self._place.flush()
-        self._net.share_with(other._net)
-        self._place.refresh()
+        with self._place.passing():
+            self._net.share_with(other._net)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the net with its parameters as a binary .caffemodel.  WeightsError if that fails; what was
         there stays then."""
-        self._place.flush()
-        _write(path, self._net.to_message().SerializeToString())
+        with self._place.passing():
+            _write(path, self._net.to_message().SerializeToString())
 
     def save_hdf5(self, path: str | os.PathLike) -> None:
         """Write the parameters as HDF5.  WeightsError if that fails; what was there stays then."""
-        self._place.flush()
-        _write(path, hdf5.from_weights(self._net.to_message()))
+        with self._place.passing():
+            _write(path, hdf5.from_weights(self._net.to_message()))
 
     # -- hooks
 

@@ -40,7 +40,8 @@ class Solver:
         if seed is not None:
             param.random_seed = seed
         self._place = place = modes.place()
-        self._solver = EngineSolver.create(param, source=path, device=place.device, keep="all")
+        with place.turn:
+            self._solver = EngineSolver.create(param, source=path, device=place.device, keep="all")
         self._net = Net._around(self._solver.net, place)
         self._test_nets = [Net._around(net, place) for net in self._solver.test_nets]
 
@@ -89,8 +90,8 @@ class Solver:
 
     def snapshot(self) -> None:
         """Write the weights and the solver state, <snapshot_prefix>_iter_<iter>.*"""
-        self._place.flush()
-        self._solver.snapshot()
+        with self._place.passing():
+            self._solver.snapshot()
 
     def restore(self, state_file: str | os.PathLike) -> None:
         """Go on from a solver state."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import proxy
 
 import numpy as np
 
@@ -36,7 +37,8 @@ class Iteration:
     """
 
     def __init__(self, solver: Solver) -> None:
-        self.solver, self.net, self.device = solver, solver.net, solver.device
+        self.solver: Solver = proxy(solver)  # it owns this
+        self.net, self.device = solver.net, solver.device
         self.k = self.device.bind(update)
         parameters, self.clip = self.net.parameters, solver.param.clip_gradients
         self.hyper = self.device.zeros((update.HYPER,))

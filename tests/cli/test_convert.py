@@ -3,6 +3,8 @@ states in other formats."""
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +132,76 @@ def test_damaged_weights_leave_no_file(suffix, capsys):
     )
 
 
+def test_weights_go_to_no_prototxt_by_a_slip(capsys):
+    store("a.npz")
+    for target in ("b.npy", "b.caffemodel.gz"):
+        result = run(capsys, "convert", "a.npz", target)
+        assert result.status == 1 and not Path(target).exists()
+        assert (
+            f"{target}: no format of weights ends in {Path(target).suffix}; hint: names end in" in result.err
+        )
+    for target in ("b.prototxt", "b"):
+        assert run(capsys, "convert", "a.npz", target).status == 0
+
+
+def test_layers_that_the_net_lacks_are_named(capsys):
+    Path("n.prototxt").write_text(NET)
+    net = weights()
+    net.layer.add(name="more", type="Bias", blobs=[binary.from_array(np.ones(2, np.float32))])
+    for suffix in ("npz", "h5"):
+        store(f"a.{suffix}", net)
+        result = run(capsys, "convert", f"a.{suffix}", "b.caffemodel", "--model", "n.prototxt")
+        assert result.status == 0
+        assert f"a.{suffix}: left out, not being in the net: 'more'" in result.err
+    result = run(capsys, "convert", "n.prototxt", "a.npz", "f.prototxt", "f.npz", "--fold")
+    assert result.status == 0 and result.err == "bn: folded into a/b\nmore: is not in the net\n"
+
+
+def test_a_scale_of_nvidia_caffe_that_the_net_lacks_is_named(capsys):
+    net = weights()
+    net.layer.add(name="bn/scale", type="Scale", blobs=[binary.from_array(np.ones(2))] * 2)
+    store("a.npz", net)
+    Path("n").write_text(NET)
+    result = run(capsys, "convert", "a.npz", "b.npz", "--model", "n")
+    assert result.status == 0 and "left out, not being in the net: 'bn/scale'" in result.err
+    Path("n").write_text(
+        NET + 'layer { name: "s" type: "Scale" bottom: "y" top: "y" scale_param { bias_term: true } }'
+    )
+    assert run(capsys, "convert", "a.npz", "b.npz", "--model", "n") == (0, "", "")
+
+
+def test_the_state_of_the_net_for_weights(capsys):
+    more = 'layer { name: "more" type: "Bias" bottom: "y" top: "z" include { stage: "s" min_level: 2 } }'
+    Path("n.prototxt").write_text(NET + more)
+    store("a.npz")
+    command = ["convert", "a.npz", "b.npz", "--model", "n.prototxt"]
+    assert run(capsys, *command, "--level=2").status == run(capsys, *command, "--stage=s").status == 0
+    result = run(capsys, *command, "--level=2", "--stage=s")
+    assert result.status == 1 and "a.npz: layer 'more' of n.prototxt is not in it" in result.err
+
+
+def test_a_pipe_is_written_to_and_stays(capsys):
+    """A file that took the name of /dev/null or /dev/stdout would be the end of it."""
+    Path("n.prototxt").write_text(NET)
+    os.mkfifo("pipe")
+    with ThreadPoolExecutor() as pool:
+        for command in ("convert", "upgrade_net_proto_text"):
+            read = pool.submit(Path("pipe").read_text)
+            assert run(capsys, command, "n.prototxt", "pipe").status == 0
+            assert text.parse(read.result(), NetParameter) == text.parse(NET, NetParameter)
+    assert Path("pipe").is_fifo()
+
+
+def test_a_folder_among_the_files_leaves_the_others(capsys):
+    Path("n.prototxt").write_text(NET)
+    store("a.npz")
+    Path("f.npz").write_text("before")
+    Path("f.prototxt").mkdir()
+    result = run(capsys, "convert", "n.prototxt", "a.npz", "f.prototxt", "f.npz", "--fold")
+    assert result.status == 1 and "cannot write f.npz and f.prototxt: Is a directory" in result.err
+    assert Path("f.npz").read_text() == "before"
+
+
 def test_fold(capsys):
     Path("n.prototxt").write_text(NET)
     store("a.npz")
@@ -163,10 +235,20 @@ def test_fold(capsys):
         (["a.npz", "x.npz", "--free-batch"], "--free_batch goes with NET WEIGHTS OUT.onnx"),
         (["n", "a.npz", "x.onnx", "--strip"], "--strip goes without NET WEIGHTS OUT.onnx"),
         (["gone.npz", "x"], "cannot read gone.npz"),
+        (
+            ["a.npz", "x.npz", "--stage", "s"],
+            "--level and --stage go with --model NET or NET WEIGHTS OUT.onnx",
+        ),
+        (["n", "x", "--level=0"], "--level and --stage go with --model NET"),
+        (["a.npz", "x.npz", "--model", "bare"], "bare: no layer has weights"),
+        (["empty.solverstate", "x.h5"], "empty.solverstate: holds no solver state; hint: the file is empty"),
+        (["a.npz", "."], "cannot write .: Is a directory"),
     ],
 )
 def test_mistakes(arguments, message, capsys):
     Path("n").write_text(NET)
+    Path("bare").write_text('name: "bare"')
+    Path("empty.solverstate").touch()
     store("a.npz")
     before = sorted(Path().iterdir())
     result = run(capsys, "convert", *arguments)

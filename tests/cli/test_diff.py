@@ -126,6 +126,20 @@ def test_backends(capsys):
     assert result.status == 0 and result.out.endswith("all equal\n")
 
 
+def test_backends_on_weights_of_any_format(capsys):
+    Path("n").write_text(NET)
+    store("w.safetensors", weights())
+    command = ["diff", "--model=n", "--weights=w.safetensors", "--backends=cpu,float64", "--phase=TEST"]
+    result = run(capsys, *command)
+    assert result.status == 0 and result.err == ""
+    few = weights()
+    del few.layer[2]
+    store("w.safetensors", few)
+    result = run(capsys, *command)
+    assert result.status == 0
+    assert "layer bn is not in w.safetensors: its fillers give its weights" in result.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -135,6 +149,10 @@ def test_backends(capsys):
         (["n", "n", "--tolerance=-1"], "--tolerance must be at least 0; got -1"),
         (["n", "n", "--tolerance=nan"], "--tolerance must be at least 0; got nan"),
         (["n", "n", "--weights", "a.npz"], "--weights goes with --backends"),
+        (["n", "n", "--phase", "TEST"], "--phase goes with --backends"),
+        (["n", "n", "--seed", "0"], "--seed goes with --backends"),
+        (["n", "n", "--stage", "s"], "--stage goes with --model"),
+        (["a.npz", "a.npz", "--model=staged", "--stage=s"], "layer 'more' of staged is not in it"),
         (["--backends=cpu,plain"], "--backends takes two names and --model NET, no files"),
         (["--model=n", "--backends=cpu"], "--backends takes two names"),
         (
@@ -148,6 +166,8 @@ def test_backends(capsys):
 def test_mistakes(arguments, message, capsys):
     Path("n").write_text(NET)
     Path("other").write_text(NET + 'layer { name: "more" type: "Bias" bottom: "y" top: "z" }')
+    more = 'layer { name: "more" type: "Bias" bottom: "y" top: "z" include { stage: "s" } }'
+    Path("staged").write_text(NET + more)
     store("a.npz", weights())
     store("s.solverstate", SolverState(iter=1))
     result = run(capsys, "diff", *arguments)

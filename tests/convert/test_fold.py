@@ -184,6 +184,21 @@ def test_a_factor_alone_takes_up_no_channels():
     assert check(source, ["Scale", "Scale"])[1] == "Scale: stays: one before it scales by a single number"
 
 
+def test_a_factor_of_several_axes_takes_up_no_channels():
+    source = INPUT + scale("x", "y", "num_axes: 2", name="wide") + layer("BatchNorm", "y", "z")
+    lines = check(source, ["Scale", "Scale"])
+    assert lines == [
+        "wide: stays: it spans several axes",
+        "BatchNorm: a Scale now: wide before it spans several axes",
+    ]
+
+
+def test_layers_without_weights_are_named():
+    param, weights = filled(INPUT + convolution("x", "y") + layer("ReLU", "y", "y"))
+    del weights.layer[1]
+    assert fold(param, weights).lines == ["Convolution: the file has no weights for it"]
+
+
 def test_doubles_stay_doubles_and_other_layers_stay():
     param, weights = filled(INPUT + convolution("x", "y") + scale("y", "y"))
     for entry in weights.layer:

@@ -156,6 +156,13 @@ def test_png_shows_the_colours(monkeypatch):
     assert small.width * small.height <= 11_000
 
 
+def test_png_draws_letters_beyond_ascii_on_one_line():
+    """As tofu where no font has them; never on the lines below."""
+    named = 'layer {{ name: "{}" type: "ReLU" bottom: "x" top: "y" }}'
+    one, other = (png(scene(diagram(net(named.format(name))))) for name in ("\u00e9\\001", "\u00e9\\n"))
+    assert one == other
+
+
 def test_an_empty_net():
     assert picture(NetParameter(), "svg").count(b"<text") == 1 and picture(NetParameter(), "png")
 

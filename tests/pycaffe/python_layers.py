@@ -75,3 +75,13 @@ class Keeps(Tenfold):
     def forward(self, bottom, top):
         self.array = bottom[0].data
         top[0].data[...] = self.told * self.array
+
+
+class Asks(Tenfold):
+    """Does something else on the way."""
+
+    ask = staticmethod(lambda: None)
+
+    def forward(self, bottom, top):
+        self.ask()
+        super().forward(bottom, top)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from collections import OrderedDict
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from minicaffe import pycaffe as caffe
 from minicaffe.core.view import BlobView
 from minicaffe.errors import ConfigError, MiniCaffeError, ShapeError, WeightsError
 
-from .nets import AFFINE, CLASSES, simple, write
+from .nets import AFFINE, CLASSES, simple, solver, write
 
 
 def simple_net(phase: int = caffe.TRAIN, **options) -> caffe.Net:
@@ -563,3 +564,43 @@ def test_a_view_is_one_object():
     net = simple_net()
     assert net.blobs["data"] is net.blobs["data"] and isinstance(net.blobs["data"], BlobView)
     assert net.blobs["data"].data is not None
+
+
+# -- memory
+
+
+@pytest.mark.parametrize("build", [simple_net, lambda: caffe.SGDSolver(solver())], ids=["net", "solver"])
+def test_memory_goes_with_the_last_reference(build, mode):
+    """As in Caffe, and not when Python's collector of cycles comes by: scripts build nets in loops."""
+    gc.collect()
+    gc.disable()
+    try:
+        made = build()
+        net = made.net if hasattr(made, "net") else made
+        blob = net.blobs["conv"]
+        for _ in range(3):  # as it stands, captured, replayed
+            made.step(1) if hasattr(made, "step") else net.forward()
+        memory = weakref.ref(net._net)
+        assert memory() is not None
+        del made, net
+        assert memory() is None
+        blob.reshape(2, 3)  # a blob that is still there has no net to tell
+        assert blob.shape == (2, 3)
+    finally:
+        gc.enable()
+
+
+def test_parameters_keep_their_shapes(mode):
+    net = simple_net()
+    blob = net.params["ip"][1]
+    blob.reshape(CLASSES)
+    with pytest.raises(
+        ShapeError, match=r"parameter 'ip\.1' has the shape \(13,\), which .* become \(1, 13\)"
+    ):
+        blob.reshape(1, CLASSES)
+    assert blob.data.shape == (CLASSES,) and (blob.data == -3).all()
+
+
+def test_stages_are_a_list():
+    with pytest.raises(ConfigError, match=r"stages must be a list of names; got 'deploy'; .*\['deploy'\]"):
+        caffe.Net(simple(), caffe.TEST, stages="deploy")

@@ -16,13 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from ... import weights
 from ...errors import ConfigError, DataError, MiniCaffeError, WeightsError
 from ...files import write_atomic
 from ...net import Net
-from ...proto import hdf5
 from ...proto.schema import Message, NetParameter
-from .. import formats
+from .. import model as any_format
 from .deploy import Deployment, Shapes, read_shapes
 from .model import BATCH, OPSET, require_packages, to_model
 from .proof import TOLERANCE, Agreement, Proof, inputs_for
@@ -67,6 +65,7 @@ def export(
     *,
     shapes: Shapes | None = None,
     free_batch: bool = False,
+    level: int | None = None,
     stages: Sequence[str] = (),
     inputs: Mapping[str, np.ndarray] | None = None,
     tolerance: float = TOLERANCE,
@@ -78,6 +77,7 @@ def export(
     weights_path  a file of any format that `minicaffe convert` reads; None: what the fillers give
     shapes        of inputs, by name, in place of what the net says; needed for data layers whose source is
                   not here
+    level, stages of the net's state, beside phase TEST
     free_batch    the first axis of the inputs may have any extent; proven for two
     inputs        to prove with, by name; random ones if left out
     tolerance     the largest difference of a blob allowed, as a share of its largest value
@@ -91,7 +91,7 @@ def export(
     `out_path` is as it was before.
     """
     require_packages()
-    deployed = Deployment(net_param, shapes=shapes, stages=stages)
+    deployed = Deployment(net_param, shapes=shapes, level=level, stages=stages)
     check_types(deployed.param)
     net = Net(deployed.param, source=deployed.source, seed=seed, forward_only=True)
     if weights_path is not None:
@@ -119,12 +119,7 @@ def export(
 
 def _load(net: Net, path: str | Path) -> None:
     """Load weights of any format, and require them for all layers."""
-    if hdf5.is_hdf5(path):
-        lacking = weights.load(net, path, quiet=True)
-    else:
-        lacking = weights.load_message(net, formats.read_weights(path), path)
-    owners = {net.layers[owned.layer].name for owned in net.parameters.owned}
-    if missing := [name for name in lacking if name in owners]:
+    if missing := any_format.load(net, path):
         raise WeightsError(
             f"{path} holds no weights for {', '.join(map(repr, missing))}",
             hint="names of layers in net and weights must agree",

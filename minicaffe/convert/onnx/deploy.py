@@ -61,13 +61,20 @@ class Deployment:
     """
 
     def __init__(
-        self, net: str | Path | Message, *, shapes: Shapes | None = None, stages: Sequence[str] = ()
+        self,
+        net: str | Path | Message,
+        *,
+        shapes: Shapes | None = None,
+        level: int | None = None,
+        stages: Sequence[str] = (),
     ) -> None:
         self.source = "" if isinstance(net, NetParameter) else str(net)
         self.param = NetParameter()
         self.param.CopyFrom(upgrade.read_net(self.source) if self.source else net)
         upgrade.upgrade_net(self.param)
         self.param.state.phase = TEST
+        if level is not None:
+            self.param.state.level = level
         self.param.state.stage.extend(stages)
         self.notes: list[str] = []
         self._sources: dict[str, LayerParameter] = {}  # input -> the layer that brings it in

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 from ...core.blob import Blob
 from ...core.layer import Layer
@@ -40,7 +41,8 @@ class Python(Layer):
     def setup(self, bottom, top):
         conf = self.param.python_param
         self.user = _find(conf.module, conf.layer)(self.param)
-        self.user.param_str, self.user.phase = conf.param_str, self.phase
+        self.user.param_str = self.user.param_str_ = conf.param_str
+        self.user.phase = self.phase
         self.user.blobs = self.views_of_params = ParamViews(self.device, self.add_param)
         if any(blob is other for blob in bottom for other in top):
             self.backward_reads = frozenset({"top.data"})  # there is nothing else; the class knows
@@ -50,16 +52,19 @@ class Python(Layer):
         self.below = [one_each[id(blob)] for blob in bottom]
         self.above = [one_each[id(blob)] for blob in top]
         self.views = list(one_each.values())
+        self.around: Callable[[], AbstractContextManager] = nullcontext  # entered while the class runs
         self.user.setup(self.below, self.above)
 
     def reshape(self, bottom, top):
-        self.user.reshape(self.below, self.above)
+        with self.around():
+            self.user.reshape(self.below, self.above)
 
     def forward(self, bottom, top):
         self._refresh()
-        self.user.reshape(self.below, self.above)
+        self.reshape(bottom, top)
         self._follow(top)
-        self.user.forward(self.below, self.above)
+        with self.around():
+            self.user.forward(self.below, self.above)
         self._follow(top)
         self._flush()
 
@@ -70,7 +75,8 @@ class Python(Layer):
         self._refresh()
         frozen = [p for p, wanted in zip(self.params, self.param_gradient) if not wanted]
         before = [self.device.get(p.diff) for p in frozen]  # the class is not told what is frozen
-        self.user.backward(self.above, list(propagate_down), self.below)
+        with self.around():
+            self.user.backward(self.above, list(propagate_down), self.below)
         self._flush()
         for param, diff in zip(frozen, before):
             self.device.put(diff, param.diff)
