@@ -39,9 +39,7 @@ def parser() -> flags.Parser:
     p.flag("fold", action="store_true", help="fold BatchNorm, Scale and Bias into the layers before them")
     p.flag("shape", action="append", metavar="NAME=1,3,224,224", help="ONNX: the shape of an input")
     p.flag("free_batch", action="store_true", help="ONNX: the batch may have any extent")
-    p.flag(
-        "level", type=int, metavar="N", help="--model, ONNX: level of the net's state (default: the file's)"
-    )
+    p.flag("level", type=int, metavar="N", help="--model, ONNX: level of the net's state (default 0)")
     p.flag("stage", default="", metavar="A,B", help="--model, ONNX: stages of the net's state")
     return p
 
@@ -67,7 +65,7 @@ def run(arguments: list[str]) -> int:
 def _convert(args: argparse.Namespace) -> None:
     source, target = _files(args, 2, "minicaffe convert IN OUT")
     if args.model is not None:
-        message: Message = through_net(args.model, source, level=args.level, stages=flags.stages(args))
+        message: Message = through_net(args.model, source, level=args.level or 0, stages=flags.stages(args))
     else:
         message = formats.read(source)
     _say_doubts(message, source, target)
@@ -105,7 +103,7 @@ def _export(args: argparse.Namespace) -> None:
         *args.files,
         shapes=shapes,
         free_batch=args.free_batch,
-        level=args.level,
+        level=args.level or 0,
         stages=flags.stages(args),
     )
     print("\n".join(report.lines()))

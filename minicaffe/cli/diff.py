@@ -28,8 +28,9 @@ def parser() -> flags.Parser:
         " than the tolerance.",
     )
     p.usage = (
-        "minicaffe diff A B [--model NET] [--tolerance T] [--json]\n"
-        "       minicaffe diff --model NET [--weights W] --backends A,B [--tolerance T] [--json]"
+        "minicaffe diff A B [--model NET [--level N] [--stage A,B]] [--tolerance T] [--json]\n"
+        "       minicaffe diff --model NET [--weights W] --backends A,B [--tolerance T] [--json]\n"
+        "                      [--phase TRAIN|TEST] [--level N] [--stage A,B] [--seed N]"
     )
     p.add_argument("files", nargs="*", metavar="FILE", help="two nets, solvers, weights or solver states")
     p.flag("model", metavar="NET", help="compare weights as this net has them; or the net for --backends")
@@ -43,7 +44,7 @@ def parser() -> flags.Parser:
         f" (default 0 for files, {backends.TOLERANCE:g} for backends)",
     )
     p.flag("phase", choices=("TRAIN", "TEST"), help="of --backends (default TRAIN)")
-    p.flag("level", type=int, metavar="N", help="level of the net's state (default: the file's)")
+    p.flag("level", type=int, metavar="N", help="level of the net's state (default 0)")
     p.flag("stage", default="", metavar="A,B", help="stages of the net's state, separated by commas")
     p.flag("seed", type=int, metavar="N", help="of --backends: of weights and inputs (default 1)")
     p.flag("json", action="store_true", help="for programs")
@@ -90,7 +91,7 @@ def _kind(message: Message) -> str:
 
 def _read(args: argparse.Namespace, path: str) -> Message:
     if args.model is not None:
-        return through_net(args.model, path, level=args.level, stages=flags.stages(args))
+        return through_net(args.model, path, level=args.level or 0, stages=flags.stages(args))
     return formats.read(path)
 
 
@@ -120,7 +121,7 @@ def _backends(args: argparse.Namespace) -> int:
         Net(
             args.model,
             phase=args.phase or "TRAIN",
-            level=args.level,
+            level=args.level or 0,
             stages=flags.stages(args),
             device=backends.device(name),
             seed=seed,

@@ -14,6 +14,7 @@ Source: Caffe's tools/extract_features.cpp.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import ExitStack
 
@@ -64,7 +65,7 @@ def run(arguments: list[str]) -> int:
             f"the number of blobs and databases must be equal; got {len(blobs)} and {len(databases)}",
             hint="separate each by commas without spaces",
         )
-    if len(set(databases)) < len(databases):
+    if len(set(map(os.path.realpath, databases))) < len(databases):
         raise ConfigError(f"each blob needs a database of its own; got {args.databases}")
     log.to_stderr()
     net = Net(args.model, phase="TEST", device=_device(args.mode, args.device_id), forward_only=True)

@@ -144,9 +144,8 @@ def _as_weights(net: NetParameter, path: str | Path, form: str) -> bytes:
         return hdf5.from_weights(today)
     gradients = [layer.name for layer in net.layer if any(map(binary.has_diff, layer.blobs))]
     if gradients:
-        log.warning(
-            f"{path}: gradients are left out, of {', '.join(map(repr, gradients))}: {form} holds weights alone"
-        )
+        count = f"{len(gradients)} layer{'s' if len(gradients) > 1 else ''}"
+        log.warning(f"{path}: the gradients of {count} are left out: {form} holds weights alone")
     return npz.write(today) if form == NPZ else safetensors_file.write(today)
 
 

@@ -7,6 +7,8 @@ import os
 import secrets
 import shutil
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -58,22 +60,28 @@ class Database:
 
     def place(self, index: int) -> str:
         """Where a record is, for errors."""
-        key = self._cursor.key() if index == self._at else self._keys[index]
+        try:
+            key = self._cursor.key() if index == self._at else self._keys[index]
+        except DataError:  # damaged, so that the keys are not known
+            return f"{self.path}: record {index}"
         return f"{self.path}: record {key.decode('utf-8', 'backslashreplace')!r}"
 
     def _value(self, index: int) -> bytes:
-        if index == 0:
-            self._cursor.first()
-        elif index == self._at + 1:
-            self._cursor.next()
-        elif index != self._at:
-            self._cursor.set_key(self._keys[index])
-        self._at = index
-        return self._cursor.value()
+        with _damage():
+            if index == 0:
+                found = self._cursor.first()
+            elif index == self._at + 1:
+                found = self._cursor.next()
+            else:
+                found = index == self._at or self._cursor.set_key(self._keys[index])
+            if not found:
+                raise DataError(f"the database is damaged: it ends before record {index}")
+            self._at = index
+            return self._cursor.value()
 
     @functools.cached_property
     def _keys(self) -> list[bytes]:
-        with self._store.begin() as transaction:
+        with _damage(), self._store.begin() as transaction:
             return list(transaction.cursor().iternext(values=False))
 
 
@@ -102,22 +110,34 @@ class DatabaseWriter:
         except OSError as error:
             raise DataError(f"{self.path}: cannot be written: {error.strerror or error}") from None
         # Nobody else sees the folder, so no lock; it is whole on the disk before it takes its name.
-        self._store = self._lmdb.open(
-            os.fspath(self._folder), map_size=1 << 26, lock=False, sync=False, max_dbs=0
-        )
+        with self._failures():
+            self._store = self._lmdb.open(
+                os.fspath(self._folder), map_size=1 << 26, lock=False, sync=False, max_dbs=0
+            )
         return self
 
     def __exit__(self, kind, error, trace) -> None:
         try:
             if kind is None:
                 self._commit()
-                self._store.sync(True)
+                with self._failures():
+                    self._store.sync(True)
             self._store.close()
             if kind is None:
-                os.rename(self._folder, self.path)
+                with self._failures():
+                    os.rename(self._folder, self.path)
                 sync_folder(self.path.parent)
         finally:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """A full disk, or another's database under the name meanwhile, as DataError."""
+        try:
+            yield
+        except (OSError, self._lmdb.Error) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(f"{self.path}: cannot be written: {reason}") from None
 
     def add(self, record: Message, name: str = "") -> None:
         """Append a Datum."""
@@ -143,14 +163,24 @@ class DatabaseWriter:
     def _commit(self) -> None:
         """Write what is pending, in twice the room as often as it does not suffice."""
         while True:
-            try:
-                with self._store.begin(write=True) as transaction:
-                    for key, value in self._pending:
-                        transaction.put(key, value, append=True)
-                break
-            except self._lmdb.MapFullError:
-                self._store.set_mapsize(2 * self._store.info()["map_size"])
+            with self._failures():
+                try:
+                    with self._store.begin(write=True) as transaction:
+                        for key, value in self._pending:
+                            transaction.put(key, value, append=True)
+                    break
+                except self._lmdb.MapFullError:
+                    self._store.set_mapsize(2 * self._store.info()["map_size"])
         self._pending.clear()
+
+
+@contextmanager
+def _damage() -> Iterator[None]:
+    """What lmdb raises for pages that are none, as DataError."""
+    try:
+        yield
+    except _library().Error as error:
+        raise DataError(f"the database is damaged: {error}", hint="fetch or make it again") from None
 
 
 # A process may open an LMDB only once; nets that read the same one share it.

@@ -53,8 +53,9 @@ def contents(path: str | os.PathLike) -> bytes:
     try:
         with open(path, "rb") as file:
             return file.read()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}", hint="check the path") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"{path}: cannot be read: {reason}", hint="check the path") from None
 
 
 def decode(data: bytes, channels: Channels = Channels.COLOR) -> np.ndarray:

@@ -22,7 +22,8 @@ def mean_image(database: Database) -> np.ndarray:
     Raises ShapeError, naming the record, for an image whose (C, H, W) is not the first's, DataError for a
     damaged one.
     """
-    image, _ = database.read(0)
+    with locate(lambda: database.place(0)):
+        image, _ = database.read(0)
     total = np.zeros(image.shape)
     log.info("Starting iteration")
     for index in range(len(database)):

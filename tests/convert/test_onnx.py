@@ -201,6 +201,8 @@ def test_shapes_are_read():
     for word in ("data", "=1,2", "data=", "data=1,x", "data=0,3", "data=1x3"):
         with pytest.raises(ConfigError, match="is not the name and the shape of an input; hint: write data="):
             read_shapes([word])
+    with pytest.raises(ConfigError, match="two shapes are given for input 'data'"):
+        read_shapes(["data=1", "data=2"])
 
 
 def test_a_loss_alone_leaves_nothing():

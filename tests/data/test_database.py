@@ -3,6 +3,7 @@
 import gc
 import os
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from minicaffe.data import database, datum
 from minicaffe.data.database import Database, DatabaseWriter
 from minicaffe.data.images import Channels
+from minicaffe.data.mean import mean_image
 from minicaffe.errors import ConfigError, DataError
 
 from .test_images import BGR, RGB, stored
@@ -106,6 +108,29 @@ def test_a_folder_that_is_not_there(tmp_path):
         DatabaseWriter(tmp_path / "none" / "db").__enter__()
 
 
+def test_a_name_taken_meanwhile(tmp_path):
+    with pytest.raises(DataError, match="db: cannot be written: Directory not empty"):
+        with DatabaseWriter(tmp_path / "db") as writer:
+            writer.add(datum.from_array(IMAGES[0]))
+            (tmp_path / "db").mkdir()
+            (tmp_path / "db" / "other").touch()
+    assert os.listdir(tmp_path) == ["db"] and os.listdir(tmp_path / "db") == ["other"]
+
+
+def test_a_full_disk(tmp_path):
+    def sync(force):
+        raise lmdb.DiskError("No space left on device")
+
+    with pytest.raises(DataError, match="db: cannot be written: No space left"):
+        with DatabaseWriter(tmp_path / "db") as writer:
+            store = writer._store
+            writer._store = SimpleNamespace(
+                begin=store.begin, close=store.close, max_key_size=store.max_key_size, sync=sync
+            )
+            writer.add(datum.from_array(IMAGES[0]))
+    assert os.listdir(tmp_path) == []
+
+
 def test_keys_that_do_not_fit(tmp_path):
     with pytest.raises(DataError, match="a key may have 511 bytes; got 609"):
         with DatabaseWriter(tmp_path / "db") as writer:
@@ -148,6 +173,19 @@ def test_files_cut_short_and_damaged(path):
         (path / "data.mdb").write_bytes(whole[:size])
         with pytest.raises(DataError, match=f"db: .*{message}"):
             Database(path)
+
+
+def test_pages_that_are_damaged(path):
+    whole = bytearray((path / "data.mdb").read_bytes())
+    (path / "data.mdb").unlink()
+    (path / "data.mdb").write_bytes(whole[:8192] + b"\xff" * (len(whole) - 8192))
+    records = Database(path)
+    for index in (0, 1):
+        with pytest.raises(DataError, match=r"the database is damaged: .*; hint: fetch or make it again"):
+            records.read(index)
+        assert records.place(index) == f"{path}: record {index}"
+    with pytest.raises(DataError, match=f"{path}: record 0: the database is damaged"):
+        mean_image(records)
 
 
 def test_a_record_is_named(tmp_path):

@@ -150,6 +150,8 @@ def test_pixels_that_bytes_cannot_hold():
 def test_errors_name_the_file(tmp_path):
     with pytest.raises(DataError, match=r"none.png: cannot be read: No such file.*; hint: check the path"):
         images.read(tmp_path / "none.png")
+    with pytest.raises(DataError, match=r"cannot be read: embedded null byte"):
+        images.read("a\0.png")
     (tmp_path / "bad.png").write_bytes(stored(RGB)[:-30])
     with pytest.raises(DataError, match=r"bad.png: not a whole image"):
         images.read(tmp_path / "bad.png")

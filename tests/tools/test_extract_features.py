@@ -103,6 +103,7 @@ def test_what_the_log_says(capsys):
         (["ip", "a", 1, "leveldb"], "databases are of type lmdb; got 'leveldb'"),
         (["ip,conv", "a", 1, "lmdb"], "the number of blobs and databases must be equal; got 2 and 1"),
         (["ip,conv", "a,a", 1, "lmdb"], "each blob needs a database of its own; got a,a"),
+        (["ip,conv", "a,./a", 1, "lmdb"], "each blob needs a database of its own; got a,./a"),
         (["ipp", "a", 1, "lmdb"], "net.prototxt: no blob 'ipp'; hint: did you mean 'ip'"),
         (["ip", "w.caffemodel", 1, "lmdb"], "w.caffemodel: exists already"),
         (["ip", "none/a", 1, "lmdb"], "none/a: cannot be written: No such file"),

@@ -29,10 +29,12 @@ LEARNED = {
 
 
 def read_shapes(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    """Shapes by name, written as data=1,3,224,224; ConfigError for another form."""
+    """Shapes by name, written as data=1,3,224,224; ConfigError for another form or a name twice."""
     shapes = {}
     for word in words:
         name, _, extents = word.rpartition("=")
+        if name in shapes:
+            raise ConfigError(f"two shapes are given for input {name!r}")
         try:
             shapes[name] = tuple(int(extent) for extent in extents.split(","))
         except ValueError:
