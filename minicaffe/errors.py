@@ -86,4 +86,4 @@ def suggest(name: str, known: Iterable[str]) -> str:
         close = [k for k in known if k.lower() == name.lower()]
     if close:
         return "did you mean " + " or ".join(repr(c) for c in close) + "?"
-    return f"known: {', '.join(known)}" if len(known) <= 30 else ""
+    return f"known: {', '.join(known)}" if 0 < len(known) <= 30 else ""

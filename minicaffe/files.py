@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sys
@@ -27,18 +28,22 @@ def write_atomic(path: str | os.PathLike, content: Content) -> None:
 
 def write_together(contents: Mapping[Any, Content]) -> None:
     """Write several files as `write_atomic` does one.  None takes its name before all have reached the disk,
-    so that a full disk leaves every one as it was; then they take their names in the order given."""
+    so that a full disk leaves every one as it was; then they take their names in the order given.
+
+    A name that stands for no file, such as /dev/stdout or a pipe, is written to, last: a file that takes its
+    name would destroy it.  A folder's is refused before anything is written.
+    """
     temporaries: dict[Path, Path] = {}
+    streams = {path: content for path, content in contents.items() if _is_stream(Path(path))}
     try:
         for name, content in contents.items():
+            if name in streams:
+                continue
             path = Path(name)
             temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
             temporaries[path] = temporary
             with open(temporary, "xb") as file:
-                if callable(content):
-                    content(file)
-                else:
-                    file.write(content)
+                _put(content, file)
                 file.flush()
                 os.fsync(file.fileno())
         for path, temporary in temporaries.items():
@@ -49,6 +54,23 @@ def write_together(contents: Mapping[Any, Content]) -> None:
         raise
     for folder in {path.parent for path in temporaries}:
         sync_folder(folder)
+    for name, content in streams.items():
+        with open(name, "wb") as stream:
+            _put(content, stream)
+
+
+def _put(content: Content, file: BinaryIO) -> None:
+    if callable(content):
+        content(file)
+    else:
+        file.write(content)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether the name is that of a device or a pipe; IsADirectoryError for a folder."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
+    return path.exists() and not path.is_file()
 
 
 def sync_folder(folder: str | os.PathLike) -> None:

@@ -65,7 +65,7 @@ def _in_binary(net: Net, path: str | Path) -> Pending:
 
 
 def _in_message(net: Net, stored: NetParameter, path: str | Path) -> Pending:
-    targets = _scales_behind_batch_norms(net)
+    targets = scales_behind_batch_norms(net)
     targets.update({layer.name: layer for layer in reversed(net.layers)})
     for source in stored.layer:
         layer = targets.get(source.name)
@@ -80,7 +80,7 @@ def _in_message(net: Net, stored: NetParameter, path: str | Path) -> Pending:
                     yield stored_array(source.blobs, j, blob, len(layer.params)), blob
 
 
-def _scales_behind_batch_norms(net: Net) -> dict[str, Layer]:
+def scales_behind_batch_norms(net: Net) -> dict[str, Layer]:
     """The Scale layers that BatchNorms feed, by the names that NVIDIA Caffe's weights have for them."""
     normalized: dict[str, str] = {}  # which BatchNorm wrote a blob last
     found = {}

@@ -10,7 +10,7 @@ from .. import log, weights
 from ..device.cpu import CpuDevice
 from ..errors import WeightsError
 from ..net import Net
-from ..proto import hdf5, nvcaffe
+from ..proto import hdf5
 from ..proto.schema import NetParameter
 from . import formats
 
@@ -66,17 +66,7 @@ def _fill(net: Net, path: str | Path, stored: NetParameter | None) -> list[str]:
 
 def _names(net: Net) -> set[str]:
     """What files may call the layers of a net: a Scale behind a BatchNorm also what NVIDIA Caffe does."""
-    names: set[str] = set()
-    normalized: dict[str, str] = {}  # which BatchNorm wrote a blob last
-    for layer in net.layers:
-        names.add(layer.name)
-        if layer.type == "Scale" and len(layer.params) == 2 and layer.param.bottom[0] in normalized:
-            names.add(nvcaffe.scale_name(normalized[layer.param.bottom[0]]))
-        for top in layer.param.top:
-            normalized.pop(top, None)
-            if layer.type == "BatchNorm":
-                normalized[top] = layer.name
-    return names
+    return {layer.name for layer in net.layers} | set(weights.scales_behind_batch_norms(net))
 
 
 def _is_double(path: str | Path, stored: NetParameter | None) -> bool:

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from ..errors import SchemaError, WeightsError, locate
 from . import binary
 from .schema import LayerParameter, NetParameter, message_class
@@ -135,7 +137,7 @@ def _move_recurrent(layer: LayerParameter) -> None:
 
 def _repair_statistics(layer: LayerParameter) -> Iterator[str]:
     """A BatchNorm as Caffe computes it; returns a line for each change."""
-    if layer.batch_norm_param.eps < EPS:
+    if layer.batch_norm_param.eps < np.float32(EPS):
         yield f"eps {layer.batch_norm_param.eps:g} is {EPS:g} now, as NVIDIA Caffe counts it"
         layer.batch_norm_param.eps = EPS
     for i, blob in enumerate(layer.blobs):

@@ -11,6 +11,9 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
+from .. import log
+from . import glog
+
 OWN = __name__.rpartition(".")[0]
 SAME = ("caffe._caffe", "caffe.pycaffe")  # where Caffe defines what its package shows
 
@@ -40,7 +43,17 @@ _FINDER = Submodules()
 
 def install() -> None:
     """Let `import caffe`, `import caffe.io`, `from caffe.proto import caffe_pb2` and the like mean
-    minicaffe.pycaffe for the rest of the process; a Caffe that was imported before is forgotten."""
+    minicaffe.pycaffe for the rest of the process; a Caffe that was imported before is forgotten.
+
+    As in Caffe the log then goes to stderr, unless the program has given the logger "minicaffe" a handler or
+    calls caffe.init_log to have less of it.
+    """
+    _take_over()
+    if not log.logger.handlers:
+        glog.init_log()
+
+
+def _take_over() -> None:
     for name in _imported():
         del sys.modules[name]
     sys.modules["caffe"] = importlib.import_module(OWN)
@@ -50,10 +63,11 @@ def install() -> None:
 
 @contextmanager
 def as_caffe() -> Iterator[None]:
-    """`install` while user code is imported; a Caffe that was imported before comes back afterwards."""
+    """The same while user code is imported, but for the log; a Caffe that was imported before comes back
+    afterwards."""
     before = {name: sys.modules[name] for name in _imported()}
     if before.get("caffe") is not sys.modules.get(OWN):
-        install()
+        _take_over()
     try:
         yield
     finally:
