@@ -6,6 +6,7 @@ import functools
 import os
 import secrets
 import shutil
+import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from .images import Channels
 
 FILE = "data.mdb"
 GROUP = 1000  # records per transaction of the writer
+CLOSING_S, CLOSING_TRIES = 2.0, 200  # how long a thread may take to close a store, and looks meanwhile
 
 
 class Database:
@@ -200,7 +202,7 @@ def _open(folder: Path) -> Any:
     if (store := _stores.get(key)) is None:
         with locate(os.fspath(folder)):
             try:
-                store = lmdb.open(os.fspath(folder), readonly=True, lock=False, max_dbs=0)
+                store = _opened(lmdb, os.fspath(folder))
             except lmdb.Error as error:
                 reason = str(error).removeprefix(f"{folder}: ")
                 raise DataError(f"not a readable LMDB database: {reason}") from None
@@ -212,6 +214,19 @@ def _open(folder: Path) -> Any:
                 )
         _stores[key] = store
     return store
+
+
+def _opened(lmdb: ModuleType, folder: str) -> Any:
+    """lmdb.open, after the thread that read ahead for a net of before, and is about to close it, has done
+    so."""
+    for _ in range(CLOSING_TRIES):
+        try:
+            return lmdb.open(folder, readonly=True, lock=False, max_dbs=0)
+        except lmdb.Error as error:
+            if "already open" not in str(error):
+                raise
+            time.sleep(CLOSING_S / CLOSING_TRIES)
+    return lmdb.open(folder, readonly=True, lock=False, max_dbs=0)
 
 
 def _instead(folder: Path) -> str:

@@ -70,12 +70,12 @@ def test_three_steps_as_on_the_cpu(name):
 
 
 def test_fifty_steps_learn():
-    solver = lenet(EmulatedCuda(orders=1), 4)
+    solver = lenet(EmulatedCuda(orders=1), 2, base_lr=0.005)
     losses = []
     for _ in range(50):
         solver.step(1)
         losses.append(solver.net.loss())
-    assert np.mean(losses[:5]) > 2 and np.mean(losses[-15:]) < 1
+    assert np.mean(losses[:5]) > 2 and np.mean(losses[-15:]) < 1.4
 
 
 def test_less_accurate_products_where_the_net_says_so():

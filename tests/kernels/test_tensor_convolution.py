@@ -368,7 +368,11 @@ def test_without_a_fault_nothing_is_noticed(force):
 
 
 @needs_emulator
-@pytest.mark.parametrize("old, new, names", MUTANTS)
+# Every other one by default, all of them with -m slow: each is compiled anew.
+@pytest.mark.parametrize(
+    "old, new, names",
+    [pytest.param(*fault, marks=[pytest.mark.slow] if i % 2 else []) for i, fault in enumerate(MUTANTS)],
+)
 def test_mutant_is_noticed(old, new, names, force):
     force(SMALL, parts=2)
     device = Planted(old, new)

@@ -8,7 +8,8 @@ import re
 import struct
 import subprocess
 import weakref
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,11 @@ MAX_RUNS = 4  # runtime/launch.h
 MAX_THREADS = 1024  # of a block
 MAX_GRID = (2**31 - 1, 65535, 65535)
 SHARED_BYTES = 48 << 10  # dynamic shared memory that a kernel has without asking
+
+
+# What gives back the memory of modules that are gone: called before a launch, never while one is under way,
+# as a collection of garbage in another thread would.
+_unused: deque[Callable[[], None]] = deque()
 
 
 class KernelError(DeviceError):
@@ -76,7 +82,7 @@ class EmuModule:
         self.library = ctypes.CDLL(str(self.path))
         self.library.emu_fault_message.restype = ctypes.c_char_p
         self.library.emu_fault_offset.restype = ctypes.c_uint64
-        weakref.finalize(self, self.library.emu_release).atexit = False
+        weakref.finalize(self, _unused.append, self.library.emu_release).atexit = False
         # Vectors and 16-byte copies need the alignment that arrays have on a device.  Without them alignment
         # is given up, so that an array of any size ends exactly at an unreadable page.
         vectors = re.search(r"\b(u?char|u?int|float|double)[24]\b|\bcp_async\b|\b__align__\b", code)
@@ -144,6 +150,8 @@ class EmuFunction:
         Arrays are NumPy arrays or None, values NumPy scalars or 0-d structured arrays; a Python int or float
         travels as 8 bytes, as with CuPy.
         """
+        while _unused:
+            _unused.popleft()()
         grid, block = (*grid, 1, 1)[:3], (*block, 1, 1)[:3]
         if any(not 1 <= size <= limit for size, limit in zip(grid, MAX_GRID)):
             raise KernelError(f"{self.name}: a grid of {grid}; the limits are 1 to {MAX_GRID}")
