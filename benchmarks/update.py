@@ -52,7 +52,7 @@ def cases(count: int) -> dict[str, tuple[Callable[[], object], int]]:
     rates, decays = device.zeros((count // update.BLOCK_SIZE,)), device.zeros((count // update.BLOCK_SIZE,))
     rates[...] = decays[...] = 1
     hyper = device.zeros((update.HYPER,))
-    hyper[:] = 1e-3, 0.9, 5e-4, 1, 0, 0.999, 1e-8, 1
+    hyper[: update.SETTINGS] = 1e-3, 0.9, 5e-4, 1, 0, 0.999, 1e-8, 1
     partial = device.zeros((-(-count // update.CHUNK),))
     k = device.bind(update)
     found: dict[str, tuple[Callable[[], object], int]] = {

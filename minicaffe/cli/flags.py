@@ -115,14 +115,15 @@ def _gpu(arguments: argparse.Namespace, solver: SolverParameter | None) -> tuple
     return wanted[0], asked
 
 
-def report(device: Device) -> None:
-    """Caffe's lines about where a net runs."""
+def report(device: Device, *, training: bool = False) -> None:
+    """Caffe's lines about where a net runs; `train` has others than the rest."""
     if device.synchronous:
         log.info("Use CPU.")
         return
     told = device.describe()
-    log.info(f"Use GPU with device ID {told['Number']}")
-    log.info(f"GPU device name: {told['GPU']}")
+    number, name = told["Number"], told["GPU"]
+    log.info(f"Using GPUs {number}" if training else f"Use GPU with device ID {number}")
+    log.info(f"GPU {number}: {name}" if training else f"GPU device name: {name}")
 
 
 def add_strict(parser: Parser) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import log
-from ..device.base import Device
 from ..errors import ConfigError, DataError, MiniCaffeError, locate
 from ..files import write_atomic
 from ..proto import extensions, text, upgrade
@@ -127,7 +126,7 @@ def _check_flags(args) -> None:
 def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Sequence[str]) -> int:
     param, path, net = _solver(args, home)
     device = flags.device(args, param)
-    _report(device)
+    flags.report(device, training=True)
     options: dict[str, Any] = {"source": path, "device": device, "strict": args.strict}
     state = _state(args, param, home)
     if state:
@@ -158,16 +157,6 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
         events.record("end", solver.iteration, state="stopped" if solver.stopped else "finished")
     log.info("Optimization Done.")
     return 0
-
-
-def _report(device: Device) -> None:
-    """Caffe's lines about where it trains."""
-    if device.synchronous:
-        log.info("Use CPU.")
-        return
-    told = device.describe()
-    log.info(f"Using GPUs {told['Number']}")
-    log.info(f"GPU {told['Number']}: {told['GPU']}")
 
 
 def _solver(args, home: Home | None) -> tuple[SolverParameter, str, NetParameter | None]:

@@ -17,6 +17,7 @@ from . import libraries
 from .base import MATH, SLACK, Device
 from .cublas import Cublas
 from .cudnn import Convolutions, Cudnn
+from .gpu_properties import ATTRIBUTES
 from .gpus import check_number, count_gpus, import_cupy
 from .staging import LARGE_BYTES, Lane, Staging, pinned
 
@@ -62,9 +63,11 @@ class CudaDevice(Device):
         check_number(number, count_gpus(cupy, asked), asked)
         cupy.cuda.Device(number).use()
         self.number = number
-        major, minor = (self.runtime.deviceGetAttribute(code, number) for code in (75, 76))
+        major, minor, self.multiprocessors = (
+            self.runtime.deviceGetAttribute(ATTRIBUTES[name], number)
+            for name in ("major", "minor", "multiprocessors")
+        )
         self.arch = 10 * major + minor
-        self.multiprocessors = self.runtime.deviceGetAttribute(16, number)
         self.stream = cupy.cuda.Stream(non_blocking=True)
         self.copies = cupy.cuda.Stream(non_blocking=True)
         self.staging = Staging(cupy)

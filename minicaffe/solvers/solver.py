@@ -301,7 +301,7 @@ class Solver:
             self.losses.append(loss)
         look = shown or len(work.begun) >= (UNCHECKED if self._deferring() else 1)
         good = not look or self._all_finite()
-        if self._on(param.display) and shown:
+        if shown and self._on(param.display):  # unless an iteration before was the first that went wrong
             self._display(sum(self.losses) / len(self.losses))
         changed = [callback.on_gradients(self) for callback in self.callbacks]
         self.apply_update(judged=good and work.guarded and not any(changed))

@@ -1,0 +1,32 @@
+"""The benchmarks of the CPU still run: with sizes that measure nothing."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Imports a script that is run from its own folder."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    return importlib.import_module
+
+
+def test_update(script, monkeypatch, capsys):
+    update = script("update")
+    monkeypatch.setattr(sys, "argv", ["update.py", "--parameters", "6400", "--rounds", "2"])
+    update.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines if "_update" in line} == set(update.KERNELS)
+
+
+def test_a_training_step(script):
+    step = script("nets").minicaffe_step("lenet", 2)
+    step()
+    step()
