@@ -87,12 +87,15 @@ def sync_folder(folder: str | os.PathLike) -> None:
         os.close(handle)
 
 
-def user_cache() -> Path:
-    """The platform's folder for things that can be made again."""
-    if sys.platform == "win32":
-        root = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-    elif sys.platform == "darwin":
-        root = Path.home() / "Library" / "Caches"
-    else:
-        root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+def user_cache() -> Path | None:
+    """The platform's folder for things that can be made again; None for a user without a home."""
+    try:
+        if sys.platform == "win32":
+            root = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        elif sys.platform == "darwin":
+            root = Path.home() / "Library" / "Caches"
+        else:
+            root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # no HOME, and no entry in the password file
+        return None
     return Path(root) / "minicaffe"

@@ -203,12 +203,16 @@ def folders(dataset: DataSet) -> list[Path]:
     """Where a set is looked for, in order; what is downloaded goes to the last."""
     if not dataset.mirrors:
         return [PACKAGED / dataset.name]
-    given = os.environ.get("MINICAFFE_DATA")
-    return ([Path(given) / dataset.name] if given else []) + [user_cache() / "data" / dataset.name]
+    given, cache = os.environ.get("MINICAFFE_DATA"), user_cache()
+    roots = ([Path(given)] if given else []) + ([cache / "data"] if cache else [])
+    return [root / dataset.name for root in roots]
 
 
 def get(dataset: DataSet, split: Split) -> tuple[Path, Path]:
     """The split's images and labels in the user's cache, downloaded if they are not there."""
+    if not folders(dataset):
+        what = f"{dataset.name} has no place to be kept: this user has no home folder"
+        raise DataError(what, hint=f"set MINICAFFE_DATA to a folder for {dataset.name}/")
     folder = folders(dataset)[-1]
     remedy = (
         f"set MINICAFFE_DATA to the folder that holds {dataset.name}/, or put"

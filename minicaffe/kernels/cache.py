@@ -2,7 +2,11 @@
 
 Numba's own cache looks only at the file of the function it compiled, and would keep code that calls an old
 version of a helper in another file.  So the cache folder is named after a digest of every source that kernels
-are made of: any edit or upgrade starts a new one.  Folders that no run has used for a month are removed.
+are made of: any edit or upgrade starts a new one, and copies of the same sources share it.  Folders that no
+run has used for a month are removed.
+
+What is kept is machine code and pickles: who can write them can run code as the user who loads them.  So a
+folder is used only if nobody else can write into it (`foreign`).
 """
 
 from __future__ import annotations
@@ -11,10 +15,19 @@ import functools
 import hashlib
 import os
 import shutil
+import stat
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .. import log
 from ..files import user_cache
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 PACKAGE = Path(__file__).resolve().parent
 UNUSED_S = 30 * 24 * 3600
@@ -22,24 +35,62 @@ UNUSED_S = 30 * 24 * 3600
 
 @functools.cache
 def folder() -> Path | None:
-    """The cache folder, made if need be: beside the sources, else in the user's cache; None if neither is
-    writable."""
-    name = f"kernels-{digest()}"
-    for parent in (PACKAGE / "__pycache__", user_cache()):
+    """The cache folder, made if need be: in the user's cache, else beside the sources; None if neither can be
+    written, or trusted."""
+    for parent in (user_cache(), PACKAGE / "__pycache__"):
+        if parent is None:
+            continue
+        path = parent / f"kernels-{digest()}"
         try:
-            path = parent / name
-            path.mkdir(parents=True, exist_ok=True)
+            if not parent.is_dir():
+                parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.is_dir():
+                path.mkdir(mode=0o700, exist_ok=True)
+            if why := foreign(parent) or foreign(path):
+                log.warning(f"Kernels are not cached in {path}: {why}")
+                continue
             probe = path / f".probe-{os.getpid()}"
             probe.touch()
             probe.unlink()
+            _remove_unused(parent, path.name)
+            os.utime(path)
         except OSError:
             continue
-        for old in parent.glob("kernels-*"):
-            if old.name != name and time.time() - old.stat().st_mtime > UNUSED_S:
-                shutil.rmtree(old, ignore_errors=True)
-        os.utime(path)
         return path
     return None
+
+
+def foreign(path: Path) -> str:
+    """Why others could have written what lies in a folder; empty if only this user could, or root."""
+    if not hasattr(os, "geteuid"):  # Windows, where a user's folders are the user's alone
+        return ""
+    found = path.lstat()
+    if stat.S_ISLNK(found.st_mode):
+        return f"{path} is a link"
+    if found.st_uid not in (os.geteuid(), 0):
+        return f"{path} belongs to another user (uid {found.st_uid})"
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"others can write into {path} (mode {stat.S_IMODE(found.st_mode):04o}; chmod go-w makes it yours)"
+    return ""
+
+
+def _remove_unused(parent: Path, used: str) -> None:
+    for old in parent.glob("kernels-*"):
+        with suppress(OSError):  # another process may be removing it too
+            if old.name != used and time.time() - old.stat().st_mtime > UNUSED_S:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Wait until no other process is in a block of this name; where the system has no such locks, go on."""
+    if fcntl is None:
+        yield
+        return
+    path.parent.mkdir(exist_ok=True)
+    with open(path, "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def digest() -> str:

@@ -16,15 +16,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import os
 import pickle
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numba
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from .. import log
 from . import cache
@@ -46,13 +48,45 @@ class KernelCache(FunctionCache):
         finally:
             numba.config.CACHE_DIR = before
         self.owner = function.__module__, function.__name__
+        self.folder = folder
+        if function.__module__.startswith(f"{__package__}."):
+            # Numba keeps code apart by path and time of the source.  The folder is named after the text of
+            # all sources, so that copies of the project can share it.
+            self._cache_path = str(folder / function.__module__)
+            self._impl._locator = _Place(self._cache_path, self._impl.locator)
+            self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, "")
 
     def load_overload(self, sig, target_context):
         """The stored code for a signature; None if there is none to be had, and Numba then compiles here."""
         found = super().load_overload(sig, target_context)
-        if found is None and self.delegates and child(cache.folder()).compile(*self.owner, sig):
+        if found is None and self.delegates and child(self.folder).compile(*self.owner, sig):
             found = super().load_overload(sig, target_context)
         return found
+
+    def save_overload(self, sig, data):
+        # Numba reads the index, adds a number to it and writes the code under that number: two processes at
+        # once would give two signatures the same number.
+        with cache.alone(self.folder / "index.lock"):
+            super().save_overload(sig, data)
+
+
+class _Place:
+    """What Numba asks of a cache's place."""
+
+    def __init__(self, path: str, numbas: Any):
+        self.path, self.numbas, self._py_file = path, numbas, numbas._py_file
+
+    def ensure_cache_path(self) -> None:
+        os.makedirs(self.path, exist_ok=True)
+
+    def get_cache_path(self) -> str:
+        return self.path
+
+    def get_source_stamp(self) -> str:
+        return ""
+
+    def get_disambiguator(self) -> str:
+        return self.numbas.get_disambiguator()
 
 
 class Child:
@@ -65,7 +99,11 @@ class Child:
     def start(self) -> subprocess.Popen:
         log.info("Compiling kernels for this processor; later runs load them from the cache")
         process = subprocess.Popen(
-            [sys.executable, "-c", START], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
+            # -I: the working folder and PYTHONPATH are no place for modules; sys.path comes from the parent.
+            [sys.executable, "-I", "-c", START],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
         )
         process.stdin.write(pickle.dumps(sys.path) + pickle.dumps(self.folder))
         return process
@@ -111,7 +149,8 @@ def stores(module: str, name: str, signature) -> bool:
     try:
         function = getattr(importlib.import_module(module), name)
         dispatcher = compiled(function) if isinstance(function, KernelSpec) else function
-        dispatcher.compile(signature)
+        with cache.alone(cache.folder() / f"{module}.{name}.lock"):  # who waits finds it compiled
+            dispatcher.compile(signature)
     except Exception:
         return False
     return True
