@@ -77,15 +77,17 @@ def _gaussian(array, filler, stream):
         raise ConfigError(f"gaussian filler: std must be above 0; got {filler.std}")
     if filler.sparse < -1:
         raise ConfigError(f"gaussian filler: sparse must be at least 0; got {filler.sparse}")
+    if filler.sparse >= 0 and not array.ndim:
+        raise ConfigError("gaussian filler: sparse needs a parameter with axes", hint="remove sparse")
     array[...] = stream.normal(filler.mean, filler.std, array.shape)
     if filler.sparse >= 0:
-        array *= stream.uniform(0, 1, array.shape, array.dtype) < filler.sparse / array.shape[0]
+        array *= stream.uniform(0, 1, array.shape, array.dtype) < filler.sparse / _rows(array, filler)
 
 
 def _positive_unitball(array, filler, stream):
-    """U[0, 1], then every row (index of axis 0) divided by its sum."""
+    """U[0, 1], then every row (index of axis 0; without axes there is one) divided by its sum."""
     array[...] = stream.uniform(0, 1, array.shape, array.dtype)
-    rows = array.reshape(len(array), -1)
+    rows = array.reshape(_rows(array, filler), -1)
     rows /= rows.sum(1, keepdims=True)
 
 
@@ -124,11 +126,16 @@ FILLERS: dict[str, Callable[[np.ndarray, Message, Stream], None]] = {
 
 def _fan(array: np.ndarray, filler: Message) -> float:
     """n of xavier and msra: fan_in = count / shape[0], fan_out = count / shape[1] (count for one axis), or
-    the mean."""
-    if array.size == 0:
-        raise ConfigError(f"{filler.type} filler: the parameter of shape {array.shape} is empty")
-    fan_in = array.size / array.shape[0]
+    the mean; 1 for a parameter without axes."""
+    fan_in = array.size / _rows(array, filler)
     fan_out = array.size / array.shape[1] if array.ndim > 1 else array.size
     return {"FAN_IN": fan_in, "FAN_OUT": fan_out, "AVERAGE": (fan_in + fan_out) / 2}[
         enum_name(filler, "variance_norm")
     ]
+
+
+def _rows(array: np.ndarray, filler: Message) -> int:
+    """The extent of axis 0; a parameter without axes is one row, as in Caffe."""
+    if array.size == 0:
+        raise ConfigError(f"{filler.type} filler: the parameter of shape {array.shape} is empty")
+    return array.shape[0] if array.ndim else 1

@@ -6,12 +6,14 @@ Compiled code is kept on disk (cache.py), so only the first run on a machine com
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
 
 import numba
 import numpy as np
 
+from ..errors import DeviceError
 from . import cache
 from .compiler import KernelCache
 from .registry import KernelSpec, family
@@ -25,9 +27,30 @@ numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
 FAST_MATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
 
 
+class Threads:
+    """Numba's, as far as this process has them.
+
+    cut_off  the process was forked off one in which OpenMP's had started: they did not come along, and
+             GNU's OpenMP ends a process that asks for them all the same
+    """
+
+    cut_off = False
+
+    def note_fork(self) -> None:
+        try:
+            self.cut_off = numba.threading_layer() == "omp"
+        except ValueError:  # none had started
+            pass
+
+
+THREADS = Threads()
+if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
+    os.register_at_fork(after_in_child=THREADS.note_fork)
+
+
 def bind(module: ModuleType, device) -> SimpleNamespace:
     """The kernels of a family as functions of NumPy arrays, compiled on first call."""
-    return _bind(module, device, lambda spec: spec.cpu(device) if spec.cpu else compiled(spec))
+    return _bind(module, device, lambda spec: composite(spec, device) if spec.cpu else compiled(spec))
 
 
 def bind_plain(module: ModuleType, device) -> SimpleNamespace:
@@ -47,7 +70,10 @@ def _bind(module: ModuleType, device, implementation: Callable[[KernelSpec], Cal
 
 
 def launcher(spec: KernelSpec, function: Callable, dtype: np.dtype) -> Callable:
-    """`function` behind the contract of registry.py: arrays flattened, scalars in the net's floating type."""
+    """`function` behind the contract of registry.py: arrays flattened, scalars in the net's floating type.
+
+    DeviceError in a process without threads to run it.
+    """
 
     def flat(array: np.ndarray) -> np.ndarray:
         return array.reshape(-1, copy=False)  # raises rather than hand the kernel a copy
@@ -58,11 +84,27 @@ def launcher(spec: KernelSpec, function: Callable, dtype: np.dtype) -> Callable:
     convert = tuple(flat if p.is_array else dtype.type if p.kind is float else same for p in spec.parameters)
 
     def launch(*args) -> None:
+        if THREADS.cut_off:
+            raise DeviceError(
+                "a process that was forked off another in which nets have run cannot run nets on the CPU",
+                hint="multiprocessing.get_context('spawn'), or fork before the first pass",
+            )
         function(*[f(a) for f, a in zip(convert, args, strict=True)])
 
     launch.__name__ = spec.name
     launch.__doc__ = spec.python.__doc__
     return launch
+
+
+def composite(spec: KernelSpec, device) -> Callable:
+    """What the CPU uses instead of a kernel's loops.  It cuts work into tiles and knows no empty arrays: for
+    these the loops run as they stand, over nothing but what is there to be set."""
+    fast, arrays = spec.cpu(device), [i for i, p in enumerate(spec.parameters) if p.is_array]
+
+    def run(*args) -> None:
+        (fast if all(args[i].size for i in arrays) else spec.python)(*args)
+
+    return run
 
 
 @functools.cache

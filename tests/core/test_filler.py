@@ -80,6 +80,22 @@ def test_fan_out_of_a_vector_is_its_count():
     assert np.abs(filled((300,), 'type: "xavier" variance_norm: FAN_OUT')).max() <= 0.1
 
 
+@pytest.mark.parametrize(
+    "filler, least, most",
+    [
+        ("", 0, 0),
+        ('type: "uniform" min: 2 max: 3', 2, 3),
+        ('type: "gaussian" mean: 5', 1, 9),
+        ('type: "positive_unitball"', 1, 1),
+        ('type: "xavier" variance_norm: AVERAGE', -math.sqrt(3), math.sqrt(3)),
+        ('type: "msra"', -6, 6),
+    ],
+)
+def test_a_parameter_without_axes_is_one_row(filler, least, most):
+    """Scale with num_axes 0, PReLU with channel_shared."""
+    assert least <= filled((), filler) <= most
+
+
 @pytest.mark.parametrize("k, row", [(4, [0.0625, 0.1875, 0.1875, 0.0625]), (3, [0.25, 0.5, 0.25])])
 def test_bilinear(k, row):
     array = filled((2, 3, k, k), 'type: "bilinear"')
@@ -98,6 +114,10 @@ def test_bilinear(k, row):
         ((3,), 'type: "uniform" min: 2 max: 1', ConfigError, "min 2.0 is above max 1.0"),
         ((3, 3), 'type: "bilinear"', ConfigError, "must have 4 axes and a square kernel"),
         ((0, 3), 'type: "msra"', ConfigError, "is empty"),
+        ((0, 3), 'type: "positive_unitball"', ConfigError, "is empty"),
+        ((0, 3), 'type: "gaussian" sparse: 1', ConfigError, "is empty"),
+        ((), 'type: "gaussian" sparse: 1', ConfigError, "sparse needs a parameter with axes"),
+        ((), 'type: "bilinear"', ConfigError, "must have 4 axes"),
     ],
 )
 def test_errors(shape, filler, error, message):
