@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -107,6 +107,7 @@ class Net:
         self.passes = 0  # forward passes begun: what data order and random numbers are functions of
         self.memory = Memory(self.device, keep, allocate)  # where the arrays lie, how many bytes they take
         self.layout = 0  # counts how often they have moved
+        self.on_move: Callable[[], None] = lambda: None  # called when they have
         with self._from_source():
             self._build(insert_splits(rules.filter_net(param)))
 
@@ -200,8 +201,7 @@ class Net:
             self._plan()
             for holder, value in values:
                 self.device.put(value, holder.data)
-        self.layout += 1
-        self._stale = False
+        self.moved()
 
     def _alive(self, i: int) -> Iterator[Blob | Buffer]:
         """What layers before i computed and layer i or a later step still reads."""
@@ -229,8 +229,13 @@ class Net:
                 if weight and uses[diff_of[b]] > 1:
                     fills.append((self._blobs[b], weight))
             self._fills.append(fills)
+        self.moved()
+
+    def moved(self) -> None:
+        """Arrays lie elsewhere, or have other shapes: what holds them must look anew."""
         self.layout += 1
         self._stale = False
+        self.on_move()
 
     def _owners(self, kind: str) -> list[int]:
         """For each blob the index of the blob whose memory it uses for "data_of" or "diff_of"."""
@@ -246,6 +251,8 @@ class Net:
         indices = range(len(self.layers))[start : None if end is None else end + 1]
         begins = start == 0 or any(self.layers[i].source for i in indices)
         number = self.passes if begins else max(self.passes - 1, 0)
+        if self._stale:
+            self.reshape()
         for i in indices:
             layer = self.layers[i]
             if layer.source or layer.random is not None:

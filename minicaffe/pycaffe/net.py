@@ -90,6 +90,7 @@ class Net:
 
     def _wrap(self, net: EngineNet, place: modes.Place) -> None:
         self._net, self._place, self._told = net, place, False
+        net.on_move = place.flush  # what was written into a blob while its memory had not followed its shape
         self._hooks = Hooks(place)
         views: dict[int, BlobView] = {}  # by id of the engine's blob
 
@@ -279,8 +280,6 @@ class Net:
         self._check_range(start, end)
         self._check_mode()
         with self._place.turn:
-            if net.stale:
-                net.reshape()
             with self._place.passing():
                 net.stage(start, end)
                 if (start, end) == (0, len(self._layers) - 1):
@@ -293,11 +292,10 @@ class Net:
     def _backward(self, start: int, end: int) -> None:
         """Run the backward passes of layers start down to end, by index."""
         self._check_range(end, start)
-        with self._place.turn:
+        with self._place.passing():
             if self._net.stale:
                 self._net.reshape()
-            with self._place.passing():
-                self._net.backward(start, end)
+            self._net.backward(start, end)
 
     def _check_range(self, first: int, last: int) -> None:
         if first < 0 or last >= len(self._layers):

@@ -50,3 +50,16 @@ def simple(path: str = "simple.prototxt", classes: int = CLASSES) -> str:
 def solver(path: str = "solver.prototxt", **fields) -> str:
     settings = {**SOLVER, "net": f'"{simple()}"', **fields}
     return write(path, "\n".join(f"{name}: {value}" for name, value in settings.items()))
+
+# A solver whose nets are fed by hand: x (n, 3), t (n, 2).
+FED = """
+layer { name: "in" type: "Input" top: "x" top: "t"
+  input_param { shape { dim: 4 dim: 3 } shape { dim: 4 dim: 2 } } }
+layer { name: "ip" type: "InnerProduct" bottom: "x" top: "y"
+  inner_product_param { num_output: 2 weight_filler { type: "gaussian" std: 1 } } }
+layer { name: "loss" type: "EuclideanLoss" bottom: "y" bottom: "t" top: "loss" }
+"""
+
+
+def fed(**fields) -> str:
+    return solver(net=f'"{write("fed.prototxt", FED)}"', **fields)

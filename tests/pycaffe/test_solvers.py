@@ -11,7 +11,7 @@ import pytest
 from minicaffe import pycaffe as caffe
 from minicaffe.errors import ConfigError, MiniCaffeError, NonFiniteError
 
-from .nets import CLASSES, solver, write
+from .nets import CLASSES, fed, solver, write
 
 KINDS = ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"]
 MOMENTUM = {"SGD": 0.9, "Nesterov": 0.9, "AdaDelta": 0.95, "Adam": 0.9}  # the others have none
@@ -151,6 +151,47 @@ def test_settings_can_be_changed():
 def test_asking_for_the_rate_changes_nothing():
     found = made(lr_policy='"multistep"', stepvalue="[1, 2]")
     assert found.lr == found.lr == pytest.approx(0.01)
+
+
+def refill(net, count=8) -> None:
+    """Another batch size, and values, before anything has run on it."""
+    for name, width in (("x", 3), ("t", 2)):
+        net.blobs[name].reshape(count, width)
+        net.blobs[name].data[...] = np.arange(count * width).reshape(count, width) % 5 - 1
+
+
+@pytest.mark.parametrize("run", ["step", "solve", "on_start", "by hand"])
+def test_what_is_written_behind_a_reshape_is_trained_on(run, mode):
+    """One update over a batch of 8 written into a net made for 4, and over the same from a net made for 8."""
+    found = caffe.SGDSolver(fed(max_iter=1, test_iter=1, test_interval=1))
+    wanted = caffe.SGDSolver(fed(max_iter=1))
+    for net in (wanted.net, *wanted.test_nets):
+        refill(net)
+        net.reshape()
+        refill(net)
+    wanted.step(1)
+    refill(found.test_nets[0])
+    if run == "on_start":
+        found.add_callback(lambda: refill(found.net), lambda: None)
+        found.step(1)
+    else:
+        refill(found.net)
+    if run == "step":
+        found.step(1)
+    elif run == "solve":
+        found.solve()
+        np.testing.assert_array_equal(
+            found.test_nets[0].blobs["loss"].data, found.test_nets[0].forward()["loss"]
+        )
+    elif run == "by hand":
+        found.net.forward(start="in", end="ip")
+        found.net.forward(start="loss")
+        found.net.backward()
+        found.apply_update()
+    assert found.net.params["ip"][0].diff.any()
+    for blob, twin in zip(found.net.params["ip"], wanted.net.params["ip"]):
+        np.testing.assert_array_equal(blob.data, twin.data)
+    assert found.net.blobs["x"].data.any() and found.net.blobs["x"].shape == (8, 3)
 
 
 def test_callbacks(mode):
