@@ -28,7 +28,7 @@ class MiniCaffeError(Exception):
 
     def __str__(self) -> str:
         text = ": ".join([*self.places, self.message])
-        return f"{text}; hint: {self.hint}" if self.hint else text
+        return printable(f"{text}; hint: {self.hint}" if self.hint else text)
 
 
 class SchemaError(MiniCaffeError, ValueError):
@@ -65,6 +65,13 @@ class DeviceError(MiniCaffeError, RuntimeError):
 
 class CaptureError(DeviceError):
     """Work that a GPU does, but that cannot be recorded as a graph."""
+
+
+def printable(text: object) -> str:
+    """The text on one line, with what a terminal would not show as itself (control characters, marks of
+    direction, lone surrogates) as escapes: names in files may hold anything."""
+    text = str(text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 @contextmanager
