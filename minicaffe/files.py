@@ -1,4 +1,5 @@
-"""Reading files within limits, writing them whole or not at all, and where those go that can be made again."""
+"""Reading files within limits, writing them whole or not at all, and where files go that can be made
+again."""
 
 from __future__ import annotations
 
@@ -95,9 +96,10 @@ def read_text(path: str | os.PathLike, limit_bytes: int = LARGEST_TEXT_BYTES) ->
     """The text of a file, without the byte order mark that some editors put in front.
 
     Bytes that are no UTF-8, as names of files may hold them, become lone surrogates (surrogateescape).
-    Raises DataError as `read_bytes`, and for text in UTF-16 or UTF-32.
+    Raises DataError as `read_bytes`, and for archives, web pages and text in UTF-16 or UTF-32.
     """
     data = read_bytes(path, limit_bytes)
+    refuse_foreign(data, path)
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             raise DataError(f"{path} is {encoding} text; expected UTF-8", hint="save it as UTF-8")
@@ -124,7 +126,7 @@ _FOREIGN = (
     (b"version https://git-lfs", "a Git LFS pointer: a note that stands for the file", "run git lfs pull"),
     (b"PK\x03\x04", "a zip archive (as are .npz, .pt and .keras)", _UNPACK),
     (b"\x1f\x8b", "compressed by gzip", _UNPACK),
-    (b"BZh", "compressed by bzip2", _UNPACK),
+    (b"BZh91AY&SY", "compressed by bzip2", _UNPACK),
     (b"\xfd7zXZ\0", "compressed by xz", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "compressed by zstd", _UNPACK),
     (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
