@@ -10,7 +10,6 @@ becomes one line:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -28,7 +27,7 @@ class MiniCaffeError(Exception):
 
     def __str__(self) -> str:
         text = ": ".join([*self.places, self.message])
-        return f"{text}; hint: {self.hint}" if self.hint else text
+        return printable(f"{text}; hint: {self.hint}" if self.hint else text)
 
 
 class SchemaError(MiniCaffeError, ValueError):
@@ -67,6 +66,13 @@ class CaptureError(DeviceError):
     """Work that a GPU does, but that cannot be recorded as a graph."""
 
 
+def printable(text: object) -> str:
+    """The text on one line, with what a terminal would not show as itself (control characters, marks of
+    direction, lone surrogates) as escapes: names in files may hold anything."""
+    text = str(text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
 @contextmanager
 def locate(place: str | Callable[[], str]) -> Iterator[None]:
     """Add `place` to every MiniCaffeError that passes through; a callable is asked only then."""
@@ -81,9 +87,41 @@ def suggest(name: str, known: Iterable[str]) -> str:
     """A hint that names the known names closest to `name`, or lists them all if none is close and they are
     few."""
     known = sorted(known)
-    close = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    if not close:  # difflib is case-sensitive: 'convolution' should still find 'Convolution'
-        close = [k for k in known if k.lower() == name.lower()]
+    close = [k for k in known if fold(k) == fold(name)]
+    if not close:
+        limit = slips(len(name))
+        apart = {k: d for k in known if (d := distance(name, k, limit)) is not None}
+        close = [k for k in known if apart.get(k) == min(apart.values(), default=None)]
+    if not close and len(name) >= 3:  # an unfinished word
+        close = [k for k in known if k.startswith(name)]
     if close:
-        return "did you mean " + " or ".join(repr(c) for c in close) + "?"
+        return "did you mean " + " or ".join(repr(c) for c in close[:3]) + "?"
     return f"known: {', '.join(known)}" if 0 < len(known) <= 30 else ""
+
+
+def fold(name: str) -> str:
+    """A name without what people mistake first: capitals, underscores and dashes."""
+    return name.lower().replace("_", "").replace("-", "")
+
+
+def slips(length: int) -> int:
+    """How many slips a word of so many letters may hold and still be meant."""
+    return 0 if length < 3 else 1 if length < 6 else 2 if length < 12 else 3
+
+
+def distance(a: str, b: str, limit: int) -> int | None:
+    """The slips between two words (letters left out, put in, exchanged, or two swapped), None above `limit`.
+
+    Source: the optimal string alignment distance.
+    """
+    if abs(len(a) - len(b)) > limit or max(len(a), len(b)) > 200:
+        return None
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a):
+        last, before, row = before, row, [i + 1]
+        for j, y in enumerate(b):
+            row.append(min(before[j + 1] + 1, row[j] + 1, before[j] + (x != y)))
+            if i and j and x == b[j - 1] and y == a[i - 1]:
+                row[-1] = min(row[-1], last[j - 1] + 1)
+    return row[-1] if row[-1] <= limit else None

@@ -1,16 +1,142 @@
-"""Files that are either whole or absent, and where those go that can be made again."""
+"""Reading files within limits, writing them whole or not at all, and where files go that can be made
+again."""
 
 from __future__ import annotations
 
 import errno
 import os
 import secrets
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from .errors import DataError
+
 Content = bytes | Callable[[BinaryIO], object]
+
+LARGEST_TEXT_BYTES = 1 << 30  # of a prototxt, a list, a log
+PIECE_BYTES = 1 << 22  # read at a time
+
+# Names of descriptors that the process was given: its input, and the pipes of a shell's <(command).
+_DESCRIPTORS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/")
+
+_BYTE_ORDER_MARKS = {  # of encodings that are not UTF-8, longer ones first
+    b"\xff\xfe\0\0": "UTF-32",
+    b"\0\0\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+
+
+def open_file(path: str | os.PathLike) -> BinaryIO:
+    """Open a file to read its bytes.
+
+    Only a regular file will do: a device has no end, and a named pipe that nobody writes to waits forever.
+    /dev/stdin and /dev/fd/N, where a shell's <(command) lies, are taken as they are.
+    Raises DataError with what the system says.
+    """
+    try:
+        # Without O_NONBLOCK a named pipe would already wait here.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise unreadable(path, error) from None
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode) and not str(path).startswith(_DESCRIPTORS):
+        os.close(handle)
+        raise unreadable(path, _KINDS.get(stat.S_IFMT(mode), "it is no regular file"))
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(handle, True)
+    return open(handle, "rb")
+
+
+_KINDS = {
+    stat.S_IFDIR: "it is a folder",
+    stat.S_IFIFO: "it is a named pipe, not a file",
+    stat.S_IFCHR: "it is a device, not a file",
+    stat.S_IFBLK: "it is a device, not a file",
+}
+
+
+def unreadable(path: str | os.PathLike, reason: Exception | str) -> DataError:
+    """The error for a file that cannot be read; of an OSError, what the system says."""
+    return DataError(f"cannot read {path}: {getattr(reason, 'strerror', None) or reason}")
+
+
+def read_start(path: str | os.PathLike, count: int) -> bytes:
+    """The first `count` bytes of a file, fewer if it is shorter.  Raises DataError as `open_file`."""
+    with open_file(path) as file:
+        try:
+            return file.read(count)
+        except OSError as error:
+            raise unreadable(path, error) from None
+
+
+def read_bytes(path: str | os.PathLike, limit_bytes: int) -> bytes:
+    """The bytes of a file of at most `limit_bytes`.
+
+    Raises DataError as `open_file`, and for a longer file, of which no more than the limit is ever held.
+    """
+    parts: list[bytes] = []
+    with open_file(path) as file:
+        try:
+            size, held = os.fstat(file.fileno()).st_size, 0
+            while max(size, held) <= limit_bytes and (part := file.read(PIECE_BYTES)):
+                parts.append(part)
+                held += len(part)
+        except OSError as error:
+            raise unreadable(path, error) from None
+    if max(size, held) > limit_bytes:
+        raise unreadable(path, f"it has more than {limit_bytes} bytes, the most that is read")
+    return b"".join(parts)
+
+
+def read_text(path: str | os.PathLike, limit_bytes: int = LARGEST_TEXT_BYTES) -> str:
+    """The text of a file, without the byte order mark that some editors put in front.
+
+    Bytes that are no UTF-8, as names of files may hold them, become lone surrogates (surrogateescape).
+    Raises DataError as `read_bytes`, and for archives, web pages and text in UTF-16 or UTF-32.
+    """
+    data = read_bytes(path, limit_bytes)
+    refuse_foreign(data, path)
+    for mark, encoding in _BYTE_ORDER_MARKS.items():
+        if data.startswith(mark):
+            raise DataError(f"{path} is {encoding} text; expected UTF-8", hint="save it as UTF-8")
+    return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+
+
+def refuse_foreign(start: bytes, path: str | os.PathLike) -> None:
+    """DataError, saying what it is, for a file that by its first bytes is none of ours: what a download or
+    `git clone` leaves in the place of weights and nets."""
+    for signature, kind, hint in _FOREIGN:
+        if start.startswith(signature):
+            raise DataError(f"{path} is {kind}", hint=hint)
+    if start[257:262] == b"ustar" and b"\0" in start[:257]:
+        raise DataError(f"{path} is a tar archive", hint=_UNPACK)
+    if start[:512].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        raise DataError(
+            f"{path} is a web page (HTML or XML)",
+            hint="the link led to a page; download the file itself (on GitHub: Raw)",
+        )
+
+
+_UNPACK = "unpack it, and give the file inside"
+_FOREIGN = (
+    (b"version https://git-lfs", "a Git LFS pointer: a note that stands for the file", "run git lfs pull"),
+    (b"PK\x03\x04", "a zip archive (as are .npz, .pt and .keras)", _UNPACK),
+    (b"\x1f\x8b", "compressed by gzip", _UNPACK),
+    (b"BZh91AY&SY", "compressed by bzip2", _UNPACK),
+    (b"\xfd7zXZ\0", "compressed by xz", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd", _UNPACK),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", _UNPACK),
+    (b"Rar!\x1a\x07", "a RAR archive", _UNPACK),
+    (b"\x93NUMPY", "a NumPy array (.npy)", "weights are stored in .npz, by layer"),
+    (b"\x89PNG\r\n", "a PNG image", ""),
+    (b"\xff\xd8\xff", "a JPEG image", ""),
+    (b"%PDF-", "a PDF document", ""),
+    (b"\x7fELF", "a program or library", ""),
+)
 
 
 def write_atomic(path: str | os.PathLike, content: Content) -> None:

@@ -22,6 +22,7 @@ from .core.weak import weakly
 from .device.base import Device
 from .device.cpu import CpuDevice
 from .errors import ConfigError, DeviceError, MiniCaffeError, ShapeError, locate
+from .files import read_text
 from .graph import filter as rules
 from .graph.gradients import Backward, analyse
 from .graph.liveness import liveness
@@ -478,7 +479,7 @@ class Net:
         if error.places and error.places[0].startswith("layer '"):
             name = error.places[0].split("'")[1]
             try:
-                line = text.layer_lines(text.read_file(self.source).decode("utf-8", "replace")).get(name)
+                line = text.layer_lines(read_text(self.source)).get(name)
             except MiniCaffeError:
                 line = None
             if line:

@@ -13,7 +13,8 @@ PACKAGE = ROOT / "minicaffe"
 
 # An import points to the left, or stays within its own group; never sideways to another group of equal rank.
 RANKS = [
-    [{"errors"}, {"log"}, {"files"}, {"philox"}],
+    [{"errors"}],
+    [{"log"}, {"files"}, {"philox"}],
     [{"proto"}, {"kernels"}],
     [{"data"}, {"device"}],
     [{"core"}],

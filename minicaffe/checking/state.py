@@ -7,6 +7,7 @@ from functools import cached_property
 
 from ..core.layer import Layer
 from ..errors import DataError
+from ..files import read_text
 from ..graph.filter import takes_part
 from ..layers import LAYERS, resolve
 from ..net import Net
@@ -102,7 +103,7 @@ def lines_of(file: str, param: NetParameter) -> Sequence[int | None]:
     """The line of every layer of the file.  What an upgrade put in front has none; where it changed more,
     names tell."""
     try:
-        source = text.read_file(file).decode("utf-8", "replace")
+        source = read_text(file)
     except DataError:  # the net came from elsewhere
         return [None] * len(param.layer)
     starts = list(text.layer_starts(source))

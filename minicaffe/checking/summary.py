@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ConfigError
+from ..files import read_start
 from ..net import Net
 from ..proto import binary, hdf5, upgrade
 from ..proto.schema import TEST, TRAIN, LayerParameter, NetParameter
-from ..proto.text import read_file
 from . import multiply_adds
 from .check import StateReport
 from .cost import Bytes, LayerCost, memory, per_layer
@@ -112,7 +112,7 @@ def unknown_shapes(state: State, findings: Sequence[Finding]) -> ConfigError:
 
 def is_weights(path: str) -> bool:
     """Whether a file holds weights rather than text: by its name, or because no text looks so."""
-    start = read_file(path, 1 << 16)
+    start = read_start(path, 1 << 16)
     return Path(path).suffix in WEIGHTS or start.startswith(hdf5.SIGNATURE) or b"\0" in start
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from .. import log
 from ..errors import ConfigError, WeightsError, locate
+from ..files import PIECE_BYTES, read_start
 from ..proto import binary, hdf5, text, upgrade
 from ..proto.schema import BlobProto, LayerParameter, Message, NetParameter, SolverParameter, SolverState
 from . import named, npz, safetensors_file
@@ -105,7 +106,7 @@ def _kind(message: Message) -> str:
 
 
 def _read_text(path: str | Path) -> Message:
-    if b"\0" in text.read_file(path, text.PIECE):
+    if b"\0" in read_start(path, PIECE_BYTES):
         raise ConfigError(
             f"{path} is no prototxt: it is a binary file", hint=f"names end in {', '.join(SUFFIXES[:-1])}"
         )

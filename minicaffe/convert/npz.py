@@ -12,8 +12,9 @@ import numpy as np
 from numpy.lib import format as npy
 
 from ..errors import WeightsError, locate
+from ..files import read_bytes
+from ..proto import binary
 from ..proto.schema import NetParameter
-from ..proto.text import read_file
 from . import named
 
 # What zipfile and zlib raise for files that are damaged.
@@ -43,7 +44,7 @@ def write(net: NetParameter) -> bytes:
 
 def read(path: str | Path) -> NetParameter:
     """The weights in an archive.  WeightsError, naming file and array, if it is damaged or holds others."""
-    data = read_file(path)
+    data = read_bytes(path, binary.LARGEST_BYTES)
     with locate(str(path)):
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive:

@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import WeightsError, locate
+from ..files import read_bytes
+from ..proto import binary
 from ..proto.schema import NetParameter
-from ..proto.text import read_file
 from . import named
 
 METADATA = "__metadata__"
@@ -49,7 +50,7 @@ def write(net: NetParameter) -> bytes:
 
 def read(path: str | Path) -> NetParameter:
     """The weights in a file.  WeightsError, naming file and array, if it is damaged or holds others."""
-    data = read_file(path)
+    data = read_bytes(path, binary.LARGEST_BYTES)
     with locate(str(path)):
         header, start = _header(data)
         metadata = header.pop(METADATA, {})

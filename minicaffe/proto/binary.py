@@ -19,11 +19,12 @@ from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..errors import SchemaError, WeightsError, locate
+from ..files import read_bytes, refuse_foreign
 from .schema import BlobProto, Message
-from .text import read_message_file
 
 M = TypeVar("M", bound=Message)
 
+LARGEST_BYTES = 2**31 - 1  # of a message
 MAX_AXES = 32  # of a blob, in Caffe
 
 _LITTLE: dict[int, np.dtype] = {4: np.dtype("<f4"), 8: np.dtype("<f8")}
@@ -41,10 +42,10 @@ def parse(data: bytes, kind: type[M], source: str = "<bytes>") -> M:
         try:
             message = kind.FromString(data)
         except DecodeError:
-            name = kind.DESCRIPTOR.name
-            raise SchemaError(
-                f"not a whole binary {name}", hint="the file is damaged, cut short, or of another kind"
-            ) from None
+            hint = "the file is damaged, cut short, or of another kind"
+            if data.isascii() and b"\0" not in data:
+                hint = "it is text; weights and solver states are binary"
+            raise SchemaError(f"not a whole binary {kind.DESCRIPTOR.name}", hint=hint) from None
         _check_strings(message)
         return message
 
@@ -62,8 +63,11 @@ def _check_strings(message: Message, path: str = "") -> None:
 
 
 def read(path: str | Path, kind: type[M]) -> M:
-    """Parse the file at `path`."""
-    return parse(read_message_file(path), kind, str(path))
+    """Parse the file at `path`; DataError if it cannot be read, is of a kind that is not ours (an archive, a
+    web page, a Git LFS pointer), or larger than a message can be."""
+    data = read_bytes(path, LARGEST_BYTES)
+    refuse_foreign(data, path)
+    return parse(data, kind, str(path))
 
 
 def is_legacy(blob: BlobProto) -> bool:

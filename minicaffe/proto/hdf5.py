@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import MiniCaffeError, WeightsError, locate
+from ..files import read_start
 from . import binary
 from .schema import NetParameter, SolverState
-from .text import read_file
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
@@ -34,7 +34,7 @@ _DEFLATE = 1032  # bytes that one byte of a compressed dataset can stand for, at
 
 def is_hdf5(path: str | Path) -> bool:
     """Whether the file starts as an HDF5 file does."""
-    return read_file(path, len(SIGNATURE)).startswith(SIGNATURE)
+    return read_start(path, len(SIGNATURE)) == SIGNATURE
 
 
 def from_weights(net: NetParameter) -> bytes:
@@ -216,7 +216,7 @@ def _open(path: str | Path) -> Iterator[Any]:
     """The file, open for reading; what goes wrong within is a WeightsError that names it."""
     import h5py
 
-    read_file(path, 1)  # its errors name what the system says
+    read_start(path, 1)  # its errors name what the system says
     with locate(str(path)):
         try:
             with h5py.File(path, "r") as file:

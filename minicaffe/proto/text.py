@@ -1,15 +1,15 @@
 """Prototxt: text to message and back, with errors that name file, line and column.
 
 Protobuf's own parser accepts what Caffe's does (`:` before `{`, `<>`, adjacent strings, 0.1f, octal, and no
-field twice); this module puts its errors into one line and adds the nearest valid name.
+field twice); `faults` puts into one line what it refuses.
 
-Differs: strings must be UTF-8, of which Caffe takes any bytes; numbers may also be spelled +1 and 1_000.
+Differs: strings must be UTF-8, of which Caffe takes any bytes; numbers may also be spelled +1 and 1_000; a
+byte order mark in front of a file is skipped.
 """
 
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import pairwise
@@ -18,13 +18,12 @@ from typing import TypeVar
 
 from google.protobuf import text_format
 
-from ..errors import DataError, MiniCaffeError, SchemaError, locate, suggest
+from ..errors import MiniCaffeError, SchemaError, locate
+from ..files import read_text
+from .faults import MOST_LETTERS, TOKEN, explain, refuse_other_encodings
 from .schema import Message, pool
 
 M = TypeVar("M", bound=Message)
-
-LARGEST = 2**31 - 1  # bytes of a message
-PIECE = 1 << 22  # bytes read at a time
 
 
 def parse(text: str, kind: type[M], source: str = "<text>") -> M:
@@ -32,42 +31,42 @@ def parse(text: str, kind: type[M], source: str = "<text>") -> M:
 
     Raises SchemaError with source:line:column, what is wrong, and the closest valid field or value.
     """
+    text = _BACKSLASHES.sub(_in_octal, text.removeprefix("\ufeff"))
+    refuse_other_encodings(text, source)  # some of which protobuf ends with a SystemError
     message = kind()
     try:
         text_format.Parse(text, message, descriptor_pool=pool)  # type: ignore[type-var]
     except text_format.ParseError as error:
-        raise _schema_error(error, text, source) from None
+        raise explain(error, text, kind.DESCRIPTOR, source) from None
     missing = message.FindInitializationErrors()
     if missing:
         with locate(source):
-            raise SchemaError(f"{_short(', '.join(missing))} must be set")
+            raise SchemaError(f"{', '.join(missing)[:MOST_LETTERS]} must be set")
     return message
 
 
+# Protobuf takes time that grows with the square of a run of backslashes; \134 spells one without a run.
+_BACKSLASHES = re.compile(r"(?:\\\\){16,}")
+
+
+def _in_octal(run: re.Match[str]) -> str:
+    return "\\134" * (len(run[0]) // 2)
+
+
 def read(path: str | Path, kind: type[M]) -> M:
-    """Parse the file at `path`."""
-    return parse(read_message_file(path).decode("utf-8", "surrogateescape"), kind, str(path))
-
-
-def read_file(path: str | Path, limit: int = sys.maxsize) -> bytes:
-    """The bytes of a file, not many more than `limit` of them; DataError if it cannot be read."""
-    parts: list[bytes] = []
+    """Parse the file at `path`.  Raises DataError if it cannot be read or is no text, SchemaError as
+    `parse`."""
+    text = read_text(path)
     try:
-        with open(path, "rb") as file:
-            while limit > 0 and (part := file.read(PIECE)):  # read(limit) would take the memory at once
-                parts.append(part)
-                limit -= len(part)
-        return b"".join(parts)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise DataError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        return parse(text, kind, str(path))
+    except SchemaError:
+        if "\0" in text:
+            hint = "weights are given with --weights" if str(path).endswith(_WEIGHTS) else ""
+            raise SchemaError(f"{path}: a binary file, no prototxt", hint=hint) from None
+        raise
 
 
-def read_message_file(path: str | Path) -> bytes:
-    """The bytes of a file that holds one message; DataError from 2 GiB on, where protobuf ends."""
-    data = read_file(path, LARGEST + 1)
-    if len(data) > LARGEST:
-        raise DataError(f"{path} is larger than a message can be ({LARGEST} bytes)")
-    return data
+_WEIGHTS = (".caffemodel", ".h5", ".solverstate")
 
 
 def spell(message: Message) -> str:
@@ -75,48 +74,9 @@ def spell(message: Message) -> str:
     return text_format.MessageToString(message)  # type: ignore[arg-type]
 
 
-def _schema_error(error: text_format.ParseError, source_text: str, source: str) -> SchemaError:
-    text = re.sub(r"^\d+:\d+ : ", "", str(error))
-    text = re.sub(r"^'.*?': (?=[A-Z])", "", text, flags=re.DOTALL)  # the quoted line
-    hint = ""
-    field = re.search(r'Message type "([\w.]+)" has no field named "(\w+)"', text)
-    value = re.search(r'Enum type "([\w.]+)" has no value named "?(\w+)"?', text)
-    if _NOT_UTF8.search(text):
-        text, hint = "the file is not UTF-8 text", "save it as UTF-8"
-    elif field:
-        fields = pool.FindMessageTypeByName(field[1]).fields_by_name
-        text, hint = f"{_plain(field[1])} has no field {_short(field[2])!r}", suggest(field[2], fields)
-    elif value:
-        values = pool.FindEnumTypeByName(value[1]).values_by_name
-        text, hint = f"{_plain(value[1])} has no value {_short(value[2])!r}", suggest(value[2], values)
-    elif "should not have multiple" in text:
-        names = re.findall(r'"([\w.]+)"', text)
-        text, hint = f"{_plain(names[0])} takes {names[1]!r} once", "delete one of the two"
-    elif source_text.startswith("\ufeff"):
-        text, hint = "the file starts with a byte order mark", "save it as UTF-8 without BOM"
-    result = SchemaError(_short(text).rstrip("."), hint=hint)
-    line, column = error.GetLine(), error.GetColumn()
-    result.places.append(f"{source}:{line}:{column}" if line else source)
-    return result
-
-
-# Bytes that are no UTF-8 stand as lone surrogates in text that `read` has decoded.
-_NOT_UTF8 = re.compile("[\ud800-\udfff]")
-
-
-def _short(text: str) -> str:
-    """One line of bounded length: files may hold anything where a name should be."""
-    text = text if len(text) <= 300 else f"{text[:300]}..."
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def _plain(name: str) -> str:
-    return name.removeprefix("caffe.")
-
-
 def is_net(path: str | Path) -> bool:
     """Whether a prototxt describes a net: it has layers of its own, as no solver has."""
-    return bool(layer_lines(read_file(path).decode("utf-8", "replace")))
+    return bool(layer_lines(read_text(path)))
 
 
 def layer_lines(text: str) -> dict[str, int]:
@@ -130,16 +90,12 @@ def layer_lines(text: str) -> dict[str, int]:
     return lines
 
 
-# Comments, strings, braces, words and colons: enough to find fields.
-_TOKEN = re.compile(r'#[^\n]*|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|[{}<>]|\w+|:')
-
-
 def field_line(text: str, field: str) -> int | None:
     """The line on which a field is first set, given as its path: momentum, keep_best.output; None if it is
     not."""
     path: list[str] = []
     name = ""
-    tokens = [token for token in _TOKEN.finditer(text) if token[0][0] != "#"]
+    tokens = [token for token in TOKEN.finditer(text) if token[0][0] != "#"]
     for token, following in pairwise(tokens):
         word = token[0]
         if word in "{<":
@@ -164,7 +120,7 @@ def in_file(source: str, field: str = "") -> Iterator[None]:
         error.field = error.field or field
         if error.field and not error.places:
             with suppress(MiniCaffeError):
-                line = field_line(read_file(source).decode("utf-8", "replace"), error.field)
+                line = field_line(read_text(source), error.field)
         if not (error.places and error.places[0].startswith(source)):  # as a net inside a solver says
             error.places.insert(0, f"{source}:{line}" if line else source)
         raise
@@ -174,7 +130,7 @@ def layer_starts(text: str) -> Iterator[tuple[str, int]]:
     """The name of each layer of a net, "" for one without, and the line on which it starts, in file order."""
     depth, line, at = 0, 1, 0  # line and offset are those of the layer found last
     inside, name = False, ""
-    tokens = list(_TOKEN.finditer(text))
+    tokens = list(TOKEN.finditer(text))
     for i, token in enumerate(tokens):
         word = token[0]
         if word in "{<":

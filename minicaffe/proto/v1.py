@@ -14,7 +14,7 @@ from ..errors import locate
 from .schema import LayerParameter, Message, NetParameter, message_class
 
 V1LayerParameter = message_class("V1LayerParameter")
-_values = V1LayerParameter.DESCRIPTOR.enum_types_by_name["LayerType"].values_by_name
+LAYER_TYPES = V1LayerParameter.DESCRIPTOR.enum_types_by_name["LayerType"].values_by_name
 
 # Type names are the words of the enum's, capitalised, but for these.
 _SPECIAL = {
@@ -32,7 +32,7 @@ _SPECIAL = {
 }
 TYPES = {  # by enum number
     value.number: _SPECIAL.get(name, "".join(word.capitalize() for word in name.split("_")))
-    for name, value in _values.items()
+    for name, value in LAYER_TYPES.items()
 }
 
 # What each entry of these lists says about the parameter of the same number.
@@ -53,7 +53,7 @@ def move_transformation(net: NetParameter) -> None:
 
     Only of `layers`: in a `layer` of today's schema Caffe never reads these fields.
     """
-    fields = {_values[name].number: field for name, field in TRANSFORMED.items()}
+    fields = {LAYER_TYPES[name].number: field for name, field in TRANSFORMED.items()}
     sources = [(layer, fields[layer.type]) for layer in net.layers if layer.type in fields]
     if not any(getattr(layer, field).HasField(f) for layer, field in sources for f in TRANSFORMATION):
         return

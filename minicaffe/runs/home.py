@@ -28,7 +28,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import ConfigError, DataError
-from ..files import write_atomic
+from ..files import LARGEST_TEXT_BYTES, read_bytes, write_atomic
 from ..log import logger, to_file
 from ..proto import text, upgrade
 from ..proto.schema import NetParameter, SolverParameter
@@ -203,7 +203,7 @@ class Home:
 
     def read_job(self) -> dict[str, Any]:
         """What `write_job` recorded; DataError if it is damaged."""
-        content = text.read_file(self.job)
+        content = read_bytes(self.job, LARGEST_TEXT_BYTES)
         try:
             job = json.loads(content)
             fits = job["format"] == JOB_FORMAT and all(

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from ..device.cpu import CpuDevice
 from ..errors import WeightsError
+from ..files import LARGEST_TEXT_BYTES, read_bytes
 from ..proto import upgrade
-from ..proto.text import read_file
 from . import nonfinite
 from .nonfinite import Finding
 from .solver import Solver
@@ -29,7 +29,7 @@ def recorded(folder: str | Path) -> dict[str, Any]:
     path = Path(folder) / "report.json"
     if not path.is_file():
         raise WeightsError(f"{folder} is no dump: it has no report.json")
-    content = read_file(path)
+    content = read_bytes(path, LARGEST_TEXT_BYTES)
     try:
         report = json.loads(content)
         fits = isinstance(report["loss"], str) and isinstance(report["folder"], str)

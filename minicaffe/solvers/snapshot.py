@@ -28,10 +28,9 @@ import numpy as np
 
 from .. import log
 from ..errors import MiniCaffeError, WeightsError, locate
-from ..files import write_together
+from ..files import LARGEST_TEXT_BYTES, PIECE_BYTES, open_file, read_bytes, write_together
 from ..proto import binary, hdf5, upgrade
 from ..proto.schema import NetParameter, SolverParameter, SolverState
-from ..proto.text import read_file
 
 RUNSTATE_FORMAT = 1
 
@@ -278,7 +277,13 @@ def _holds(path: str, content: bytes) -> bool:
 def _fits(state: State, path: Path) -> bool:
     """Whether a file is the one that was written with the state, as far as that is known."""
     wanted = state.run.get("sha256", {}).get(path.name)
-    return not wanted or hashlib.sha256(read_file(path)).hexdigest() == wanted
+    if not wanted:
+        return True
+    digest = hashlib.sha256()
+    with open_file(path) as file:
+        while part := file.read(PIECE_BYTES):
+            digest.update(part)
+    return digest.hexdigest() == wanted
 
 
 def _check_sum(state: State, path: Path) -> None:
@@ -295,7 +300,7 @@ def _own_sum(run: dict) -> str:
 
 
 def _read_runstate(path: Path) -> dict:
-    content = read_file(path)
+    content = read_bytes(path, LARGEST_TEXT_BYTES)
     try:
         run = json.loads(content)
         form, own = run["format"], run.pop("checksum", None)

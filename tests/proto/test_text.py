@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minicaffe.errors import DataError, SchemaError
-from minicaffe.proto import text
-from minicaffe.proto.schema import TRAIN, NetParameter
+from minicaffe.layers import LAYERS
+from minicaffe.proto import guesses, text
+from minicaffe.proto.schema import TRAIN, LayerParameter, NetParameter, SolverParameter, pool
 
 ACCEPTED = {
     'name:"x"layer{name:"a"type:"b"}': 'name: "x" layer { name: "a" type: "b" }',
@@ -60,6 +63,7 @@ ACCEPTED = {
     ),
     "name: 'caf\u00e9 \U0001f600' # caf\u00e9": 'name: "caf\\303\\251 \\360\\237\\230\\200"',
     "name: '\\u00e9'": 'name: "\u00e9"',
+    '\ufeffname: "x"': 'name: "x"',
     "": "",
 }
 
@@ -71,23 +75,48 @@ def test_accepted(source):
 
 
 REFUSED = {
-    "// comment": (1, 1, "Expected identifier"),
+    "// comment": (1, 1, "Expected identifier or number, got /; hint: comments begin with #"),
     'name: "x"\nlayer {\n  nmae: "y"\n}': (
         3,
         3,
         "no field 'nmae'; hint: did you mean 'name'",
     ),
     "layer { phase: TRIAN }": (1, 16, "Phase has no value 'TRIAN'; hint: did you mean 'TRAIN'"),
-    'layer { phase: "TRAIN" }': (1, 16, "Phase has no value 'TRAIN'"),
+    'layer { phase: "TRAIN" }': (1, 16, 'no value "TRAIN"; hint: leave out the quotes: phase: TRAIN'),
+    'layer { pooling_param { pool: "MAX" } }': (1, 31, "leave out the quotes: pool: MAX"),
+    "layer { pooling_param { pool: AVG } }": (1, 31, "no value 'AVG'; hint: did you mean 'AVE'"),
+    "layer { type: SOFTMAX }": (
+        1,
+        15,
+        "'type' is a text in quotes; got 'SOFTMAX'; hint: write type: \"Softmax\"",
+    ),
+    "layer { type: SOFTMAX_LOSS }": (1, 15, 'write type: "SoftmaxWithLoss"'),
+    "layer { type: relu }": (1, 15, 'write type: "ReLU"'),
+    'layers { type: "CONVOLUTION" }': (1, 16, "leave out the quotes: type: CONVOLUTION"),
+    "layers { type: Convolution }": (1, 16, 'in `layers` it is type: CONVOLUTION; in `layer`, type: "Convol'),
+    "layers { type: Scale }": (1, 16, 'it goes in `layer`, as type: "Scale"'),
+    "layers { type: UNPOOLING }": (1, 16, "no value 'UNPOOLING'; hint: Caffe 1.0 has no such layer"),
+    "layer { convolution_param { kernel_size: 3, 5 } }": (1, 45, "a list is written kernel_size: [1, 2]"),
+    "layer { include { min_level: 1,2 } }": (1, 32, "'min_level' takes one value here; got another one: '2'"),
+    'layer {\n name: "a"\n  param { lr_mult: 1\n}\n\nlayer {\n name: "b"\n}\n': (
+        6,
+        1,
+        "the 'layer' of line 1 is still open where this 'layer' begins; hint: a closing brace is missing",
+    ),
+    'layer {}\nlayer {\n name: "a"\n param {\n lr_mult: 1\n}\n\n': (
+        6,
+        1,
+        "the text ends inside the 'layer' of line 2; hint: a closing brace is missing",
+    ),
     "layer { phase: 7 }": (1, 16, "no value with number 7"),
-    "name: x": (1, 7, "Expected string"),
+    "name: x": (1, 7, "'name' is a text in quotes; got 'x'; hint: write name: \"x\""),
     'name: "a" name: "b"': (1, 17, "NetParameter takes 'name' once"),
     "layer { relu_param {} relu_param {} }": (1, 34, "LayerParameter takes 'relu_param' once"),
     "layer { pooling_param { kernel_size: 2 kernel_size: 3 } }": (1, 53, "takes 'kernel_size' once"),
     "layer { convolution_param { num_output: 10.0 } }": (1, 41, "Couldn't parse integer: 10.0"),
     "layer { convolution_param { num_output: -1 } }": (1, 41, "out of range"),
     "force_backward: yes": (1, 17, "true"),
-    "layer {": (1, 7, "Expected"),
+    "layer {": (1, 7, "the text ends inside the 'layer' of line 1"),
     "layer { } }": (1, 11, "Expected"),
     'name: "unterminated': (1, 7, "missing ending quote"),
     "name: 'two\nlines'": (1, 7, "missing ending quote"),
@@ -110,7 +139,6 @@ REFUSED = {
     "[caffe.thing] { }": (1, 8, "does not have extensions"),
     "layer { >": (1, 9, "Expected"),
     "layer < }": (1, 9, "Expected"),
-    '\ufeffname: "x"': (1, 1, "byte order mark"),
 }
 
 
@@ -124,6 +152,115 @@ def test_refused_with_line_and_column(source):
     assert "\n" not in str(caught.value)
 
 
+FORKED = """layer { name: "a" type: "Normalize"
+  norm_param { scale_filler { value: 20 } across_spatial: false }
+}
+layer { name: "b" type: "Permute" permute_param { order: 0 } }
+layer { name: "c" type: "Pooling" pooling_param { ceil_mode: false pool: AVG } }
+layer { name: "d" type: "Permute" permute_param < order: 0 > blob { } }
+layer { name: "e" type: "Convoluton" convolution_param { kernel_sise: 3 weight_filler { typ: "x" } } }
+"""
+
+
+def test_everything_that_a_file_has_and_the_schema_lacks_is_told_at_once():
+    with pytest.raises(SchemaError) as caught:
+        text.parse(FORKED, NetParameter, "ssd.prototxt")
+    assert str(caught.value) == (
+        "ssd.prototxt:1:25:"
+        " no layer type 'Normalize' (line 1), 'Permute' (lines 4, 6), 'Convoluton' (line 7);"
+        " LayerParameter has no field 'norm_param' (line 2), 'permute_param' (lines 4, 6), 'blob' (line 6);"
+        " PoolingParameter has no field 'ceil_mode' (line 5);"
+        " PoolingParameter.PoolMethod has no value 'AVG' (line 5);"
+        " ConvolutionParameter has no field 'kernel_sise' (line 7);"
+        " FillerParameter has no field 'typ' (line 7);"
+        " hint: Normalize: Caffe 1.0 has no such layer: it is of a fork of Caffe, or a layer of your own"
+        ' (type: "Python"); norm_param: Caffe 1.0 has no such field; it may be one of a fork of Caffe;'
+        " AVG: did you mean 'AVE'?; blob: did you mean 'blobs'?; Convoluton: did you mean 'Convolution'?;"
+        " kernel_sise: did you mean 'kernel_size'?; typ: did you mean 'type'?"
+    )
+
+
+def test_many_faults_make_a_short_line():
+    with pytest.raises(SchemaError) as caught:
+        text.parse("".join(f"layer {{ no{i % 50}: 1 }}\n" for i in range(5000)), NetParameter)
+    assert "'no0' (lines 1, 51, 101, 151 and 16 more)" in str(caught.value)
+    assert "and 38 more" in str(caught.value) and len(str(caught.value)) < 1200
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "message"),
+    [
+        ("net: 'a' base_lr: 1", NetParameter, "x: a solver, no net"),
+        ("layer { } name: 'x'", SolverParameter, "x: a net, no solver"),
+        ("item { name: 'a' id: 1 }", NetParameter, "x: a label map, no net"),
+        ("item { name: 'a' id: 1 }", SolverParameter, "x: a label map, no solver"),
+        ("device_id: 0,1", SolverParameter, "'device_id' takes one value here.* a solver runs on one GPU"),
+    ],
+)
+def test_files_of_another_kind(source, kind, message):
+    with pytest.raises(SchemaError, match=message):
+        text.parse(source, kind, "x")
+
+
+@pytest.mark.parametrize(
+    "name",
+    "norm_param permute_param interp_param mul_param flip_param swap_param crf_param bn_param relu6_param"
+    " upsample_param lstm_param forward_type".split(),
+)
+def test_no_field_of_a_fork_is_taken_for_one_of_ours(name):
+    assert not guesses.fields(name, LayerParameter.DESCRIPTOR.fields_by_name)
+
+
+@pytest.mark.parametrize(
+    ("message", "name", "guess"),
+    [
+        ("LayerParameter", "convolution_parm", ["convolution_param"]),
+        ("LayerParameter", "nmae", ["name"]),
+        ("PoolingParameter", "pad_l", []),
+        ("PoolingParameter", "ceil_mode", []),
+        ("ConvolutionParameter", "num_outputs", ["num_output"]),
+        ("ConvolutionParameter", "numOutput", ["num_output"]),
+        ("SolverParameter", "max_iterations", ["max_iter"]),
+        ("SolverParameter", "momentum3", []),
+    ],
+)
+def test_guesses_of_fields(message, name, guess):
+    assert guesses.fields(name, pool.FindMessageTypeByName(f"caffe.{message}").fields_by_name) == guess
+
+
+@pytest.mark.parametrize(
+    ("name", "guess"),
+    [
+        ("Convoluton", "Convolution"),
+        ("relu", "ReLU"),
+        ("SoftmaxLoss", "SoftmaxWithLoss"),
+        ("INNER_PRODUCT", "InnerProduct"),
+        ("conv", "Convolution"),
+        *dict.fromkeys(
+            "ReLU6 CReLU SELU Lstm Permute Normalize Interp Mul BN HardSwish Correlation Flip Convolution3D"
+            " NdPooling SmoothL1Loss CenterLoss Reverse Axpy Pad Squeeze".split()
+        ).items(),
+    ],
+)
+def test_guesses_of_layer_types(name, guess):
+    """Another layer in the place of a fork's would compute something else."""
+    assert guesses.layer_type(name) == (f"did you mean {guess!r}?" if guess else guesses.OF_A_FORK)
+
+
+def test_the_types_that_the_schema_knows_are_those_of_the_index():
+    assert guesses.TYPES == set(LAYERS)
+
+
+def test_a_long_run_of_backslashes():
+    """Protobuf alone takes a minute for it."""
+    name = "\\" * 100_000 + "x"
+    begun = time.monotonic()
+    assert text.parse(text.spell(NetParameter(name=name)), NetParameter).name == name
+    with pytest.raises(SchemaError, match="1:7: 'unicodeescape' codec"):
+        text.parse("name: '" + "\\" * 99_999 + "'", NetParameter)
+    assert time.monotonic() - begun < 10
+
+
 def test_required_field_is_named():
     with pytest.raises(SchemaError, match=r"x\.prototxt: layer\[0\]\.clip_param\.max must be set"):
         text.parse("layer { clip_param { min: 1 } }", NetParameter, "x.prototxt")
@@ -134,10 +271,28 @@ def test_missing_file(tmp_path):
         text.read(tmp_path / "gone.prototxt", NetParameter)
 
 
-def test_bytes_that_are_no_text(tmp_path):
-    path = tmp_path / "binary.prototxt"
-    path.write_bytes(bytes(range(256)))
-    with pytest.raises(SchemaError, match=r"binary\.prototxt:"):
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (bytes(range(256)), "a binary file, no prototxt"),
+        (b"name: 'caf\xe9'", "1:7: the file is not UTF-8 text; hint: save it as UTF-8"),
+        (b"layer { phase: '\xff' }", "1:16: the file is not UTF-8 text"),  # SystemError, in protobuf
+        (b"layer { phase: \xff }", "1:16: the file is not UTF-8 text"),
+        (rb"name: '\UFFFFFFFF'", "1:7: 'rawunicodeescape' codec can't decode"),
+    ],
+)
+def test_bytes_that_are_no_text(data, message, tmp_path):
+    path = tmp_path / "x.prototxt"
+    path.write_bytes(data)
+    with pytest.raises(SchemaError, match=rf"x\.prototxt:.*{message}"):
+        text.read(path, NetParameter)
+
+
+@pytest.mark.parametrize("data", [b"PK\3\4", "name: 'x'".encode("utf-16"), b"<!DOCTYPE html>"])
+def test_files_that_are_no_prototxt(data, tmp_path):
+    path = tmp_path / "x.prototxt"
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"x\.prototxt is (a zip archive|UTF-16|a web page)"):
         text.read(path, NetParameter)
 
 

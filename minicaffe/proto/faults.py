@@ -1,0 +1,302 @@
+"""What is wrong with a text that protobuf's parser refuses: every unknown field, value and layer type in it.
+
+Protobuf stops at the first fault.  A file made for a fork of Caffe has many, and whoever mends it wants to
+see them all; so the text is walked once more, by its names and braces alone, beside the schema.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from google.protobuf.text_format import ParseError
+
+from ..errors import SchemaError, fold, printable, suggest
+from . import guesses, v1
+from .schema import NetParameter, SolverParameter
+
+TOKEN = re.compile(
+    r"""#[^\n]*|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'|[{}<>\[\]:,;]|[\w.+-]+|\S""",
+    re.DOTALL,
+)
+MOST_FAULTS = 1000  # looked for in a text
+MOST_NAMES, MOST_LINES = 12, 4  # that one message lists
+MOST_LETTERS = 300  # of a name in it
+
+
+class Fault(NamedTuple):
+    """A name that the schema lacks, or a value that it spells otherwise."""
+
+    offset: int  # in the text
+    what: str  # without the name, so that equal ones make a list: "LayerParameter has no field"
+    name: str
+    hint: str
+
+
+@dataclass
+class _Open:
+    """A message that is open: its descriptor (None if unknown), the field that holds it and where that
+    stands, and the field being read."""
+
+    kind: Any
+    name: str = ""
+    offset: int = 0
+    field: Any = None
+    field_name: str = ""
+    field_offset: int = 0
+    reads_value: bool = False
+    in_list: bool = False
+
+
+class Walk:
+    """A text beside the message class that it should spell.
+
+    faults   in file order
+    fields   the names of its outermost fields
+    open     the messages that it does not close, outermost first
+    """
+
+    def __init__(self, text: str, descriptor: Any) -> None:
+        self.lines = Lines(text)
+        self.faults: list[Fault] = []
+        self.fields: set[str] = set()
+        self.open = [_Open(descriptor)]
+        self.end = 0  # where the last token begins
+        for token in TOKEN.finditer(text):
+            if token[0][0] != "#":
+                self.end = token.start()
+                if not self._take(token[0], token.start()) or len(self.faults) >= MOST_FAULTS:
+                    break
+        del self.open[:1]
+
+    def _take(self, word: str, at: int) -> bool:
+        """Go one token on; False where names mean nothing any more."""
+        now = self.open[-1]
+        if word in "{<":
+            kind = now.field.message_type if now.field is not None else None
+            now.reads_value = False
+            self.open.append(_Open(kind, now.field_name, now.field_offset))
+        elif word in "}>":
+            self.open.pop()
+            return bool(self.open)
+        elif word == ":":
+            now.reads_value = True
+        elif word in "[]":
+            now.in_list = word == "["
+        elif word in ",;":
+            now.reads_value = now.in_list
+        elif now.reads_value or now.in_list:
+            self.faults += _of_value(now, word, at)
+            now.reads_value = False
+        elif word[0] not in "\"'":  # a string here goes on with the one before
+            return (word[0].isalnum() or word[0] == "_") and self._take_name(now, word, at)
+        return True
+
+    def _take_name(self, now: _Open, name: str, at: int) -> bool:
+        before, now.field_name, now.field_offset = now.field_name, name, at
+        now.field = now.kind.fields_by_name.get(name) if now.kind is not None else None
+        if len(self.open) == 1:
+            self.fields.add(name)
+        if now.kind is None or now.field is not None:
+            return True
+        if name[0].isdigit() and before:
+            self.faults.append(_of_second_value(now.kind, before, name, at))
+        elif name in ("layer", "layers") and len(self.open) > 1:
+            line, _ = self.lines.place(now.offset)
+            what = f"the {now.name!r} of line {line} is still open where this {name!r} begins"
+            self.faults.append(Fault(at, what, "", "a closing brace is missing before it"))
+            return False
+        else:
+            self.faults.append(_of_field(now.kind, name, at))
+        return True
+
+
+class Lines:
+    """Offsets in a text as lines and columns, both from 1 on."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def place(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._starts, offset)
+        return line, offset - self._starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        start, *after = self._starts[number - 1 : number + 1]
+        return self._text[start : after[0] - 1 if after else None]
+
+
+def _of_field(kind: Any, name: str, at: int) -> Fault:
+    known = [field.name for field in kind.fields]
+    what = f"{_plain(kind)} has no field"
+    if near := guesses.fields(name, known):
+        return Fault(at, what, name, f"did you mean {' or '.join(map(repr, near[:3]))}?")
+    few = f"; it has {', '.join(sorted(known))}" if len(known) <= 12 else ""
+    return Fault(at, what, name, f"Caffe 1.0 has no such field; it may be one of a fork of Caffe{few}")
+
+
+def _of_second_value(kind: Any, field_name: str, value: str, at: int) -> Fault:
+    field = kind.fields_by_name.get(field_name)
+    hint = f"a list is written {field_name}: [1, 2]" if field is not None and field.is_repeated else ""
+    if field_name == "device_id":
+        hint = "a solver runs on one GPU; for several, start one run on each"
+    what = f"{field_name!r} takes one value here; got another one:"
+    return Fault(at, what, value, hint)
+
+
+def _of_value(now: _Open, word: str, at: int) -> Iterator[Fault]:
+    """The fault, if any, of a value: an enum's, a text's, or the type of a layer."""
+    field, quoted = now.field, word[0] in "\"'"
+    if field is None:
+        return
+    bare = word[1:-1] if quoted else word
+    if field.enum_type is not None:
+        known = field.enum_type.values_by_name
+        if quoted or not (bare in known or re.match(r"[+-]?\d", bare)):
+            yield Fault(at, f"{_plain(field.enum_type)} has no value", word, _of_enum(field, bare, quoted))
+    elif field.type == field.TYPE_STRING:
+        is_type = field.name == "type" and _plain(now.kind) == "LayerParameter"
+        if not quoted:
+            said = _type_of(bare) if is_type else bare
+            yield Fault(at, f"{field.name!r} is a text in quotes; got", word, f'write {field.name}: "{said}"')
+        elif is_type and bare not in guesses.TYPES:
+            yield Fault(at, "no layer type", bare, guesses.layer_type(bare))
+
+
+def _type_of(word: str) -> str:
+    """The layer type that a word without quotes means: SOFTMAX, softmax or Softmax."""
+    if word in v1.LAYER_TYPES:
+        return v1.TYPES[v1.LAYER_TYPES[word].number]
+    return next((name for name in guesses.TYPES if fold(name) == fold(word)), word)
+
+
+def _of_enum(field: Any, bare: str, quoted: bool) -> str:
+    known = field.enum_type.values_by_name
+    if quoted and bare in known:
+        return f"leave out the quotes: {field.name}: {bare}"
+    if _plain(field.enum_type) == "V1LayerParameter.LayerType":
+        old = {v1.TYPES[value.number]: name for name, value in v1.LAYER_TYPES.items()}
+        if bare in old:
+            return f'in `layers` it is type: {old[bare]}; in `layer`, type: "{bare}"'
+        if bare in guesses.TYPES:
+            return f'it goes in `layer`, as type: "{bare}"'
+        near = guesses.types(bare, known)
+        return f"did you mean {near[0]!r}?" if near else guesses.OF_A_FORK
+    return suggest(bare, known)
+
+
+def refuse_other_encodings(text: str, source: str) -> None:
+    """SchemaError for bytes that are no UTF-8, but for those in comments.  They stand as lone surrogates in
+    text that was read from a file."""
+    if _SURROGATE.search(text):
+        for token in TOKEN.finditer(text):
+            if token[0][0] != "#" and _SURROGATE.search(token[0]):
+                error = SchemaError("the file is not UTF-8 text", hint="save it as UTF-8")
+                raise _located(error, source, Lines(text).place(token.start()))
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def explain(error: ParseError, text: str, descriptor: Any, source: str) -> SchemaError:
+    """The error for a text that protobuf refused."""
+    walk = Walk(text, descriptor)
+    place = error.GetLine() or 0, error.GetColumn() or 0
+    if other := _other_kind(walk, descriptor):
+        return _located(SchemaError(other[0], hint=other[1]), source)
+    if any(walk.lines.place(fault.offset) == place for fault in walk.faults):
+        return _of_faults(walk, source)
+    if walk.open and walk.open[-1].name and not walk.faults and place >= walk.lines.place(walk.end):
+        inner = walk.open[-1]
+        line, _ = walk.lines.place(inner.offset)
+        what = f"the text ends inside the {_short(inner.name)!r} of line {line}"
+        count = len(walk.open)
+        hint = "a closing brace is missing" if count == 1 else f"{count} closing braces are missing"
+        return _located(SchemaError(what, hint=hint), source, place)
+    words = re.sub(r"^\d+:\d+ : ", "", str(error))
+    if place[0]:
+        words = words.removeprefix(f"'{walk.lines.line(place[0])}': ")
+    return _located(_of_syntax(words), source, place)
+
+
+def _located(error: SchemaError, source: str, place: tuple[int, int] = (0, 0)) -> SchemaError:
+    line, column = place
+    error.places.append(f"{source}:{line}:{column}" if line else source)
+    return error
+
+
+def _other_kind(walk: Walk, descriptor: Any) -> tuple[str, str] | None:
+    """What a file of another kind is, with a hint."""
+    unknown = walk.fields - set(descriptor.fields_by_name)
+    is_net, is_solver = (descriptor is kind.DESCRIPTOR for kind in (NetParameter, SolverParameter))
+    if not unknown or not (is_net or is_solver):
+        return None
+    wanted = "net" if is_net else "solver"
+    if walk.fields == {"item"}:
+        return f"a label map, no {wanted}", f"give the prototxt of a {wanted}"
+    if is_solver and unknown <= {"layer", "layers", "name", "input", "input_dim", "input_shape"}:
+        if walk.fields & {"layer", "layers"}:
+            return "a net, no solver", 'a solver names its net: net: "FILE"'
+    if is_net and unknown <= set(SolverParameter.DESCRIPTOR.fields_by_name):
+        if walk.fields & {"net", "train_net", "net_param", "train_net_param", "base_lr", "max_iter"}:
+            return "a solver, no net", "give the file that it names as its net"
+    return None
+
+
+def _of_faults(walk: Walk, source: str) -> SchemaError:
+    """One error for all faults, at the first of them."""
+    groups: dict[str, dict[str, list[int]]] = {}
+    for fault in walk.faults:
+        lines = groups.setdefault(fault.what, {}).setdefault(fault.name, [])
+        lines.append(walk.lines.place(fault.offset)[0])
+    alone = len(walk.faults) == 1
+    said = "; ".join(f"{what} {_names(names, alone)}".rstrip() for what, names in groups.items())
+    return _located(
+        SchemaError(said, hint=_hints(walk.faults)), source, walk.lines.place(walk.faults[0].offset)
+    )
+
+
+def _names(names: dict[str, list[int]], alone: bool) -> str:
+    parts = []
+    for name, lines in names.items():
+        shown = sorted(set(lines))
+        more = f" and {len(shown) - MOST_LINES} more" if len(shown) > MOST_LINES else ""
+        where = f" (line{'s' if len(shown) > 1 else ''} {', '.join(map(str, shown[:MOST_LINES]))}{more})"
+        spelled = "" if not name else _short(name) if name[0] in "\"'" else repr(_short(name))
+        parts.append(spelled if alone else spelled + where)
+    more = f" and {len(parts) - MOST_NAMES} more" if len(parts) > MOST_NAMES else ""
+    return ", ".join(parts[:MOST_NAMES]) + more
+
+
+def _hints(faults: Sequence[Fault]) -> str:
+    """What each fault suggests, once; which it is of, if they differ."""
+    names: dict[str, str] = {}
+    for fault in faults:
+        names.setdefault(fault.hint.split("; it has ")[0] if len(faults) > 1 else fault.hint, fault.name)
+    if len(names) == 1:
+        return next(iter(names))
+    parts = [f"{_short(name.strip(chr(34)))}: {hint}" for hint, name in names.items()][:MOST_NAMES]
+    return "; ".join(parts)
+
+
+def _of_syntax(text: str) -> SchemaError:
+    """Protobuf's own words, in one line."""
+    if "should not have multiple" in text:
+        names = re.findall(r'"([\w.]+)"', text)
+        what = f"{names[0].removeprefix('caffe.')} takes {names[1]!r} once"
+        return SchemaError(what, hint="delete one of the two")
+    hint = "comments begin with #" if text.endswith("got /.") else ""
+    return SchemaError(_short(text).rstrip("."), hint=hint)
+
+
+def _short(text: str) -> str:
+    """One line of bounded length: files may hold anything where a name should be."""
+    return printable(text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}...")
+
+
+def _plain(descriptor: Any) -> str:
+    return descriptor.full_name.removeprefix("caffe.")

@@ -1,0 +1,90 @@
+"""What a name that the schema lacks was meant to be: a near name, or nothing.
+
+A guess must be a slip of the pen.  Forks of Caffe have layers and fields of their own, whose names resemble
+Caffe's (ReLU6, pad_l, norm_param); to name another layer in their place would change what the net computes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from ..errors import distance, fold, slips
+from . import extensions, v0, v1
+
+# What Caffe 1.0 registers; the schema has them as mere strings.
+CAFFE_TYPES = frozenset(
+    """AbsVal Accuracy ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat ContrastiveLoss Convolution Crop
+    Data Deconvolution Dropout DummyData ELU Eltwise Embed EuclideanLoss Exp Filter Flatten HDF5Data
+    HDF5Output HingeLoss Im2col ImageData InfogainLoss InnerProduct Input LRN LSTM LSTMUnit Log MVN MemoryData
+    MultinomialLogisticLoss PReLU Parameter Pooling Power Python RNN ReLU Reduction Reshape SPP Scale Sigmoid
+    SigmoidCrossEntropyLoss Silence Slice Softmax SoftmaxWithLoss Split Swish TanH Threshold Tile
+    WindowData""".split()
+)
+TYPES = CAFFE_TYPES | set(extensions.STRINGS.get(("LayerParameter", "type"), ()))
+
+LONGEST = 100  # letters of a name that can be a slip of the pen
+
+# How earlier schemas spelled them: SOFTMAX_LOSS, conv.
+_EARLIER = {
+    fold(name): v1.TYPES[value.number] for name, value in v1.LAYER_TYPES.items() if v1.TYPES[value.number]
+}
+_EARLIER |= {fold(name): v1.TYPES[v1.LAYER_TYPES[new].number] for name, new in v0.TYPES.items()}
+
+_OTHERS = {"Lstm"}  # of forks, and no other spelling of Caffe's
+
+
+def layer_type(name: str) -> str:
+    """The hint for a layer type that there is not."""
+    if name in _OTHERS or len(name) > LONGEST:
+        return OF_A_FORK
+    guess = _EARLIER.get(fold(name)) or _one(types(name, TYPES))
+    if guess:
+        return f"did you mean {guess!r}?"
+    return OF_A_FORK if name else 'every layer has a type, such as type: "Convolution"'
+
+
+OF_A_FORK = 'Caffe 1.0 has no such layer: it is of a fork of Caffe, or a layer of your own (type: "Python")'
+
+
+def types(name: str, known: Iterable[str]) -> list[str]:
+    """Known types of which `name` is a misspelling, and not a name that says more: ReLU6, NdPooling."""
+
+    def says_more(other: str) -> bool:
+        a, b = sorted((name.lower(), other.lower()), key=len)
+        return a != b and a + "s" != b and (b.startswith(a) or b.endswith(a))
+
+    return [other for other in known if _is_slip(name, other) and not says_more(other)]
+
+
+def fields(name: str, known: Iterable[str]) -> list[str]:
+    """Known fields of which `name` is a misspelling: word by word, so that no word is exchanged."""
+    if len(name) > LONGEST:
+        return []
+    words = name.lower().split("_")
+
+    def is_near(other: str) -> bool:
+        theirs = other.split("_")
+        return fold(other) == fold(name) or (
+            len(words) == len(theirs) and all(_is_word(a, b) for a, b in zip(words, theirs))
+        )
+
+    return [other for other in known if is_near(other)]
+
+
+def _is_word(a: str, b: str) -> bool:
+    """Whether two words of fields are one: a slip, or the short form of the other (iter, iterations)."""
+    short = min(len(a), len(b))
+    return _is_slip(a, b) or (short >= 3 and not a[short:].isdigit() and (a.startswith(b) or b.startswith(a)))
+
+
+def _is_slip(a: str, b: str) -> bool:
+    if fold(a) == fold(b):
+        return True
+    same_digits = re.findall(r"\d+", a) == re.findall(r"\d+", b)
+    a, b = a.lower(), b.lower()
+    return a[:1] == b[:1] and same_digits and distance(a, b, slips(min(len(a), len(b)))) is not None
+
+
+def _one(names: list[str]) -> str:
+    return sorted(names)[0] if names else ""
