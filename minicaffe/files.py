@@ -19,6 +19,10 @@ Content = bytes | Callable[[BinaryIO], object]
 LARGEST_TEXT_BYTES = 1 << 30  # of a prototxt, a list, a log
 PIECE_BYTES = 1 << 22  # read at a time
 
+# What one file may become in memory, unless it is as large on the disk: a few megabytes of compressed or
+# missing values can stand for any number of gigabytes.  `--largest_file` of a command is another limit.
+LARGEST_BYTES = 1 << 30
+
 # Names of descriptors that the process was given: its input, and the pipes of a shell's <(command).
 _DESCRIPTORS = ("/dev/stdin", "/dev/fd/", "/proc/self/fd/", "/proc/thread-self/fd/")
 
@@ -104,6 +108,16 @@ def read_text(path: str | os.PathLike, limit_bytes: int = LARGEST_TEXT_BYTES) ->
         if data.startswith(mark):
             raise DataError(f"{path} is {encoding} text; expected UTF-8", hint="save it as UTF-8")
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+
+
+def check_room(nbytes: int, stored_bytes: int, largest_bytes: int = LARGEST_BYTES) -> None:
+    """DataError, before anything is allocated, if a file of `stored_bytes` would become `nbytes` in memory:
+    more than `largest_bytes`, and more than it is."""
+    if nbytes > max(stored_bytes, largest_bytes):
+        raise DataError(
+            f"{nbytes} bytes of memory for a file of {stored_bytes} bytes; {largest_bytes} is the most",
+            hint="--largest_file raises the limit",
+        )
 
 
 def refuse_foreign(start: bytes, path: str | os.PathLike) -> None:

@@ -49,4 +49,4 @@ class Batches:
         if not self.order.shuffle and end - self.size < len(images):
             return images[first : end : self.size]
         # mode="clip" (no index is out of range) spares NumPy a buffer of its own
-        return np.take(images, index, axis=0, out=self._pixels, mode="clip")
+        return images.take(index, axis=0, out=self._pixels, mode="clip")

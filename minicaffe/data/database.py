@@ -1,18 +1,14 @@
-"""LMDB databases of Datum records, read and written; lmdb is imported on first use."""
+"""LMDB databases of Datum records, read and written; lmdb, which writing needs, is imported on first use."""
 
 from __future__ import annotations
 
-import functools
 import os
 import secrets
 import shutil
-import time
-import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import numpy as np
 
@@ -21,10 +17,10 @@ from ..files import sync_folder
 from ..proto.schema import Message
 from . import datum
 from .images import Channels
+from .lmdb_file import LmdbFile
 
 FILE = "data.mdb"
 GROUP = 1000  # records per transaction of the writer
-CLOSING_S, CLOSING_TRIES = 2.0, 200  # how long a thread may take to close a store, and looks meanwhile
 
 
 class Database:
@@ -33,58 +29,37 @@ class Database:
     path      the folder that holds data.mdb
     channels  what encoded images are decoded into
 
-    Read from the first record to the last, it walks along; the first step elsewhere lists all keys.  It takes
-    no lock, so that a read-only folder will do: nobody may write to the database meanwhile.  One thread at a
-    time.
+    It takes no lock, so that a read-only folder will do: nobody may write to the database meanwhile.  One
+    thread at a time.
 
     Raises DataError if there is no database, or it is damaged or empty.
     """
 
     def __init__(self, path: str | os.PathLike, channels: Channels = Channels.NATIVE) -> None:
         self.path, self.channels = os.fspath(path), channels
-        self._store = _open(Path(path))
-        self._cursor = self._store.begin().cursor()
-        self._at = -1  # the record under the cursor
+        self._records = _open(Path(path))
         if not len(self):
             raise DataError(f"{self.path}: the database holds no records")
 
     def __len__(self) -> int:
-        return self._store.stat()["entries"]
+        return self._records.entries
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
         """Image (C, H, W) and label of a record."""
-        record = datum.parse(self._value(index))
+        record = datum.parse(self._records.value(index))
         return datum.to_array(record, self.channels), record.label
 
     def label(self, index: int) -> int:
         """Label of a record; its image is not decoded."""
-        return datum.parse(self._value(index)).label
+        return datum.parse(self._records.value(index)).label
 
     def place(self, index: int) -> str:
         """Where a record is, for errors."""
         try:
-            key = self._cursor.key() if index == self._at else self._keys[index]
-        except DataError:  # damaged, so that the keys are not known
+            key = self._records.key(index)
+        except DataError:  # damaged, so that the key is not known
             return f"{self.path}: record {index}"
         return f"{self.path}: record {key.decode('utf-8', 'backslashreplace')!r}"
-
-    def _value(self, index: int) -> bytes:
-        with _damage():
-            if index == 0:
-                found = self._cursor.first()
-            elif index == self._at + 1:
-                found = self._cursor.next()
-            else:
-                found = index == self._at or self._cursor.set_key(self._keys[index])
-            if not found:
-                raise DataError(f"the database is damaged: it ends before record {index}")
-            self._at = index
-            return self._cursor.value()
-
-    @functools.cached_property
-    def _keys(self) -> list[bytes]:
-        with _damage(), self._store.begin() as transaction:
-            return list(transaction.cursor().iternext(values=False))
 
 
 class DatabaseWriter:
@@ -176,63 +151,23 @@ class DatabaseWriter:
         self._pending.clear()
 
 
-@contextmanager
-def _damage() -> Iterator[None]:
-    """What lmdb raises for pages that are none, as DataError."""
+def _open(folder: Path) -> LmdbFile:
+    """The records of the database in a folder."""
     try:
-        yield
-    except _library().Error as error:
-        raise DataError(f"the database is damaged: {error}", hint="fetch or make it again") from None
-
-
-# A process may open an LMDB only once; nets that read the same one share it.
-_stores: weakref.WeakValueDictionary[tuple[int, int], Any] = weakref.WeakValueDictionary()
-
-
-def _open(folder: Path) -> Any:
-    """The store in a folder, opened for reading."""
-    lmdb, file = _library(), folder / FILE
-    try:
-        status = file.stat()
-    except OSError:
-        raise DataError(
-            f"{folder}: no LMDB database: expected a folder with {FILE}", hint=_instead(folder)
-        ) from None
-    key = (status.st_dev, status.st_ino)
-    if (store := _stores.get(key)) is None:
-        with locate(os.fspath(folder)):
-            try:
-                store = _opened(lmdb, os.fspath(folder))
-            except lmdb.Error as error:
-                reason = str(error).removeprefix(f"{folder}: ")
-                raise DataError(f"not a readable LMDB database: {reason}") from None
-            whole = (store.info()["last_pgno"] + 1) * store.stat()["psize"]
-            if status.st_size < whole:  # reading beyond the end would kill the process
-                raise DataError(
-                    f"{FILE} must have {whole} bytes; got {status.st_size}",
-                    hint="the file is cut short; fetch it again",
-                )
-        _stores[key] = store
-    return store
-
-
-def _opened(lmdb: ModuleType, folder: str) -> Any:
-    """lmdb.open, after the thread that read ahead for a net of before, and is about to close it, has done
-    so."""
-    for _ in range(CLOSING_TRIES):
-        try:
-            return lmdb.open(folder, readonly=True, lock=False, max_dbs=0)
-        except lmdb.Error as error:
-            if "already open" not in str(error):
-                raise
-            time.sleep(CLOSING_S / CLOSING_TRIES)
-    return lmdb.open(folder, readonly=True, lock=False, max_dbs=0)
+        found = (folder / FILE).is_file()
+    except (OSError, ValueError):  # a name that none can have
+        found = False
+    if not found:
+        raise DataError(f"{folder}: no LMDB database: expected a folder with {FILE}", hint=_instead(folder))
+    with locate(os.fspath(folder)):
+        return LmdbFile(folder / FILE)
 
 
 def _instead(folder: Path) -> str:
-    if (folder / "CURRENT").exists():
+    if os.path.exists(folder / "CURRENT"):
         return "this is a LevelDB; make an LMDB of the images with convert_imageset -backend lmdb"
-    return "check the path" if not folder.exists() else "data_param.source names the folder of the database"
+    there = os.path.exists(folder)
+    return "data_param.source names the folder of the database" if there else "check the path"
 
 
 def _library() -> ModuleType:
@@ -240,6 +175,6 @@ def _library() -> ModuleType:
         import lmdb
     except ImportError:
         raise ConfigError(
-            "LMDB databases need the package lmdb", hint="pip install minicaffe[lmdb]"
+            "writing LMDB databases needs the package lmdb", hint="pip install minicaffe[lmdb]"
         ) from None
     return lmdb

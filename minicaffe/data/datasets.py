@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError, UnknownTypeError, suggest
-from ..files import user_cache
+from ..files import LARGEST_BYTES, user_cache
 from . import idx
 from .download import File, fetch
 
@@ -52,7 +52,7 @@ class DataSet(NamedTuple):
 class Samples(NamedTuple):
     """Images and their labels, in the order of the file."""
 
-    images: np.ndarray  # (N, C, H, W)
+    images: np.ndarray | idx.Stored  # (N, C, H, W)
     labels: np.ndarray | None  # (N,)
 
 
@@ -133,16 +133,32 @@ def named(name: str) -> DataSet:
     return SETS[name]
 
 
-def load(source: str, *, labels: bool = True, download: bool = True) -> Samples:
-    """The samples of a named set or an IDX file; `labels` False leaves them out.
+class Loaded(NamedTuple):
+    """Samples in memory."""
+
+    images: np.ndarray  # (N, C, H, W)
+    labels: np.ndarray | None  # (N,)
+
+
+def load(source: str, *, labels: bool = True, download: bool = True) -> Loaded:
+    """The samples of a named set or an IDX file, in memory.  Everything else is as for `open_source`."""
+    images, values = open_source(source, labels=labels, download=download)
+    return Loaded(images.whole() if isinstance(images, idx.Stored) else images, values)
+
+
+def open_source(
+    source: str, *, labels: bool = True, download: bool = True, largest_bytes: int = LARGEST_BYTES
+) -> Samples:
+    """The samples of a named set or an IDX file, its images left in the file unless it is gzip; `labels`
+    False leaves them out.
 
     Downloads a named set that is nowhere here if `download`.  Raises DataError for files that are missing,
-    damaged, or do not belong together.
+    damaged, do not belong together, or would be unpacked to more than `largest_bytes`.
     """
     images_path, labels_path = files(source, labels=labels, download=download)
-    images = idx.read(images_path)
+    images = idx.stored(images_path, largest_bytes)
     if images.ndim == 3:
-        images = images[:, None]  # (N, H, W): one channel
+        images = images.reshape((len(images), 1, *images.shape[1:]))
     if images.ndim != 4 or not images.size:
         raise DataError(
             f"{images_path}: images must have axes (N, H, W) or (N, C, H, W), none empty; got {images.shape}"
@@ -227,13 +243,26 @@ def get(dataset: DataSet, split: Split) -> tuple[Path, Path]:
 
 def present(path: Path) -> Path | None:
     """`path` as it is, with .gz appended or taken off: the first that is a file, or None."""
+    if not path.name:  # of the root, which no other stands beside
+        return None
     other = path.with_suffix("") if path.suffix == ".gz" else path.with_name(f"{path.name}.gz")
-    return next((candidate for candidate in (path, other) if candidate.is_file()), None)
+    return next((candidate for candidate in (path, other) if _is_file(candidate)), None)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; False for a name that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long; a NUL
+        return False
 
 
 def sha256(path: Path) -> str:
     """Of the contents, unpacked."""
-    return hashlib.sha256(idx.contents(path)).hexdigest()
+    digest = hashlib.sha256()
+    for piece in idx.contents(path):
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 def _named_split(source: str) -> tuple[DataSet, Split]:

@@ -31,7 +31,7 @@ def facts(source: str, kind: str) -> Facts:
         return Facts(len(database), 1 + max(map(database.label, range(len(database)))))
     if kind != "IDX":
         raise ConfigError(f"data_param.backend {kind} cannot be read", hint="backend: IDX or LMDB")
-    images, labels = datasets.load(source)
+    images, labels = datasets.open_source(source)
     if source in datasets.names():
         return Facts(len(images), datasets.named(source.split("/")[0]).classes)
     return Facts(len(images), int(labels.max()) + 1)  # type: ignore[union-attr]

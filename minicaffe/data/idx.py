@@ -11,15 +11,18 @@ from __future__ import annotations
 
 import gzip
 import math
-import mmap
 import os
 import zlib
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
-from ..files import write_atomic
+from ..errors import DataError, locate
+from ..files import LARGEST_BYTES, PIECE_BYTES, check_room, open_file, read_start, unreadable, write_atomic
+from .pieces import Pieces
 
 TYPES: dict[int, np.dtype] = {
     0x08: np.dtype(np.uint8),
@@ -31,37 +34,138 @@ TYPES: dict[int, np.dtype] = {
 }
 CODES = {dtype.newbyteorder("="): code for code, dtype in TYPES.items()}
 GZIP = b"\x1f\x8b"
+MOST_AXES, MOST_BYTES = 32, np.iinfo(np.int64).max  # of an array; a blob has no more axes in Caffe
+LONGEST_HEADER = 4 + 4 * 255
 
 
 def read(path: str | os.PathLike) -> np.ndarray:
-    """The array in an IDX file, read-only: a view of the mapped file if it is plain, decoded into memory if
-    it is gzip (told by its first bytes, not by its name).
+    """The array in an IDX file, in memory.  Raises DataError as `stored`."""
+    array = stored(path)
+    return array.whole() if isinstance(array, Stored) else array
 
-    Raises DataError if the file cannot be read, is not IDX, or does not hold exactly what its header says.
+
+def stored(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> Stored | np.ndarray:
+    """The array in an IDX file: left in the file if it is plain, decoded into memory if it is gzip (told by
+    its first bytes, not by its name).
+
+    Raises DataError if the file cannot be read, is not IDX, does not hold exactly what its header says, or
+    would be unpacked to more than `largest_bytes`.
     """
-    data = contents(path)
-    if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in TYPES:
-        raise DataError(
-            f"{path}: not an IDX file: expected it to start with 00 00, a type"
-            f" ({', '.join(f'{code:02x}' for code in TYPES)}) and a rank; got {_spell(data[:4])}",
-            hint="the format is that of MNIST's train-images-idx3-ubyte",
+    file = Pieces(path)
+    if file.read(0, min(len(GZIP), file.nbytes)) == GZIP:
+        return _unpacked(path, file.nbytes, largest_bytes)
+    header = _Header(path, bytes(file.read(0, min(LONGEST_HEADER, file.nbytes))))
+    if file.nbytes != header.expected:
+        raise header.wrong_length(file.nbytes)
+    return Stored(file, header.start, header.shape, header.dtype)
+
+
+class Stored:
+    """An array in a file, of which rows (axis 0) are read when they are asked for.
+
+    shape, dtype  as the header says, in the byte order of the file
+    """
+
+    def __init__(self, file: Pieces, start: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self._file, self._start, self.dtype = file, start, dtype
+        self.shape: tuple[Any, ...] = shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def reshape(self, shape: tuple[int, ...]) -> Stored:
+        """The same values with other axes."""
+        return Stored(self._file, self._start, shape, self.dtype)
+
+    def whole(self) -> np.ndarray:
+        """The array, in memory."""
+        out = np.empty(self.shape, self.dtype)
+        self._read(0, out)
+        return out
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        index = range(len(self))[rows]
+        return self.take(np.arange(index.start, index.stop, index.step))
+
+    def take(
+        self, indices: np.ndarray, axis: int = 0, out: np.ndarray | None = None, mode: str = "raise"
+    ) -> np.ndarray:
+        """The rows of these numbers, as `np.take` gives them."""
+        if out is None:
+            out = np.empty((len(indices), *self.shape[1:]), self.dtype)
+        breaks = np.flatnonzero(np.diff(indices) != 1) + 1
+        for first, end in pairwise([0, *breaks.tolist(), len(indices)]):  # runs of rows, read in one piece
+            if first < end:
+                self._read(int(indices[first]), out[first:end])
+        return out
+
+    def _read(self, row: int, out: np.ndarray) -> None:
+        row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
+        self._file.read_into(self._start + row * row_bytes, out.reshape(-1).view(np.uint8).data)
+
+
+class _Header:
+    """What the first bytes of an IDX file say; DataError if it is none."""
+
+    def __init__(self, path: str | os.PathLike, data: bytes) -> None:
+        self.path = path
+        if len(data) < 4 or data[:2] != b"\0\0" or data[2] not in TYPES:
+            raise DataError(
+                f"{path}: not an IDX file: expected it to start with 00 00, a type"
+                f" ({', '.join(f'{code:02x}' for code in TYPES)}) and a rank; got {_spell(data[:4])}",
+                hint="the format is that of MNIST's train-images-idx3-ubyte",
+            )
+        rank, self.dtype, self.start = data[3], TYPES[data[2]], 4 + 4 * data[3]
+        if len(data) < self.start:
+            raise DataError(
+                f"{path}: an IDX header for {rank} axes takes {self.start} bytes; the file has {len(data)}",
+                hint="the file is cut short; fetch it again",
+            )
+        if rank > MOST_AXES:
+            raise DataError(f"{path}: an array has {MOST_AXES} axes at most; got {rank}")
+        self.shape = tuple(int(extent) for extent in np.frombuffer(data, ">u4", rank, 4))
+        self.expected = self.start + math.prod(self.shape) * self.dtype.itemsize
+        if math.prod(filter(None, self.shape)) * self.dtype.itemsize > MOST_BYTES:  # also of no values
+            raise DataError(f"{path}: no array can have the shape {self.shape}")
+
+    def wrong_length(self, nbytes: int, more: str = "") -> DataError:
+        return DataError(
+            f"{self.path}: its IDX header announces {_times(self.shape)} {self.dtype.name} values,"
+            f" {self.expected} bytes in all; the file has {more}{nbytes}",
+            hint=f"the file is {'cut short' if nbytes < self.expected else 'too long'}; fetch it again",
         )
-    rank, dtype = data[3], TYPES[data[2]]
-    start = 4 + 4 * rank
-    if len(data) < start:
-        raise DataError(
-            f"{path}: an IDX header for {rank} axes takes {start} bytes; the file has {len(data)}",
-            hint="the file is cut short; fetch it again",
-        )
-    shape = tuple(int(extent) for extent in np.frombuffer(data, ">u4", rank, 4))
-    expected = start + math.prod(shape) * dtype.itemsize
-    if len(data) != expected:
-        raise DataError(
-            f"{path}: its IDX header announces {_times(shape)} {dtype.name} values, {expected} bytes in all;"
-            f" the file has {len(data)}",
-            hint=f"the file is {'cut short' if len(data) < expected else 'too long'}; fetch it again",
-        )
-    return np.frombuffer(data, dtype, offset=start).reshape(shape)
+
+
+def _unpacked(path: str | os.PathLike, packed_bytes: int, largest_bytes: int) -> np.ndarray:
+    with _gzip(path) as file:
+        header = _Header(path, file.read(LONGEST_HEADER))
+        with locate(os.fspath(path)):
+            check_room(header.expected, packed_bytes, largest_bytes)
+        file.seek(header.start)
+        out = np.empty(header.shape, header.dtype)
+        count = header.start + _fill(file, out.reshape(-1).view(np.uint8).data)
+        if count != header.expected:
+            raise header.wrong_length(count)
+        if file.read(1):
+            raise header.wrong_length(count + 1, "at least ")
+    out.flags.writeable = False
+    return out
+
+
+def _fill(file, out: memoryview) -> int:
+    """Read into `out` until it is full or the file ends; the number of bytes."""
+    count = 0
+    while part := file.readinto(out[count:]):
+        count += part
+    return count
 
 
 def write(path: str | os.PathLike, array: np.ndarray) -> None:
@@ -87,24 +191,31 @@ def write(path: str | os.PathLike, array: np.ndarray) -> None:
     write_atomic(path, compress)
 
 
-def contents(path: str | os.PathLike) -> bytes | mmap.mmap:
-    """The bytes of a file: mapped if it is plain, decoded if it is gzip; DataError if it cannot be read."""
+def contents(path: str | os.PathLike) -> Iterator[bytes]:
+    """The bytes of a file, unpacked if it is gzip, piece by piece; DataError if it cannot be read."""
+    if read_start(path, len(GZIP)) == GZIP:
+        with _gzip(path) as packed:
+            while part := packed.read(PIECE_BYTES):
+                yield part
+        return
+    file = Pieces(path)
+    for at in range(0, file.nbytes, PIECE_BYTES):
+        yield bytes(file.read(at, min(PIECE_BYTES, file.nbytes - at)))
+
+
+@contextmanager
+def _gzip(path: str | os.PathLike) -> Iterator[gzip.GzipFile]:
+    """A gzip file to unpack; what is wrong with it is a DataError."""
     try:
-        with open(path, "rb") as file:
-            if file.read(len(GZIP)) == GZIP:
-                file.seek(0)
-                with gzip.open(file) as packed:
-                    return packed.read()
-            if not Path(path).stat().st_size:  # nothing to map
-                return b""
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        with open_file(path) as file, gzip.open(file) as packed:
+            yield packed
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(
             f"{path}: expected a whole gzip file; {str(error).rstrip('.')}",
             hint="the file is damaged or cut short; fetch it again",
         ) from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}", hint="check the path") from None
+        raise unreadable(path, error) from None
 
 
 def _spell(data: bytes) -> str:

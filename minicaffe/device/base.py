@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import LARGEST_BYTES
 from ..kernels import convolution as convolution_family
 from ..kernels import gemm as gemm_family
 
@@ -25,11 +26,13 @@ class Device(ABC):
     dtype        the floating type of nets on it: float32, or float64 for gradient checks
     synchronous  True if a value can be read as soon as the call that computes it returns
     transforms   True if images travel as bytes and become floats, cropped and scaled, on the device
+    largest_bytes  what one file that is read for it may become in the host's memory (see files.check_room)
     """
 
     name: str
     synchronous: bool
     transforms = False
+    largest_bytes = LARGEST_BYTES
 
     def __init__(self, dtype: np.dtype | type = np.float32) -> None:
         self.dtype = np.dtype(dtype)

@@ -11,6 +11,7 @@ import pytest
 from minicaffe.data import database, datum
 from minicaffe.data.database import Database, DatabaseWriter
 from minicaffe.data.images import Channels
+from minicaffe.data.lmdb_file import LmdbFile
 from minicaffe.data.mean import mean_image
 from minicaffe.errors import ConfigError, DataError
 
@@ -165,7 +166,7 @@ def test_files_cut_short_and_damaged(path):
     whole = (path / "data.mdb").read_bytes()
     messages = {
         0: "not a readable LMDB database",
-        100: "MDB_INVALID",
+        100: "not a readable LMDB database: it has 100 bytes; hint",
         8192: "must have .* bytes; got 8192; hint",
     }
     for size, message in messages.items():
@@ -188,6 +189,100 @@ def test_pages_that_are_damaged(path):
         mean_image(records)
 
 
+def test_a_file_that_another_program_cuts_short(path):
+    """A mapped file would end the process."""
+    records = Database(path)
+    os.truncate(path / "data.mdb", 8192)
+    with pytest.raises(DataError, match=r"data.mdb: the file ends at byte 8192; it had .* bytes when"):
+        records.read(0)
+
+
+def test_values_in_and_beside_leaves_through_levels_of_branches(tmp_path):
+    """As LMDB lists them."""
+    rng = np.random.default_rng(0)
+    with DatabaseWriter(tmp_path / "db") as writer:
+        for label in range(3000):
+            image = rng.integers(0, 256, (1, 1, (3, 900, 5000, 13000)[label % 4]), np.uint8)
+            writer.add(datum.from_array(image, label), "x" * (label % 400))
+    records = LmdbFile(tmp_path / "db" / "data.mdb")
+    with lmdb.open(str(tmp_path / "db"), readonly=True, lock=False) as store, store.begin() as transaction:
+        assert store.stat()["depth"] > 2 and records.entries == store.stat()["entries"]
+        for index, (key, value) in enumerate(transaction.cursor()):
+            assert (records.key(index), records.value(index)) == (key, value)
+    for index in (2999, 17, 1500, 1501, 0):
+        assert datum.parse(records.value(index)).label == index
+
+
+def test_databases_of_other_kinds(tmp_path):
+    with lmdb.open(str(tmp_path), max_dbs=1) as store:
+        store.open_db(b"inner")
+    with pytest.raises(DataError, match="several values for a key, or with databases in it"):
+        Database(tmp_path).read(0)
+    data = bytearray((tmp_path / "data.mdb").read_bytes())
+    for start, message in ((data[4:], "made by a 32-bit program"), (b"\0" * 9000, "it is of another kind")):
+        (tmp_path / "data.mdb").write_bytes(start)
+        with pytest.raises(DataError, match=f"not a readable LMDB database: .*{message}"):
+            Database(tmp_path)
+
+
+# A tree that leads back to itself, or into nothing, by the bytes that are set at a place in a page.
+DAMAGES = {
+    "a root beyond the end": (0, "root", (99).to_bytes(8, "little"), "page 99 lies beyond the last"),
+    "more records than fit": (0, "entries", b"\xff" * 8, "its header says"),
+    "a record too many": (0, "entries", (COUNT + 1).to_bytes(8, "little"), f"it ends before record {COUNT}"),
+    "deeper than it is": (0, "depth", b"\2\0", "holds no branch of the tree"),
+    "a depth without end": (0, "depth", b"\xff\xff", "its header says"),
+    "a free page": (-1, 10, b"\0\0", "holds no leaf of the tree"),
+    "two bytes of a page header": (-1, 12, b"\xff\xff", "holds no leaf of the tree"),
+    "a node outside": (-1, 16, b"\xff\x7f", "nodes that lie outside it"),
+    "a value beyond the page": (-1, "node", b"\xff\xff\0\0", "a record that reaches beyond it"),
+    "a value that lies nowhere": (-1, "node", b"\x01\0\0\0\1\0", "a value of 1 bytes, beyond the end"),
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGES)
+def test_no_number_in_the_file_is_believed(path, kind):
+    page, place, new, message = DAMAGES[kind]
+    file = path / "data.mdb"
+    data = bytearray(file.read_bytes())
+    meta = LmdbFile(file)._tree.meta
+    if page == 0:
+        at = {"depth": 94, "entries": 120, "root": 128}[place]
+        places = [at, 4096 + at]  # in both meta pages
+    else:
+        offset = int.from_bytes(data[4096 * meta.root + 16 :][:2], "little") if place == "node" else place
+        places = [4096 * meta.root + offset]
+    for at in places:
+        data[at : at + len(new)] = new
+    file.write_bytes(data)
+    with pytest.raises(DataError, match=message):
+        for index in range(len(records := Database(path))):
+            records.read(index)
+
+
+def test_a_tree_that_leads_back_to_itself_ends(tmp_path):
+    with DatabaseWriter(tmp_path / "db") as writer:
+        for label in range(2000):
+            writer.add(datum.from_array(IMAGES[0], label))
+    file = tmp_path / "db" / "data.mdb"
+    data, meta = bytearray(file.read_bytes()), LmdbFile(file)._tree.meta
+    assert meta.depth == 2
+    root = 4096 * meta.root
+    count = (int.from_bytes(data[root + 12 : root + 14], "little") - 16) // 2
+    first = int.from_bytes(data[root + 16 : root + 18], "little")
+    for k in range(count):  # every node leads where the first does
+        at = int.from_bytes(data[root + 16 + 2 * k :][:2], "little")
+        data[root + at : root + at + 6] = data[root + first : root + first + 6]
+    for at in (88, 4096 + 88):  # and there are fewer leaves
+        data[at + 16 : at + 24] = (3).to_bytes(8, "little")
+        data[at + 32 : at + 40] = (400).to_bytes(8, "little")
+    file.write_bytes(data)
+    records = LmdbFile(file)
+    with pytest.raises(DataError, match="part of a tree larger than the database"):
+        for index in range(400):
+            records.key(index)
+
+
 def test_a_record_is_named(tmp_path):
     (tmp_path / "db").mkdir()
     with lmdb.open(str(tmp_path / "db")) as store, store.begin(write=True) as transaction:
@@ -202,7 +297,6 @@ def test_a_record_is_named(tmp_path):
 
 def test_without_the_package(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "lmdb", None)
-    with pytest.raises(ConfigError, match=r"need the package lmdb; hint: pip install minicaffe\[lmdb\]"):
-        Database(path)
-    with pytest.raises(ConfigError, match=r"pip install minicaffe\[lmdb\]"):
+    assert Database(path).read(3)[1] == 3  # reading is our own
+    with pytest.raises(ConfigError, match=r"needs the package lmdb; hint: pip install minicaffe\[lmdb\]"):
         DatabaseWriter(path.with_name("other"))

@@ -43,7 +43,9 @@ class Data(Prefetching):
         self._check(conf, transform)
         self.records: Samples | Database
         if enum_name(conf, "backend") == "IDX":
-            self.records = datasets.load(conf.source, labels=len(top) > 1)
+            self.records = datasets.open_source(
+                conf.source, labels=len(top) > 1, largest_bytes=self.device.largest_bytes
+            )
         else:
             forced = Channels.COLOR if transform.force_color else Channels.GRAY
             native = not (transform.force_color or transform.force_gray)
