@@ -11,6 +11,7 @@ from ..checking.summary import costs_of, distinct_parameters, state_of, unknown_
 from ..checking.table import short, spelled
 from ..drawing.layout import DIRECTIONS
 from ..drawing.picture import form_of, picture, write
+from ..drawing.theme import THEMES
 from ..errors import ConfigError
 from ..graph.filter import filter_net
 from ..graph.splits import insert_splits
@@ -29,9 +30,23 @@ def parser() -> flags.Parser:
     p.add_argument("-o", "--output", metavar="FILE", help="the picture: .svg or .png")
     p.flag("rankdir", choices=DIRECTIONS, default="TB", help="where data flows: top to bottom (default), ...")
     p.flag(
+        "columns",
+        type=int,
+        metavar="N",
+        help="into how many columns a long net is cut (bands, if data flows sideways); 1: none; default: as"
+        " many as bring the picture near to a page",
+    )
+    p.flag(
+        "theme",
+        choices=tuple(THEMES),
+        default="light",
+        help="colours for a light page (default) or a dark one",
+    )
+    p.flag(
         "phase",
         choices=("TRAIN", "TEST", "ALL"),
-        help="the net's phase (default: the first that has data); ALL draws the layers of all states",
+        help="the net's phase (default: the first that has data); ALL draws the layers of all states, and"
+        " marks those that some state lacks",
     )
     flags.add_state(p)
     p.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
@@ -53,13 +68,25 @@ def run(arguments: list[str]) -> int:
         stages = flags.stages(args)
         state, _ = state_of(args.net, phase=args.phase, level=args.level, stages=stages, source=args.source)
         net = filter_net(state.param)
+        for layer in net.layer:  # one state is drawn, of which nothing needs to be said
+            layer.ClearField("include")
+            layer.ClearField("exclude")
         if args.splits:
             net = insert_splits(net)
         costs = _costs(state)
         tops = {layer.name: list(layer.top) for layer in net.layer}
         notes = {cost.name: _notes(cost, tops[cost.name]) for cost in costs}
         subtitle = f"{state.name}: {_total(state.net, costs)}" if state.net else state.name
-    write(args.output, picture(net, form, direction=args.rankdir, notes=notes, subtitle=subtitle))
+    drawn = picture(
+        net,
+        form,
+        direction=args.rankdir,
+        notes=notes,
+        subtitle=subtitle,
+        columns=args.columns,
+        theme=args.theme,
+    )
+    write(args.output, drawn)
     print(f"Wrote {args.output}")
     return 0
 

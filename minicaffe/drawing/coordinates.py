@@ -12,7 +12,7 @@ good: of the leftmost and the rightmost of them the middle is taken, which is as
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,38 +23,41 @@ ALONE = 4.0  # times as much for a link with no other beside it at either end
 NUDGE = 1e-3  # to the left or the right: too little to make up for any link
 
 
-def coordinates(rows: Rows, sizes: Mapping[int, float], gap: float) -> dict[int, float]:
+def coordinates(
+    rows: Rows, sizes: Mapping[int, float], gap: float, column: Sequence[Sequence[int]] | None = None
+) -> dict[int, float]:
     """The middle of every node and bend; sizes are those along the row, `gap` is what lies between
-    neighbours."""
+    neighbours.  `column` is a run of the rows, all of them if left out."""
     from scipy.optimize import linprog
     from scipy.sparse import coo_array
 
-    nodes = [node for row in rows.rows for node in row]
-    column = {node: i for i, node in enumerate(nodes)}
-    links = [(upper, lower) for upper in nodes for lower in rows.below[upper]]
-    pairs = [pair for row in rows.rows for pair in itertools.pairwise(row)]
+    stack = rows.rows if column is None else column
+    nodes = [node for row in stack for node in row]
+    place = {node: i for i, node in enumerate(nodes)}
+    links = [(upper, lower) for row in stack[:-1] for upper in row for lower in rows.below[upper]]
+    pairs = [pair for row in stack for pair in itertools.pairwise(row)]
     # Unknowns: the places, then the length of every link.  Conditions: x_left - x_right is at most minus
     # their distance; x_u - x_v and x_v - x_u are at most the length.
     entries: list[tuple[int, int, float]] = []
     limits: list[float] = []
     for left, right in pairs:
-        entries += [(len(limits), column[left], 1.0), (len(limits), column[right], -1.0)]
+        entries += [(len(limits), place[left], 1.0), (len(limits), place[right], -1.0)]
         limits.append(-(sizes[left] + sizes[right]) / 2 - gap)
     for i, (upper, lower) in enumerate(links):
         for sign in (1.0, -1.0):
-            entries += [(len(limits), column[upper], sign), (len(limits), column[lower], -sign)]
+            entries += [(len(limits), place[upper], sign), (len(limits), place[lower], -sign)]
             entries.append((len(limits), len(nodes) + i, -1.0))
             limits.append(0.0)
-    count = len(nodes) + len(links)
+    count, room = len(nodes) + len(links), 2 * sum(sizes[node] + gap for node in nodes)
     conditions = None
     if entries:
-        row_of, column_of, values = zip(*entries)
-        conditions = coo_array((values, (row_of, column_of)), shape=(len(limits), count)).tocsr()
+        limit_of, unknown_of, values = zip(*entries)
+        conditions = coo_array((values, (limit_of, unknown_of)), shape=(len(limits), count)).tocsr()
     weights = [_weight(rows, upper, lower) for upper, lower in links]
     ways = []
     for nudge in (NUDGE, -NUDGE):
         cost = np.array([nudge / len(nodes)] * len(nodes) + weights)
-        bounds = [(0, _room(sizes, gap))] * len(nodes) + [(0, None)] * len(links)
+        bounds = [(0, room)] * len(nodes) + [(0, None)] * len(links)
         found = linprog(cost, conditions, limits or None, bounds=bounds, method="highs")
         ways.append(found.x[: len(nodes)])
     left, right = (way - np.min(way) for way in ways)
@@ -65,8 +68,3 @@ def _weight(rows: Rows, upper: int, lower: int) -> float:
     alone = len(rows.below[upper]) == len(rows.above[lower]) == 1
     inner = rows.is_bend(upper) and rows.is_bend(lower)
     return (STRAIGHT if inner else 1.0) * (ALONE if alone else 1.0)
-
-
-def _room(sizes: Mapping[int, float], gap: float) -> float:
-    """More than the picture can need."""
-    return 2 * sum(size + gap for size in sizes.values())

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..layers import LAYERS
 from ..proto.schema import NetParameter, enum_name
+from .states import condition, memberships
 
 UNKNOWN, OUTSIDE = "unknown", "outside"  # kinds beside those of layers
+
+
+class Attached(NamedTuple):
+    """An in-place layer; `only` is as that of a box."""
+
+    name: str
+    type: str
+    kind: str
+    only: str = ""
 
 
 @dataclass
@@ -17,11 +28,11 @@ class Box:
     """A layer.
 
     kind      what its colour says: the folder of its class, "pooling", or "unknown"; "outside" for a blob
-    that
-              no layer of the net makes
+              that no layer of the net makes
     settings  what its parameters say
     notes     what is known beyond the file: shapes, costs
-    attached  in-place layers behind it, as (name, type, kind)
+    attached  in-place layers behind it
+    only      the states it takes part in, if it is not all: "TRAIN only"
     """
 
     name: str
@@ -29,7 +40,8 @@ class Box:
     kind: str
     settings: str = ""
     notes: Sequence[str] = ()
-    attached: list[tuple[str, str, str]] = field(default_factory=list)
+    attached: list[Attached] = field(default_factory=list)
+    only: str = ""
 
 
 class Diagram(NamedTuple):
@@ -43,33 +55,41 @@ class Diagram(NamedTuple):
 def diagram(net: NetParameter, notes: Mapping[str, Sequence[str]] | None = None) -> Diagram:
     """The diagram of all layers of a net; `notes` are lines for layers, by name.
 
+    Where layers have rules about phase, stages or level, each says so, and only layers that some state has
+    both of are linked: the data of TRAIN does not lead to a layer of TEST.
+
     An in-place layer is attached to the box that it changes the top of, unless somebody reads what was there
     before or it has other bottoms.
     """
     boxes: list[Box] = []
     links: dict[tuple[int, int], None] = {}
-    makers: dict[str, list[int]] = {}  # of each blob
-    read: set[str] = set()  # since they were made
-    for layer in net.layer:
-        for name in layer.bottom:
-            if name not in makers:
-                makers[name] = [len(boxes)]
-                boxes.append(Box(name, "not in the net", OUTSIDE))
-        kind = kind_of(layer.type)
-        if _in_place(layer) and layer.bottom[0] not in read:
-            first, *others = makers[layer.bottom[0]]
-            if not others and boxes[first].kind != OUTSIDE:
-                boxes[first].attached.append((layer.name, layer.type, kind))
+    makers: dict[str, dict[int, int]] = defaultdict(dict)  # blob -> state -> box
+    read: set[tuple[str, int]] = set()  # blob and state, since it was made
+    outside: dict[str, int] = {}
+    for layer, states in zip(net.layer, memberships(net)):
+        kind, only = kind_of(layer.type), condition(layer)
+        # In a state in which nobody makes a bottom the net is not meant to run.
+        sources = {n: {makers[n][state] for state in states if state in makers[n]} for n in layer.bottom}
+        if _in_place(layer) and not any((layer.bottom[0], state) in read for state in states):
+            found = sources[layer.bottom[0]]
+            if len(found) == 1 and boxes[min(found)].kind != OUTSIDE:
+                boxes[min(found)].attached.append(Attached(layer.name, layer.type, kind, only))
                 continue
+        for name, found in sources.items():
+            if not found:
+                if name not in outside:
+                    outside[name] = len(boxes)
+                    boxes.append(Box(name, "not in the net", OUTSIDE))
+                found.add(outside[name])
         number = len(boxes)
-        boxes.append(Box(layer.name, layer.type, kind, settings(layer), (notes or {}).get(layer.name, ())))
+        said = (notes or {}).get(layer.name, ())
+        boxes.append(Box(layer.name, layer.type, kind, settings(layer), said, only=only))
         for name in layer.bottom:
-            links.update(((maker, number), None) for maker in makers[name])
-            read.add(name)
+            links.update(((maker, number), None) for maker in sorted(sources[name]))
+            read.update((name, state) for state in states)
         for name in layer.top:
-            before = makers[name] if name in makers and name not in read else []
-            makers[name] = [*before, number]  # of several states, perhaps, each has one
-            read.discard(name)
+            makers[name].update(dict.fromkeys(states, number))
+            read.difference_update((name, state) for state in states)
     return Diagram(net.name, boxes, list(links))
 
 

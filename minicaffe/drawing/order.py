@@ -23,11 +23,14 @@ class Rows:
     rows          what stands in each row, from left to right
     above, below  for every node and bend those it is linked to in the neighbouring rows
     routes        for every link all it passes, source and target included; links of one source share bends
+    turns         rows that hold nothing but bends, one behind each row number in `cuts`: where the picture is
+                  cut into columns, the bends are the ends of one column and the beginnings of the next
     """
 
-    def __init__(self, count: int, links: Sequence[Link]) -> None:
+    def __init__(self, count: int, links: Sequence[Link], cuts: Sequence[int] = ()) -> None:
         self.count = count
-        rank = ranks(count, links)
+        rank = [row + bisect_left(cuts, row) for row in ranks(count, links)]
+        self.turns = [row + i + 1 for i, row in enumerate(cuts)]
         self.rows: list[list[int]] = [[] for _ in range(max(rank, default=-1) + 1)]
         self.above: dict[int, list[int]] = defaultdict(list)
         self.below: dict[int, list[int]] = defaultdict(list)

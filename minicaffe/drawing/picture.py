@@ -13,6 +13,7 @@ from .layout import DIRECTIONS
 from .png import png
 from .scene import scene
 from .svg import svg
+from .theme import THEMES
 
 FORMATS = {"svg": svg, "png": png}
 
@@ -24,20 +25,29 @@ def picture(
     direction: str = "TB",
     notes: Mapping[str, Sequence[str]] | None = None,
     subtitle: str = "",
+    columns: int | None = None,
+    theme: str = "light",
 ) -> bytes:
-    """A picture of all layers of a net, "svg" or "png".
+    """A picture of all layers of a net, "svg" or "png"; layers with rules about phase or stages say so.
 
     direction  in which data flows: TB, BT, LR or RL (top, bottom, left, right)
     notes      lines for layers, by name: shapes, costs
     subtitle   what holds for the net as a whole
+    columns    into how many a long picture is cut; if left out, as many as bring it near to a page
+    theme      "light" or "dark"
 
-    Raises ConfigError for another format or direction.
+    Raises ConfigError for another format, direction, number of columns or theme.
     """
     if form not in FORMATS:
         raise ConfigError(f"cannot draw {form!r}", hint=f"formats: {', '.join(FORMATS)}")
     if direction not in DIRECTIONS:
         raise ConfigError(f"no direction {direction!r}", hint=suggest(direction, DIRECTIONS))
-    return FORMATS[form](scene(diagram(net, notes), direction, subtitle))
+    if theme not in THEMES:
+        raise ConfigError(f"no theme {theme!r}", hint=suggest(theme, THEMES))
+    if columns is not None and columns < 1:
+        raise ConfigError(f"cannot draw {columns} columns", hint="1 or more")
+    shown = scene(diagram(net, notes), direction, subtitle, columns=columns, theme=THEMES[theme])
+    return FORMATS[form](shown)
 
 
 def form_of(path: str) -> str:

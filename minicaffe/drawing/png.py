@@ -26,11 +26,11 @@ def png(scene: Scene) -> bytes:
 
     scale = min(SCALE, (MOST_PIXELS / (scene.width * scene.height)) ** 0.5)
     width, height = (max(1, round(side * scale)) for side in (scene.width, scene.height))
-    picture = Image.new("RGB", (width, height), "#ffffff")
+    picture = Image.new("RGB", (width, height), scene.ground)
     fonts = _Fonts(scale * FINE)
     for top in range(0, height, BAND):
         rows = min(BAND, height - top)
-        band = Image.new("RGB", (width * FINE, rows * FINE), "#ffffff")
+        band = Image.new("RGB", (width * FINE, rows * FINE), scene.ground)
         pen = _Pen(ImageDraw.Draw(band), scale * FINE, top * FINE, fonts)
         for shape in scene.shapes:
             pen.draw(shape)

@@ -4,31 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
+from unicodedata import east_asian_width
 
-from .diagram import OUTSIDE, UNKNOWN, Box, Diagram
+from .diagram import Attached, Box, Diagram
 from .layout import Curve, Point, Rectangle, lay_out
+from .theme import LIGHT, Theme
 
-INK, FAINT, LINK = "#1d2430", "#5a6372", "#8a93a3"
-FILL_AND_EDGE = {  # by kind of layer
-    "source": ("#e3e7ee", "#7b8698"),
-    "vision": ("#d4e5f9", "#3f7cc4"),
-    "pooling": ("#d3efe8", "#2f9a84"),
-    "linear": ("#e5dcf6", "#7c5cbc"),
-    "recurrent": ("#f4daed", "#b24c9d"),
-    "norm": ("#fbefc9", "#c0941c"),
-    "neuron": ("#e0f1d3", "#68a038"),
-    "shape": ("#f0f0ee", "#9a9a94"),
-    "loss": ("#fbdad3", "#cd5844"),
-    "sink": ("#f0f0ee", "#9a9a94"),
-    "user": ("#fce4cb", "#d5822a"),
-    UNKNOWN: ("#ffffff", "#9a9a94"),
-    OUTSIDE: ("#ffffff", "#9a9a94"),
-}
-
-MARGIN, PADDING, RADIUS = 24.0, 9.0, 5.0
+MARGIN, PADDING, RADIUS = 24.0, 8.0, 5.0
 TITLE, NAME, SMALL = 17.0, 12.5, 10.5  # sizes of letters
 LINE = 14.5  # from line to line
 ARROW = 6.0
+LONGEST = 64  # letters of a line; of a longer one the middle is left out
+MOST_LINES = 16  # below a name
 
 
 class Panel(NamedTuple):
@@ -41,7 +28,8 @@ class Panel(NamedTuple):
 
 
 class Words(NamedTuple):
-    """A line of text; (x, y) is where its base line begins, or its middle if `centred`."""
+    """A line of text; (x, y) is where its base line begins, or its middle if `centred`.  `whole` is what it
+    was before it was shortened, if it was."""
 
     x: float
     y: float
@@ -50,6 +38,7 @@ class Words(NamedTuple):
     colour: str
     bold: bool = False
     centred: bool = False
+    whole: str = ""
 
 
 class Arrow(NamedTuple):
@@ -64,59 +53,96 @@ Shape = Panel | Words | Arrow
 
 
 class Scene(NamedTuple):
-    """Shapes in the order in which they are drawn, on a white ground of this size."""
+    """Shapes in the order in which they are drawn, on a ground of this size and colour."""
 
     width: float
     height: float
     shapes: list[Shape]
+    ground: str = LIGHT.ground
 
 
-def scene(diagram: Diagram, direction: str = "TB", subtitle: str = "") -> Scene:
-    """A picture of the diagram; `subtitle` is for what holds for the net as a whole."""
-    layout = lay_out([_size(box) for box in diagram.boxes], diagram.links, direction)
-    title = diagram.name or "Net"
+def scene(
+    diagram: Diagram,
+    direction: str = "TB",
+    subtitle: str = "",
+    *,
+    columns: int | None = None,
+    theme: Theme = LIGHT,
+) -> Scene:
+    """A picture of the diagram; `subtitle` is for what holds for the net as a whole, `columns` as in
+    lay_out."""
+    layout = lay_out([_size(box) for box in diagram.boxes], diagram.links, direction, columns)
+    title, whole = _shortened(diagram.name or "Net")
     top = MARGIN + TITLE + (LINE + 4 if subtitle else 0) + 16
     headings = text_width(title, TITLE, bold=True), text_width(subtitle, SMALL + 1)
     width = max(layout.width, *headings) + 2 * MARGIN
     left = (width - layout.width) / 2
-    shapes: list[Shape] = [Words(MARGIN, MARGIN + TITLE * 0.8, title, TITLE, INK, bold=True)]
+    shapes: list[Shape] = [
+        Words(MARGIN, MARGIN + TITLE * 0.8, title, TITLE, theme.ink, bold=True, whole=whole)
+    ]
     if subtitle:
-        shapes.append(Words(MARGIN, MARGIN + TITLE + LINE, subtitle, SMALL + 1, FAINT))
-    shapes += [_arrow(_moved(curve, left, top)) for curve in layout.curves]
+        shapes.append(Words(MARGIN, MARGIN + TITLE + LINE, subtitle, SMALL + 1, theme.faint))
+    shapes += [_arrow(_moved(curve, left, top), theme.link) for curve in layout.curves]
     for box, (x, y, w, h) in zip(diagram.boxes, layout.boxes):
-        shapes += _drawn(box, Rectangle(x + left, y + top, w, h))
-    return Scene(width, layout.height + top + MARGIN, shapes)
+        shapes += _drawn(box, Rectangle(x + left, y + top, w, h), theme)
+    return Scene(width, layout.height + top + MARGIN, shapes, theme.ground)
+
+
+def _shortened(text: str) -> tuple[str, str]:
+    """A line that is not too long, and the whole of it if that is another: beginning and end tell names
+    apart."""
+    if len(text) <= LONGEST:
+        return text, ""
+    half = (LONGEST - 1) // 2
+    return f"{text[:half]}…{text[-half:]}", text
 
 
 def _lines(box: Box) -> list[str]:
     """What stands below the name."""
-    words = f"{box.type}, {box.settings}" if box.settings else box.type
-    return [words, *box.notes]
+    lines = [f"{box.type}, {box.settings}" if box.settings else box.type, *box.notes]
+    if len(lines) > MOST_LINES:
+        lines[MOST_LINES - 1 :] = [f"… and {len(lines) - MOST_LINES + 1} more"]
+    return lines
+
+
+def _strip(attached: Attached) -> str:
+    words = f"{attached.name}  {attached.type}"
+    return f"{words}, {attached.only}" if attached.only else words
 
 
 def _size(box: Box) -> tuple[float, float]:
-    widths = [text_width(box.name, NAME, bold=True), *(text_width(line, SMALL) for line in _lines(box))]
-    widths += [text_width(f"{name}  {kind}", SMALL) for name, kind, _ in box.attached]
-    lines = 1 + len(_lines(box)) + len(box.attached) * 1.15
-    return max(70.0, max(widths) + 2 * PADDING), lines * LINE + 2 * PADDING - 4
+    names = (box.name, box.only)
+    lines = (*_lines(box), *map(_strip, box.attached))
+    widths = [text_width(_shortened(name)[0], NAME, bold=True) for name in names]
+    widths += [text_width(_shortened(line)[0], SMALL) for line in lines]
+    count = 1 + bool(box.only) + len(_lines(box)) + len(box.attached) * 1.15
+    return max(70.0, max(widths) + 2 * PADDING), count * LINE + 2 * PADDING - 4
 
 
-def _drawn(box: Box, place: Rectangle) -> Iterator[Shape]:
-    fill, edge = FILL_AND_EDGE[box.kind]
+def _drawn(box: Box, place: Rectangle, theme: Theme) -> Iterator[Shape]:
+    fill, edge = theme.kinds[box.kind]
     x, y, width, height = place
     yield Panel(place, fill, edge, RADIUS)
     middle = x + width / 2
     base = y + PADDING + NAME * 0.75
-    yield Words(middle, base, box.name, NAME, INK, bold=True, centred=True)
+
+    def words(line: str, base: float, size: float, colour: str, bold: bool = False) -> Words:
+        text, whole = _shortened(line)
+        return Words(middle, base, text, size, colour, bold=bold, centred=True, whole=whole)
+
+    yield words(box.name, base, NAME, theme.ink, bold=True)
+    if box.only:
+        base += LINE
+        yield words(box.only, base, SMALL, edge, bold=True)
     for i, line in enumerate(_lines(box)):
         base += LINE
-        yield Words(middle, base, line, SMALL, INK if i == 0 else FAINT, centred=True)
+        yield words(line, base, SMALL, theme.ink if i == 0 else theme.faint)
     strip = LINE * 1.15
-    for i, (name, type_name, kind) in enumerate(box.attached):
-        fill, edge = FILL_AND_EDGE[kind]
+    for i, attached in enumerate(box.attached):
+        fill, edge = theme.kinds[attached.kind]
         top = y + height - strip * (len(box.attached) - i)
         yield Panel(Rectangle(x, top, width, strip), fill, edge, RADIUS)
-        yield Words(middle, top + strip * 0.7, f"{name}  {type_name}", SMALL, INK, centred=True)
+        yield words(_strip(attached), top + strip * 0.7, SMALL, theme.ink)
 
 
 def _moved(curve: Curve, dx: float, dy: float) -> Curve:
@@ -126,7 +152,7 @@ def _moved(curve: Curve, dx: float, dy: float) -> Curve:
     return Curve(move(curve.start), [(move(a), move(b), move(end)) for a, b, end in curve.pieces])
 
 
-def _arrow(curve: Curve) -> Arrow:
+def _arrow(curve: Curve, colour: str) -> Arrow:
     """The head points where the curve ends, along its last control point."""
     *before, (a, control, (x, y)) = curve.pieces
     length = ((x - control[0]) ** 2 + (y - control[1]) ** 2) ** 0.5 or 1.0
@@ -134,18 +160,26 @@ def _arrow(curve: Curve) -> Arrow:
     back = (x - ARROW * ux, y - ARROW * uy)
     side = ARROW * 0.45
     head = [(x, y), (back[0] - side * uy, back[1] + side * ux), (back[0] + side * uy, back[1] - side * ux)]
-    return Arrow(Curve(curve.start, [*before, (a, control, back)]), head, LINK)
+    return Arrow(Curve(curve.start, [*before, (a, control, back)]), head, colour)
 
 
-# The widths of letters in thousandths of their size, as sans-serif fonts have them; others are 560.
+# The widths of letters in thousandths of their size in DejaVu Sans, the widest of the fonts that a viewer may
+# take; others have 700, or 1000 where letters are as wide as high.
 _WIDTHS = {
-    **dict.fromkeys("ijl'|.,:;! ", 260),
-    **dict.fromkeys("frtI()[]/\\-·", 350),
-    **dict.fromkeys("csvxyzkJ", 510),
-    **dict.fromkeys("ABEKPSVXY&", 670),
-    **dict.fromkeys("CDGHNOQRUw", 735),
-    **dict.fromkeys("mMW@%", 880),
+    **dict.fromkeys("IJijl", 295),
+    **dict.fromkeys(" ,./:;\\|'", 340),
+    **dict.fromkeys("-f", 365),
+    **dict.fromkeys("!()[]rt·", 405),
+    **dict.fromkeys('"*_`', 510),
+    **dict.fromkeys("?csz", 550),
+    **dict.fromkeys("FLTYPekaovxy", 615),
+    **dict.fromkeys("$0123456789EKSbdghnpqu{}", 640),
+    **dict.fromkeys("ABCRVXZ", 700),
+    **dict.fromkeys("UDGHN&OQw", 805),
+    **dict.fromkeys("#+<=>^~M", 865),
+    **dict.fromkeys("%m@W…", 1000),
 }
+_BOLD = 1.14  # times as wide
 
 
 def printable(text: str) -> str:
@@ -154,5 +188,6 @@ def printable(text: str) -> str:
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:
-    """How wide a line of text is, or a little less, in the sans-serif font of whoever looks at it."""
-    return sum(_WIDTHS.get(letter, 570) for letter in text) / 1000 * size * (1.06 if bold else 1.0)
+    """How wide a line of text may be in the sans-serif font of whoever looks at it."""
+    total = sum(_WIDTHS.get(c) or (1000 if east_asian_width(c) in "WF" else 700) for c in text)
+    return total / 1000 * size * (_BOLD if bold else 1.0)

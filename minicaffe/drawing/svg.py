@@ -16,7 +16,7 @@ def svg(scene: Scene) -> bytes:
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"'
         f' viewBox="0 0 {width} {height}" font-family="{FONT}">'
     )
-    ground = f'<rect width="{width}" height="{height}" fill="#ffffff"/>'
+    ground = f'<rect width="{width}" height="{height}" fill="{scene.ground}"/>'
     lines = [
         '<?xml version="1.0" encoding="UTF-8"?>',
         head,
@@ -47,6 +47,8 @@ def _element(shape: Shape) -> str:
     looks += ' font-weight="bold"' if shape.bold else ""
     looks += ' text-anchor="middle"' if shape.centred else ""
     text = escape(printable(shape.text))
+    if shape.whole:  # which viewers show where the pointer is
+        text = f"<title>{escape(printable(shape.whole))}</title>{text}"
     return f'<text x="{_number(shape.x)}" y="{_number(shape.y)}" {looks}>{text}</text>'
 
 

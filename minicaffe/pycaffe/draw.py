@@ -168,6 +168,9 @@ def _prepared(caffe_net: Any, phase: int | None) -> Any:
     if phase is not None:
         net.state.phase = phase
         layers = [layer for layer in net.layer if takes_part(layer, net.state)]
+        for layer in layers:  # what one phase is drawn of, says nothing of phases
+            layer.ClearField("include")
+            layer.ClearField("exclude")
         del net.layer[:]
         net.layer.extend(layers)
     return net

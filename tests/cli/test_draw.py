@@ -32,8 +32,10 @@ def test_states(capsys, tmp_path):
     path = tmp_path / "net.svg"
     run(capsys, "draw", NET, "-o", path, "--phase", "TEST")
     assert "accuracy" in path.read_text() and "TEST: " in path.read_text()
-    run(capsys, "draw", NET, "-o", path, "--phase", "ALL")
-    assert "digits/train" in path.read_text() and "digits/test" in path.read_text()
+    assert "TEST only" not in path.read_text()
+    run(capsys, "draw", NET, "-o", path, "--phase", "ALL", "--columns", "2", "--theme", "dark")
+    drawn = path.read_text()
+    assert all(words in drawn for words in ("digits/train", "digits/test", "TEST only", "#0d1117"))
     run(capsys, "draw", NET.with_name("solver.prototxt"), "-o", path)
     assert "TRAIN: " in path.read_text()
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minicaffe.drawing import coordinates as module
+from minicaffe.drawing.columns import cuts, lanes
 from minicaffe.drawing.coordinates import coordinates
 from minicaffe.drawing.layout import DIRECTIONS, SIDE_GAP, lay_out
 from minicaffe.drawing.order import Rows, ranks
@@ -64,6 +65,16 @@ def test_crossings_are_undone():
 def test_boxes_lie_apart_inside_the_picture_and_links_lead_on(graph, direction):
     sizes, links = graph
     layout = lay_out(sizes, links, direction)
+    check(layout, sizes, links)
+    axis, sign = {"TB": (1, 1), "BT": (1, -1), "LR": (0, 1), "RL": (0, -1)}[direction]
+    for curve in layout.curves:
+        points = [curve.start, *(end for _, _, end in curve.pieces)]
+        steps = [sign * (b[axis] - a[axis]) for a, b in pairwise(points)]
+        assert all(step > -1e-6 for step in steps), "a link turns back"
+
+
+def check(layout, sizes, links):
+    """Boxes have their sizes and lie apart, all is inside the picture, and links join their boxes."""
     for (x, y, width, height), size in zip(layout.boxes, sizes):
         assert (width, height) == pytest.approx(size)
         assert x >= -1e-6 and y >= -1e-6
@@ -71,14 +82,47 @@ def test_boxes_lie_apart_inside_the_picture_and_links_lead_on(graph, direction):
     for a, b in combinations(layout.boxes, 2):
         sideways = max(a.x - b.x - b.width, b.x - a.x - a.width)
         assert max(sideways, a.y - b.y - b.height, b.y - a.y - a.height) > SIDE_GAP - 1e-6
-    axis, sign = {"TB": (1, 1), "BT": (1, -1), "LR": (0, 1), "RL": (0, -1)}[direction]
     for (source, target), curve in zip(links, layout.curves):
         points = [curve.start, *(end for _, _, end in curve.pieces)]
-        steps = [sign * (b[axis] - a[axis]) for a, b in pairwise(points)]
-        assert all(step > -1e-6 for step in steps), "a link turns back"
+        assert all(-1e-6 <= x <= layout.width + 1e-6 for x, _ in points)
+        assert all(-1e-6 <= y <= layout.height + 1e-6 for _, y in points)
         for point, node in ((points[0], source), (points[-1], target)):
             x, y, width, height = layout.boxes[node]
             assert x - 1e-6 <= point[0] <= x + width + 1e-6 and y - 1e-6 <= point[1] <= y + height + 1e-6
+
+
+@settings(deadline=None, max_examples=25)
+@given(graphs(), st.sampled_from(DIRECTIONS), st.integers(2, 5))
+def test_columns_hold_all_and_links_lead_around_the_boxes(graph, direction, columns):
+    sizes, links = graph
+    layout = lay_out(sizes, links, direction, columns)
+    check(layout, sizes, links)
+    for curve in layout.curves:
+        points = [curve.start, *(end for _, _, end in curve.pieces)]
+        for (x0, y0), (x1, y1) in pairwise(points):
+            level, upright = abs(y0 - y1) < 1e-6, abs(x0 - x1) < 1e-6
+            for box in layout.boxes if level != upright else ():
+                inside_x = min(max(x0, x1), box.x + box.width) - max(min(x0, x1), box.x)
+                inside_y = min(max(y0, y1), box.y + box.height) - max(min(y0, y1), box.y)
+                assert min(inside_x, inside_y) < 1e-6, "a link leads through a box"
+
+
+def test_cuts_are_made_where_few_lines_lead_on():
+    rank = ranks(7, INCEPTION)
+    assert rank == [0, 1, 1, 1, 2, 2, 3] and lanes(rank, INCEPTION) == [1, 3, 3, 0]
+    assert cuts([10.0] * 6, [1, 1, 5, 1, 1, 0], 2) == [1]
+    assert cuts([10.0] * 6, [1, 1, 1, 1, 1, 0], 3) == [1, 3]
+    assert cuts([10.0] * 3, [1, 1, 0], 9) == [0, 1] and cuts([], [], 2) == cuts([5.0], [0], 3) == []
+
+
+def test_columns_of_a_chain():
+    """Three columns from left to right, as high as each other, and links around corners between them."""
+    sizes, links = [(40.0, 20.0)] * 9, [(i, i + 1) for i in range(8)]
+    layout = lay_out(sizes, links, columns=3)
+    lefts = [box.x for box in layout.boxes]
+    assert len(set(lefts)) == 3 and lefts == sorted(lefts)
+    assert layout.boxes[3].y == layout.boxes[6].y and layout.boxes[3].x - layout.boxes[0].x > 40 + SIDE_GAP
+    assert [len(curve.pieces) for curve in layout.curves] == [1, 1, 11, 1, 1, 11, 1, 1]
 
 
 def test_directions_are_one_picture_turned():
@@ -114,7 +158,7 @@ def test_no_boxes():
 def test_a_planted_fault_is_seen(monkeypatch):
     """Without the conditions on distances, boxes lie on each other, and the check says so."""
     where = "minicaffe.drawing.layout.coordinates"
-    monkeypatch.setattr(where, lambda rows, sizes, gap: dict.fromkeys(sizes, 0.0))
+    monkeypatch.setattr(where, lambda rows, sizes, gap, column: dict.fromkeys(sizes, 0.0))
     with pytest.raises(AssertionError):
         test_boxes_lie_apart_inside_the_picture_and_links_lead_on.hypothesis.inner_test(
             ([(40, 20)] * 3, [(0, 1), (0, 2)]), "TB"
