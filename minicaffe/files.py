@@ -180,7 +180,7 @@ def write_together(contents: Mapping[Any, Content]) -> None:
             if name in streams:
                 continue
             path = Path(name)
-            temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+            temporary = temporary_name(path)
             temporaries[path] = temporary
             with open(temporary, "xb") as file:
                 _put(content, file)
@@ -197,6 +197,20 @@ def write_together(contents: Mapping[Any, Content]) -> None:
     for name, content in streams.items():
         with open(name, "wb") as stream:
             _put(content, stream)
+
+
+def temporary_name(path: str | os.PathLike) -> Path:
+    """A name beside `path` that nobody else has: hidden, with the number of the process that will give it
+    up."""
+    path = Path(path)
+    return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
+
+
+def probe(path: str | os.PathLike) -> None:
+    """Try whether a file can be written as `path`, without touching what is there: OSError if not."""
+    temporary = temporary_name(path)
+    open(temporary, "xb").close()
+    temporary.unlink()
 
 
 def _put(content: Content, file: BinaryIO) -> None:

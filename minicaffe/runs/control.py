@@ -26,6 +26,7 @@ from .. import log
 from ..errors import ConfigError, MiniCaffeError, suggest
 from ..log import number
 from ..solvers.callbacks import Callback
+from ..solvers.runstate import integer, sequence
 from .home import Home
 from .jsonlines import Reader, Writer, read
 
@@ -132,7 +133,10 @@ class Control(Callback):
         return {"iteration": self.here[0], "rates": self.here[1]}
 
     def restore(self, solver, state, stored) -> None:
-        self.here = state["iteration"], state["rates"]
+        rates = sequence(state["rates"])
+        if not all(isinstance(name, str) for name in rates):
+            raise ValueError("a rate has no id")
+        self.here = integer(state["iteration"]), rates
 
 
 def rate_of(value: Any) -> float:

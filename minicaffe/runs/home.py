@@ -235,7 +235,8 @@ class Home:
         """Take the lock for the life of this process, in a folder that is made if need be.
 
         Only the lock itself counts: a file left behind by a process that died locks nothing.  Raises
-        ConfigError if a process holds it, DataError if the folder cannot be written.
+        ConfigError if a process holds it, DataError if the folder cannot be written, or if what a run
+        appends to is no file of the folder: a link would lead out of it.
         """
         try:
             str(self.folder).encode()
@@ -246,6 +247,9 @@ class Home:
                 self.folder.mkdir(parents=True)
                 self._made.append(self.folder)
             lock = self.folder / "lock"
+            for path in (lock, self.log, self.metrics, self.events, self.control):
+                if path.is_symlink() or (path.exists() and not path.is_file()):
+                    raise DataError(f"{path} is no file of the run, but a link or a device", hint="remove it")
             self._interrupted = lock.exists()  # a run that began here and did not get far
             handle = open(lock, "a+")
             if not self._interrupted:

@@ -1,7 +1,7 @@
 """The first loss or gradient that is NaN or infinite: where it arose, and all that is needed to see it again.
 
     P_nonfinite_iter_N/           written before update N + 1 is made, with P the snapshot_prefix
-      solver.prototxt             the solver with its training net, for one iteration
+      solver.prototxt             the solver with its training net as it runs, for one iteration
       state_iter_N.*              a snapshot from before the iteration
       report.json                 what was found, and where the run ran
 
@@ -11,9 +11,11 @@ Data is read again from where it was; running statistics that the iteration's fo
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator
@@ -25,7 +27,8 @@ import numpy as np
 
 from .. import __version__, log
 from ..errors import NonFiniteError, WeightsError
-from ..files import write_atomic
+from ..files import temporary_name, write_atomic
+from ..log import number
 from ..net import Net, Position
 from ..proto import text
 from ..proto.schema import SolverParameter
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from .solver import Solver
 
 STATE = "state"  # prefix of the snapshot in a dump
+DUMPED = re.compile(rf"solver\.prototxt|report\.json|{STATE}_iter_\d+\.(caffemodel|solverstate|runstate)")
 NOT_FOR_ONE_ITERATION = (
     *("test_net", "test_net_param", "test_state", "test_iter", "test_interval", "weights"),
     *("snapshot", "snapshot_prefix", "plateau", "early_stop", "keep_best", "keep_last", "ema", "warm_up"),
@@ -110,7 +114,8 @@ def handle(solver: Solver, begun: Position) -> None:
     )
     try:
         folder = dump(solver, begun, finding, loss)
-        hint = f"minicaffe replay {shlex.quote(str(folder))} {solver.device.flags()}".rstrip()
+        again = f"minicaffe replay {shlex.quote(str(folder))} {solver.device.flags()}".rstrip()
+        hint = f"lower base_lr (now {number(solver.param.base_lr)}); to see it again: {again}"
     except (WeightsError, OSError) as error:
         hint = f"no dump could be written: {error}"
     if solver.nonfinite_effect == "stop":
@@ -130,7 +135,7 @@ def handle_parameters(solver: Solver) -> None:
                     f" has {found.nan} NaN and {found.infinite} infinite values of {blob.count}"
                 )
                 if solver.nonfinite_effect == "stop":
-                    raise NonFiniteError(what, hint="the last update made them: lower the rate")
+                    raise NonFiniteError(what, hint="the last update made them: lower base_lr")
                 log.error(what)
                 return
 
@@ -220,13 +225,13 @@ def _range(name: str, host: np.ndarray) -> Range:
 
 
 def dump(solver: Solver, begun: Position, finding: Finding | None, loss: float) -> Path:
-    """Write the folder of a dump; returns it.  What stood there is replaced."""
+    """Write the folder of a dump; returns it.  An earlier dump there is replaced; OSError for anything else
+    that has its name."""
     prefix = solver.param.snapshot_prefix or Path(solver.source or "solver").stem
     folder = Path(f"{prefix}_nonfinite_iter_{solver.iteration}")
-    fresh = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(fresh, ignore_errors=True)
+    fresh = temporary_name(folder)
+    fresh.mkdir()
     try:
-        fresh.mkdir()
         write_atomic(fresh / "solver.prototxt", text.spell(_one_iteration(solver)).encode())
         run = {**resume.run_state(solver), "train": resume.pack(begun), "tests": [], "callbacks": {}}
         state = State(solver.iteration, solver.policy.current_step, resume.history(solver), run=run)
@@ -235,12 +240,13 @@ def dump(solver: Solver, begun: Position, finding: Finding | None, loss: float) 
             "finding": None if finding is None else asdict(finding),
             "loss": repr(loss),
             "folder": str(Path.cwd()),
+            "source": os.path.abspath(solver.net.source) if solver.net.source else "",
             "version": __version__,
             "dtype": str(solver.device.dtype),
             **solver.device.describe(),
         }
         write_atomic(fresh / "report.json", json.dumps(report, indent=1).encode())
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove_dump(folder)
         os.replace(fresh, folder)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -248,14 +254,28 @@ def dump(solver: Solver, begun: Position, finding: Finding | None, loss: float) 
     return folder
 
 
+def _remove_dump(folder: Path) -> None:
+    """Make room for a dump; OSError if what is there is no dump, or holds files that a dump does not."""
+    if not os.path.lexists(folder):
+        return
+    files = [] if folder.is_symlink() else list(folder.iterdir())
+    foreign = next((path for path in files if not DUMPED.fullmatch(path.name)), None)
+    if foreign or folder.is_symlink():
+        what = f"{foreign or folder} is of no dump: move it away"
+        raise FileExistsError(errno.EEXIST, what, str(folder))
+    for path in files:
+        path.unlink()
+    folder.rmdir()
+
+
 def _one_iteration(solver: Solver) -> SolverParameter:
-    """The solver without all that one iteration does not need, its net inside."""
+    """The solver without all that one iteration does not need, and inside it the net that runs: its file may
+    have been edited, or be gone."""
     param = SolverParameter()
     param.CopyFrom(solver.param)
-    net, _ = nets.training(solver.param, solver.source)
     for field in (*nets.TRAIN_NETS, "train_state", *NOT_FOR_ONE_ITERATION):
         param.ClearField(field)
-    param.train_net_param.CopyFrom(net)
+    param.train_net_param.CopyFrom(solver.net.param)
     param.lr_policy = "fixed"
     param.snapshot_after_train = False
     param.random_seed = solver.seed

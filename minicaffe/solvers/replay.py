@@ -33,6 +33,7 @@ def recorded(folder: str | Path) -> dict[str, Any]:
     try:
         report = json.loads(content)
         fits = isinstance(report["loss"], str) and isinstance(report["folder"], str)
+        fits = fits and isinstance(report.get("source", ""), str) and "\0" not in report["folder"]
         fits = fits and (report["finding"] is None or set(Finding.PLACE) <= set(report["finding"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
@@ -48,7 +49,8 @@ def replay(folder: str | Path, **options) -> Replay:
     report = recorded(folder)
     options.setdefault("device", CpuDevice(report.get("dtype", "float32")))
     param = upgrade.read_solver(Path(folder) / "solver.prototxt")
-    solver = Solver.create(param, source=str(Path(folder) / "solver.prototxt"), **options)
+    source = report.get("source") or str(Path(folder) / "solver.prototxt")
+    solver = Solver.create(param, source=source, **options)
     states = list(Path(folder).glob(f"{nonfinite.STATE}_iter_*.solverstate"))
     if len(states) != 1:
         raise WeightsError(f"{folder} holds {len(states)} solver states; a dump has one")

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import base64
-import operator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import log
-from ..errors import WeightsError
+from ..errors import MiniCaffeError, WeightsError
 from ..net import Position
 from ..proto.schema import NetParameter
 from ..weights import load
 from . import snapshot
+from .runstate import REMEDY, finite, integer, mapping, number, sequence
 from .snapshot import State
 
 if TYPE_CHECKING:
     from .solver import Solver
+
+DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError)
 
 
 def run_state(solver: Solver) -> dict[str, Any]:
@@ -107,7 +109,12 @@ def restore(solver: Solver, path: str | Path) -> None:
     solver.policy.factor = run.rate_factor
     for callback in solver.callbacks:
         if callback.key in run.callbacks:
-            callback.restore(solver, run.callbacks[callback.key], state)
+            try:
+                callback.restore(solver, mapping(run.callbacks[callback.key]), state)
+            except MiniCaffeError:
+                raise
+            except DAMAGE:
+                raise _damaged(state.path) from None
 
 
 class Run(NamedTuple):
@@ -127,19 +134,17 @@ def _checked(state: State, solver: Solver) -> Run:
     run, path = state.run, state.path
     try:
         parsed = Run(
-            int(run["seed"]),
+            _seed(run["seed"]),
             unpack(run["train"]),
-            [unpack(packed) for packed in run["tests"]],
-            None if run["tested"] is None else int(run["tested"]),
-            [float(loss) for loss in run["losses"]],
-            float(run["rate_factor"]),
-            dict(run["callbacks"]),
+            [unpack(packed) for packed in sequence(run["tests"])],
+            None if run["tested"] is None else integer(run["tested"]),
+            [number(loss) for loss in sequence(run["losses"])],
+            finite(run["rate_factor"]),
+            mapping(run["callbacks"]),
         )
-        kind, iteration = run["type"], run["iteration"]
-    except (KeyError, TypeError, ValueError, AttributeError):
-        raise WeightsError(
-            f"{path}: its run state is damaged", hint="delete it to resume without it"
-        ) from None
+        kind, iteration = str(run["type"])[:40], integer(run["iteration"])
+    except DAMAGE:
+        raise _damaged(path) from None
     if iteration != state.iteration:
         raise WeightsError(f"{path}: its run state is of iteration {iteration}, not {state.iteration}")
     if kind != solver.type:
@@ -149,6 +154,16 @@ def _checked(state: State, solver: Solver) -> Run:
             field="type",
         )
     return parsed
+
+
+def _damaged(path: Path | None) -> WeightsError:
+    return WeightsError(f"{path}: its run state is damaged", hint=REMEDY)
+
+
+def _seed(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError("no seed")
+    return value
 
 
 def _guess_tests(solver: Solver) -> None:
@@ -175,10 +190,17 @@ def pack(position: Position) -> dict[str, Any]:
 
 
 def unpack(packed: dict[str, Any]) -> Position:
-    """What `pack` made of a position; KeyError, TypeError or ValueError for what it did not."""
+    """What `pack` made of a position; one of DAMAGE for what it did not."""
 
     def array(stored: dict[str, Any]) -> np.ndarray:
-        return np.frombuffer(base64.b64decode(stored["base64"]), stored["type"]).reshape(stored["shape"])
+        kind = np.dtype(str(stored["type"]))
+        if kind.kind not in "fiub":
+            raise ValueError(f"{kind} is no type of numbers")
+        data = base64.b64decode(stored["base64"], validate=True)
+        return np.frombuffer(data, kind).reshape([integer(length) for length in stored["shape"]])
 
-    carried = {layer: list(map(array, arrays)) for layer, arrays in packed["carried"].items()}
-    return Position(operator.index(packed["passes"]), carried)
+    carried = {
+        layer: [array(stored) for stored in sequence(arrays)]
+        for layer, arrays in mapping(packed["carried"]).items()
+    }
+    return Position(integer(packed["passes"]), carried)

@@ -15,7 +15,6 @@ continues exactly; without it, with the data at the position that the iteration 
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
 import re
@@ -28,11 +27,10 @@ import numpy as np
 
 from .. import log
 from ..errors import MiniCaffeError, WeightsError, locate
-from ..files import LARGEST_TEXT_BYTES, PIECE_BYTES, open_file, read_bytes, write_together
+from ..files import PIECE_BYTES, open_file, probe, write_together
 from ..proto import binary, hdf5, upgrade
 from ..proto.schema import NetParameter, SolverParameter, SolverState
-
-RUNSTATE_FORMAT = 1
+from . import runstate
 
 
 @dataclass
@@ -69,11 +67,10 @@ def write(
     }
     files[solverstate] = hdf5.from_state(stored) if as_hdf5 else stored.SerializeToString()
     sums = {Path(path).name: hashlib.sha256(content).hexdigest() for path, content in files.items()}
-    run = {"format": RUNSTATE_FORMAT, **state.run, "sha256": sums}
     log.info(f"Snapshotting to {form} file {weights}")
     try:
         last = files.pop(solverstate)
-        files[f"{stem}.runstate"] = json.dumps({**run, "checksum": _own_sum(run)}, indent=1).encode()
+        files[f"{stem}.runstate"] = runstate.spell(state.run, sums)
         files[solverstate] = last
         write_together({path: content for path, content in files.items() if not _holds(path, content)})
     except OSError as error:
@@ -103,10 +100,12 @@ def read_state(path: str | Path) -> State:
     stored = hdf5.to_state(path) if str(path).endswith(".h5") else binary.read(path, SolverState)
     with locate(str(path)):
         history = [binary.to_array(blob) for blob in stored.history]
+    if stored.iter < 0 or stored.current_step < 0:
+        raise WeightsError(f"{path}: iteration {stored.iter}, step {stored.current_step}: it is damaged")
     state = State(stored.iter, stored.current_step, history, stored.learned_net, Path(path))
-    runstate = Path(f"{stem_of(path)}.runstate")
-    if runstate.exists():
-        state.run = _read_runstate(runstate)
+    beside = Path(f"{stem_of(path)}.runstate")
+    if beside.exists():
+        state.run = runstate.read(beside)
         _check_sum(state, Path(path))
     return state
 
@@ -119,13 +118,13 @@ def find_weights(state: State, path: str | Path) -> Path | None:
     if not state.learned_net:
         return None
     stored = Path(state.learned_net)
-    candidates = [place for place in (Path(path).parent / stored.name, stored) if place.exists()]
+    candidates = [place for place in (Path(path).parent / stored.name, stored) if _is_file(place)]
     for candidate in candidates:
         if _fits(state, candidate):
             return candidate
     for candidate in candidates:
         _check_sum(state, candidate)
-    raise WeightsError(f"{path}: its weights {stored} are neither beside it nor there")
+    raise WeightsError(f"{path}: its weights {str(stored)[:200]} are neither beside it nor there")
 
 
 def further_weights(state: State, name: str) -> Path | None:
@@ -136,7 +135,7 @@ def further_weights(state: State, name: str) -> Path | None:
     for file in state.run.get("sha256", {}):
         if file.startswith(f"{Path(stem_of(state.path)).name}{name}."):
             beside = state.path.parent / file
-            if not beside.exists():
+            if not _is_file(beside):
                 raise WeightsError(f"{state.path}: its weights {beside} are gone")
             _check_sum(state, beside)
             return beside
@@ -149,10 +148,10 @@ def check_whole(path: Path) -> None:
     state = read_state(path)
     weights = find_weights(state, path)
     for file in state.run.get("sha256", {}):
-        if not (path.parent / file).exists() and file != (weights and weights.name):
-            raise WeightsError(f"{path.parent / file} is gone")
-        if (path.parent / file).exists():
+        if _is_file(path.parent / file):
             _check_sum(state, path.parent / file)
+        elif file != (weights and weights.name):
+            raise WeightsError(f"{path.parent / file} is gone")
     if weights and not state.run:
         if hdf5.is_hdf5(weights):
             with hdf5.open_weights(weights) as stored:
@@ -188,15 +187,15 @@ def newest(prefix: str) -> Path | None:
 
 
 def files_of(stem: str) -> list[Path]:
-    """The files that were written with a snapshot of ours, as its run state lists them, the solver state
-    first.  Empty without a run state: then nobody knows whose they are."""
-    runstate = Path(f"{stem}.runstate")
+    """The files that were written with a snapshot of ours: those that its run state lists and that bear its
+    name, the solver state first.  Empty without a run state: then nobody knows whose they are."""
+    beside = Path(f"{stem}.runstate")
     try:
-        names = list(_read_runstate(runstate)["sha256"])
+        names = runstate.own_files(stem, list(runstate.read(beside)["sha256"]))
     except MiniCaffeError:
         return []
-    files = [*sorted(names, key=lambda name: ".solverstate" not in name), runstate.name]
-    return [path for name in files if (path := runstate.parent / name).exists()]
+    files = [*sorted(names, key=lambda name: ".solverstate" not in name), beside.name]
+    return [path for name in files if _is_file(path := beside.parent / name)]
 
 
 def _snapshots(prefix: str) -> Iterator[Path]:
@@ -208,11 +207,15 @@ def _snapshots(prefix: str) -> Iterator[Path]:
 
 
 def _remove_torn(prefix: str) -> None:
+    """Remove the temporary files (`files.temporary_name`) of this prefix whose process has ended."""
     folder, base = os.path.split(prefix)
     for path in Path(folder).glob(f".{_literal(base)}_iter_*.part"):
-        owner = re.search(r"\.(\d+)-[0-9a-f]+\.part$", path.name)
-        if owner and not _alive(int(owner[1])):
-            path.unlink(missing_ok=True)
+        owner = re.search(r"\.(\d{1,9})-[0-9a-f]+\.part$", path.name)
+        if owner and path.is_file() and not _alive(int(owner[1])):
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                log.warning(f"cannot remove {path}: {error.strerror or error}")
 
 
 def _literal(name: str) -> str:
@@ -234,17 +237,17 @@ def _alive(process: int) -> bool:
 
 def check_writable(prefix: str) -> None:
     """Try a file with the prefix, before hours of training depend on it.  Raises WeightsError if that
-    fails."""
-    probe = Path(f"{prefix}_iter_0.tempfile")
+    fails.  Caffe's trial, <prefix>_iter_0.tempfile, removes a file of that name; this one has a name that
+    nobody else has."""
+    stem = Path(f"{prefix}_iter_0")
     try:
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        missing = not probe.parent.exists()
-        reason = f"there is no folder {probe.parent}" if missing else error.strerror or error
+        probe(stem)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        missing = isinstance(error, FileNotFoundError)
+        reason = f"there is no folder {stem.parent}" if missing else getattr(error, "strerror", None) or error
         raise WeightsError(
             f"snapshot_prefix: cannot write snapshots as {prefix}_iter_N: {reason}",
-            hint=f"mkdir -p {probe.parent}"
+            hint=f"mkdir -p {stem.parent}"
             if missing
             else "choose another prefix, or make the folder writable",
             field="snapshot_prefix",
@@ -266,6 +269,14 @@ def check_history(history: Sequence[np.ndarray], shapes: Sequence[tuple[int, ...
 def wants_hdf5(param: SolverParameter) -> bool:
     """Whether a SolverParameter asks for HDF5 snapshots."""
     return param.snapshot_format == SolverParameter.HDF5
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is a file; no for what cannot be the name of one."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
 
 
 def _holds(path: str, content: bytes) -> bool:
@@ -292,22 +303,3 @@ def _check_sum(state: State, path: Path) -> None:
             f"{path}: not the file that was written with this snapshot",
             hint="it is damaged, or of another run",
         )
-
-
-def _own_sum(run: dict) -> str:
-    """The checksum of a run state, over all its other fields."""
-    return hashlib.sha256(json.dumps(run, sort_keys=True).encode()).hexdigest()
-
-
-def _read_runstate(path: Path) -> dict:
-    content = read_bytes(path, LARGEST_TEXT_BYTES)
-    try:
-        run = json.loads(content)
-        form, own = run["format"], run.pop("checksum", None)
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise WeightsError(f"{path}: not a run state", hint="delete it to resume without it") from None
-    if form != RUNSTATE_FORMAT:
-        raise WeightsError(f"{path}: format {form}; this version reads {RUNSTATE_FORMAT}")
-    if own is not None and own != _own_sum(run):
-        raise WeightsError(f"{path}: damaged", hint="delete it to resume without it")
-    return run

@@ -451,3 +451,13 @@ def test_a_run_without_snapshot_prefix_is_named_after_its_solver():
     assert solver.param.snapshot_prefix == os.path.join("home", "snapshots/solver")
     assert tiny_solver().param.snapshot_prefix == ""
     home.release()
+
+
+@pytest.mark.parametrize("name", ["lock", "log.txt", "metrics.jsonl", "events.jsonl", "control.jsonl"])
+def test_a_link_in_the_folder_does_not_lead_out_of_it(name):
+    Path("home").mkdir()
+    Path("mine").write_text("a user's")
+    (Path("home") / name).symlink_to(Path("mine").absolute())
+    with pytest.raises(DataError, match=f"{name} is no file of the run, but a link or a device"):
+        Home("home").hold()
+    assert Path("mine").read_text() == "a user's"

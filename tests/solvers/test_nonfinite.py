@@ -17,7 +17,7 @@ from minicaffe.solvers import nonfinite
 from minicaffe.solvers.replay import recorded, replay
 from minicaffe.solvers.solver import Solver
 
-from ..support.solving import params, tiny_solver
+from ..support.solving import TINY_NET, change_run_state, params, tiny_solver
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,10 @@ def test_a_bad_weight_shows_in_the_first_top_it_reaches(value, what):
         solver.step(1)
     message = str(error.value)
     assert message.startswith("iteration 3, forward of layer 'ip' (InnerProduct): top 'ip' has " + what)
-    assert "of 18, the first at [0, 1]; hint: minicaffe replay p_nonfinite_iter_3" in message
+    assert (
+        "of 18, the first at [0, 1]; hint: lower base_lr (now 0.1); to see it again: minicaffe replay p_nonfinite_iter_3"
+        in message
+    )
     again = replay("p_nonfinite_iter_3")
     assert again.exact and again.finding.place == (3, 0, "ip", "forward", "top 'ip'", [0, 1])
     near = {r.blob: r for r in again.finding.around}
@@ -138,7 +141,7 @@ def test_looking_leaves_no_trace_in_running_statistics():
 def test_parameters_that_the_last_update_spoilt(tmp_path):
     solver = tiny_solver('snapshot_prefix: "p" max_iter: 1 base_lr: 3e38 momentum: 0 weight_decay: 1e3')
     with pytest.raises(
-        NonFiniteError, match=r"after iteration 1, layer 'conv' .*: parameter 0 has .*lower the"
+        NonFiniteError, match=r"after iteration 1, layer 'conv' .*: parameter 0 has .*lower base_lr"
     ):
         solver.solve()
     assert not list(Path().glob("*.caffemodel"))
@@ -201,10 +204,8 @@ def test_a_resumed_recurrent_net_carries_on():
     second.restore(state)
     second.step(2)
     np.testing.assert_array_equal(whole.net.parameters.data, second.net.parameters.data)
-    run = json.loads(Path("p_iter_3.runstate").read_text())
-    del run["checksum"]
-    run["train"]["carried"] = {}  # the planted fault: without its state the layer goes another way
-    Path("p_iter_3.runstate").write_text(json.dumps(run))
+    # The planted fault: without its state the layer goes another way.
+    change_run_state("p_iter_3.runstate", lambda run: run["train"].update(carried={}))
     third = recurrent()
     third.restore(state)
     third.step(2)
@@ -217,3 +218,31 @@ def test_folders_that_are_no_dumps(tmp_path):
     (tmp_path / "report.json").write_text("[]")
     with pytest.raises(WeightsError, match=r"report\.json is damaged"):
         replay(tmp_path)
+
+
+def test_a_dump_holds_the_net_that_runs(tmp_path):
+    """Its file was edited meanwhile, and then removed."""
+    message = text.parse(TINY_NET, SolverParameter).net_param
+    Path("net.prototxt").write_text(text.spell(message))
+    settings = 'net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" random_seed: 3 snapshot_prefix: "p" '
+    Path("solver.prototxt").write_text(settings)
+    for then in (lambda path: path.write_text(path.read_text().replace("conv", "other")), Path.unlink):
+        solver = Solver.create("solver.prototxt")
+        then(Path("net.prototxt"))
+        poison(solver, "conv", 0, 0, math.nan)
+        with pytest.raises(NonFiniteError, match="replay p_nonfinite_iter_0"):
+            solver.step(1)
+        assert replay("p_nonfinite_iter_0").exact
+        Path("net.prototxt").write_text(text.spell(message))
+
+
+def test_what_has_the_name_of_a_dump_and_is_none_stays():
+    Path("p_nonfinite_iter_1").mkdir()
+    notes = Path("p_nonfinite_iter_1/notes.txt")
+    notes.write_text("mine")
+    solver = tiny_solver('snapshot_prefix: "p"')
+    solver.step(1)
+    poison(solver, "conv", 0, 0, math.nan)
+    with pytest.raises(NonFiniteError, match="no dump could be written: .*notes.txt is of no dump"):
+        solver.step(1)
+    assert notes.read_text() == "mine" and len(list(Path().iterdir())) == 1

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minicaffe.proto import text
 from minicaffe.proto.schema import SolverParameter
+from minicaffe.solvers import runstate
 from minicaffe.solvers.solver import Solver
 
 RECORDED = Path(__file__).parent.parent / "golden" / "solvers"
@@ -37,6 +41,14 @@ def params(solver: Solver) -> dict[str, np.ndarray]:
         for layer, blobs in solver.net.params.items()
         for i, blob in enumerate(blobs)
     }
+
+
+def change_run_state(path: Path | str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Let a run state be what `change` makes of it, with a checksum that is right."""
+    run = json.loads(Path(path).read_text())
+    del run["checksum"]
+    change(run)
+    Path(path).write_bytes(runstate.spell(run, run.pop("sha256")))
 
 
 TINY_NET = """

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from ... import log
 from ...errors import ConfigError
-from ...files import write_atomic
+from ...files import temporary_name, write_atomic
 from .. import snapshot
 from ..callbacks import Callback
+from ..runstate import integer, mapping, sequence
 from .watch import Watch
 
 
@@ -88,26 +90,30 @@ class Keep(Callback):
     def restore(self, solver, state, stored) -> None:
         """Take up what is known of the snapshots, if they are those of this solver's prefix; with another
         prefix a run begins that has nothing to remove."""
+        written = [sequence(pair) for pair in sequence(state["written"])]
+        best = None if state["best"] is None else integer(state["best"])
         if self.watch is not None and state["watch"]:
-            self.watch.restore(state["watch"])
+            self.watch.restore(mapping(state["watch"]))
         self.written, self.best = {}, None
         here = self._stem(solver.iteration)
         if os.path.realpath(snapshot.stem_of(stored.path)) != os.path.realpath(here):
             return
-        self.written = dict(state["written"])
-        best = self.watch is not None and self.watch.is_best_at(solver.iteration)
-        self.best = solver.iteration if best else state["best"]
-        self._note(solver.iteration, best)
+        self.written = {integer(iteration): bool(for_best) for iteration, for_best in written}
+        is_best = self.watch is not None and self.watch.is_best_at(solver.iteration)
+        self.best = solver.iteration if is_best else best
+        self._note(solver.iteration, is_best)
 
 
 def _name_best(stem: str, prefix: str) -> None:
     """Let <prefix>_best.caffemodel be the weights of this snapshot: averaged ones, if there are any."""
     weights = [path for path in snapshot.files_of(stem) if ".caffemodel" in path.name]
+    if not weights:
+        log.warning(f"cannot write {prefix}_best.caffemodel: the weights of {stem} are gone")
+        return
     source = next((path for path in weights if "_ema." in path.name), weights[0])
     target = Path(f"{prefix}_best.caffemodel" + (".h5" if source.suffix == ".h5" else ""))
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.part")
+    temporary = temporary_name(target)
     try:
-        temporary.unlink(missing_ok=True)
         try:
             os.link(source, temporary)
         except OSError:  # a file system without links
@@ -115,6 +121,8 @@ def _name_best(stem: str, prefix: str) -> None:
         os.replace(temporary, target)
     except OSError as error:
         log.warning(f"cannot write {target}: {error.strerror or error}")
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _remove(stem: str) -> None:

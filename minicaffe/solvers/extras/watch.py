@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...errors import ConfigError, suggest
 from ...log import number
 from ..callbacks import Results
+from ..runstate import integer
+from ..runstate import number as number_of
 
 if TYPE_CHECKING:
     from ...proto.schema import Message
@@ -70,4 +72,5 @@ class Watch:
         return {"best": self.best, "at": self.at, "since": self.since}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.best, self.at, self.since = state["best"], state["at"], state["since"]
+        best = None if state["best"] is None else number_of(state["best"])
+        self.best, self.at, self.since = best, integer(state["at"]), integer(state["since"])
