@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import CaptureError, ConfigError, DeviceError
 from ..kernels import convolution, cuda, memory
-from ..kernels.registry import KernelSpec, family
+from ..kernels.registry import KernelSpec, family, unless_empty
 from . import libraries
 from .base import MATH, SLACK, Device
 from .cublas import Cublas
@@ -124,8 +124,8 @@ class CudaDevice(Device):
         return modules[key]
 
     def _callable(self, spec: KernelSpec, compiled: Any) -> Callable:
-        composite = spec.cuda(self) if spec.cuda else None
-        return composite or self._launcher(spec, compiled)
+        composite, own = spec.cuda(self) if spec.cuda else None, self._launcher(spec, compiled)
+        return unless_empty(spec, composite, own) if composite else own
 
     def _launcher(self, spec: KernelSpec, compiled: Any) -> Callable:
         prepare = cuda.Launch(spec, self.dtype, self.checked)

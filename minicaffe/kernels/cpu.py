@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import DeviceError
 from . import cache
 from .compiler import KernelCache
-from .registry import KernelSpec, family
+from .registry import KernelSpec, family, unless_empty
 
 # OpenMP launches cost 2 us; TBB's, Numba's first choice, 50.  The work queue, the last resort, must never be
 # entered by two Python threads at once, which is why only the thread that runs the net launches kernels.
@@ -97,14 +97,9 @@ def launcher(spec: KernelSpec, function: Callable, dtype: np.dtype) -> Callable:
 
 
 def composite(spec: KernelSpec, device) -> Callable:
-    """What the CPU uses instead of a kernel's loops.  It cuts work into tiles and knows no empty arrays: for
-    these the loops run as they stand, over nothing but what is there to be set."""
-    fast, arrays = spec.cpu(device), [i for i, p in enumerate(spec.parameters) if p.is_array]
-
-    def run(*args) -> None:
-        (fast if all(args[i].size for i in arrays) else spec.python)(*args)
-
-    return run
+    """What the CPU uses instead of a kernel's loops; these, interpreted, where there is next to nothing to
+    do."""
+    return unless_empty(spec, spec.cpu(device), spec.python)
 
 
 @functools.cache

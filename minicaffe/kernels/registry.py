@@ -79,7 +79,8 @@ def kernel(
 
     `cpu`, if given, makes the CPU's own implementation from a device: a *composite* of several loops and
     register tiles that computes the same function faster.  `cuda` does so for a CUDA device (of launches and
-    library calls), or returns None where the kernel of the .cu file is to be used.
+    library calls), or returns None where the kernel of the .cu file is to be used.  Neither is called with an
+    array without elements.
     """
     if (threads is None) == (blocks is None):
         raise TypeError("give threads= or blocks=, not both")
@@ -96,6 +97,17 @@ def kernel(
         )
 
     return declare
+
+
+def unless_empty(spec: KernelSpec, composite: Callable, loops: Callable) -> Callable:
+    """`composite`, but `loops` for calls with an array without elements.  Composites cut work into tiles, and
+    libraries know no empty arrays; the loops run over nothing but what there is to set."""
+    arrays = [i for i, parameter in enumerate(spec.parameters) if parameter.is_array]
+
+    def run(*args) -> None:
+        (composite if all(args[i].size for i in arrays) else loops)(*args)
+
+    return run
 
 
 def family(module: ModuleType) -> dict[str, KernelSpec]:

@@ -23,7 +23,8 @@ class Solver:
 
     net, test_nets  the nets.  Test nets use the training net's parameters from the beginning
     iter            updates made
-    param           the SolverParameter; what is set in it (max_iter, display, base_lr) counts from now on
+    param           the SolverParameter; what is set in it (max_iter, display, base_lr) counts from now on,
+                    or, if the nets were made from it, is refused by the next step
     lr              the learning rate of the next update
 
     After step and apply_update parameter diffs hold the gradient, where Caffe leaves the update.  A loss or a
@@ -68,6 +69,7 @@ class Solver:
 
     @property
     def lr(self) -> float:
+        self._solver.follow()
         return self._solver.policy.rate(self._solver.iteration)
 
     def step(self, iterations: int) -> None:

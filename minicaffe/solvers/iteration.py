@@ -40,12 +40,10 @@ class Iteration:
         self.solver: Solver = proxy(solver)  # it owns this
         self.net, self.device = solver.net, solver.device
         self.k = self.device.bind(update)
-        parameters, self.clip = self.net.parameters, solver.param.clip_gradients
+        parameters = self.net.parameters
         self.hyper = self.device.zeros((update.HYPER,))
         self.settings, self.findings = self.hyper[: update.SETTINGS], self.hyper[update.SETTINGS :]
         self.partial = self.device.zeros((-(-parameters.size // update.CHUNK),))
-        # What snapshot_diff stores is the update, as in Caffe: the parameters from before it are kept.
-        self.before = self.device.empty((parameters.size,)) if solver.param.snapshot_diff else None
         self.begun: list[Begun] = []
         losses = zip(self.net.tops, self.net.loss_weights)
         self.losses = [blob for tops, weights in losses for blob, weight in zip(tops, weights) if weight]
@@ -53,6 +51,15 @@ class Iteration:
         self._first, self._further = Captured(net, self._run_first), Captured(net, self._run_pass)
         self._judge = Captured(net, self._run_judge)
         self._update = {True: Captured(net, self._run_update), False: Captured(net, self._run_unjudged)}
+        self.follow()
+
+    def follow(self) -> None:
+        """Take over what the solver's parameters say now."""
+        param, size = self.solver.param, self.net.parameters.size
+        self.clip = param.clip_gradients
+        # What snapshot_diff stores is the update, as in Caffe: the parameters from before it are kept.
+        self.before = self.device.empty((size,)) if param.snapshot_diff else None
+        self.forget()
 
     @property
     def guarded(self) -> bool:

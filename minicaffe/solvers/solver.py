@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import secrets
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,12 +15,12 @@ import numpy as np
 from .. import log
 from ..device.base import Device
 from ..device.cpu import CpuDevice
-from ..errors import ConfigError, DataError, WeightsError
+from ..errors import DataError, WeightsError
 from ..kernels import memory, update
 from ..log import number
 from ..proto import text, upgrade
 from ..proto.schema import SolverParameter
-from . import display, extras, nets, nonfinite, resolve, resume, snapshot
+from . import display, extras, nets, nonfinite, resolve, resume, settings, snapshot
 from .callbacks import Callback
 from .display import Outputs, Shown
 from .iteration import UNCHECKED, Iteration
@@ -32,7 +31,8 @@ from .snapshot import State
 class Solver:
     """Trains a net.  A subclass adds the update rule: `slots` history arrays per parameter, and `apply`.
 
-    param      a SolverParameter
+    param      a SolverParameter; what is set in it later counts from the next iteration on, or is refused by
+               it, if nets or callbacks were made from it
     device     where it runs; a CpuDevice in float32 if left out
     callbacks  told of starts, iterations, tests, snapshots and stops
     source     the file the parameters came from: nets named in it are also looked for beside it
@@ -82,6 +82,8 @@ class Solver:
     ) -> None:
         log.info("Initializing solver from parameters: \n" + text.spell(param))
         self.param = param
+        self._followed = SolverParameter()  # what was set in it when the solver looked last
+        self._followed.CopyFrom(param)
         self.source = source
         self.device = device or CpuDevice()
         self.nonfinite_effect = nonfinite_effect
@@ -111,24 +113,23 @@ class Solver:
         log.info("Solver scaffolding done.")
 
     def _check(self) -> None:
-        param = self.param
-        for described, value in param.ListFields():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ConfigError(f"{described.name} must be finite; got {value}", field=described.name)
-        for field in ("average_loss", "iter_size"):
-            if getattr(param, field) < 1:
-                raise ConfigError(f"{field} must be at least 1; got {getattr(param, field)}", field=field)
-        for field in ("max_iter", "display", "snapshot", "test_interval"):
-            if getattr(param, field) < 0:
-                raise ConfigError(f"{field} must not be below 0; got {getattr(param, field)}", field=field)
-        if param.regularization_type not in ("L1", "L2"):
-            what = f"regularization_type must be L1 or L2; got {param.regularization_type!r}"
-            raise ConfigError(what, field="regularization_type")
-        if param.snapshot > 0:
-            if not param.snapshot_prefix:
-                hint = "set snapshot_prefix"
-                raise ConfigError("snapshot is set but snapshot_prefix is not", hint=hint, field="snapshot")
-            snapshot.check_writable(param.snapshot_prefix)
+        """ConfigError for settings that are out of range."""
+        settings.check(self.param)
+
+    def follow(self) -> None:
+        """Let what was set in `param` since the last time count.  ConfigError, until it is taken back, for
+        what cannot be changed any more, or is out of range."""
+        if self.param == self._followed:
+            return
+        settings.check_change(self._followed, self.param)
+        self._check()
+        policy = Policy(self.param)
+        policy.current_step, policy.factor = self.policy.current_step, self.policy.factor
+        self.policy = policy
+        self.l1 = int(self.param.regularization_type == "L1")
+        self.losses = deque(self.losses, maxlen=self.param.average_loss)
+        self.work.follow()
+        self._followed.CopyFrom(self.param)
 
     def _prepare_update(self) -> None:
         """Flat history, and per block of parameters the multipliers of rate and decay."""
@@ -166,17 +167,18 @@ class Solver:
     def apply_update(self, *, judged: bool = False) -> None:
         """Turn the gradients of the passes since the last update into one update; `judged`: their squares are
         summed already."""
+        self.follow()
         param = self.param
         rate = self.rate = self.policy.rate(self.iteration)
         self.policy.advance(self.iteration)
         if param.display and self.iteration % param.display == 0:
             log.info(f"Iteration {self.iteration}, lr = {number(rate)}")
-        settings = np.zeros(update.SETTINGS)
-        settings[update.RATE], settings[update.MOMENTUM] = rate, param.momentum
-        settings[update.DECAY], settings[update.SCALE] = param.weight_decay, 1 / param.iter_size
-        settings[update.DELTA] = param.delta
-        self.further(settings)
-        self.work.update(settings, judged=judged or param.clip_gradients < 0)
+        hyper = np.zeros(update.SETTINGS)
+        hyper[update.RATE], hyper[update.MOMENTUM] = rate, param.momentum
+        hyper[update.DECAY], hyper[update.SCALE] = param.weight_decay, 1 / param.iter_size
+        hyper[update.DELTA] = param.delta
+        self.further(hyper)
+        self.work.update(hyper, judged=judged or param.clip_gradients < 0)
         if param.clip_gradients >= 0:
             self._report_clipping(param.clip_gradients)
         self.iteration += 1
@@ -218,7 +220,7 @@ class Solver:
             self.try_snapshot()
         try:
             if not self.stopped:
-                self.step(param.max_iter - self.iteration)
+                self._train(lambda: param.max_iter)
             self._check_parameters()
             if param.snapshot_after_train and not self._on(param.snapshot):
                 self.try_snapshot()
@@ -260,16 +262,21 @@ class Solver:
         return bool(interval) and self.iteration % interval == 0
 
     def step(self, iterations: int) -> None:
-        """Make so many updates, or fewer if a stop is requested."""
+        """Make so many updates, or fewer if a stop is requested: `stopped` says so until the next call."""
+        end = self.iteration + iterations
+        self._train(lambda: end)
+
+    def _train(self, end: Callable[[], int]) -> None:
         param = self.param
+        self.stopped = False
         self._displayed = self.iteration, time.perf_counter()
         if not self._started:
             self._start()
-        end = self.iteration + iterations
         self.settle()  # what an error or an interrupt left behind
-        while self.iteration < end or not self.settle():
-            if self.iteration == end:  # the last one, made again
+        while self.iteration < end() or not self.settle():
+            if self.iteration >= end():  # the last one, made again
                 continue
+            self.follow()
             first = self.iteration == 0 and not param.test_initialization
             if self._on(param.test_interval) and not first and self.tested != self.iteration:
                 if not self.settle():
@@ -290,10 +297,11 @@ class Solver:
     def _iterate(self) -> None:
         """One update."""
         param, work = self.param, self.work
-        shown = self._on(param.display)
-        self.net.debug_info = self.net.param.debug_info or (shown and param.debug_info)
         for callback in self.callbacks:
             callback.on_begin(self)
+        self.follow()
+        shown = self._on(param.display)
+        self.net.debug_info = self.net.param.debug_info or (shown and param.debug_info)
         work.begin()
         read = shown or param.average_loss > 1 or (self.device.synchronous and work.guarded)
         loss = work.passes(read=read)

@@ -88,6 +88,18 @@ CASES = {
     "window larger than the input": geometry(1, 1, 3, 4, (1, 2, 2), (1, 3, 3), stride=(1, 2, 2)),
 }
 
+EMPTY = {
+    "no images": geometry(0, 1, 3, 4, (1, 5, 5), (1, 3, 3)),
+    "no channels": geometry(2, 2, 0, 4, (1, 5, 5), (1, 3, 3)),
+    "no outputs": geometry(2, 1, 3, 0, (1, 5, 5), (1, 3, 3)),
+    "padding alone": geometry(2, 1, 3, 4, (1, 0, 5), (1, 3, 3), pad=(0, 2, 1)),
+}
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_arrays_without_elements(name):
+    compare(CpuDevice(np.float64), EMPTY[name], 0)
+
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
 @pytest.mark.parametrize("name", CASES)

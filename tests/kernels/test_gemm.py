@@ -61,6 +61,14 @@ def test_any_number_of_parts_covers_the_whole(parts):
 
 
 @each_device
+@pytest.mark.parametrize("m, n, k", [(8, 5, 0), (3, 5, 0), (0, 5, 3), (8, 0, 3)])
+def test_products_without_elements(device, m, n, k):
+    """A sum of no terms is 0, and is written as any other."""
+    for ta, tb, add in np.ndindex(2, 2, 2):
+        np.testing.assert_array_equal(*product(device, m, n, k, ta, tb, add))
+
+
+@each_device
 def test_bias_and_column_sums(device):
     rng = np.random.default_rng(4)
     y, bias, total = (device.empty(s) for s in ((5, 70), (70,), (70,)))

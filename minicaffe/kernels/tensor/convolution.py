@@ -139,8 +139,6 @@ def make_forward(device) -> Callable | None:
     kernels, plans = Kernels(device), {}
 
     def conv_forward(x, weights, bias, y, g) -> None:
-        if not g.n:
-            return
         if by_cublas(device, g):
             multiply_planes(device, g, weights, x, y, g.m, g.c, False)
             if g.bias:
@@ -168,8 +166,6 @@ def make_backward_data(device) -> Callable | None:
     kernels, plans = Kernels(device), {}
 
     def conv_backward_data(dy, weights, dx, g) -> None:
-        if not g.n:
-            return
         if by_cublas(device, g):
             multiply_planes(device, g, weights, dy, dx, g.c, g.m, True)
             return
@@ -194,8 +190,6 @@ def make_backward_weights(device) -> Callable | None:
     kernels, plans = Kernels(device), {}
 
     def conv_backward_weights(x, dy, dweights, g) -> None:
-        if not g.n:
-            return
         if g not in plans:
             plans[g] = WeightsPlan(kernels, g)
         plans[g](x, dy, dweights)
