@@ -97,7 +97,7 @@ def scales_behind_batch_norms(net: Net) -> dict[str, Layer]:
 def _in_hdf5(net: Net, path: str | Path) -> Pending:
     targets = {layer.name: layer for layer in net.layers}
     owned = {id(owned.blob) for owned in net.parameters.owned}
-    with hdf5.open_weights(path) as stored:
+    with hdf5.open_weights(path, net.device.largest_bytes) as stored:
         for name, datasets in stored.items():
             layer = targets.get(name)
             if layer is None:

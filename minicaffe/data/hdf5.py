@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..errors import DataError
+from ..files import LARGEST_BYTES, read_text
+from ..proto.hdf5_file import check_datasets, find, opened
 from .order import permutation, positions
 
 
@@ -22,8 +25,8 @@ class HDF5Batches:
                  different files are not mixed
     rank, size   of this process among those that share the data
 
-    One file is in memory at a time, whole.  Raises DataError, on construction, for a file that does not have
-    this form.
+    One file is in memory at a time, whole, in dtype; it may take `largest_bytes`, or as many as the file
+    has.  Raises DataError, on construction, for a file that does not have this form.
     """
 
     def __init__(
@@ -36,7 +39,9 @@ class HDF5Batches:
         shuffle: bool = False,
         rank: int = 0,
         size: int = 1,
+        largest_bytes: int = LARGEST_BYTES,
     ) -> None:
+        self.largest_bytes = largest_bytes
         self.names, self.batch, self.dtype, self.shuffle = list(names), batch, np.dtype(dtype), shuffle
         self.rank, self.size = rank, size
         self.paths = _listed(source)
@@ -84,67 +89,57 @@ class HDF5Batches:
     def _load(self, file: int) -> list[np.ndarray]:
         if self._loaded[0] != file:
             self._loaded = (-1, [])  # let go of the file before the next is read
-            arrays = []
-            with _open(self.paths[file]) as h5:
-                for name in self.names:
-                    arrays.append(np.empty(h5[name].shape, self.dtype))
-                    h5[name].read_direct(arrays[-1])
+            with opened(self.paths[file], DataError) as h5:
+                arrays = []
+                for name, dataset, shape in zip(self.names, self._datasets(h5), self.shapes):
+                    if dataset.shape != (self.rows[file], *shape):  # another program has written it anew
+                        raise DataError(f"dataset {name!r} has another shape than when the net was built")
+                    arrays.append(np.empty(dataset.shape, self.dtype))
+                    dataset.read_direct(arrays[-1])
             self._loaded = (file, arrays)
         return self._loaded[1]
 
     def _inspect(self, path: str) -> list[tuple[int, ...]]:
         """The shape of every dataset, after checking that it can be read as rows of numbers."""
-        import h5py
-
-        shapes = []
-        with _open(path) as h5:
-            for name in self.names:
-                item = h5.get(name)
-                if not isinstance(item, h5py.Dataset):
-                    raise DataError(
-                        f"{path}: no dataset {name!r}; it has {', '.join(h5) or 'none'}",
-                        hint="the tops of the layer are the names of datasets",
-                    )
-                if item.id.get_type().get_class() not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT):
-                    raise DataError(
-                        f"{path}: dataset {name!r} must hold integers or floats; got {item.dtype}"
-                    )
-                if not item.shape or not item.shape[0]:
-                    raise DataError(
-                        f"{path}: dataset {name!r} must have rows (axis 0); got shape {item.shape}"
-                    )
-                shapes.append(item.shape)
-        if len({shape[0] for shape in shapes}) > 1:
-            counts = ", ".join(f"{name} {shape[0]}" for name, shape in zip(self.names, shapes))
-            raise DataError(f"{path}: all datasets must have equally many rows; got {counts}")
+        if not os.path.exists(path):
+            raise DataError(
+                f"{path}: no such file", hint="paths in the list are relative to the working directory"
+            )
+        with opened(path, DataError) as h5:
+            shapes = [dataset.shape for dataset in self._datasets(h5)]
+            if len({shape[0] for shape in shapes}) > 1:
+                counts = ", ".join(f"{name} {shape[0]}" for name, shape in zip(self.names, shapes))
+                raise DataError(f"all datasets must have equally many rows; got {counts}")
         return shapes
+
+    def _datasets(self, h5: Any) -> list[Any]:
+        """The datasets of a file, each known to hold rows of numbers, for which there is room."""
+        from h5py import Dataset, h5t
+
+        found = []
+        for name in self.names:
+            item = find(h5, name)
+            if not isinstance(item, Dataset):
+                raise DataError(
+                    f"no dataset {name!r}; it has {', '.join(map(str, h5)) or 'none'}",
+                    hint="the tops of the layer are the names of datasets",
+                )
+            if item.id.get_type().get_class() not in (h5t.INTEGER, h5t.FLOAT):
+                raise DataError(f"dataset {name!r} must hold integers or floats; got {item.dtype}")
+            if not item.shape or not item.shape[0]:
+                raise DataError(f"dataset {name!r} must have rows (axis 0); got shape {item.shape}")
+            found.append(item)
+        check_datasets(found, self.largest_bytes, self.dtype)
+        return found
 
 
 def _listed(source: str) -> list[str]:
-    try:
-        paths = Path(source).read_text("utf-8").split()
-    except UnicodeDecodeError:
+    text = read_text(source)
+    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise DataError(
             f"{source}: expected a text file of paths to HDF5 files; got binary data",
             hint="write the path of the HDF5 file into a text file, and give that",
-        ) from None
-    except OSError as error:
-        raise DataError(
-            f"{source}: cannot be read: {error.strerror or error}", hint="check the path"
-        ) from None
-    if not paths:
+        )
+    if not (paths := text.split()):
         raise DataError(f"{source}: expected paths to HDF5 files; the file is empty")
     return paths
-
-
-def _open(path: str):
-    import h5py
-
-    try:
-        return h5py.File(path, "r")
-    except FileNotFoundError:
-        raise DataError(
-            f"{path}: no such file", hint="paths in the list are relative to the working directory"
-        ) from None
-    except OSError as error:
-        raise DataError(f"{path}: not a whole HDF5 file ({error})") from None

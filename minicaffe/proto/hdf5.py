@@ -19,15 +19,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import MiniCaffeError, WeightsError, locate
-from ..files import read_start
+from ..errors import WeightsError, locate
+from ..files import LARGEST_BYTES, read_start
 from . import binary
+from .hdf5_file import SIGNATURE, check_datasets, find, members, opened, read_string
 from .schema import NetParameter, SolverState
-
-SIGNATURE = b"\x89HDF\r\n\x1a\n"
-
-# What h5py raises for files that are damaged or not laid out as expected.
-_FAILURES = (KeyError, ValueError, TypeError, OSError, RuntimeError, AttributeError, OverflowError)
 
 _DEFLATE = 1032  # bytes that one byte of a compressed dataset can stand for, at most
 
@@ -62,25 +58,29 @@ def from_weights(net: NetParameter) -> bytes:
 
 
 @contextmanager
-def open_weights(path: str | Path) -> Iterator[dict[str, dict[int, Any]]]:
+def open_weights(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> Iterator[dict[str, dict[int, Any]]]:
     """The layers that a file of weights holds, by name: for each its datasets, by number of the parameter.
 
-    A dataset has a shape, and is read by `read`.  Raises WeightsError naming the file if it is damaged.
+    A dataset has a shape, and is read by `read`.  Raises WeightsError naming the file if it is damaged,
+    DataError for values that lie elsewhere or are more than `largest_bytes`.
     """
-    with _open(path) as file:
-        yield _datasets(file["data"])
+    with opened(path, WeightsError) as file:
+        layers = _weights(file)
+        check_datasets(_all(layers), largest_bytes)
+        yield layers
 
 
-def to_weights(path: str | Path) -> NetParameter:
+def to_weights(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> NetParameter:
     """The weights in a file, and their gradients if it holds them: layers that have a name and blobs.
 
-    Raises WeightsError naming file, layer and parameter; also where a layer lacks a parameter, which then
+    Raises as `open_weights`, naming layer and parameter too; also where a layer lacks a parameter, which then
     lies with the layer that it is shared with: only a net can tell which that is.
     """
     net = NetParameter()
-    with _open(path) as file:
-        gradients = _datasets(file["diff"]) if "diff" in file else {}
-        for name, datasets in _datasets(file["data"]).items():
+    with opened(path, WeightsError) as file:
+        layers, gradients = _weights(file), _datasets(file, "diff") or {}
+        check_datasets([*_all(layers), *_all(gradients)], largest_bytes)
+        for name, datasets in layers.items():
             if not datasets:
                 continue
             layer = net.layer.add(name=name)
@@ -99,31 +99,42 @@ def to_weights(path: str | Path) -> NetParameter:
 
 def is_state(path: str | Path) -> bool:
     """Whether an HDF5 file holds a solver state."""
-    with _open(path) as file:
-        return "history" in file
+    with opened(path, WeightsError) as file:
+        return find(file, "history") is not None
 
 
-def _datasets(group) -> dict[str, dict[int, Any]]:
+def _weights(file: Any) -> dict[str, dict[int, Any]]:
+    if (layers := _datasets(file, "data")) is None:
+        raise WeightsError("no weights: it has no group 'data'")
+    return layers
+
+
+def _datasets(file: Any, name: str) -> dict[str, dict[int, Any]] | None:
+    """The parameters in a group of the file by layer; None if there is no such group."""
+    top = find(file, name)
+    if not hasattr(top, "keys"):
+        return None
     layers: dict[str, dict[int, Any]] = {}
-
-    def visit(name: str, item) -> None:
+    for path, item in members(top):
         if hasattr(item, "keys"):
             if not len(item):
-                layers.setdefault(name, {})
-            return
-        layer, _, number = name.rpartition("/")
-        if not (number.isascii() and number.isdigit()):
-            raise WeightsError(f"dataset {name!r} is no parameter: they are numbered")
+                layers.setdefault(path, {})
+            continue
+        layer, _, number = path.rpartition("/")
+        if not (number.isascii() and number.isdigit()) or len(number) > 9:
+            raise WeightsError(f"dataset {path!r} is no parameter: they are numbered")
         layers.setdefault(layer, {})[int(number)] = item
-
-    group.visititems(visit)
     return layers
+
+
+def _all(layers: dict[str, dict[int, Any]]) -> list[Any]:
+    return [dataset for datasets in layers.values() for dataset in datasets.values()]
 
 
 def read(dataset) -> np.ndarray:
     """The values of a dataset: float64 if stored so, else float32.
 
-    Raises WeightsError before allocating what the file cannot hold.
+    Raises WeightsError before allocating what the file does not hold.
     """
     stored = dataset.id.get_storage_size()
     if dataset.dtype.kind not in "fiu":
@@ -140,7 +151,9 @@ def from_state(state: SolverState) -> bytes:
     def fill(file) -> None:
         file["iter"] = np.array([state.iter], np.int32)
         file["current_step"] = np.array([state.current_step], np.int32)
-        file["learned_net"] = state.learned_net
+        # Of fixed length and with the NUL at its end that Caffe's reader relies on.
+        name = state.learned_net.encode() + b"\0"
+        file["learned_net"] = np.array(name, f"S{len(name)}")
         history = file.create_group("history")
         for i, blob in enumerate(state.history):
             history[str(i)] = binary.to_array(blob)
@@ -148,18 +161,21 @@ def from_state(state: SolverState) -> bytes:
     return _file(fill)
 
 
-def to_state(path: str | Path) -> SolverState:
-    """The solver state in a file; WeightsError if it is none."""
-    with _open(path) as file:
+def to_state(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> SolverState:
+    """The solver state in a file; WeightsError if it is none, DataError for values that lie elsewhere or are
+    more than `largest_bytes`."""
+    with opened(path, WeightsError) as file:
+        found = {name: find(file, name) for name in ("iter", "current_step", "history", "learned_net")}
         for name in ("iter", "current_step", "history"):
-            if name not in file:
+            if found[name] is None:
                 raise WeightsError(f"not a solver state: it has no {name!r}")
-        state = SolverState(iter=_number(file["iter"]), current_step=_number(file["current_step"]))
-        if "learned_net" in file:
-            name = file["learned_net"][()]
-            state.learned_net = name.decode() if isinstance(name, bytes) else str(name)
-        history = file["history"]
-        arrays = [read(history[str(i)]) for i in range(len(history))]
+        check_datasets([found["iter"], found["current_step"]])
+        state = SolverState(iter=_number(found["iter"]), current_step=_number(found["current_step"]))
+        if found["learned_net"] is not None:
+            state.learned_net = read_string(found["learned_net"])
+        stored = dict(members(found["history"]))
+        check_datasets(stored.values(), largest_bytes)
+        arrays = [read(stored[str(i)]) for i in range(len(stored))]
     state.history.extend(map(binary.from_array, arrays))
     return state
 
@@ -209,19 +225,3 @@ def _file(fill: Callable[[Any], None]) -> bytes:
     with h5py.File(buffer, "w") as file:
         fill(file)
     return buffer.getvalue()
-
-
-@contextmanager
-def _open(path: str | Path) -> Iterator[Any]:
-    """The file, open for reading; what goes wrong within is a WeightsError that names it."""
-    import h5py
-
-    read_start(path, 1)  # its errors name what the system says
-    with locate(str(path)):
-        try:
-            with h5py.File(path, "r") as file:
-                yield file
-        except MiniCaffeError:
-            raise
-        except _FAILURES as error:
-            raise WeightsError(f"not a whole HDF5 file of this kind ({error})") from None

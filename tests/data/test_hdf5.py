@@ -147,7 +147,7 @@ def test_lists_that_cannot_be_used(tmp_path):
         path.write_bytes(content)
         with pytest.raises(DataError, match=message):
             HDF5Batches(str(path), ["x"], 1)
-    with pytest.raises(DataError, match="nothing: cannot be read: No such file"):
+    with pytest.raises(DataError, match="cannot read .*nothing: No such file"):
         HDF5Batches(str(tmp_path / "nothing"), ["x"], 1)
 
 
@@ -156,3 +156,82 @@ def test_paths_are_separated_by_any_white_space(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "list.txt").write_text("2.h5\t0.h5\r\n\n1.h5")
     np.testing.assert_array_equal(drawn(HDF5Batches("list.txt", ["x"], 3), 1), [[2, 0, 1]])
+
+
+# -- files that lead elsewhere, or to more than they hold
+
+
+def external(file, elsewhere):
+    file.create_dataset("x", (4,), "u1", external=[(str(elsewhere), 0, 4)])
+
+
+def virtual(file, elsewhere):
+    layout = h5py.VirtualLayout((4,), "u1")
+    layout[:] = h5py.VirtualSource(str(elsewhere), "x", (4,))
+    file.create_virtual_dataset("x", layout)
+
+
+def circle(file, elsewhere):
+    file["x"], file["y"] = h5py.SoftLink("/y"), h5py.SoftLink("/x")
+
+
+def outward(file, elsewhere):
+    file["x"] = h5py.SoftLink("/way/x")
+    file["way"] = h5py.ExternalLink(str(elsewhere), "/")
+
+
+HOSTILE = {
+    "external storage": (external, "the values of '/x' lie in other files"),
+    "a virtual dataset": (virtual, "the values of '/x' lie in other files"),
+    "an external link": (
+        lambda file, elsewhere: file.__setitem__("x", h5py.ExternalLink(str(elsewhere), "/x")),
+        "'x' leads into another file, which is not followed",
+    ),
+    "a soft link to an external link": (outward, "'x' leads into another file"),
+    "links in circles": (circle, "'x': links that lead in circles"),
+    "chunks that were never written": (
+        lambda file, _: file.create_dataset("x", (10**10,), "f4", chunks=(1000,)),
+        "80000000000 bytes of memory for a file of .*--largest_file raises",
+    ),
+    "a chunk larger than the data": (
+        lambda file, _: file.create_dataset("x", (4,), "f4", chunks=(1 << 29,), maxshape=(None,)),
+        "2147483648 bytes of memory for a file of",
+    ),
+    "more in the net's type than in the file's": (
+        lambda file, _: file.create_dataset("x", (1 << 28, 1), "u1", chunks=(1000, 1)),
+        "2147483648 bytes of memory for a file of",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_nothing_is_read_from_elsewhere_or_out_of_nothing(tmp_path, kind):
+    make, message = HOSTILE[kind]
+    elsewhere = tmp_path / "secret.h5"
+    with h5py.File(elsewhere, "w") as file:
+        file["x"] = np.arange(4, dtype=np.uint8)
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        make(file, elsewhere)
+    (tmp_path / "list.txt").write_text(f"{tmp_path}/x.h5")
+    with pytest.raises(DataError, match=f"x.h5: {message}"):
+        HDF5Batches(str(tmp_path / "list.txt"), ["x"], 1, dtype=np.float64)
+
+
+def test_soft_links_are_followed_in_the_file(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["group/values"] = np.arange(3)
+        file["group/alias"] = h5py.SoftLink("values")
+        file["x"] = h5py.SoftLink("/group/./alias")
+    (tmp_path / "list.txt").write_text(f"{tmp_path}/x.h5")
+    np.testing.assert_array_equal(drawn(HDF5Batches(str(tmp_path / "list.txt"), ["x"], 3), 1), [[0, 1, 2]])
+
+
+def test_a_limit_that_was_raised(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_dataset("x", (10_000,), "f4", chunks=(1000,), fillvalue=7)
+    (tmp_path / "list.txt").write_text(f"{tmp_path}/x.h5")
+    with pytest.raises(DataError, match="40000 bytes of memory .* 39999 is the most"):
+        HDF5Batches(str(tmp_path / "list.txt"), ["x"], 1, largest_bytes=39_999)
+    assert drawn(HDF5Batches(str(tmp_path / "list.txt"), ["x"], 3, largest_bytes=40_000), 1).tolist() == [
+        [7, 7, 7]
+    ]

@@ -109,18 +109,21 @@ def test_layers_without_weights_may_have_any_name():
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (lambda file: file.create_dataset("weights", data=[1.0]), r"x\.h5: not a whole HDF5 file .*data"),
-        (lambda file: file.create_dataset("data", data=[1.0]), "not a whole HDF5 file"),
+        (
+            lambda file: file.create_dataset("weights", data=[1.0]),
+            r"x\.h5: no weights: it has no group 'data'",
+        ),
+        (lambda file: file.create_dataset("data", data=[1.0]), "it has no group 'data'"),
         (
             lambda file: file.create_dataset("data/a/w", data=[1.0]),
             "'a/w' is no parameter: they are numbered",
         ),
         (lambda file: file.create_dataset("data/a/²", data=[1.0]), "'a/²' is no parameter"),
         (lambda file: file.create_dataset("data/a/0", data=["x"]), "values of type object are no numbers"),
-        (lambda file: file.create_dataset("data/a/0", (1 << 40,), "f4"), r"0 bytes are stored for .*1099511"),
+        (lambda file: file.create_dataset("data/a/0", (1 << 20,), "f4"), r"0 bytes are stored for .*1048576"),
         (
-            lambda file: file.create_dataset("data/a/0", (1 << 40,), "f4", chunks=(1000,)),
-            r"0 bytes are stored for an array of shape \(1099511627776,\)",
+            lambda file: file.create_dataset("data/a/0", (1 << 20,), "f4", chunks=(1000,)),
+            r"0 bytes are stored for an array of shape \(1048576,\)",
         ),
     ],
 )
@@ -142,6 +145,34 @@ def test_groups_that_hold_themselves_end(tmp_path):
         assert "a" in layers
 
 
+@pytest.mark.parametrize("group", ["data", "diff"])
+def test_nothing_is_read_from_other_files(group, tmp_path):
+    """A conversion would carry their bytes into its output."""
+    (tmp_path / "secret").write_bytes(bytes(range(16)))
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["data/a/0"] = np.zeros(4, np.float32)
+        stored = [(str(tmp_path / "secret"), 0, 16)]
+        file.create_dataset(f"{group}/b/0", (4,), "f4", external=stored)
+        file[f"{group}/c"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/data/c")
+    with pytest.raises(DataError, match=f"x.h5: the values of '/{group}/b/0' lie in other files"):
+        hdf5.to_weights(tmp_path / "x.h5")
+
+
+def test_what_all_weights_take_together_is_known_before_any_is_read(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        for i in range(3):
+            file.create_dataset(f"data/a/{i}", (1000,), "f4", chunks=(1000,))
+    with pytest.raises(DataError, match=r"x.h5: 12000 bytes of memory for a file of .*; 11999 is the most"):
+        hdf5.to_weights(tmp_path / "x.h5", 11_999)
+
+
+def test_groups_without_end(tmp_path):
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file.create_group("data" + "/a" * 300)
+    with pytest.raises(DataError, match="groups 200 deep"):
+        hdf5.to_weights(tmp_path / "x.h5")
+
+
 # -- solver states
 
 
@@ -155,6 +186,38 @@ def test_states_survive(tmp_path):
     path = tmp_path / "x.solverstate.h5"
     path.write_bytes(hdf5.from_state(some_state()))
     assert hdf5.to_state(path) == some_state()
+
+
+def heap(path) -> int:
+    """Where the collection lies that holds text of variable length."""
+    return path.read_bytes().index(b"GCOL")
+
+
+def test_text_of_variable_length(tmp_path):
+    path = tmp_path / "x.solverstate.h5"
+    path.write_bytes(hdf5.from_state(some_state()))
+    for name in ("größe.caffemodel.h5", "", "x" * 10_000):
+        with h5py.File(path, "r+") as file:
+            del file["learned_net"]
+            file["learned_net"] = name
+        assert hdf5.to_state(path).learned_net == name
+
+
+# Each hangs h5py, or makes it read beyond: an object of no size, a wrong number, a wrong collection.
+@pytest.mark.parametrize(
+    ("place", "new"), [(24, b"\0" * 8), (24, b"\xff" * 8), (16, b"\7\0"), (0, b"COLG"), (8, b"\0" * 8)]
+)
+def test_damaged_text_of_variable_length(place, new, tmp_path):
+    path = tmp_path / "x.solverstate.h5"
+    path.write_bytes(hdf5.from_state(some_state()))
+    with h5py.File(path, "r+") as file:
+        del file["learned_net"]
+        file["learned_net"] = "a.caffemodel.h5"
+    data, at = bytearray(path.read_bytes()), heap(path) + place
+    data[at : at + len(new)] = new
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match="the text of /learned_net is not where it says"):
+        hdf5.to_state(path)
 
 
 def test_files_that_are_no_states(tmp_path):

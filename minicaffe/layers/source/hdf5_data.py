@@ -31,7 +31,12 @@ class HDF5Data(Source):
         self.require(conf.batch_size > 0, "hdf5_data_param.batch_size must be at least 1")
         names = [blob.name for blob in top]
         self.batches = HDF5Batches(
-            conf.source, names, conf.batch_size, dtype=self.device.dtype, shuffle=conf.shuffle
+            conf.source,
+            names,
+            conf.batch_size,
+            dtype=self.device.dtype,
+            shuffle=conf.shuffle,
+            largest_bytes=self.device.largest_bytes,
         )
         self.shapes = [(conf.batch_size, *row) for row in self.batches.shapes]
         self.host = [self.device.host_empty(shape) for shape in self.shapes]

@@ -1,0 +1,181 @@
+"""HDF5 files, read as if a stranger had written them.
+
+HDF5 can send a reader anywhere: links lead into other files or in circles, values may lie in other files
+(external storage, virtual datasets), a few bytes can stand for any number of values, and text of variable
+length hangs the library where it is damaged.  So nothing is followed out of the file, sizes are known before
+anything is allocated, and text is read here.  All that reads HDF5 reads through this module.
+
+h5py is imported on first use.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, MiniCaffeError, locate
+from ..files import LARGEST_BYTES, check_room, open_file
+
+SIGNATURE = b"\x89HDF\r\n\x1a\n"
+DEPTH = 200  # groups inside each other
+LINKS = 32  # soft links on the way to one object
+
+# What h5py raises for files that are damaged or not laid out as expected.
+_FAILURES = (
+    KeyError,
+    IndexError,
+    ValueError,
+    TypeError,
+    OSError,
+    RuntimeError,
+    AttributeError,
+    OverflowError,
+    MemoryError,
+)
+_HEAP_HEADER = struct.Struct("<4sB3xQ")  # GCOL, version, size of the collection
+_HEAP_OBJECT = struct.Struct("<HH4xQ")  # number, references, size
+_HEAP_POINTER = struct.Struct("<IQI")  # length of the text; where it lies: collection, number
+
+
+@contextmanager
+def opened(path: str | os.PathLike, error: type[MiniCaffeError]) -> Iterator[Any]:
+    """The file, open for reading.  What h5py raises within becomes an `error`, and every error names the
+    file; DataError if it cannot be read."""
+    import h5py
+
+    open_file(path).close()
+    with locate(os.fspath(path)):
+        try:
+            with h5py.File(path, "r") as file:
+                yield file
+        except MiniCaffeError:
+            raise
+        except _FAILURES as failure:
+            raise error(f"not a whole HDF5 file of this kind ({failure})") from None
+
+
+def find(group: Any, path: str) -> Any | None:
+    """The object at a path inside a group, None if there is none.
+
+    Soft links are followed in the file.  DataError for a link out of it, or for links that lead in circles.
+    """
+    from h5py import Group, h5l
+
+    links, parts = 0, _parts(path)
+    while parts:
+        if not isinstance(group, Group):
+            return None
+        name = parts.pop(0).encode("utf-8", "surrogateescape")
+        if not group.id.links.exists(name):
+            return None
+        kind = group.id.links.get_info(name).type
+        if kind == h5l.TYPE_HARD:
+            group = group[name]
+            continue
+        if kind != h5l.TYPE_SOFT:
+            raise DataError(f"{path!r} leads into another file, which is not followed", hint="copy it here")
+        links += 1
+        if links > LINKS:
+            raise DataError(f"{path!r}: links that lead in circles")
+        target = group.id.links.get_val(name).decode("utf-8", "surrogateescape")
+        group = group.file["/"] if target.startswith("/") else group
+        parts = _parts(target) + parts
+    return group
+
+
+def _parts(path: str) -> list[str]:
+    return [part for part in path.split("/") if part not in ("", ".")]
+
+
+def members(top: Any) -> Iterator[tuple[str, Any]]:
+    """All groups and datasets below a group, by path, each group once; links that are not hard are left
+    out."""
+    from h5py import Dataset, Group, h5l, h5o
+
+    seen = {h5o.get_info(top.id).addr}
+    waiting = [("", top)]
+    while waiting:
+        prefix, group = waiting.pop()
+        for name in group:
+            if not isinstance(name, str) or "/" in name or name in ("", "."):
+                raise DataError(f"an object of the name {name!r}", hint="the file is damaged")
+            if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+                continue
+            item, path = group[name], f"{prefix}{name}"
+            if isinstance(item, Group):
+                if (address := h5o.get_info(item.id).addr) in seen:
+                    continue
+                seen.add(address)
+                if path.count("/") >= DEPTH:
+                    raise DataError(f"groups {DEPTH} deep", hint="the file is damaged")
+                waiting.append((f"{path}/", item))
+            elif not isinstance(item, Dataset):
+                continue
+            yield path, item
+
+
+def check_datasets(datasets: Iterable[Any], largest_bytes: int = LARGEST_BYTES, dtype: Any = None) -> None:
+    """DataError for values that lie in other files, and before anything is allocated if all of them together,
+    each in its own type or in `dtype`, would take more memory than a file of this size may (check_room)."""
+    from h5py import h5d
+
+    total, largest_chunk, file = 0, 0, None
+    for dataset in datasets:
+        layout = dataset.id.get_create_plist()
+        if layout.get_external_count() or layout.get_layout() == h5d.VIRTUAL:
+            raise DataError(
+                f"the values of {dataset.name!r} lie in other files, which are not read",
+                hint="copy them here",
+            )
+        stored_as = dataset.id.get_type().get_size()
+        itemsize = max(stored_as, np.dtype(dtype).itemsize if dtype else 0)
+        total += math.prod(dataset.shape or ()) * itemsize
+        largest_chunk = max(largest_chunk, math.prod(dataset.chunks or (0,)) * stored_as)  # unpacked whole
+        file = dataset.file
+    if file is not None:
+        check_room(max(total, largest_chunk), os.path.getsize(file.filename), largest_bytes)
+
+
+def read_string(dataset: Any) -> str:
+    """The text that a dataset holds, in UTF-8.  ValueError if it holds none."""
+    kind = dataset.id.get_type()
+    if dataset.size != 1 or not hasattr(kind, "is_variable_str"):
+        raise ValueError(f"{dataset.name} is no text")
+    check_datasets([dataset])
+    if kind.is_variable_str():
+        return _variable(dataset).decode()
+    return bytes(np.asarray(dataset).reshape(())[()]).split(b"\0")[0].decode()
+
+
+def _variable(dataset: Any) -> bytes:
+    """Text of variable length: the dataset holds where it lies in a global heap of the file."""
+    if dataset.chunks or dataset.file.userblock_size or dataset.id.get_storage_size() != _HEAP_POINTER.size:
+        raise ValueError(f"{dataset.name} is stored in a way that is not read")
+    with open_file(dataset.file.filename) as file:
+
+        def take(at: int, count: int) -> bytes:
+            file.seek(at)
+            if len(data := file.read(count)) < count:
+                raise ValueError(f"the text of {dataset.name} lies beyond the end")
+            return data
+
+        nbytes, at, wanted = _HEAP_POINTER.unpack(take(dataset.id.get_offset(), _HEAP_POINTER.size))
+        if not nbytes:
+            return b""
+        signature, version, size = _HEAP_HEADER.unpack(take(at, _HEAP_HEADER.size))
+        if (signature, version) == (b"GCOL", 1):
+            end, at = at + size, at + _HEAP_HEADER.size
+            while at + _HEAP_OBJECT.size <= end:
+                number, _, length = _HEAP_OBJECT.unpack(take(at, _HEAP_OBJECT.size))
+                if number == wanted and nbytes <= length <= end - at:
+                    return take(at + _HEAP_OBJECT.size, nbytes)
+                if not number or number == wanted:
+                    break
+                at += _HEAP_OBJECT.size + -(-length // 8) * 8
+    raise ValueError(f"the text of {dataset.name} is not where it says")
