@@ -240,6 +240,6 @@ def _library() -> ModuleType:
         import lmdb
     except ImportError:
         raise ConfigError(
-            "LMDB databases need the package lmdb", hint="pip install minicaffe[lmdb]"
+            "LMDB databases need the package lmdb", hint="pip install 'minicaffe[lmdb]'"
         ) from None
     return lmdb
