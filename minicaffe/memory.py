@@ -15,7 +15,7 @@ from .core.blob import Blob, Buffer
 from .core.layer import Layer
 from .device.arena import Arena
 from .device.base import Device
-from .errors import DeviceError
+from .errors import DeviceError, locate
 from .graph.liveness import Liveness, Span
 from .graph.plan import Lifetime, Plan, plan
 from .graph.wiring import Graph
@@ -60,7 +60,10 @@ class Memory:
         self._room: dict[tuple, Any] = {}  # placement key -> all the elements it has, flat
 
     def make_room(self, parameters: Parameters) -> None:
-        """Count what the parameters take, values and gradients; DeviceError if it is too much."""
+        """Count what the parameters take, values and gradients; DeviceError if it is too much, ShapeError if
+        they are too many for one array, which they are."""
+        with locate("the parameters of the net, one after another"):
+            self.device.check_shape((parameters.size,))
         self.taken = 2 * parameters.size * self.device.dtype.itemsize
         if parameters.owned:
             largest = max((owned.blob for owned in parameters.owned), key=lambda blob: blob.count)

@@ -7,7 +7,6 @@ import pytest
 
 from minicaffe.captured import Captured
 from minicaffe.device.cpu import CpuDevice
-from minicaffe.errors import CaptureError
 from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
@@ -97,8 +96,8 @@ def test_a_body_that_fails_leaves_nothing_behind():
     one = net(INPUT, RELU)
     part = Captured(one, one.run_forward)
     part()
-    right, part.body = part.body, lambda: one.device.get(one.blobs["y"].data)
-    with pytest.raises(Exception, match="while a capture is recording"):
+    right, part.body = part.body, lambda: {}[0]
+    with pytest.raises(KeyError):
         part()
     part.body = right
     one.put_inputs({"x": np.full((2, 3), 7)})
@@ -106,17 +105,32 @@ def test_a_body_that_fails_leaves_nothing_behind():
     assert (one.device.get(one.blobs["y"].data) == 7).all()
 
 
-def test_what_cuda_will_not_record_runs_as_it_stands(monkeypatch, caplog):
+@pytest.mark.parametrize(
+    "call, reason",
+    [
+        (
+            lambda device: setattr(device.stream, "invalid", device.stream.recording is not None),
+            "CUDA gave the",
+        ),
+        (lambda device: device.synchronize(), "cannot wait while a capture is recording"),
+    ],
+)
+def test_what_cuda_will_not_record_runs_as_it_stands(call, reason, caplog):
+    """Layers before and after the call that cannot be recorded."""
     one = net(INPUT, RELU)
 
-    def refused(body) -> None:
-        raise CaptureError("CUDA gave the capture up")
-
-    monkeypatch.setattr(one.device, "capture", refused)
     part = Captured(one, one.run_forward)
+    forward = part.body
+
+    def body() -> None:
+        forward()
+        call(one.device)
+        forward()
+
+    part.body = body
     with caplog.at_level("INFO", "minicaffe"):
         for value in (1, 2, 3):
             one.put_inputs({"x": np.full((2, 3), value)})
             part()
             assert (one.device.get(one.blobs["y"].data) == value).all()
-    assert caplog.text.count("Layer by layer, not as a graph: CUDA gave the capture up") == 1
+    assert caplog.text.count(f"Layer by layer, not as a graph: {reason}") == 1

@@ -1,10 +1,10 @@
-"""minicaffe device_query: says what can run nets here."""
+"""minicaffe device_query: says what can run nets here; of GPUs Caffe's lines, and the libraries for them."""
 
 from __future__ import annotations
 
 from .. import log
 from ..device.cpu import CpuDevice
-from ..device.gpu_properties import GpuProperties, query
+from ..device.gpu_properties import GpuProperties, libraries_found, query
 from ..errors import ConfigError
 from . import flags
 
@@ -30,6 +30,8 @@ def run(arguments: list[str]) -> int:
         for gpu in gpus:
             for name, value in _caffe_lines(gpu).items():
                 log.info(f"{name + ':':31}{value}")
+        for title, where in libraries_found(args.gpu).items():
+            log.info(f"{title + ':':31}{where}")
         return 0
     device = CpuDevice()
     for name, value in {"Device": device.name, **device.describe()}.items():

@@ -175,6 +175,6 @@ def _library() -> ModuleType:
         import lmdb
     except ImportError:
         raise ConfigError(
-            "writing LMDB databases needs the package lmdb", hint="pip install minicaffe[lmdb]"
+            "writing LMDB databases needs the package lmdb", hint="pip install 'minicaffe[lmdb]'"
         ) from None
     return lmdb

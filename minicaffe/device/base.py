@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
 from ..files import LARGEST_BYTES
 from ..kernels import convolution as convolution_family
 from ..kernels import gemm as gemm_family
@@ -24,6 +26,7 @@ class Device(ABC):
 
     name         "cpu", "cuda"
     dtype        the floating type of nets on it: float32, or float64 for gradient checks
+    max_elements how many an array may have
     synchronous  True if a value can be read as soon as the call that computes it returns
     transforms   True if images travel as bytes and become floats, cropped and scaled, on the device
     largest_bytes  what one file that is read for it may become in the host's memory (see files.check_room)
@@ -33,6 +36,7 @@ class Device(ABC):
     synchronous: bool
     transforms = False
     largest_bytes = LARGEST_BYTES
+    max_elements = sys.maxsize
 
     def __init__(self, dtype: np.dtype | type = np.float32) -> None:
         self.dtype = np.dtype(dtype)
@@ -79,6 +83,16 @@ class Device(ABC):
     def empty(self, shape: tuple[int, ...], dtype=None):
         """A new array, aligned to ALIGNMENT, followed by at least SLACK readable bytes; contents
         undefined."""
+
+    def check_shape(self, shape: tuple[int, ...]) -> None:
+        """ShapeError if an array of this shape has more elements than kernels can count."""
+        count = math.prod(shape)
+        if count > self.max_elements:
+            raise ShapeError(
+                f"shape {tuple(shape)} has {count} elements; on device {self.name!r} it can be"
+                f" {self.max_elements} at most",
+                hint="make the batch or the layer smaller, or run on the CPU: --cpu",
+            )
 
     def total_memory(self) -> int:
         """Bytes that all arrays together can have at most."""

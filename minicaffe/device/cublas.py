@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from ctypes import POINTER, byref, c_double, c_float, c_int, c_longlong, c_size_t, c_void_p
 
 import numpy as np
@@ -49,11 +50,20 @@ class Cublas:
                      allocates nothing, so that calls can be captured in a graph, and repeats its bits
                      whatever other streams do
     workspace_bytes  its size: 32 MiB suit Hopper, 4 MiB others
+    use              makes the stream's GPU the calling thread's current one, which cuBLAS takes it to be
 
     Raises DeviceError with cuBLAS's status, here and in every call.
     """
 
-    def __init__(self, library, stream: int, workspace: int, workspace_bytes: int) -> None:
+    def __init__(
+        self,
+        library,
+        stream: int,
+        workspace: int,
+        workspace_bytes: int,
+        use: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._use = use
         self._call = functions("cublas", library, PROTOTYPES, _describe)
         self._handle = c_void_p()
         self._call.cublasCreate_v2(byref(self._handle))
@@ -97,6 +107,7 @@ class Cublas:
         kind, compute, scalar = TYPES[np.dtype(dtype)]
         if tf32 and compute == 68:
             compute = TF32
+        self._use()
         # cuBLAS counts by columns, where our arrays are their transposes: c' = op(b)' op(a)'.
         self._call.cublasGemmStridedBatchedEx(
             *(self._handle, int(tb), int(ta), n, m, k),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections.abc import Callable, Sequence
 from types import ModuleType, SimpleNamespace
@@ -10,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CaptureError, ConfigError, DeviceError
+from .. import log
+from ..errors import CaptureError, ConfigError, DeviceError, MiniCaffeError
 from ..kernels import convolution, cuda, memory
 from ..kernels.registry import KernelSpec, family, unless_empty
-from . import libraries
+from . import faults, libraries
 from .base import MATH, SLACK, Device
 from .cublas import Cublas
 from .cudnn import Convolutions, Cudnn
@@ -24,6 +26,21 @@ from .staging import LARGE_BYTES, Lane, Staging, pinned
 WORKSPACE_BYTES = {9: 32 << 20}  # that cuBLAS recommends, by the major compute capability
 DEFAULT_WORKSPACE_BYTES = 4 << 20
 MAX_LANES = 16  # arrays that batches are staged into, of all nets
+
+
+def on_gpu(method: Callable) -> Callable:
+    """A method that works on the GPU: makes it the calling thread's current one, as CUDA has one for each
+    thread, and turns CUDA's errors into ours."""
+
+    @functools.wraps(method)
+    def call(self, *args, **kwargs):
+        try:
+            self.runtime.setDevice(self.number)
+            return method(self, *args, **kwargs)
+        except self.cuda_errors as error:
+            raise faults.explained(error, self.asked) from None
+
+    return call
 
 
 class CudaDevice(Device):
@@ -39,12 +56,17 @@ class CudaDevice(Device):
     Kernels and copies are queued in order on one stream, and nothing waits for them but `get`.  Batches
     travel on a second stream (`stage`).  Arrays are CuPy's.
 
-    Raises DeviceError where there is no CuPy, no driver, a driver that is too old, no GPU, or not this one.
+    A process may have several, of one GPU or of more.  Any thread may use one, but not two at the same time;
+    every call makes the device's GPU the current one of its thread and leaves it so.
+
+    Raises DeviceError where there is no CuPy, no driver, a driver that is too old, no GPU, or not this one;
+    from then on, for whatever CUDA reports.
     """
 
     name = "cuda"
     synchronous = False
     transforms = True
+    max_elements = 2**31 - 1  # kernels count in int
 
     def __init__(
         self,
@@ -57,25 +79,37 @@ class CudaDevice(Device):
         asked: str = "",
     ) -> None:
         super().__init__(dtype)
-        asked = asked or f"GPU {number}"
+        self.asked = asked = asked or f"GPU {number}"
         self.cupy = cupy = cupy or import_cupy(asked)
         self.runtime = cupy.cuda.runtime
+        self.cuda_errors = self.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
         check_number(number, count_gpus(cupy, asked), asked)
-        cupy.cuda.Device(number).use()
         self.number = number
-        major, minor, self.multiprocessors = (
-            self.runtime.deviceGetAttribute(ATTRIBUTES[name], number)
-            for name in ("major", "minor", "multiprocessors")
-        )
-        self.arch = 10 * major + minor
-        self.stream = cupy.cuda.Stream(non_blocking=True)
-        self.copies = cupy.cuda.Stream(non_blocking=True)
-        self.staging = Staging(cupy)
         self.math = _checked(math)
         self._libraries = libraries
         self._by_cudnn: dict[str, Convolutions] = {}  # by engine
         self._shared: dict[str, Any] = {"modules": {}, "lanes": {}, "outgrown": [], "recording": False}
+        self._begin()
 
+    @on_gpu
+    def _begin(self) -> None:
+        major, minor, self.multiprocessors = (
+            self.runtime.deviceGetAttribute(ATTRIBUTES[name], self.number)
+            for name in ("major", "minor", "multiprocessors")
+        )
+        self.arch = 10 * major + minor
+        self.cuda_major = self.runtime.runtimeGetVersion() // 1000
+        if self.arch < faults.OLDEST_ARCH.get(self.cuda_major, 0):
+            raise faults.unknown_arch(self.asked, self.arch, f"CUDA {self.cuda_major}")
+        self.stream = self.cupy.cuda.Stream(non_blocking=True)
+        self.copies = self.cupy.cuda.Stream(non_blocking=True)
+        self.staging = Staging(self.cupy)
+
+    @on_gpu
+    def use(self) -> None:
+        """Make the GPU the calling thread's current one, for what is called beside these methods."""
+
+    @on_gpu
     def describe(self):
         told = self.runtime.getDeviceProperties(self.number)
         driver = self.runtime.driverGetVersion()
@@ -123,6 +157,17 @@ class CudaDevice(Device):
             )
         return modules[key]
 
+    @on_gpu
+    def load(self, compiled: Any, name: str) -> Any:
+        """A kernel of a module: compiled, if need be, and on the GPU."""
+        self.refuse_while_recording("load a kernel", "run the body once before it is captured")
+        try:
+            return compiled.get_function(name)
+        except (MiniCaffeError, *self.cuda_errors):
+            raise
+        except (self.cupy.cuda.compiler.CompileException, RuntimeError, ImportError, OSError) as error:
+            raise faults.not_compiled(error, self.asked, self.arch) from None
+
     def _callable(self, spec: KernelSpec, compiled: Any) -> Callable:
         composite, own = spec.cuda(self) if spec.cuda else None, self._launcher(spec, compiled)
         return unless_empty(spec, composite, own) if composite else own
@@ -136,14 +181,14 @@ class CudaDevice(Device):
             blocks, values = prepare(*args)
             if blocks:
                 if function is None:  # only now: CuPy compiles, and loads every kernel by itself
-                    self.refuse_while_recording("load a kernel", "run the body once before it is captured")
-                    function = compiled.get_function(spec.name)
+                    function = self.load(compiled, spec.name)
                 self.launch(function, (blocks,), (cuda.BLOCK,), values)
 
         launch.__name__ = spec.name
         launch.__doc__ = spec.python.__doc__
         return launch
 
+    @on_gpu
     def launch(self, function: Any, grid, block, args: Sequence, shared_bytes: int = 0) -> None:
         """Queue a kernel.  Arguments: arrays of the device, NumPy scalars, geometries (cuda.packed)."""
         function(tuple(grid), tuple(block), tuple(args), shared_mem=shared_bytes, stream=self.stream)
@@ -168,9 +213,12 @@ class CudaDevice(Device):
         if not wanted or (engine == "DEFAULT" and self.dnn is None):
             return self.bind(convolution)
         if self.dnn is None:
+            missing = self._shared["missing"]["cudnn"]
             raise DeviceError(
-                "engine: CUDNN needs cuDNN, which is not found",
-                hint=f"{libraries.install('cudnn')}; or set engine: CAFFE, the project's own kernels",
+                f"engine: CUDNN needs cuDNN: {missing.message}",
+                hint="; or ".join(
+                    [*filter(None, [missing.hint]), "set engine: CAFFE, the project's own kernels"]
+                ),
             )
         if engine not in self._by_cudnn:
             otherwise = self.bind(convolution) if engine == "DEFAULT" else None
@@ -181,35 +229,58 @@ class CudaDevice(Device):
 
     @property
     def blas(self) -> Cublas | None:
-        """cuBLAS, None where it is not installed or not wanted."""
+        """cuBLAS; None where it is not wanted, or cannot be had, which the log says once."""
+        self.use()
         if "blas" not in self._shared:
             self._shared["blas"] = self._open("cublas", self._open_cublas)
+            if self._libraries and self._shared["blas"] is None:
+                without = self._shared["missing"]["cublas"]
+                log.warning(f"Matrix products by the project's own kernels, which are slower: {without}")
         return self._shared["blas"]
 
     @property
     def dnn(self) -> Cudnn | None:
-        """cuDNN, None where it is not installed or not wanted."""
+        """cuDNN; None where it is not wanted, not installed, or broken, which the log says once."""
+        self.use()
         if "dnn" not in self._shared:
             self._shared["dnn"] = self._open("cudnn", lambda found: Cudnn(found, self.stream.ptr))
+            without = self._shared["missing"].get("cudnn")
+            if without is not None and not isinstance(without, libraries.NotFound):
+                log.warning(f"Convolutions by the project's own kernels: {without}")
         return self._shared["dnn"]
 
     def _open(self, name: str, opened: Callable) -> Any:
-        library = self.find_library(name) if self._libraries else None
-        return opened(library) if library is not None else None
+        """A library's calls; None, and the reason noted, where that cannot be."""
+        missing = self._shared.setdefault("missing", {})
+        if not self._libraries:
+            missing[name] = DeviceError("the device was made with libraries=False")
+            return None
+        self.refuse_while_recording("load a library", "run the body once before it is captured")
+        try:
+            library = self.find_library(name)
+            if library is None:
+                raise libraries.NotFound(name)
+            return opened(library)
+        except DeviceError as error:
+            missing[name] = error
+            return None
 
     def find_library(self, name: str) -> Any:
-        return libraries.find(name)
+        return libraries.find(name, self.cuda_major)
 
     def _open_cublas(self, library: Any) -> Cublas:
         nbytes = WORKSPACE_BYTES.get(self.arch // 10, DEFAULT_WORKSPACE_BYTES)
         block = self._shared["cublas workspace"] = self.empty((nbytes,), np.uint8)
-        return Cublas(library, self.stream.ptr, block.data.ptr, nbytes)
+        return Cublas(library, self.stream.ptr, block.data.ptr, nbytes, self.use)
 
     # -- memory
 
+    @on_gpu
     def empty(self, shape, dtype=None):
         self.refuse_while_recording("allocate", "run the body once before it is captured")
         dtype = np.dtype(dtype or self.dtype)
+        if dtype != np.uint8:  # bytes are blocks that others cut up
+            self.check_shape(shape)
         nbytes = math.prod(shape) * dtype.itemsize
         try:
             with self.stream:  # freed memory is given on at once, but only under the same stream
@@ -222,6 +293,7 @@ class CudaDevice(Device):
             ) from None
         return self.cupy.ndarray(tuple(shape), dtype, block)
 
+    @on_gpu
     def total_memory(self):
         return self.runtime.memGetInfo()[1]
 
@@ -232,10 +304,12 @@ class CudaDevice(Device):
             self._shared["workspace"] = self.empty((nbytes,), np.uint8)
         return self._shared["workspace"]
 
+    @on_gpu
     def host_empty(self, shape, dtype=None):
         dtype = np.dtype(dtype or self.dtype)
         return pinned(self.cupy, math.prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
 
+    @on_gpu
     def fill(self, array, value) -> None:
         array = self.checked(array)
         if not array.nbytes:
@@ -247,6 +321,7 @@ class CudaDevice(Device):
         else:
             self.bind(memory).fill_words(array.view(np.int32), int(value), array.size)
 
+    @on_gpu
     def put(self, host, out) -> None:
         self.refuse_while_recording("copy from the host", "stage inputs before the captured part")
         out = self.checked(out)
@@ -260,6 +335,7 @@ class CudaDevice(Device):
         self.staging.copy(converted, out.data.ptr, self.stream)
         self.stream.synchronize()
 
+    @on_gpu
     def stage(self, host, out) -> None:
         self.refuse_while_recording("copy from the host", "stage inputs before the captured part")
         out, lanes = self.checked(out), self._shared["lanes"]
@@ -273,6 +349,7 @@ class CudaDevice(Device):
             lanes[key] = Lane(self, out.nbytes)
         lanes[key].carry(self, np.asarray(host), out)
 
+    @on_gpu
     def get(self, array):
         self.refuse_while_recording("copy to the host", "read results after the captured part")
         array = self.checked(array)
@@ -292,56 +369,67 @@ class CudaDevice(Device):
         if out.nbytes:
             self.move(source.data.ptr, out.data.ptr, out.nbytes)
 
+    @on_gpu
     def move(self, source: int, to: int, nbytes: int) -> None:
         """Queue a copy between two addresses of the device."""
         self.runtime.memcpyAsync(to, source, nbytes, self.runtime.memcpyDeviceToDevice, self.stream.ptr)
 
     # -- execution
 
+    @on_gpu
     def capture(self, body):
-        """Record the launches of `body` as a CUDA graph, executing none; the result launches the graph."""
+        """Record the launches of `body` as a CUDA graph, executing none; the result launches the graph.
+
+        Raises CaptureError for whatever cannot be recorded: what this class refuses, what a library or CUDA
+        answers with an error while recording or after CUDA has given the capture up."""
         self.refuse_while_recording("begin a capture", "capture the parts one after another")
-        self.stream.begin_capture()
-        self._shared["recording"] = True
         try:
+            self.stream.begin_capture()
+            self._shared["recording"] = True
             body()
-        except BaseException:
-            self._abandon_capture()
-            raise
-        finally:
-            self._shared["recording"] = False
-        try:
             graph = self.stream.end_capture()
-        except self.runtime.CUDARuntimeError as error:
+        except BaseException as error:
+            self._abandon_capture()
+            if isinstance(error, CaptureError) or not isinstance(error, (DeviceError, *self.cuda_errors)):
+                raise
             raise CaptureError(
                 f"CUDA gave the capture up: {error}",
                 hint="some call in it cannot be captured; CudaDevice(libraries=False) makes none of NVIDIA's",
             ) from None
-        return lambda: graph.launch(self.stream)
+        finally:
+            self._shared["recording"] = False
+        return lambda: self._replay(graph)
+
+    @on_gpu
+    def _replay(self, graph: Any) -> None:
+        graph.launch(self.stream)
 
     def _abandon_capture(self) -> None:
         try:
             self.stream.end_capture()
-        except self.runtime.CUDARuntimeError:  # the error that is on its way says more
+        except self.cuda_errors:  # it is over; the error that is on its way says more
             pass
 
     def refuse_while_recording(self, what: str, hint: str) -> None:
-        """DeviceError in a capture: it would be done once, now, and not whenever the graph runs."""
+        """CaptureError in a capture: it would be done once, now, and not whenever the graph runs."""
         if self._shared["recording"]:
-            raise DeviceError(f"cannot {what} while a capture is recording", hint=hint)
+            raise CaptureError(f"cannot {what} while a capture is recording", hint=hint)
 
+    @on_gpu
     def synchronize(self) -> None:
         self.refuse_while_recording("wait", "wait after the captured part")
         self.stream.synchronize()
 
     def clock(self):
-        def mark():
-            event = self.cupy.cuda.Event()
-            event.record(self.stream)
-            return event
+        return self._mark
 
-        return mark
+    @on_gpu
+    def _mark(self) -> Any:
+        event = self.cupy.cuda.Event()
+        event.record(self.stream)
+        return event
 
+    @on_gpu
     def seconds(self, earlier, later):
         later.synchronize()
         return self.cupy.cuda.get_elapsed_time(earlier, later) / 1e3

@@ -18,7 +18,7 @@ from .. import log
 from ..errors import DeviceError, locate
 from ..kernels.convolution import Conv
 from .base import ALIGNMENT
-from .libraries import functions, install
+from .libraries import StatusError, functions, install
 
 MAJOR = 9
 
@@ -29,6 +29,7 @@ DETERMINISTIC = 1  # cudnnDeterminism_t
 DEFAULT_MATH, TENSOR_MATH, HALF_MATH, FMA_MATH = range(4)
 # cudnnDataType_t, and the C type of alpha and beta
 TYPES = {np.dtype(np.float32): (0, c_float), np.dtype(np.float64): (1, c_double)}
+BROKEN = range(1001, 2000)  # cudnnStatus_t of cuDNN 9: the library itself, not what it was asked
 MAX_ALGORITHMS = 32  # more than cuDNN has for any direction
 
 DIRECTIONS = ("Forward", "BackwardData", "BackwardFilter")
@@ -181,6 +182,9 @@ class Convolutions:
     otherwise  the same family by other means, for geometries that cuDNN refuses: a kernel larger than the
                padded image, or one with no algorithm that will do
 
+    Where cuDNN itself is broken (a part of it cannot be loaded, or is of another version) it is not asked
+    again.
+
     An algorithm is chosen in the first call for a geometry, which therefore cannot be captured.  Only one
     that repeats its bits is taken; Caffe takes any.
 
@@ -201,6 +205,7 @@ class Convolutions:
         self._address = address or (lambda array: device.checked(array).data.ptr)
         self._limit, self._measure = limit, measure
         self._plans: dict[tuple[str, Conv], Plan | None] = {}  # None: refused
+        self._broken = False
         _, scalar = TYPES[device.dtype]
         self._zero, self._one = scalar(0), scalar(1)
 
@@ -228,8 +233,9 @@ class Convolutions:
 
     def _run(self, direction: str, a, b, result, g: Conv, beta) -> bool:
         """False, and nothing done, if it is for `otherwise`."""
-        if not (a.size and b.size and result.size):
+        if self._broken or not (a.size and b.size and result.size):
             return False  # cuDNN knows no empty arrays
+        self._device.use()
         addresses = self._address(a), self._address(b), self._address(result)
         key = direction, g
         if key not in self._plans:
@@ -261,7 +267,11 @@ class Convolutions:
         except DeviceError as error:
             if self._otherwise is None:
                 raise
-            log.info(f"Not by cuDNN: {error}")
+            self._broken = isinstance(error, StatusError) and error.status in BROKEN
+            if self._broken:
+                log.warning(f"Convolutions by the project's own kernels: cuDNN is broken: {error}")
+            else:
+                log.info(f"Not by cuDNN: {error}")
             return None
         return plan
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..errors import ConfigError
+from . import libraries
 from .gpus import check_number, count_gpus, import_cupy
 
 # Numbers of CUDA's cudaDeviceAttr: they stay, while cudaDeviceProp lost fields (clockRate) with CUDA 13.
@@ -68,6 +69,16 @@ def query(which: str) -> list[GpuProperties]:
         check_number(number, count, asked)
     every = range(count) if wanted is None else wanted
     return [_properties(cupy.cuda.runtime, number) for number in every]
+
+
+def libraries_found(which: str) -> dict[str, str]:
+    """cuBLAS and cuDNN, by title: where CuPy's GPUs take them from, or why they do without.
+
+    Raises DeviceError as `query` does.
+    """
+    runtime = import_cupy(f"--gpu {which}").cuda.runtime
+    cuda = runtime.runtimeGetVersion() // 1000
+    return {wheels.title: libraries.describe(name, cuda) for name, wheels in libraries.WHEELS.items()}
 
 
 def numbers(which: str) -> list[int] | None:

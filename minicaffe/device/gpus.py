@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import ModuleType
 
 from ..errors import DeviceError
+from .faults import first_line
 
 OLDEST_DRIVER = {12: "525", 13: "580"}  # what CUDA 12 and 13 need, on Linux
 
@@ -20,12 +21,12 @@ def import_cupy(asked: str) -> ModuleType:
     except ModuleNotFoundError:
         raise DeviceError(
             f"{asked}: CuPy is not installed",
-            hint="pip install minicaffe[cuda13], or minicaffe[cuda12] for a driver older than 580",
+            hint="pip install 'minicaffe[cuda13]', or 'minicaffe[cuda12]' for a driver older than 580",
         ) from None
     except ImportError as error:  # it is, but not the libraries that it needs
         raise DeviceError(
-            f"{asked}: CuPy cannot be imported: {_first_line(error)}",
-            hint="install minicaffe[cuda13] or minicaffe[cuda12] anew",
+            f"{asked}: CuPy cannot be imported: {first_line(error)}",
+            hint="pip install --force-reinstall 'minicaffe[cuda13]', or 'minicaffe[cuda12]'",
         ) from None
     count_gpus(cupy, asked)
     return cupy
@@ -63,17 +64,13 @@ def _without_gpu(runtime, asked: str, error: Exception) -> DeviceError:
         return DeviceError(
             f"{asked}: the driver is for CUDA {_spell(driver)}, too old for this CuPy, made for CUDA"
             f" {_spell(needed)}",
-            hint=f"update the driver (to {oldest} or later), or pip install minicaffe[cuda{driver // 1000}]"
+            hint=f"update the driver (to {oldest} or later), or pip install 'minicaffe[cuda{driver // 1000}]'"
             " after removing this CuPy",
         )
     return DeviceError(
-        f"{asked}: no GPU is found: {_first_line(error)}", hint="nvidia-smi says more about the driver"
+        f"{asked}: no GPU is found: {first_line(error)}", hint="nvidia-smi says more about the driver"
     )
 
 
 def _spell(version: int) -> str:
     return f"{version // 1000}.{version % 1000 // 10}"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n")[0]

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import numpy as np
 
+from ..errors import ShapeError
 from .registry import KernelSpec, Parameter, family, geometries
 
 BLOCK = 256  # threads per block
@@ -75,8 +76,21 @@ class Launch:
         """Blocks of the grid (0: nothing to do), and the arguments with the work count appended."""
         n = int(self.spec.threads(*args))
         blocks = n if self.spec.per_block else -(-n // BLOCK)
-        converted = [convert(arg) for convert, arg in zip(self.convert, args, strict=True)]
-        return min(blocks, MAX_BLOCKS), [*converted, np.int32(n)]
+        try:
+            converted = [convert(arg) for convert, arg in zip(self.convert, args, strict=True)]
+            return min(blocks, MAX_BLOCKS), [*converted, np.int32(n)]
+        except OverflowError:
+            largest = max(n, *_numbers(args))
+            raise ShapeError(
+                f"{self.spec.name}: a count of {largest}; kernels on a GPU count to {np.iinfo(np.int32).max}",
+                hint="make the batch or the layer smaller, or run on the CPU: --cpu",
+            ) from None
+
+
+def _numbers(args) -> list[int]:
+    """The integers among a kernel's arguments, and in its geometries."""
+    several = [arg if isinstance(arg, tuple) else (arg,) for arg in args]
+    return [number for numbers in several for number in numbers if isinstance(number, int)]
 
 
 def _converter(spec: KernelSpec, parameter: Parameter, real: np.dtype, pointer: Callable) -> Callable:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import builtins
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from minicaffe.device import gpu_properties
+from minicaffe.device import gpu_properties, libraries
 
 from ..support.running import run
 
@@ -48,7 +48,12 @@ class Runtime(ModuleType):
 def machine(monkeypatch):
     """Makes a machine with CuPy and so many GPUs, or whose driver answers with an error."""
 
+    def find(name: str, cuda: int) -> SimpleNamespace | None:
+        assert cuda == 13
+        return SimpleNamespace(_name="/lib/libcublas.so.13") if name == "cublas" else None
+
     def make(count: int | Exception) -> None:
+        monkeypatch.setattr(libraries, "find", find)
         cupy, cuda = ModuleType("cupy"), ModuleType("cupy.cuda")
         cuda.runtime = Runtime(count)
         cupy.cuda = cuda
@@ -92,6 +97,9 @@ def test_caffes_lines(machine, capsys):
         "Concurrent copy and execution: Yes",
         "Number of multiprocessors:     116",
         "Kernel execution timeout:      No",
+        "cuBLAS:                        /lib/libcublas.so.13",
+        "cuDNN:                         cuDNN is not found; hint: pip install 'nvidia-cudnn-cu12>=9,<10', or"
+        " 'nvidia-cudnn-cu13>=9,<10' with CUDA 13",
     ]
 
 
@@ -143,7 +151,7 @@ def test_gpu_and_cpu_exclude_each_other(capsys):
     [
         (
             ModuleNotFoundError("No module named 'cupy'"),
-            "CuPy is not installed; hint: pip install minicaffe[",
+            "CuPy is not installed; hint: pip install 'minicaffe[cuda13]'",
         ),
         (
             ImportError("libnvrtc.so: not found\nmore"),

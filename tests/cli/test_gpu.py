@@ -123,13 +123,13 @@ def test_a_bad_value_is_found_and_replayed_on_the_gpu(flags, folder, gpu, capsys
     [
         (
             None,
-            "CuPy is not installed; hint: pip install minicaffe[cuda13], or minicaffe[cuda12] for a driver",
+            "CuPy is not installed; hint: pip install 'minicaffe[cuda13]', or 'minicaffe[cuda12]' for",
         ),
         ((0, 13000), "there is no NVIDIA driver on this machine; hint: install it"),
         (
             (12020, 13000),
             "the driver is for CUDA 12.2, too old for this CuPy, made for CUDA 13.0; hint: update the driver"
-            " (to 580 or later), or pip install minicaffe[cuda12] after removing this CuPy",
+            " (to 580 or later), or pip install 'minicaffe[cuda12]' after removing this CuPy",
         ),
         ((13000, 13000), "no GPU is found: cudaErrorNoDevice; hint: nvidia-smi says more about the driver"),
         ("none", "no GPU is found; hint: run on the CPU: leave --gpu out, or add --cpu"),

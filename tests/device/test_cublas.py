@@ -260,7 +260,7 @@ def test_find(found, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "cuda.pathfinder", None if found == "no pathfinder" else pathfinder)
     monkeypatch.setitem(sys.modules, "cuda", SimpleNamespace(pathfinder=pathfinder))
-    monkeypatch.setattr(libraries, "_in_wheels", lambda name: None)
+    monkeypatch.setattr(libraries, "_in_wheels", lambda name: [])
     monkeypatch.setattr(libraries.ctypes, "CDLL", lambda path: path)
     assert libraries.find("cublas") == ("here" if found == "found" else None)
 

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from minicaffe.device import staging
-from minicaffe.errors import ConfigError, DeviceError
+from minicaffe.device.arena import Arena
+from minicaffe.errors import CaptureError, ConfigError, DeviceError, ShapeError
 from minicaffe.kernels import activation, gemm, memory
+from minicaffe.net import Net
+from minicaffe.proto import text
+from minicaffe.proto.schema import NetParameter
 
 from ..support import emulator
 from ..support.emulator import EmulatedCuda
@@ -97,10 +101,38 @@ def test_what_numpy_does_by_itself(device):
 
 
 def test_memory_runs_out(device):
+    device.cupy.memory_bytes = 1 << 20
     with pytest.raises(
-        DeviceError, match=r"cannot allocate \d+ bytes for an array of shape \(100000, 100000, 9\): of"
+        DeviceError, match=r"cannot allocate \d+ bytes for an array of shape \(999, 999\): of"
     ):
-        device.empty((100000, 100000, 9))
+        device.empty((999, 999))
+
+
+def test_arrays_that_kernels_cannot_count(device):
+    """They count in int; bytes that others cut up are no array of theirs."""
+    device.cupy.memory_bytes = 1 << 40
+    wanted = r"shape \(32768, 65536\) has 2147483648 elements; on device 'cuda-emulated' it can be 2147483647"
+    with pytest.raises(ShapeError, match=wanted + " at most; hint: make the batch or"):
+        device.empty((32768, 65536))
+    view = Arena.__new__(Arena)
+    view.device = device
+    with pytest.raises(ShapeError, match=wanted):
+        view.view(0, (32768, 65536), np.float32)
+    with pytest.raises(ShapeError, match="gemm: a count of 8796093022208; kernels on a GPU count to"):
+        one = device.zeros((1, 1))
+        device.bind(gemm).gemm(one, one, one, gemm.Gemm(1 << 20, 1 << 20, 0, 0, 0, 1)._replace(n=1 << 31))
+
+
+def test_a_net_with_more_parameters_than_kernels_can_count():
+    device = EmulatedCuda()
+    device.cupy.memory_bytes = 1 << 40
+    layers = """layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 40000 } } }
+    layer { name: "y" type: "InnerProduct" bottom: "x" top: "y" inner_product_param { num_output: 40000 } }
+    layer { name: "z" type: "InnerProduct" bottom: "y" top: "z" inner_product_param { num_output: 20000 } }"""
+    with pytest.raises(
+        ShapeError, match=r"^the parameters of the net.*: shape \(24000600\d\d,\) has 24000600"
+    ):
+        Net(text.parse(layers, NetParameter), device=device)
 
 
 def test_the_workspace_grows_and_graphs_keep_what_they_had(device):
@@ -292,20 +324,49 @@ def test_a_capture_uses_what_was_loaded_before(device):
 )
 def test_what_a_capture_refuses(device, action, message):
     x = device.zeros((2,))
-    with pytest.raises(DeviceError, match=message):
+    with pytest.raises(CaptureError, match=message):
         device.capture(lambda: action(device, x))
     action(device, x)  # the failed capture is over
 
 
-def test_a_capture_that_cuda_gives_up(device):
-    """As it does when a library makes a call that cannot be captured."""
+def invalidated(device):
+    """What a library does that makes a call which cannot be captured."""
+    device.stream.invalid = True
 
-    def body() -> None:
-        device.stream.recording = None
 
-    with pytest.raises(DeviceError, match=r"CUDA gave the capture up: cudaError.*; hint: some call in it"):
-        device.capture(body)
-    device.synchronize()  # and goes on
+def raises(error: Exception):
+    raise error
+
+
+@pytest.mark.parametrize(
+    "body, message",
+    [
+        (invalidated, "cudaErrorStreamCaptureInvalidated"),  # noticed at the end,
+        (
+            lambda d: (invalidated(d), d.bind(memory).fill(d.x, 2, 2)),
+            "CUDA_ERROR_StreamCaptureInv",
+        ),  # a launch,
+        (lambda d: (invalidated(d), d.fill(d.x, 0)), "cudaErrorStreamCaptureInvalidated"),  # a call of CUDA's
+        (lambda d: raises(DeviceError("cublasGemm: EXECUTION_FAILED")), "cublasGemm: EXECUTION_FAILED"),
+        (lambda d: d.stream.synchronize(), "cudaErrorStreamCaptureUnsupported"),
+    ],
+)
+def test_a_capture_that_cuda_gives_up(device, body, message):
+    """Whichever call brings it to light."""
+    device.x = device.zeros((2,))
+    device.bind(memory).fill(device.x, 1, 2)
+    with pytest.raises(
+        CaptureError, match=rf"CUDA gave the capture up: .*{message}.*; hint: some call in it"
+    ):
+        device.capture(lambda: body(device))
+    device.bind(memory).fill(device.x, 3, 2)  # and goes on
+    assert (device.get(device.x) == 3).all()
+
+
+def test_an_error_of_the_bodys_own_is_its_error(device):
+    with pytest.raises(ZeroDivisionError):
+        device.capture(lambda: 1 // 0)
+    assert device.capture(lambda: None)() is None
 
 
 def test_captured_launches_are_checked_too(device):

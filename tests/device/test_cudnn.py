@@ -46,6 +46,9 @@ class StandIn:
             self.block = np.empty(nbytes, np.uint8)
         return self.block
 
+    def use(self) -> None:
+        pass
+
     def refuse_while_recording(self, what, hint):
         if self.recording:
             raise DeviceError(f"cannot {what} while a capture is recording", hint=hint)

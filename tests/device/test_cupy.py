@@ -12,7 +12,7 @@ from ..support.emulator.cupy import EmulatedCupy
 cupy = pytest.importorskip("cupy")
 
 NAMES = [
-    *("ndarray", "RawModule", "__version__", "cuda.Device", "cuda.Stream", "cuda.Event", "cuda.alloc"),
+    *("ndarray", "RawModule", "__version__", "cuda.Stream", "cuda.Event", "cuda.alloc"),
     *("cuda.alloc_pinned_memory", "cuda.get_elapsed_time", "cuda.memory.OutOfMemoryError"),
     *(f"cuda.Stream.{name}" for name in ("begin_capture", "end_capture", "synchronize", "wait_event")),
     *("cuda.Stream.__enter__", "cuda.Stream.__exit__"),
@@ -20,6 +20,7 @@ NAMES = [
     *(f"cuda.runtime.{name}" for name in ("getDeviceCount", "getDeviceProperties", "deviceGetAttribute")),
     *(f"cuda.runtime.{name}" for name in ("driverGetVersion", "runtimeGetVersion", "memGetInfo")),
     *(f"cuda.runtime.{name}" for name in ("memcpyAsync", "memsetAsync", "CUDARuntimeError")),
+    *("cuda.runtime.setDevice", "cuda.driver.CUDADriverError", "cuda.compiler.CompileException"),
     *(f"cuda.runtime.memcpy{way}" for way in ("HostToDevice", "DeviceToHost", "DeviceToDevice")),
 ]
 

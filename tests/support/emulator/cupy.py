@@ -10,6 +10,7 @@ import ctypes
 import itertools
 import math
 import sys
+import threading
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
@@ -30,8 +31,19 @@ class CUDARuntimeError(RuntimeError):
     pass
 
 
+class CUDADriverError(RuntimeError):
+    pass
+
+
+class CompileException(Exception):
+    pass
+
+
 class OutOfMemoryError(MemoryError):
     pass
+
+
+INVALIDATED = "StreamCaptureInvalidated: operation failed due to a previous error during capture"
 
 
 class Stream:
@@ -44,11 +56,17 @@ class Stream:
             raise ValueError("a stream that waits for the default stream")
         self.ptr = next(Stream.numbers)
         self.cupy, self.lazy = cupy, cupy.lazy
+        self.device_id = cupy.cuda.runtime.getDevice()
         self.queue: list[Callable[[], object]] = []
         self.recording: list[Callable[[], object]] | None = None
+        self.invalid = False  # the capture: whatever follows fails until it is ended
         cupy.streams[self.ptr] = self
 
     def __enter__(self) -> Stream:
+        if self.device_id != self.cupy.cuda.runtime.getDevice():
+            raise RuntimeError(
+                "The device that the stream is created on does not match with the current device"
+            )
         self.cupy.current.append(self)
         return self
 
@@ -56,6 +74,8 @@ class Stream:
         self.cupy.current.pop()
 
     def enqueue(self, action: Callable[[], object]) -> None:
+        if self.invalid:
+            raise CUDARuntimeError(f"cudaError{INVALIDATED}")
         if self.recording is not None:
             self.recording.append(action)
             return
@@ -76,17 +96,30 @@ class Stream:
 
     def begin_capture(self) -> None:
         self._outside("cudaStreamBeginCapture")
+        self.check_device("cudaStreamBeginCapture")
         self.recording = []
 
     def end_capture(self) -> Graph:
         actions, self.recording = self.recording, None
+        invalid, self.invalid = self.invalid, False
         if actions is None:
             raise CUDARuntimeError("cudaErrorIllegalState: the stream is not capturing")
+        if invalid:
+            raise CUDARuntimeError(f"cudaError{INVALIDATED}")
         return Graph(actions)
+
+    def check_device(self, what: str) -> None:
+        """CUDA fails, or works on another GPU than was meant, unless the stream's is the thread's current."""
+        current = self.cupy.cuda.runtime.getDevice()
+        if self.device_id != current:
+            raise CUDARuntimeError(
+                f"cudaErrorInvalidResourceHandle: {what} on a stream of GPU {self.device_id}, but GPU"
+                f" {current} is current"
+            )
 
     def _outside(self, what: str) -> None:
         if self.recording is not None:
-            self.recording = None  # CUDA gives the capture up
+            self.invalid = True
             raise CUDARuntimeError(f"cudaErrorStreamCaptureUnsupported: {what} while capturing")
 
 
@@ -97,6 +130,7 @@ class Graph:
         self.actions = actions
 
     def launch(self, stream: Stream) -> None:
+        stream.check_device("cudaGraphLaunch")
         for action in self.actions:
             stream.enqueue(action)
 
@@ -104,12 +138,15 @@ class Graph:
 class Event:
     """cupy.cuda.Event: done when its stream has executed what was queued before it was recorded."""
 
-    def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
+    def __init__(self, cupy: EmulatedCupy, block: bool = False, disable_timing: bool = False) -> None:
+        self.device_id = cupy.cuda.runtime.getDevice()
         self.timed = not disable_timing
         self.done = True
         self.stream: Stream | None = None
 
     def record(self, stream: Stream) -> None:
+        if self.device_id != stream.device_id:
+            raise CUDARuntimeError("cudaErrorInvalidResourceHandle: an event and a stream of two GPUs")
         self.stream, mark = stream, SimpleNamespace(done=False)
         self.mark, self.done = mark, False
         stream.enqueue(lambda: self._reach(mark))
@@ -135,28 +172,37 @@ class Event:
 class MemoryPointer:
     """cupy.cuda.MemoryPointer."""
 
-    def __init__(self, memory: np.ndarray) -> None:
-        self.memory = memory
+    def __init__(self, memory: np.ndarray, device_id: int) -> None:
+        self.memory, self.device_id = memory, device_id
         self.ptr = memory.ctypes.data
 
 
 class Runtime:
-    """cupy.cuda.runtime of a machine with one GPU."""
+    """cupy.cuda.runtime of a machine with some GPUs, all alike."""
 
     CUDARuntimeError = CUDARuntimeError
     memcpyHostToDevice, memcpyDeviceToHost, memcpyDeviceToDevice = 1, 2, 3
 
-    def __init__(self, cupy: EmulatedCupy, arch: int) -> None:
-        self.cupy, self.arch = cupy, arch
+    def __init__(self, cupy: EmulatedCupy, arch: int, count: int) -> None:
+        self.cupy, self.arch, self.count = cupy, arch, count
+        self.thread = threading.local()  # every thread has a current GPU, 0 at first
 
     def getDeviceCount(self) -> int:
-        return 1
+        return self.count
+
+    def getDevice(self) -> int:
+        return getattr(self.thread, "current", 0)
+
+    def setDevice(self, number: int) -> None:
+        if not 0 <= number < self.count:
+            raise CUDARuntimeError("cudaErrorInvalidDevice: invalid device ordinal")
+        self.thread.current = number
 
     def driverGetVersion(self) -> int:
         return 13000
 
     def runtimeGetVersion(self) -> int:
-        return 13000
+        return 13000 if self.arch >= 75 else 12090
 
     def deviceGetAttribute(self, attribute: int, device: int) -> int:
         return {16: 4, 75: self.arch // 10, 76: self.arch % 10}[attribute]
@@ -169,6 +215,7 @@ class Runtime:
 
     def memcpyAsync(self, to: int, source: int, nbytes: int, kind: int, stream: int) -> None:
         queue = self.cupy.streams[stream]
+        queue.check_device("cudaMemcpyAsync")
         if queue.recording is not None and kind != DEVICE_TO_DEVICE:
             raise AssertionError("a copy from or to the host would be recorded with its address")
         if kind not in (HOST_TO_DEVICE, DEVICE_TO_HOST, DEVICE_TO_DEVICE) or not (to and source and nbytes):
@@ -176,7 +223,9 @@ class Runtime:
         queue.enqueue(lambda: ctypes.memmove(to, source, nbytes))
 
     def memsetAsync(self, to: int, value: int, nbytes: int, stream: int) -> None:
-        self.cupy.streams[stream].enqueue(lambda: ctypes.memset(to, value, nbytes))
+        queue = self.cupy.streams[stream]
+        queue.check_device("cudaMemsetAsync")
+        queue.enqueue(lambda: ctypes.memset(to, value, nbytes))
 
 
 class RawModule:
@@ -203,6 +252,7 @@ class RawKernel:
 
     def __init__(self, module: RawModule, name: str) -> None:
         self.cupy, self.strides = module.cupy, module.strides
+        self.device_id = self.cupy.cuda.runtime.getDevice()
         self.function = module.compiled.get_function(name)
 
     @property
@@ -214,6 +264,14 @@ class RawKernel:
         self.function.max_dynamic_shared_size_bytes = nbytes
 
     def __call__(self, grid, block, args, *, shared_mem: int = 0, stream: Stream) -> None:
+        places = [
+            stream.device_id,
+            *(arg.data.block.device_id for arg in args if isinstance(arg, DeviceArray)),
+        ]
+        if set(places) != {self.cupy.cuda.runtime.getDevice()} or self.device_id not in places:
+            raise CUDADriverError("CUDA_ERROR_INVALID_HANDLE: a kernel, stream or array of another GPU")
+        if stream.invalid:
+            raise CUDADriverError(f"CUDA_ERROR_{INVALIDATED}")
         schedules = self.cupy.schedules(math.prod(grid), self.strides)
         stream.enqueue(lambda: self.function(grid, block, args, shared_mem=shared_mem, schedules=schedules))
 
@@ -225,23 +283,31 @@ class EmulatedCupy:
     lazy          streams execute as late as they may
     orders        in which every launch runs, 1 or 2
     memory_bytes  what the GPU has
+    count         how many GPUs there are
     """
 
     __version__ = "emulated"
     ndarray = DeviceArray
 
     def __init__(
-        self, arch: int = 80, *, lazy: bool = False, orders: int = 2, memory_bytes: int = 8 << 30
+        self,
+        arch: int = 80,
+        *,
+        lazy: bool = False,
+        orders: int = 2,
+        memory_bytes: int = 8 << 30,
+        count: int = 1,
     ) -> None:
         self.lazy, self.orders, self.memory_bytes = lazy, orders, memory_bytes
         self.streams: dict[int, Stream] = {}
         self.current: list[Stream] = []  # entered by `with`
         self.launches = 0
         self.cuda = SimpleNamespace(
-            runtime=Runtime(self, arch),
-            Device=lambda number: SimpleNamespace(use=lambda: None),
+            runtime=Runtime(self, arch, count),
+            driver=SimpleNamespace(CUDADriverError=CUDADriverError),
+            compiler=SimpleNamespace(CompileException=CompileException),
             Stream=lambda non_blocking=False: Stream(self, non_blocking),
-            Event=Event,
+            Event=lambda **options: Event(self, **options),
             alloc=self._alloc,
             alloc_pinned_memory=lambda nbytes: bytearray(b"\xff" * nbytes),
             get_elapsed_time=self._elapsed_ms,
@@ -258,7 +324,7 @@ class EmulatedCupy:
             raise OutOfMemoryError
         block = np.full(nbytes + ALIGNMENT, POISON, np.uint8)
         start = -block.ctypes.data % ALIGNMENT
-        return MemoryPointer(block[start : start + nbytes])
+        return MemoryPointer(block[start : start + nbytes], self.cuda.runtime.getDevice())
 
     def _elapsed_ms(self, earlier: Event, later: Event) -> float:
         if not (earlier.timed and later.timed and later.done):
@@ -282,5 +348,5 @@ def install(monkeypatch, **options) -> EmulatedCupy:
 
     cupy = EmulatedCupy(**options)
     monkeypatch.setitem(sys.modules, "cupy", cupy)
-    monkeypatch.setattr(libraries, "find", lambda name: None)
+    monkeypatch.setattr(libraries, "find", lambda name, cuda: None)
     return cupy

@@ -14,6 +14,7 @@ from .cupy import EmulatedCupy
 class EmulatedCuda(CudaDevice):
     """A GPU on the processor.
 
+    number     which GPU, of `cupy` if that is given
     arch       compute capability times ten
     lazy       streams execute only when somebody waits for them
     orders     2: every launch runs in two orders of threads, which must agree; 1: in one, for long runs
@@ -26,6 +27,8 @@ class EmulatedCuda(CudaDevice):
         self,
         dtype=np.float32,
         *,
+        number: int = 0,
+        cupy: EmulatedCupy | None = None,
         arch: int = 80,
         math: str = "FP32",
         lazy: bool = False,
@@ -33,7 +36,8 @@ class EmulatedCuda(CudaDevice):
         libraries: dict[str, Any] | None = None,
     ) -> None:
         self.found = libraries or {}
-        super().__init__(dtype, math=math, cupy=EmulatedCupy(arch, lazy=lazy, orders=orders))
+        cupy = cupy or EmulatedCupy(arch, lazy=lazy, orders=orders)
+        super().__init__(dtype, number=number, math=math, libraries=bool(self.found), cupy=cupy)
 
     def find_library(self, name):
         return self.found.get(name)
