@@ -69,7 +69,8 @@ def _check_only(root: str, folder: str) -> None:
     here = PathFinder.find_spec(root, [folder])
     if loaded and here and here.origin != loaded and PathFinder.find_spec(root) is None:
         raise ConfigError(
-            f"python_param.module: {here.origin or folder} has the name of {loaded}, which another net has imported",
+            f"python_param.module: {here.origin or folder} has the name of {loaded}, which another net has"
+            " imported",
             hint="rename one of the two files, or use each net in a process of its own",
         )
 
