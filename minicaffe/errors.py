@@ -73,6 +73,12 @@ def printable(text: object) -> str:
     return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
+def extra(name: str) -> str:
+    """The command that brings the packages of an extra of pyproject.toml; quoted, since brackets are a
+    pattern in zsh."""
+    return f"pip install 'minicaffe[{name}]'"
+
+
 @contextmanager
 def locate(place: str | Callable[[], str]) -> Iterator[None]:
     """Add `place` to every MiniCaffeError that passes through; a callable is asked only then."""

@@ -128,6 +128,7 @@ class Net:
                 phase = node.param.phase if node.param.HasField("phase") else self.phase
                 layer = node.kind(node.param, self.device, phase)
                 layer.settle = partial(weakly(self._settle), i)
+                layer.folder = str(Path(self.source).parent) if self.source else None
                 self.layers.append(layer)
                 layer.check_counts(len(node.bottoms), len(node.tops))
                 if layer.stochastic:

@@ -67,3 +67,22 @@ def test_files_named_in_the_documentation_exist(path):
 def test_lines_are_not_endless(path):
     prose = [line for line in path.read_text().splitlines() if not line.startswith(("|", "  ", "```"))]
     assert max(map(len, prose)) <= 130
+
+
+def test_extras_exist_and_are_quoted():
+    """Where a command needs an optional package it names an extra of pyproject.toml; unquoted brackets are a
+    pattern in zsh."""
+    declared = re.search(r"\[project\.optional-dependencies\]\n(.*?)\n\n", read("pyproject.toml"), re.DOTALL)
+    extras = set(re.findall(r"^([\w-]+) = ", declared[1], re.MULTILINE))
+    sources = [path for path in (ROOT / "minicaffe").rglob("*.py") if path.parent.name != "device"]
+    named = {
+        name for path in sources for name in re.findall(r"""\bextra\(["'](\w+)["']\)""", path.read_text())
+    }
+    assert named == {"draw", "lmdb", "onnx", "plot", "tensorboard"} and named <= extras
+    for path in [*sources, *DOCS]:
+        for quote in re.findall(r"""pip install (?:-[\w-]+ )*(["']?)(?:minicaffe|\.)\[""", path.read_text()):
+            assert quote, f"{path.name}: brackets without quotes"
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text()

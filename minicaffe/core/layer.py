@@ -51,6 +51,7 @@ class Layer:
                         `stage`
     stochastic          True for layers that draw random numbers: self.random is set before setup, which
                         makes it None if this layer draws none after all
+    folder              of the net's file, set before setup; None if it came from no file
     setup_draws         words that Caffe's layer takes from the stream of the fillers when it is set up
     """
 
@@ -86,6 +87,7 @@ class Layer:
         self.buffers: list[Buffer] = []  # asked for by `saved` since the last reshape
         self.state: list[Any] = []  # arrays that one forward hands to the next (recurrent layers)
         self.random: Any = None  # the layer's randomness.Stream
+        self.folder: str | None = None  # set by the net
         self.settle: Callable[[], None] = lambda: None  # set by the net
 
     # -- what a layer implements

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
-from ..errors import ConfigError, DataError, locate
+from ..errors import ConfigError, DataError, extra, locate
 from ..files import sync_folder
 from ..proto.schema import Message
 from . import datum
@@ -174,7 +174,5 @@ def _library() -> ModuleType:
     try:
         import lmdb
     except ImportError:
-        raise ConfigError(
-            "writing LMDB databases needs the package lmdb", hint="pip install 'minicaffe[lmdb]'"
-        ) from None
+        raise ConfigError("writing LMDB databases needs the package lmdb", hint=extra("lmdb")) from None
     return lmdb

@@ -13,7 +13,7 @@ import importlib
 from typing import Any
 
 from ..drawing.picture import FORMATS, picture, write
-from ..errors import ConfigError
+from ..errors import ConfigError, extra
 from ..graph.filter import takes_part
 from ..proto.upgrade import upgrade_net
 from .proto import caffe_pb2
@@ -184,5 +184,5 @@ def _pydot() -> Any:
             continue
     raise PydotError(
         "pydotplus or pydot is needed, and neither is installed",
-        hint="pip install pydot, and Graphviz from the system; svg and png are drawn without them",
+        hint=f"{extra('draw')}, and Graphviz from the system; svg and png are drawn without them",
     )

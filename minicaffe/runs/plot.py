@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, extra
 from ..files import write_atomic
 from .curves import Curves
 from .plot_series import LOSS, RATE, Drawn, Panel, Points, panels
@@ -91,9 +91,7 @@ def figure(
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise ConfigError(
-            "drawing needs matplotlib, which is not installed", hint="pip install 'minicaffe[plot]'"
-        ) from None
+        raise ConfigError("drawing needs matplotlib, which is not installed", hint=extra("plot")) from None
     if not runs:
         raise ConfigError("there is nothing to draw: name one run at least")
     if smooth < 1:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import log
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError, DataError, extra
 from ..solvers.callbacks import Callback
 
 
@@ -30,7 +30,7 @@ class TensorBoard(Callback):
         except ImportError:
             raise ConfigError(
                 "event files need tensorboardX, which is not installed",
-                hint="pip install 'minicaffe[tensorboard]'",
+                hint=extra("tensorboard"),
             ) from None
         try:
             Path(folder).mkdir(parents=True, exist_ok=True)

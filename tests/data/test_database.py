@@ -298,5 +298,5 @@ def test_a_record_is_named(tmp_path):
 def test_without_the_package(path, monkeypatch):
     monkeypatch.setitem(sys.modules, "lmdb", None)
     assert Database(path).read(3)[1] == 3  # reading is our own
-    with pytest.raises(ConfigError, match=r"needs the package lmdb; hint: pip install minicaffe\[lmdb\]"):
+    with pytest.raises(ConfigError, match=r"needs the package lmdb; hint: pip install 'minicaffe\[lmdb\]'"):
         DatabaseWriter(path.with_name("other"))

@@ -1,5 +1,6 @@
 """Python: layers written for pycaffe run unchanged."""
 
+import importlib
 import sys
 
 import numpy as np
@@ -117,10 +118,19 @@ def test_the_legacy_axes_of_a_blob(cpu):
     [
         (
             layer("Twice", module="no_such_module"),
-            "module 'no_such_module' cannot be found; hint: .*PYTHONPATH",
+            "module 'no_such_module' cannot be found; hint: .*beside the prototxt.*PYTHONPATH",
         ),
+        (layer("Twice", module="tests.support.none"), "module 'tests.support.none' cannot be found"),
         (layer("Twize"), "has no class 'Twize'; hint: .*Twice"),
-        (layer("Twice", module=""), "module '' cannot be found"),
+        (layer("Twice", module=""), "module '' is not the name of a module"),
+        (layer("Twice", module="a\\000b"), "is not the name of a module"),
+        (layer("Twice", module="tests.support..x"), "is not the name of a module"),
+        (layer("Twice", module="twice.py"), "module 'twice.py' is a path; .*; hint: module: \"twice\""),
+        (layer("Twice", module="../a/twice.py"), 'is a path; expected .*; hint: module: "twice"'),
+        (layer("Twice", module="a/twice"), 'is a path; expected .*; hint: module: "twice"'),
+        (layer("path", module="os"), "'path' of module 'os' is no layer; hint: .*caffe.Layer"),
+        (layer("PathLike", module="os"), "'PathLike' of module 'os' is no layer"),
+        (layer("Twice", module="os"), "module 'os' has no class 'Twice'$"),
     ],
 )
 def test_errors(entry, message):
@@ -141,3 +151,60 @@ def test_a_caffe_that_was_there_before_comes_back(monkeypatch):
     monkeypatch.setitem(sys.modules, "caffe", other := object())
     net(f'layer {{ name: "p" top: "y" {layer("Phase")} }}')
     assert sys.modules["caffe"] is other
+
+
+SOURCE = """
+import caffe
+import minicaffe_test_constant
+class Constant(caffe.Layer):
+    def setup(self, bottom, top): pass
+    def reshape(self, bottom, top): top[0].reshape(1)
+    def forward(self, bottom, top): top[0].data[...] = minicaffe_test_constant.VALUE
+"""
+
+
+@pytest.fixture
+def beside(tmp_path, monkeypatch):
+    """A folder with a net, its layer, what that imports, and a module named like one of Python's own."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        entry = layer("Constant", module=f"minicaffe_test_{name}")
+        folder.joinpath("net.prototxt").write_text(f'layer {{ name: "l" top: "y" {entry} }}')
+    (tmp_path / "a" / "minicaffe_test_a.py").write_text(SOURCE)
+    (tmp_path / "a" / "minicaffe_test_constant.py").write_text("VALUE = 7")
+    (tmp_path / "a" / "json.py").write_text("raise SystemExit('shadowed')")
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("minicaffe_test_")]:
+        del sys.modules[name]
+
+
+def test_a_module_beside_the_prototxt(beside, monkeypatch):
+    """It is found from any working folder, imports what lies beside it, and leaves sys.path as it was."""
+    before = list(sys.path)
+    monkeypatch.delitem(sys.modules, "json")
+    for path in ("a/net.prototxt", beside / "a" / "net.prototxt"):
+        assert Net(path, phase="TEST").forward()["y"] == [7]
+    assert sys.path == before and importlib.import_module("json").dumps(1) == "1"
+    with pytest.raises(ConfigError, match="'minicaffe_test_b' cannot be found"):
+        Net("b/net.prototxt", phase="TEST")
+
+
+def test_python_s_own_path_comes_first(beside, monkeypatch):
+    (beside / "minicaffe_test_b.py").write_text(SOURCE.replace("_constant.VALUE", "_constant.OTHER"))
+    (beside / "minicaffe_test_constant.py").write_text("OTHER = 9")
+    (beside / "b" / "minicaffe_test_b.py").write_text("raise SystemExit('not this one')")
+    monkeypatch.syspath_prepend(beside)
+    assert Net("b/net.prototxt", phase="TEST").forward()["y"] == [9]
+
+
+def test_two_modules_of_one_name(beside):
+    """Python holds one module of a name; the second net must not run the first one's code."""
+    Net("a/net.prototxt", phase="TEST")
+    other = (beside / "a" / "net.prototxt").read_text()
+    (beside / "b" / "net.prototxt").write_text(other)
+    assert Net("b/net.prototxt", phase="TEST").forward()["y"] == [7]  # imported already, and the only one
+    (beside / "b" / "minicaffe_test_a.py").write_text(SOURCE)
+    with pytest.raises(ConfigError, match=r"b/minicaffe_test_a\.py has the name of .*a/minicaffe_test_a\.py"):
+        Net("b/net.prototxt", phase="TEST")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ConfigError
+from ...errors import ConfigError, extra
 from .graph import FLOAT, Graph, Tensor
 from .proof import FAULT, ProofError
 from .translate import Translation, tensors
@@ -29,7 +29,7 @@ def require_packages() -> None:
     except ImportError as error:
         raise ConfigError(
             f"writing ONNX needs onnx and onnxruntime; {error.name} is not installed",
-            hint="pip install 'minicaffe[onnx]'",
+            hint=extra("onnx"),
         ) from None
 
 

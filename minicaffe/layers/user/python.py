@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
 from ...core.blob import Blob
 from ...core.layer import Layer
 from ...core.view import BlobView, ParamViews
-from ...errors import ConfigError, suggest
+from .module import find
 
 
 class Python(Layer):
@@ -20,15 +19,18 @@ class Python(Layer):
     shape, reshape(*dims), count, num, channels, height and width.  Tops may be given new shapes in reshape,
     which runs before every forward, and in forward too; the net behind follows.
 
-    Param     python_param: module, which must be importable (`import caffe` inside it means
-              minicaffe.pycaffe), layer, param_str ("").  share_in_parallel is read and means nothing here.
+    Param     python_param: module, looked for on Python's path and then beside the prototxt (`import caffe`
+              inside it means minicaffe.pycaffe); layer, a class in it; param_str ("").  share_in_parallel
+              is read and means nothing here.
     Shapes    any bottoms, any tops, as the class says.  May run in place, if the class can.
     Backward  as the class says; it may read every bottom and top.  Diffs of bottoms that it does not write
               are 0.
     Source    Caffe's Python layer.
     Differs   runs on every device, on copies where memory is not the host's.  Whatever the class raises
               reaches the caller as it is.
-    Raises    ConfigError for a module or class that cannot be found.
+              Caffe does not look beside the prototxt.  The module's code runs as soon as the net is built,
+              and so when it is only looked at (check, summary, draw): it must be code that you trust.
+    Raises    ConfigError for a module or class that cannot be found, and for a class that is no layer.
     """
 
     type = "Python"
@@ -40,7 +42,7 @@ class Python(Layer):
 
     def setup(self, bottom, top):
         conf = self.param.python_param
-        self.user = _find(conf.module, conf.layer)(self.param)
+        self.user = find(conf.module, conf.layer, self.folder)(self.param)
         self.user.param_str = self.user.param_str_ = conf.param_str
         self.user.phase = self.phase
         self.user.blobs = self.views_of_params = ParamViews(self.device, self.add_param)
@@ -93,22 +95,3 @@ class Python(Layer):
     def _flush(self) -> None:
         for view in (*self.views, *self.views_of_params):
             view.flush()
-
-
-def _find(module: str, name: str) -> type:
-    """The class `name` of a module, in which `import caffe` works."""
-    from importlib.util import find_spec
-
-    importing = importlib.import_module("minicaffe.pycaffe.importing")  # only now: it knows the whole engine
-    root = module.split(".")[0]
-    if not root or find_spec(root) is None:
-        raise ConfigError(
-            f"python_param.module {module!r} cannot be found", hint="put its folder on PYTHONPATH"
-        )
-    with importing.as_caffe():
-        found = importlib.import_module(module)
-    if not hasattr(found, name):
-        raise ConfigError(
-            f"python_param.layer: module {module!r} has no class {name!r}", hint=suggest(name, vars(found))
-        )
-    return getattr(found, name)

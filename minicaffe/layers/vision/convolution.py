@@ -10,8 +10,9 @@ class Convolution(Convolving):
 
     Param     convolution_param: num_output; bias_term (true); kernel_size or kernel_h and kernel_w; stride
               (1), pad (0), dilation (1): one value or one per axis, or _h and _w; group (1); axis (1), the
-              channel axis; weight_filler, bias_filler (constant 0).  engine and force_nd_im2col are read and
-              mean nothing here.
+              channel axis; weight_filler, bias_filler (constant 0); engine (DEFAULT), which counts on a GPU:
+              CAFFE is the project's own, CUDNN is cuDNN, DEFAULT is cuDNN where it is installed.
+              force_nd_im2col is read and means nothing here.
     Shapes    bottom[i] (n..., C, size...), all alike; top[i] (n..., num_output, out...), out = (size + 2 pad
               - dilation (kernel - 1) - 1) / stride + 1, division truncated; weights (num_output, C / group,
               kernel...); bias (num_output).  Up to three spatial axes, or none.
