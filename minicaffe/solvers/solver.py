@@ -150,9 +150,10 @@ class Solver:
     def load_weights(self, paths: Sequence[str]) -> None:
         """Load weight files into all nets, by layer name; later files override earlier."""
         for path in paths:
+            found = nets.find(path, self.source, tell=True)
             for net in (self.net, *self.test_nets):
-                log.info(f"Finetuning from {path}")
-                net.load(nets.find(path, self.source))
+                log.info(f"Finetuning from {found}")
+                net.load(found)
 
     # -- the update rule
 
