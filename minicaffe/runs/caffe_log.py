@@ -8,6 +8,7 @@
     Iteration 500 (25.1 iter/s, 3.98s/100 iters), loss = 0.231
         Train net output #0: loss = 0.244 (* 1 = 0.244 loss)
     Iteration 500, lr = 0.00992565
+    Control: pause at iteration 600      (minicaffe's; the time until resume is not training)
 
 All other lines are passed over, with or without glog's prefix.  The rate in parentheses is not read: Caffe's
 first one is garbage.
@@ -30,6 +31,8 @@ from .glog import lines
 # C++ streams write nan, -nan and inf; Microsoft's 1.#QNAN, -1.#IND, 1.#INF and -nan(ind).
 VALUE = r"[-+]?(?:\d\.#\w+|\d+\.?\d*(?:[eE][-+]?\d+)?|nan(?:\(\w*\))?|inf(?:inity)?)"
 ITERATION = r"\bIteration (?P<iteration>\d{1,15})"
+PAUSED = re.compile(r"Control: (?P<command>pause|resume|stop) at iteration \d")
+MOST_LOST = 100  # lines of one output that may be missing between two
 SOLVING = re.compile(r"Solving(?:\s|$)")
 TESTING = re.compile(rf"{ITERATION}, Testing net \(#(?P<net>\d{{1,6}})\)")
 DISPLAY = re.compile(rf"{ITERATION}(?: \(.*\).*)?, loss = (?P<value>{VALUE})\s*$")
@@ -52,6 +55,7 @@ class LogReader:
         self._spent = 0.0  # seconds, by the processes before this one
         self._begun: float | None = None  # when this process began, on the log's clock
         self._shown: float | None = None  # when its last row was written
+        self._paused: float | None = None  # since when
 
     def read(self, data: bytes) -> None:
         for message, seconds in lines(data):
@@ -75,6 +79,8 @@ class LogReader:
         elif found := TEST_LOSS.search(message):
             if self._test is not None:  # else the log begins in the middle of a test
                 self._test.row.loss = number(found["value"])
+        elif found := PAUSED.match(message):
+            self._pause(found["command"] == "pause", seconds)
         elif found := OUTPUT.search(message):
             row = self._train if found["phase"] == "Train" else self._test
             if row is not None:
@@ -88,9 +94,15 @@ class LogReader:
         """A process starts to train; the time since the last row of the one before is not training."""
         if self._shown is not None and self._begun is not None:
             self._spent += self._shown - self._begun
-        self._begun, self._shown = seconds, None
+        self._begun, self._shown, self._paused = seconds, None, None
         self._train = self._test = None
         self.history.begin()
+
+    def _pause(self, pauses: bool, seconds: float | None) -> None:
+        if not pauses and self._paused is not None and seconds is not None:
+            self._spent -= seconds - self._paused
+        if not pauses or self._paused is None:
+            self._paused = seconds if pauses else None
 
     def _open(self, net: int | None, iteration: int, seconds: float | None) -> _OpenRow:
         row = Row(iteration, self._time(seconds))
@@ -115,6 +127,8 @@ class _OpenRow:
     def set(self, index: int, name: str, value: float) -> None:
         elements = self.row.outputs.setdefault(name, [])
         position = max(0, index - self.first.setdefault(name, index))
+        if position > len(elements) + MOST_LOST:  # a damaged number, not a place
+            return
         elements.extend([math.nan] * (position + 1 - len(elements)))  # lines between were lost
         elements[position] = value
 

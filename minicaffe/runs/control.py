@@ -67,6 +67,11 @@ class Control(Callback):
         self.recorded = _recorded_rates(read(home.events))  # to be set again
         self.here: tuple[int, list[str]] = (0, [])  # the iteration, and the rates that were set at it, by id
         self.paused = False
+        self._held_s = 0.0  # in pauses
+
+    def clock(self) -> float:
+        """Seconds on a clock that stands still in pauses."""
+        return time.monotonic() - self._held_s
 
     def on_start(self, solver) -> None:
         iteration, ids = self.here
@@ -82,12 +87,14 @@ class Control(Callback):
     def on_iteration(self, solver) -> None:
         self._repeat(solver)
         self._look(solver)
-        while self.paused and "stop" not in solver.requests:
-            if solver.requests:  # for snapshots
-                solver.requests.clear()
-                solver.try_snapshot()
-            time.sleep(POLL_S)
-            self._look(solver)
+        if self.paused:
+            since = time.monotonic()
+            while self.paused and not solver.stopped:
+                if solver.take_requests():
+                    solver.try_snapshot()
+                time.sleep(POLL_S)
+                self._look(solver)
+            self._held_s += time.monotonic() - since
 
     def _repeat(self, solver) -> None:
         while self.recorded and self.recorded[0]["iteration"] <= solver.iteration:

@@ -20,14 +20,24 @@ def curves(entries: list[dict[str, Any]], name: str) -> Curves:
     """The curves in the rows; other objects are passed over.
 
     null stands for a number that is not finite and becomes NaN.  Seconds start again at 0 with every process;
-    what the processes before it took is added.
+    what the processes before it took is added.  Where a start is not recorded (the line was lost) it is seen
+    by seconds or iterations that step back.
 
     Raises DataError for a row with values of a wrong kind.
     """
     history = History()
     spent = longest = 0.0  # seconds: by the processes before, by this one
     latest: dict[int | None, float] = {}  # seconds of the last row, by kind
+
+    def begin() -> None:
+        nonlocal spent, longest
+        history.begin()
+        latest.clear()
+        spent, longest = spent + longest, 0.0
+
     for place, entry in enumerate(entries, 1):
+        if entry.get("phase") == "start":
+            begin()
         if not is_row(entry):
             continue
         with locate(f"object {place}"):
@@ -35,9 +45,7 @@ def curves(entries: list[dict[str, Any]], name: str) -> Curves:
             row = _row(entry)
         earlier = row.seconds is not None and row.seconds < latest.get(net, 0)
         if earlier or history.steps_back(net, row.iteration):
-            history.begin()
-            latest.clear()
-            spent, longest = spent + longest, 0.0
+            begin()
         if row.seconds is not None:
             latest[net] = row.seconds
             longest = max(longest, row.seconds)

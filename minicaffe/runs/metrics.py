@@ -1,12 +1,14 @@
-"""Metrics of a run for tools: one JSON object per display and per test.
+"""Metrics of a run for tools: one JSON object per start, per display and per test.
 
+    {"phase": "start", "iteration": 0, "seconds": 0.0, "count": 0}
     {"phase": "train", "iteration": 100, "seconds": 12.3, "count": 1, "lr": 0.01, "loss": 0.5,
      "outputs": {"loss": 0.5, "accuracy": [0.9, 0.8]}}
     {"phase": "test", "net": 0, "iteration": 500, "seconds": 20.1, "count": 1, "outputs": {"accuracy": 0.97}}
 
-seconds counts from the start of the process that trains; NaN and infinities are null.  What comes faster than
+seconds counts from the last start, without pauses; NaN and infinities are null.  What comes faster than
 ROWS_PER_SECOND is merged: count says how many rows are one, the values are their means, and there are "min"
-and "max" of loss and outputs.  When a run is resumed iterations step back; later rows count.
+and "max" of loss and outputs.  When a run is resumed there is another start, and iterations may step back:
+later rows count.
 """
 
 from __future__ import annotations
@@ -68,6 +70,10 @@ class Metrics(Callback):
         self.begun = clock()
         self.kinds: dict[Any, Merged] = {}
         self.shown: Any = None
+
+    def on_start(self, solver) -> None:
+        self.begun = self.clock()
+        self.writer.append({"phase": "start", "iteration": solver.iteration, "seconds": 0.0, "count": 0})
 
     def on_iteration(self, solver) -> None:
         if solver.shown is not self.shown:

@@ -242,7 +242,7 @@ def _dress(ax: Axes, panel: Panel, *, logarithmic: bool) -> None:
 
 
 def _titled(panel: Panel) -> str:
-    widths = {len(run.elements) for run in panel.runs if run.elements}
+    widths = {run.width for run in panel.runs if run.elements}
     return f"{panel.title}, mean of {max(widths)} elements" if widths else panel.title
 
 

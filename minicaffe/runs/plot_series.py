@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from .. import log
 from ..errors import ConfigError, DataError
 from .curves import Curves, Row
 
+T = TypeVar("T")
 LOSS, RATE = "loss", "learning rate"
+MOST = 24  # outputs in panels of their own, and losses in theirs: more nobody reads, and they take minutes
+MOST_ELEMENTS = 64  # of one output that are drawn line by line
 LARGEST = 1e100  # beyond it axes overflow: drawn as what is not finite
 
 
@@ -55,12 +59,14 @@ class Points(NamedTuple):
 
 class Drawn(NamedTuple):
     """What one run has in one panel.  `tests` are by name: the losses of test nets are drawn together.
-    `elements` are those of a test output that has more than one; the curve is their mean."""
+    `elements` are those of a test output that has more than one (`width` of them), or the lowest and the
+    highest where they are many; the curve is their mean."""
 
     train: Points
     tests: dict[str, Points]
     elements: list[Points]
     span: tuple[Points, Points] | None
+    width: int = 1
 
     def same(self, other: Drawn) -> bool:
         """Whether the curves of tests, or of training where there are none, lie on each other."""
@@ -97,13 +103,14 @@ def panels(runs: Sequence[Curves], x: str) -> list[Panel]:
     nets = sorted({net for run in runs for net in run.tests})
     found = [Panel(LOSS, [_loss(run, nets, across) for run in runs])]
     kinds: list[int | None] = [*nets]
+    outputs: list[tuple[int | None, str]] = []
     for net in kinds or [None]:  # without a test the outputs of training remain
         rows = [row for run in runs for row in (run.train if net is None else run.tests.get(net, []))]
-        outputs = dict.fromkeys(name for row in rows for name in row.outputs)
-        for name in outputs:
-            if not any(run.is_loss(name) for run in runs):
-                title = name if len(nets) < 2 else f"{name} (test net {net})"
-                found.append(Panel(title, [_output(run, net, name, across) for run in runs]))
+        names = dict.fromkeys(name for row in rows for name in row.outputs)
+        outputs += [(net, name) for name in names if not any(run.is_loss(name) for run in runs)]
+    for net, name in _at_most(outputs, "outputs"):
+        title = name if len(nets) < 2 else f"{name} (test net {net})"
+        found.append(Panel(title, [_output(run, net, name, across) for run in runs]))
     rates = [Drawn(_points(run.train, across, lambda row: row.lr), {}, [], None) for run in runs]
     found.append(Panel(RATE, rates))
     filled = [panel for panel in found if any(points.x.size for points in panel.series)]
@@ -125,15 +132,18 @@ def _abscissa(runs: Sequence[Curves], x: str) -> Callable[[Row], float]:
 
 def _loss(run: Curves, nets: Sequence[int], across: Callable[[Row], float]) -> Drawn:
     """Training and tests of all nets; of a test net its total loss if it is stated, or else its losses."""
-    shown = {}
+    chosen: list[tuple[int, str | None]] = []
     for net, tests in run.tests.items():
+        if any(row.loss is not None for row in tests):
+            chosen.append((net, None))
+        else:
+            names = dict.fromkeys(name for row in tests for name in row.outputs if run.is_loss(name))
+            chosen += [(net, name) for name in names]
+    shown = {}
+    for net, name in _at_most(chosen, "test losses"):
         of_net = f" of net {net}" if len(nets) > 1 else ""
-        total = _points(tests, across, lambda row: row.loss)
-        if total.x.size:
-            shown[LOSS + of_net] = total
-            continue
-        for name in dict.fromkeys(name for row in tests for name in row.outputs if run.is_loss(name)):
-            shown[name + of_net] = _points(tests, across, _mean_of(name))
+        value = (lambda row: row.loss) if name is None else _mean_of(name)
+        shown[(name or LOSS) + of_net] = _points(run.tests[net], across, value)
     span = None
     if any(row.span for row in run.train):
         low = _points(run.train, across, lambda row: row.span[0] if row.span else row.loss)
@@ -145,11 +155,14 @@ def _output(run: Curves, net: int | None, name: str, across: Callable[[Row], flo
     tests = [] if net is None else run.tests.get(net, [])
     width = max((len(row.outputs.get(name, [])) for row in tests), default=0)
     elements = []
-    if width > 1:
+    if width > MOST_ELEMENTS:
+        elements = [_points(tests, across, _end_of(name, end)) for end in (min, max)]
+    elif width > 1:
         elements = [_points(tests, across, _element_of(name, i)) for i in range(width)]
     mean = _mean_of(name)
     shown = _points(tests, across, mean)
-    return Drawn(_points(run.train, across, mean), {name: shown} if shown.x.size else {}, elements, None)
+    drawn = {name: shown} if shown.x.size else {}
+    return Drawn(_points(run.train, across, mean), drawn, elements, None, width)
 
 
 def _mean_of(name: str) -> Callable[[Row], float | None]:
@@ -168,6 +181,22 @@ def _element_of(name: str, index: int) -> Callable[[Row], float | None]:
         return values[index] if index < len(values) else None
 
     return element
+
+
+def _end_of(name: str, end: Callable[[Sequence[float]], float]) -> Callable[[Row], float | None]:
+    """The lowest or the highest element that is finite."""
+
+    def chosen(row: Row) -> float | None:
+        values = [value for value in row.outputs.get(name, []) if math.isfinite(value)]
+        return end(values) if values else None
+
+    return chosen
+
+
+def _at_most(found: list[T], what: str) -> list[T]:
+    if len(found) > MOST:
+        log.warning(f"of {len(found)} {what} the first {MOST} are drawn")
+    return found[:MOST]
 
 
 def _points(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import filecmp
+import os.path
 from collections.abc import Sequence
 from pathlib import Path
 
+from .. import log
 from ..device.base import Device
 from ..errors import ConfigError, DataError, locate
 from ..net import Net
@@ -16,18 +19,43 @@ TRAIN_NETS = ("net", "net_param", "train_net", "train_net_param")
 Source = tuple[NetParameter, str]  # the net, and the file it came from
 
 
-def find(path: str, solver_file: str) -> str:
-    """A path as the solver file means it: from the working folder, as in Caffe, or else beside the solver
-    file."""
-    beside = Path(solver_file).parent / path
-    if not Path(path).exists() and solver_file and beside.exists():
-        return str(beside)
+def find(path: str, solver_file: str, *, tell: bool = False) -> str:
+    """A path as the solver file means it: from the working folder, which is Caffe's rule; or else from the
+    folder of the solver file; or else the file of that name beside the solver file: most published solvers
+    name their nets from Caffe's root, whatever folder they lie in.  The path as it is if there is none.
+
+    tell  log which was taken, where it is not Caffe's, or where both are there and differ
+    """
+    if not solver_file:
+        return path
+    folder = Path(solver_file).parent
+    others = [str(place) for place in (folder / path, folder / Path(path).name) if _is_there(place)]
+    if not _is_there(path):
+        if others and tell:
+            log.info(f"{path!r} is not in {Path.cwd()}: taken from beside the solver, {others[0]}")
+        return others[0] if others else path
+    if others and tell and not _are_equal(path, others[0]):
+        log.warning(
+            f"{path!r} is taken from the working folder, {Path.cwd()}, as Caffe does; beside the solver lies"
+            f" another, {others[0]}: give its path in the solver if it is meant"
+        )
     return path
+
+
+def _is_there(path: str | Path) -> bool:
+    return os.path.exists(path) and not os.path.isdir(path)
+
+
+def _are_equal(one: str, other: str) -> bool:
+    return os.path.samefile(one, other) or filecmp.cmp(one, other, shallow=False)
 
 
 def train_net(param: Message, solver_file: str, device: Device, seed: int, strict: bool, keep: str) -> Net:
     """The training net, built."""
     net, source = training(param, solver_file, strict)
+    field = next(f for f in TRAIN_NETS if param.HasField(f))
+    place = f"specified in {field}." if field.endswith("_param") else f"from {field} file: {source}"
+    log.info(f"Creating training net {place}")
     return Net(net, device=device, seed=seed, keep=keep, source=source)
 
 
@@ -35,10 +63,15 @@ def test_nets(
     param: Message, solver_file: str, device: Device, seed: int, strict: bool, keep: str
 ) -> list[Net]:
     """The test nets, built; for forward passes alone unless all blobs are kept."""
-    return [
-        Net(net, device=device, seed=seed, keep=keep, source=source, forward_only=keep != "all")
-        for net, source in testing(param, solver_file, strict)
-    ]
+    general = "net_param" if param.HasField("net_param") else "net"
+    fields = ["test_net_param"] * len(param.test_net_param) + ["test_net"] * len(param.test_net)
+    built = []
+    for i, (net, source) in enumerate(testing(param, solver_file, strict)):
+        field = fields[i] if i < len(fields) else general
+        place = field if field.endswith("_param") else f"{field} file: {source}"
+        log.info(f"Creating test net (#{i}) specified by {place}")
+        built.append(Net(net, device=device, seed=seed, keep=keep, source=source, forward_only=keep != "all"))
+    return built
 
 
 def training(param: Message, solver_file: str, strict: bool = False) -> Source:
@@ -51,7 +84,7 @@ def training(param: Message, solver_file: str, strict: bool = False) -> Source:
         )
         field = given[-1] if given else ""
         raise ConfigError(what, hint='name the net to train: net: "train_test.prototxt"', field=field)
-    net, source = _read(given[0], getattr(param, given[0]), solver_file, strict)
+    net, source = _read(given[0], getattr(param, given[0]), solver_file, strict, tell=True)
     return _in_state(net, TRAIN, param.train_state), source
 
 
@@ -63,7 +96,7 @@ def testing(param: Message, solver_file: str, strict: bool = False) -> list[Sour
     missing.
     """
     sources = [
-        _read(field, value, solver_file, strict)
+        _read(field, value, solver_file, strict, tell=True)
         for field in ("test_net_param", "test_net")
         for value in getattr(param, field)
     ]
@@ -93,12 +126,15 @@ def testing(param: Message, solver_file: str, strict: bool = False) -> list[Sour
     return [(_in_state(net, TEST, state), file) for (net, file), state in zip(sources, states)]
 
 
-def _read(field: str, value: str | NetParameter, solver_file: str, strict: bool) -> Source:
+def _read(
+    field: str, value: str | NetParameter, solver_file: str, strict: bool, *, tell: bool = False
+) -> Source:
     if isinstance(value, NetParameter):
         return value, solver_file
-    path = find(value, solver_file)
-    if not Path(path).exists():
-        hint = f"looked in {Path.cwd()} and beside the solver file"
+    path = find(value, solver_file, tell=tell)
+    if not _is_there(path):
+        beside = ", from the folder of the solver file and, by its name, in it" if solver_file else ""
+        hint = f"looked from {Path.cwd()}{beside}"
         raise DataError(f"net {path!r} does not exist", hint=hint, field=field)
     net = upgrade.read_net(path)
     if strict:

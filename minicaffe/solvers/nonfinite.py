@@ -148,7 +148,7 @@ def search(solver: Solver, begun: Position) -> tuple[Finding | None, float]:
     net.clear_param_diffs()
     found: Finding | None = None
     total = 0.0
-    for number in range(solver.param.iter_size):
+    for pass_number in range(solver.param.iter_size):
         net.stage()
         for direction, i in _steps(net):
             run = net.run_forward if direction == "forward" else net.run_backward
@@ -156,7 +156,7 @@ def search(solver: Solver, begun: Position) -> tuple[Finding | None, float]:
             if direction == "forward" and i == len(net.layers) - 1:
                 total += net.loss()
             if found is None:
-                found = _look(solver, number, direction, i)
+                found = _look(solver, pass_number, direction, i)
     return found, total / solver.param.iter_size
 
 
@@ -165,7 +165,7 @@ def _steps(net: Net) -> Iterator[tuple[str, int]]:
     yield from (("backward", i) for i in reversed(range(len(net.layers))) if net.gradients[i].runs)
 
 
-def _look(solver: Solver, number: int, direction: str, i: int) -> Finding | None:
+def _look(solver: Solver, pass_number: int, direction: str, i: int) -> Finding | None:
     net = solver.net
     for name, array in _written(net, direction, i):
         host = net.device.get(array)
@@ -176,7 +176,7 @@ def _look(solver: Solver, number: int, direction: str, i: int) -> Finding | None
             layer, around = net.layers[i], [*_read(net, direction, i), *_written(net, direction, i)]
             ranges = [_range(label, net.device.get(a)) for label, a in around]
             return Finding(
-                solver.iteration, number, layer.name, layer.type, direction, name, first, digest, ranges
+                solver.iteration, pass_number, layer.name, layer.type, direction, name, first, digest, ranges
             )
     return None
 

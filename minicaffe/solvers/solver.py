@@ -151,9 +151,10 @@ class Solver:
     def load_weights(self, paths: Sequence[str]) -> None:
         """Load weight files into all nets, by layer name; later files override earlier."""
         for path in paths:
+            found = nets.find(path, self.source, tell=True)
             for net in (self.net, *self.test_nets):
-                log.info(f"Finetuning from {path}")
-                net.load(nets.find(path, self.source))
+                log.info(f"Finetuning from {found}")
+                net.load(found)
 
     # -- the update rule
 
@@ -216,7 +217,7 @@ class Solver:
             log.info(f"Restoring previous solver status from {resume}")
             self.restore(resume)
         self._start()
-        if self._take_requests():
+        if self.take_requests():
             self.try_snapshot()
         try:
             if not self.stopped:
@@ -289,7 +290,7 @@ class Solver:
                 callback.on_iteration(self)
             if self.requests or self._on(param.snapshot):
                 self.settle()  # perhaps back to an earlier iteration
-                if self._take_requests() or self._on(param.snapshot):
+                if self.take_requests() or self._on(param.snapshot):
                     self.try_snapshot()
             if self.stopped:
                 return
@@ -344,8 +345,9 @@ class Solver:
             self.apply_update()
         return good
 
-    def _take_requests(self) -> bool:
-        """Look at what was requested: sets `stopped`; whether a snapshot was."""
+    def take_requests(self) -> bool:
+        """Answer what was requested: sets `stopped`; whether a snapshot was.  Requests come from signal
+        handlers at any moment, so each is taken out by itself, never all of them cleared."""
         wanted = False
         while self.requests:
             if self.requests.popleft() == "snapshot":
@@ -408,7 +410,7 @@ class Solver:
         self.tested = self.iteration
         for callback in self.callbacks:
             callback.on_test(self, results)
-        if self._take_requests():
+        if self.take_requests():
             self.try_snapshot()
 
     def test(self, index: int = 0) -> dict[str, list[float]] | None:
@@ -422,7 +424,7 @@ class Solver:
         sums: Outputs = {}
         loss = 0.0
         for _ in range(batches):
-            if self._take_requests():
+            if self.take_requests():
                 self.try_snapshot()
             if self.stopped:
                 log.info("Test interrupted.")

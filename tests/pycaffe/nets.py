@@ -51,6 +51,7 @@ def solver(path: str = "solver.prototxt", **fields) -> str:
     settings = {**SOLVER, "net": f'"{simple()}"', **fields}
     return write(path, "\n".join(f"{name}: {value}" for name, value in settings.items()))
 
+
 # A solver whose nets are fed by hand: x (n, 3), t (n, 2).
 FED = """
 layer { name: "in" type: "Input" top: "x" top: "t"

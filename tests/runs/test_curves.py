@@ -256,6 +256,32 @@ def test_seconds_count_from_solving_and_pauses_do_not_count():
     ]
 
 
+def test_seconds_between_pause_and_resume_do_not_count():
+    def at(second: int, message: str) -> str:
+        return stamped(f"1121 10:00:{second:02}", message)
+
+    lines = [at(0, "Solving net"), at(2, "Iteration 0, loss = 4"), at(3, "Control: pause at iteration 5")]
+    lines += [at(4, "Control: pause at iteration 5"), at(23, "Control: resume at iteration 5")]
+    lines += [at(24, "Control: resume at iteration 5"), at(25, "Iteration 10, loss = 3")]
+    again = [
+        at(30, "Control: pause at iteration 15"),
+        at(40, "Solving net"),
+        at(41, "Iteration 10, loss = 2"),
+    ]
+    assert [(row.iteration, row.seconds) for row in of_log(*lines).train] == [(0, 2), (10, 5)]
+    assert [row.seconds for row in of_log(*lines, *again).train] == [2, 6]
+
+
+def test_a_number_of_an_output_that_cannot_be_makes_no_room():
+    curves = of_log(
+        "Iteration 0, loss = 1",
+        "    Train net output #0: x = 1",
+        "    Train net output #999999: x = 2",
+        "    Train net output #2: x = 3",
+    )
+    assert curves.train[0].outputs == {"x": pytest.approx([1, math.nan, 3], nan_ok=True)}
+
+
 # -- resumes
 
 
@@ -345,6 +371,16 @@ def test_resumed_metrics(tmp_path):
         (0, 0.5, 0),
         (20, 0.7, 4.4),
     ]
+
+
+def test_the_first_test_of_a_resumed_run_counts(tmp_path):
+    """It stands before the first display, and nothing but the start says whose it is."""
+    start = {"phase": "start", "iteration": 600, "seconds": 0.0, "count": 0}
+    first = [start | {"iteration": 0}, of_train(500), of_train(600)]
+    again = [start, of_test(600, seconds=0.2), of_train(600, 2.0, seconds=0.3)]
+    curves = of_rows(tmp_path / "m", *first, *again)
+    assert [(row.iteration, row.seconds) for row in curves.tests[0]] == [(600, 60.2)]
+    assert [(row.iteration, row.seconds) for row in curves.train] == [(500, 50), (600, 60.3)]
 
 
 def test_a_process_that_repeats_nothing_is_seen_by_its_time(tmp_path):

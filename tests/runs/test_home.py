@@ -6,6 +6,7 @@ import json
 import os
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 import numpy as np
@@ -164,7 +165,35 @@ def test_pause_holds_the_solver_until_resume():
     assert send(home, "resume")["iteration"] == 2
     thread.join(20)
     assert solver.iteration == 6
+    held_s = time.monotonic() - next(c for c in solver.callbacks if isinstance(c, Control)).clock()
+    assert held_s > 0.2
     home.release()
+
+
+class Interrupted(deque):
+    """Requests to which a signal handler adds a stop as soon as somebody has seen that there are any."""
+
+    came = False
+
+    def __bool__(self):
+        found = len(self) > 0
+        if found and not self.came:
+            self.came = True
+            self.append("stop")
+        return found
+
+
+def test_a_signal_in_a_pause_is_not_lost_behind_a_snapshot():
+    home, solver, _ = begun(callbacks=[At(2, command("pause"))])
+    solver.requests = Interrupted()
+    thread = threading.Thread(target=solver.solve, daemon=True)
+    thread.start()
+    while not acknowledged(home):
+        time.sleep(0.01)
+    solver.requests.append("snapshot")
+    thread.join(20)
+    home.release()
+    assert solver.stopped and solver.iteration == 2
 
 
 def test_mistaken_commands_are_refused_and_change_nothing():
@@ -458,6 +487,6 @@ def test_a_link_in_the_folder_does_not_lead_out_of_it(name):
     Path("home").mkdir()
     Path("mine").write_text("a user's")
     (Path("home") / name).symlink_to(Path("mine").absolute())
-    with pytest.raises(DataError, match=f"{name} is no file of the run, but a link or a device"):
+    with pytest.raises(DataError, match=f"{name} is no file of the run, but a link or a pipe"):
         Home("home").hold()
     assert Path("mine").read_text() == "a user's"

@@ -21,7 +21,8 @@ def test_a_row_for_every_display_and_test(tmp_path):
     settings = "max_iter: 5 display: 2 test_iter: 1 test_interval: 4 snapshot_after_train: false"
     solver = tiny_solver(settings, callbacks=[metrics])
     solver.solve()
-    rows = read(path)
+    start, *rows = read(path)
+    assert start == {"phase": "start", "iteration": 0, "seconds": 0.0, "count": 0}
     assert [(row["phase"], row["iteration"]) for row in rows] == [
         ("test", 0),
         ("train", 0),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from minicaffe.errors import ConfigError, DataError
 from minicaffe.runs.curves import Curves, Row
-from minicaffe.runs.plot_series import Points, panels
+from minicaffe.runs.plot_series import MOST, Points, panels
 
 matplotlib = pytest.importorskip("matplotlib")
 from minicaffe.runs.plot import draw, figure  # noqa: E402  (after the skip)
@@ -179,6 +179,18 @@ def test_many_panels_stand_in_two_columns():
     picture = figure([Curves("a", [Row(0, lr=1.0, loss=1.0)], {0: rows, 1: rows[:1]})])
     assert titles(picture)[:3] == ["loss", "o0 (test net 0)", "o1 (test net 0)"] and len(picture.axes) == 12
     assert [i for i, ax in enumerate(picture.axes) if ax.get_xlabel()] == [0, 10, 11]
+
+
+def test_what_nobody_could_read_is_not_drawn(caplog):
+    many = {f"o{i}": [1.0] for i in range(3000)} | {f"loss{i}": [1.0] for i in range(3000)}
+    picture = figure([Curves("a", [], {0: [Row(0, outputs=many)], 1: [Row(0, outputs=many)]})])
+    assert len(picture.axes) == 1 + MOST and len(lines(picture.axes[0])) == MOST
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [f"of 6000 {what} the first {MOST} are drawn" for what in ("test losses", "outputs")]
+    wide = [Row(i, outputs={"acc": [*[0.5] * 3000, math.nan, 0.1]}) for i in range(2)]
+    (ax,) = figure([Curves("a", [], {0: wide})]).axes
+    assert ax.get_title(loc="left") == "acc, mean of 3002 elements"
+    assert [y for _, y in lines(ax)][:2] == [[0.1] * 2, [0.5] * 2]
 
 
 def test_a_span_is_shaded():

@@ -75,7 +75,7 @@ def test_weights_that_no_file_can_be(name):
     state = snapshot.read_state("run/p_iter_2.solverstate")
     state.learned_net = name
     if name:
-        with pytest.raises(WeightsError, match="its weights .* are neither beside it nor there"):
+        with pytest.raises(WeightsError, match=r"its weights .* are neither beside it nor there"):
             snapshot.find_weights(state, "run/p_iter_2.solverstate")
     else:
         assert snapshot.find_weights(state, "run/p_iter_2.solverstate") is None
@@ -102,8 +102,27 @@ def test_a_trial_of_the_prefix_touches_nothing():
 
 # -- a fuzzer
 
-ODD = [None, True, -1, 0, 2, 2**31, 2**63, 10**400, 0.5, 1e400, -1e400, float("nan"), "", "x", "../x", "\ud800",
-       [], [[]], [1], [None], ["a", 1], {}, {"x": 1}, {"passes": 1, "carried": {}}, [[1, True]], "a" * 5000]  # fmt: skip
+ODD = [
+    *(
+        None,
+        True,
+        -1,
+        0,
+        2,
+        2**31,
+        2**63,
+        10**400,
+        0.5,
+        1e400,
+        -1e400,
+        float("nan"),
+        "",
+        "x",
+        "../x",
+        "\ud800",
+    ),
+    *([], [[]], [1], [None], ["a", 1], {}, {"x": 1}, {"passes": 1, "carried": {}}, [[1, True]], "a" * 5000),
+]
 
 
 def mutate(value, rng: random.Random):

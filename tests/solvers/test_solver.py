@@ -208,7 +208,7 @@ def test_weights_are_loaded_from_lists(tmp_path, monkeypatch):
         (
             'net: "gone.prototxt" lr_policy: "fixed"',
             DataError,
-            r"net 'gone\.prototxt' does not exist; hint: looked in",
+            r"net 'gone\.prototxt' does not exist; hint: looked from",
         ),
         ('type: "Sgd"', UnknownTypeError, "no solver type 'Sgd'; hint: did you mean 'SGD'"),
         ("average_loss: 0", ConfigError, "average_loss must be at least 1"),
