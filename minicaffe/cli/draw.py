@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from ..checking.cost import LayerCost
 from ..checking.shapes import outline
 from ..checking.state import State
@@ -16,7 +14,7 @@ from ..graph.filter import filter_net
 from ..graph.splits import insert_splits
 from ..net import Net
 from ..proto import upgrade
-from . import flags
+from . import flags, terminal
 
 
 def parser() -> flags.Parser:
@@ -60,7 +58,7 @@ def run(arguments: list[str]) -> int:
         notes = {cost.name: _notes(cost, tops[cost.name]) for cost in costs}
         subtitle = f"{state.name}: {_total(state.net, costs)}" if state.net else state.name
     write(args.output, picture(net, form, direction=args.rankdir, notes=notes, subtitle=subtitle))
-    print(f"Wrote {args.output}")
+    terminal.say(f"Wrote {args.output}")
     return 0
 
 
@@ -69,7 +67,7 @@ def _costs(state: State) -> list[LayerCost]:
     findings = outline(state)
     if state.net is None:
         reason = unknown_shapes(state, findings)
-        print(f"minicaffe draw: no shapes and costs are drawn: {reason}", file=sys.stderr)
+        terminal.complain(f"minicaffe draw: no shapes and costs are drawn: {reason}")
         return []
     return costs_of(state.net, state)
 

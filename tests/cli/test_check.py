@@ -51,4 +51,4 @@ def test_source_of_an_all_in_one_net(capsys):
 def test_mistakes(capsys):
     result = run(capsys, "check")
     assert result.status == 1 and "name one prototxt at least" in result.err
-    assert "no flag '--jsn'; hint: did you mean 'json'" in run(capsys, "check", NET, "--jsn").err
+    assert "no flag '--jsn'; hint: did you mean --json" in run(capsys, "check", NET, "--jsn").err

@@ -18,24 +18,27 @@ def beyond(rows: Sequence[Compared], tolerance: float) -> list[Compared]:
     return [row for row in rows if not row.relative <= tolerance]
 
 
-def fields_table(found: Sequence[Difference]) -> str:
+def fields_table(found: Sequence[Difference], width: int | None = None) -> str:
+    """width, here and below: of the terminal; see `aligned`."""
     cells = [[row.layer, row.field, row.first, row.second] for row in found]
-    return aligned(["layer", "field", "first", "second"], cells, "<<<<")
+    return aligned(["layer", "field", "first", "second"], cells, "<<<<", width=width)
 
 
-def arrays_table(rows: Sequence[arrays.Row]) -> str:
+def arrays_table(rows: Sequence[arrays.Row], width: int | None = None) -> str:
     """The arrays that differ."""
     cells = [
         [row.name, shape(row.shape), *_numbers(row), row.note or f"at {_index(row.worst)}"]
         for row in rows
         if row.absolute
     ]
-    return aligned(["array", "shape", "absolute", "relative", ""], cells, "<<>><")
+    head = ["array", "shape", "absolute", "relative", ""]
+    return aligned(head, cells, "<<>><", width=width, leaving=["", "shape"])
 
 
-def backends_table(rows: Sequence[backends.Row]) -> str:
+def backends_table(rows: Sequence[backends.Row], width: int | None = None) -> str:
     cells = [[row.layer, row.type, row.way, row.blob, *_numbers(row)] for row in rows]
-    return aligned(["layer", "type", "pass", "blob", "absolute", "relative"], cells, "<<<<>>")
+    head = ["layer", "type", "pass", "blob", "absolute", "relative"]
+    return aligned(head, cells, "<<<<>>", width=width, leaving=["type"])
 
 
 def summary(rows: Sequence[Compared], tolerance: float, what: str) -> str:
