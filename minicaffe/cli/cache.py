@@ -33,7 +33,7 @@ def run(arguments: list[str]) -> int:
         terminal.say("nothing is kept")
         return 0
     cells = [[kind, size(_bytes(path)), str(path)] for kind, path in kinds]
-    terminal.say(aligned(["what", "size", "where"], cells, "<><"))
+    terminal.show(aligned(["what", "size", "where"], cells, "<><"))
     for kind, path in kinds:
         if args.clear in (kind, "all"):
             _remove(path)

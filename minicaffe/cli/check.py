@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     if not args.nets:
         raise ConfigError("name one prototxt at least", hint="minicaffe check train_test.prototxt")
     reports = [check(path, strict=args.strict, source=args.source) for path in args.nets]
-    terminal.say(
+    terminal.show(
         json.dumps(as_json(reports), indent=2) if args.json else as_text(reports, width=terminal.width())
     )
     return int(not all(report.ok for report in reports))

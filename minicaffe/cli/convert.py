@@ -105,7 +105,7 @@ def _export(args: argparse.Namespace) -> None:
         level=args.level or 0,
         stages=flags.stages(args),
     )
-    terminal.say("\n".join(report.lines()))
+    terminal.show("\n".join(report.lines()))
 
 
 def _files(args: argparse.Namespace, count: int, usage: str) -> list[str]:

@@ -12,6 +12,7 @@ from ..checking.table import aligned
 from ..data import datasets
 from ..data.datasets import SETS
 from ..errors import ConfigError, DataError
+from ..printable import printable
 from . import flags, terminal
 
 USAGE = "minicaffe data list, data get NAME..., data info NAME"
@@ -61,14 +62,14 @@ def _list(options: argparse.Namespace) -> None:
                 }
             )
     if options.json:
-        terminal.say(json.dumps(rows, indent=2))
+        terminal.show(json.dumps(rows, indent=2))
         return
     cells = []
     for row in rows:
         where = row["where"] or f"not here: minicaffe data get {row['name'].split('/')[0]}"
         cells.append([row["name"], str(row["images"]), _times(row["shape"]), str(row["classes"]), where])
     head = ["name", "images", "shape", "classes", "where"]
-    terminal.say(aligned(head, cells, "<>>><", width=terminal.width(), leaving=["classes"]))
+    terminal.show(aligned(head, cells, "<>>><", width=terminal.width(), leaving=["classes"]))
 
 
 def _get(options: argparse.Namespace) -> None:
@@ -92,9 +93,9 @@ def _info(options: argparse.Namespace) -> None:
     sources = [f"{whole.name}/{split}" for split in whole.splits] if whole else [options.names[0]]
     facts = [_facts(source) for source in sources]
     if options.json:
-        terminal.say(json.dumps(facts if whole else facts[0], indent=2))
+        terminal.show(json.dumps(facts if whole else facts[0], indent=2))
         return
-    terminal.say("\n\n".join(map(_spell, facts)))
+    terminal.show("\n\n".join(map(_spell, facts)))
 
 
 def _facts(source: str) -> dict[str, Any]:
@@ -137,7 +138,7 @@ def _spell(facts: dict[str, Any]) -> str:
     for name in ("source", "licence"):
         if facts[name]:
             lines.append(f"  {name:7}  {facts[name]}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _times(shape: list[int]) -> str:

@@ -101,7 +101,7 @@ def _fields(args: argparse.Namespace, first: Message, second: Message) -> int:
         _print_json(args, not found, found[:1], found)
     else:
         if found:
-            terminal.say(report.fields_table(found, terminal.width()))
+            terminal.show(report.fields_table(found, terminal.width()))
         terminal.say(
             f"{len(found)} field{'s differ' if len(found) > 1 else ' differs'}" if found else "equal"
         )
@@ -146,7 +146,7 @@ def _verdict(
         _print_json(args, not bad, bad[:1], rows, tolerance=tolerance)
     else:
         if table:
-            terminal.say(table)
+            terminal.show(table)
         terminal.say(report.summary(rows, tolerance, what))
     return int(bool(bad))
 
@@ -157,4 +157,4 @@ def _print_json(
     compared = args.backends.split(",") if args.backends else args.files
     found = report.plain(first)
     content = {"compared": compared, "equal": equal, **more, "first": found[0] if found else None}
-    terminal.say(json.dumps({**content, "rows": report.plain(rows)}, indent=2))
+    terminal.show(json.dumps({**content, "rows": report.plain(rows)}, indent=2))

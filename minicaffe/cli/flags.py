@@ -76,7 +76,7 @@ class Parser(argparse.ArgumentParser):
         super().exit(status, message)
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        terminal.say(message.rstrip("\n"))
+        terminal.show(message.rstrip("\n"))
 
 
 def add_state(parser: Parser) -> None:

@@ -54,13 +54,13 @@ def run(arguments: list[str]) -> int:
     rows = gradcheck(net, args.layer, directions=args.directions, coordinates=args.elements, seed=args.seed)
     failed = sum(row.verdict == FAIL for row in rows)
     if args.json:
-        terminal.say(
+        terminal.show(
             json.dumps({"net": args.net, "failed": failed, "rows": [_plain(row) for row in rows]}, indent=2)
         )
     else:
         head = ["layer", "type", "blob", "checked", "error", "verdict"]
         cells, leaving = map(_cells, rows), ("checked", "type")
-        terminal.say(aligned(head, cells, "<<<>><", width=terminal.width(), leaving=leaving))
+        terminal.show(aligned(head, cells, "<<<>><", width=terminal.width(), leaving=leaving))
         terminal.say(_summary(rows))
     return int(failed > 0)
 

@@ -98,5 +98,5 @@ def _run(name: str | None, rest: list[str]) -> int:
     wrong = next((word for word in rest if not word.startswith("-")), "help")
     if wrong != "help":
         raise UnknownTypeError(f"no command {wrong!r}", hint=suggest(wrong, COMMANDS))
-    terminal.say(USAGE)
+    terminal.show(USAGE)
     return 0

@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> int:
     if not home.exists:
         raise ConfigError(f"{args.folder} holds no run", hint="minicaffe runs lists them")
     if args.word is None:
-        terminal.say(table([listing.describe(home)]))
+        terminal.show(table([listing.describe(home)]))
         return 0
     word, given, rate = args.word.partition("=")
     if word == "lr" and given:

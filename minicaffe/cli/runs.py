@@ -27,9 +27,9 @@ def run(arguments: list[str]) -> int:
     found = list(runs(Path(args.folder)))
     if args.json:
         for entry in found:
-            terminal.say(json.dumps(asdict(entry)))
+            terminal.show(json.dumps(asdict(entry)))
     elif found:
-        terminal.say(table(found))
+        terminal.show(table(found))
     else:
         terminal.say(f"no runs in {args.folder}")
     return 0

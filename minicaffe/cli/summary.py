@@ -27,7 +27,7 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     stages = flags.stages(args)
     summary = summarize(args.net, phase=args.phase, level=args.level, stages=stages, source=args.source)
-    terminal.say(
+    terminal.show(
         json.dumps(as_json(summary), indent=2) if args.json else as_text(summary, width=terminal.width())
     )
     return 0

@@ -32,9 +32,14 @@ FAINT = "2"
 LEVELS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
 
 
-def say(text: str) -> None:
-    """Print lines, with what a terminal would obey made visible; DataError if stdout takes nothing."""
-    put(printable(text, keep="\n") + "\n")
+def say(line: str) -> None:
+    """Print a line, with what a terminal would obey made visible; DataError if stdout takes nothing."""
+    put(printable(line) + "\n")
+
+
+def show(lines: str) -> None:
+    """Print lines whose ends are ours, such as a table: as `say`."""
+    put(printable(lines, keep="\n") + "\n")
 
 
 def put(content: str) -> None:

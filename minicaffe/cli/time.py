@@ -58,7 +58,7 @@ def run(arguments: list[str]) -> int:
     if args.json == "-":
         terminal.put(f"{content}\n")
     else:
-        terminal.say(as_text(rows, times, slowest_first=args.sort, width=terminal.width()))
+        terminal.show(as_text(rows, times, slowest_first=args.sort, width=terminal.width()))
     if target:
         try:
             write_atomic(target, f"{content}\n".encode())

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...printable import printable
 from ..table import aligned
 from . import arrays, backends
 from .fields import Difference
@@ -47,7 +48,8 @@ def summary(rows: Sequence[Compared], tolerance: float, what: str) -> str:
     if not bad:
         exactly = all(row.absolute == 0 for row in rows)
         return f"{len(rows)} {what}, " + ("all equal" if exactly else f"all equal within {tolerance:g}")
-    return f"{len(bad)} of {len(rows)} {what} differ by more than {tolerance:g}; the first: {_named(bad[0])}"
+    first = printable(_named(bad[0]))
+    return f"{len(bad)} of {len(rows)} {what} differ by more than {tolerance:g}; the first: {first}"
 
 
 def plain(rows: Sequence[Compared | Difference]) -> list[dict[str, Any]]:
