@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from .printable import printable
+
 
 class MiniCaffeError(Exception):
     """Base of every error a user can cause: `message` (expected and got), `hint` (the remedy), `field` (of
@@ -64,13 +66,6 @@ class DeviceError(MiniCaffeError, RuntimeError):
 
 class CaptureError(DeviceError):
     """Work that a GPU does, but that cannot be recorded as a graph."""
-
-
-def printable(text: object) -> str:
-    """The text on one line, with what a terminal would not show as itself (control characters, marks of
-    direction, lone surrogates) as escapes: names in files may hold anything."""
-    text = str(text)
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def extra(name: str) -> str:

@@ -8,31 +8,36 @@ line calls `to_stderr`.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+
+from .printable import printable
 
 logger = logging.getLogger("minicaffe")
 info = logger.info
+# Lines of Caffe's log that say nothing new to who looks on: a compact log goes without.
+detail = functools.partial(logger.info, extra={"detail": True})
 warning = logger.warning
 error = logger.error
 
+TAB = "\t"  # which some of Caffe's lines have
+
 
 class GlogFormatter(logging.Formatter):
-    """Level letter, month and day, time with microseconds, thread id, file and line."""
+    """Level letter, month and day, time with microseconds, thread id, file and line; every record is one
+    line."""
 
     def format(self, record: logging.LogRecord) -> str:
         clock = time.localtime(record.created)
         micros = int(record.created % 1 * 1e6)
         letter = "F" if record.levelno > logging.ERROR else record.levelname[0]
         head = f"{letter}{time.strftime('%m%d %H:%M:%S', clock)}.{micros:06d} {threading.get_native_id():5d}"
-        return "\n".join(
-            f"{head} {record.filename}:{record.lineno}] {line}" for line in record.getMessage().split("\n")
-        )
+        return f"{head} {record.filename}:{record.lineno}] {printable(record.getMessage(), keep=TAB)}"
 
 
 class FileHandler(logging.FileHandler):
@@ -54,34 +59,30 @@ class StderrHandler(logging.Handler):
     """Writes to the present sys.stderr; while a progress bar is shown, above the bar.  A terminal that has
     gone, or a disk that is full behind it, ends nothing: lines are lost."""
 
-    bar = None  # a tqdm bar, set by `above`
+    bar = None  # a tqdm bar, set by who shows it
 
     def emit(self, record: logging.LogRecord) -> None:
         line = self.format(record)
-        with suppress(OSError, ValueError):  # ValueError: stderr is closed
+        # ValueError: stderr is closed; RuntimeError: a signal's line came in the middle of another
+        with suppress(OSError, ValueError, RuntimeError):
+            if sys.stderr is None:  # the program was started without one
+                return
             if self.bar is None:
                 print(line, file=sys.stderr, flush=True)
             else:
                 self.bar.write(line, file=sys.stderr)
 
-    @contextmanager
-    def above(self, bar) -> Iterator[None]:
-        self.bar = bar
-        try:
-            yield
-        finally:
-            self.bar = None
 
-
-def to_stderr(level: int = logging.INFO) -> StderrHandler:
-    """Send the package's log to stderr in glog's form; returns the handler."""
+def to_stderr(level: int = logging.INFO, formatter: logging.Formatter | None = None) -> StderrHandler:
+    """Send the package's log to stderr from `level` on, in glog's form unless told another; returns the
+    handler.  Files get all lines."""
     for handler in logger.handlers:
         if isinstance(handler, StderrHandler):
             return handler
-    handler = StderrHandler()
-    handler.setFormatter(GlogFormatter())
+    handler = StderrHandler(level)
+    handler.setFormatter(formatter or GlogFormatter())
     logger.addHandler(handler)
-    logger.setLevel(level)
+    logger.setLevel(logging.INFO)
     logger.propagate = False
     return handler
 

@@ -9,7 +9,8 @@ import tarfile
 import pytest
 
 from minicaffe import files
-from minicaffe.errors import DataError, printable
+from minicaffe.errors import DataError
+from minicaffe.printable import printable
 
 
 def test_a_file_within_the_limit(tmp_path):

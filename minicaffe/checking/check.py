@@ -117,7 +117,8 @@ def _deploy(subject: Subject, report: Report, found: list[Finding]) -> None:
 
 
 def _extensions(subject: Subject, strict: bool) -> Iterator[Finding]:
-    """Fields and values that Caffe does not read."""
+    """Fields and values that Caffe does not read; those of a named data set, which is not for Caffe anyway,
+    only if asked for strictly."""
     for message, file in subject.written:
         for path in extensions.used(message):
             what = f"{path} is an extension of minicaffe that Caffe does not read"
@@ -125,6 +126,9 @@ def _extensions(subject: Subject, strict: bool) -> Iterator[Finding]:
             where, name = file, ""
             if isinstance(message, NetParameter) and (place := re.match(r"layer\[(\d+)\]\.(.*)", path)):
                 i = int(place[1])
+                if not strict and place[2].startswith("data_param."):
+                    if message.layer[i].data_param.source in datasets.names():
+                        continue
                 line = lines_of(file, message)[i]
                 where, name = f"{file}:{line}" if line else file, message.layer[i].name
                 what = f"{place[2]} is an extension of minicaffe that Caffe does not read"

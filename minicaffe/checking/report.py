@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..printable import printable
 from .check import Report, StateReport, totals
 from .finding import SEVERITIES
-from .table import aligned, amount, size, spelled
+from .table import aligned, amount, size, spelled, wrapped
 
 TITLES = {"error": "Errors", "warning": "Warnings", "advice": "Advice"}
 
 
-def as_text(reports: Sequence[Report]) -> str:
-    """All reports, and the verdict on each."""
-    parts = ["\n".join(_lines(report)) for report in reports]
+def as_text(reports: Sequence[Report], width: int | None = None) -> str:
+    """All reports, and the verdict on each, for a terminal of this width."""
+    parts = ["\n".join(_lines(report, width)) for report in reports]
     return "\n\n".join([*parts, "\n".join(f"{report.file}: {verdict(report)}" for report in reports)])
 
 
@@ -51,14 +52,14 @@ def state_json(state: StateReport) -> dict[str, Any]:
     }
 
 
-def _lines(report: Report) -> Iterator[str]:
+def _lines(report: Report, width: int | None) -> Iterator[str]:
     yield f"{report.file} ({report.kind})"
     for state in report.states:
         yield ""
         yield f"{state.name}:" if state.bytes else f"{state.name}: shapes are not known"
         if state.bytes:
-            yield layer_table(state)
-            yield from memory_lines(state)
+            yield layer_table(state, width)
+            yield from memory_lines(state, width)
     if report.absent:
         yield ""
     for name, why in report.absent.items():
@@ -69,10 +70,10 @@ def _lines(report: Report) -> Iterator[str]:
             yield ""
             yield f"{TITLES[severity]}:"
         for finding in found:
-            yield f"  {finding}"
+            yield from wrapped(f"  {printable(str(finding))}", width)
 
 
-def layer_table(state: StateReport) -> str:
+def layer_table(state: StateReport, width: int | None = None) -> str:
     rows = [
         [
             layer.name,
@@ -88,16 +89,18 @@ def layer_table(state: StateReport) -> str:
         for layer in state.layers
     ]
     rows.append(["total", "", "", amount(state.parameters), amount(state.multiply_adds)])
-    return aligned(["layer", "type", "tops", "parameters", "multiply-adds"], rows, "<<<>>")
+    head = ["layer", "type", "tops", "parameters", "multiply-adds"]
+    return aligned(head, rows, "<<<>>", width=width, leaving=["type"])
 
 
-def memory_lines(state: StateReport) -> Iterator[str]:
+def memory_lines(state: StateReport, width: int | None = None) -> Iterator[str]:
     b = state.bytes
     assert b is not None
     history = f", history {size(b.history)}" if b.history else ""
     yield f"parameters {size(b.parameters)}, gradients {size(b.gradients)}{history}"
-    yield (
+    yield from wrapped(
         f"blobs: data {size(b.data)}, diff {size(b.diff)}; saved buffers {size(b.saved)}: of these"
-        f" {size(b.own)} own memory, the rest planned into {size(b.planned)} (no plan below {size(b.floor)})"
+        f" {size(b.own)} own memory, the rest planned into {size(b.planned)} (no plan below {size(b.floor)})",
+        width,
     )
     yield f"peak {size(b.total)}"

@@ -10,6 +10,7 @@ from typing import Any
 from ..errors import ConfigError
 from ..files import read_start
 from ..net import Net
+from ..printable import printable
 from ..proto import binary, hdf5, upgrade
 from ..proto.schema import TEST, TRAIN, LayerParameter, NetParameter
 from . import multiply_adds
@@ -20,7 +21,7 @@ from .reading import read
 from .report import layer_table, memory_lines, state_json
 from .shapes import outline
 from .state import State, is_automatic
-from .table import aligned, amount, size, spelled
+from .table import aligned, amount, size, spelled, wrapped
 
 PHASES = {"TRAIN": TRAIN, "TEST": TEST}
 WEIGHTS = (".caffemodel", ".h5", ".hdf5")  # endings of files of weights
@@ -164,22 +165,23 @@ def _is_automatic(layer: LayerParameter) -> bool:
     return is_automatic(layer)  # type: ignore[arg-type]  # a description has type and name as well
 
 
-def as_text(summary: Summary) -> str:
-    return "\n".join(_lines(summary))
+def as_text(summary: Summary, width: int | None = None) -> str:
+    """The summary for a terminal of this width."""
+    return "\n".join(_lines(summary, width))
 
 
-def _lines(summary: Summary) -> Iterator[str]:
-    yield f"{summary.file}: {summary.name or 'net'} ({summary.state})"
+def _lines(summary: Summary, width: int | None) -> Iterator[str]:
+    yield printable(f"{summary.file}: {summary.name or 'net'} ({summary.state})")
     yield ""
     if summary.layers:
         report = StateReport(summary.state, summary.layers, summary.bytes)
-        yield layer_table(report)
+        yield layer_table(report, width)
         yield ""
         if summary.distinct != report.parameters:
             yield f"parameters without shared ones {amount(summary.distinct)}"
         if summary.backward is not None:
             yield f"multiply-adds of backward {amount(summary.backward)}"
-        yield from memory_lines(report)
+        yield from memory_lines(report, width)
     if summary.stored:
         yield from [""] if summary.layers else []
         rows = [
@@ -187,13 +189,14 @@ def _lines(summary: Summary) -> Iterator[str]:
         ]
         total = sum(_elements(shapes) for _, _, shapes in summary.stored)
         rows.append(["total", "", size(4 * total) + " in float32", amount(total)])
-        yield aligned(["layer", "type", "stored", "elements"], rows, "<<<>")
+        yield aligned(["layer", "type", "stored", "elements"], rows, "<<<>", width=width, leaving=["type"])
     elif not summary.layers:
         yield "no layers"
     if summary.notes:
         yield ""
     for note in summary.notes:
-        yield f"note: {note}" if summary.layers else f"note: shapes of tops are not known: {note}"
+        what = "note: " if summary.layers else "note: shapes of tops are not known: "
+        yield from wrapped(printable(f"{what}{note}"), width)
 
 
 def as_json(summary: Summary) -> dict[str, Any]:

@@ -2,18 +2,82 @@
 
 from __future__ import annotations
 
+import textwrap
+import unicodedata
 from collections.abc import Iterable, Sequence
+
+from ..printable import printable
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 MULTIPLES = ("", "k", "M", "G", "T", "P")
+GAP = "  "  # between columns
+LEAST = 8  # columns that are left of a cell
 
 
-def aligned(head: Sequence[str], rows: Iterable[Sequence[str]], sides: str) -> str:
-    """Lines of columns; `sides` has < or > for each, to the left or to the right."""
-    table = [list(head), *map(list, rows)]
-    widths = [max(map(len, column)) for column in zip(*table)]
-    lines = ("  ".join(f"{cell:{s}{w}}" for cell, s, w in zip(row, sides, widths)) for row in table)
+def aligned(
+    head: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    sides: str,
+    *,
+    width: int | None = None,
+    leaving: Sequence[str] = (),
+) -> str:
+    """Lines of columns.
+
+    sides    < or > for each, to the left or to the right
+    width    of the terminal; where the table is wider, columns leave, and if that is not enough the longest
+             cells to the left lose their middle: inception_4a...b/5x5.  None: all of it is shown
+    leaving  the heads of the columns that may leave, the first to leave first
+    """
+    table = [[printable(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(columns, column)) for column in zip(*table)]
+    kept = list(range(len(head)))
+    for name in leaving:
+        if width is not None and _total(widths, kept) > width:
+            kept.remove(next(i for i in reversed(kept) if head[i] == name))
+    while width is not None and (over := _total(widths, kept) - width) > 0:
+        longest = max((i for i in kept if sides[i] == "<"), key=lambda i: widths[i], default=None)
+        if longest is None or widths[longest] <= LEAST:
+            break
+        second = max([widths[i] for i in kept if sides[i] == "<" and i != longest], default=0)
+        widths[longest] = max(LEAST, min(second, widths[longest] - 1), widths[longest] - over)
+    lines = (GAP.join(_cell(row[i], sides[i], widths[i]) for i in kept) for row in table)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _total(widths: Sequence[int], kept: Sequence[int]) -> int:
+    return sum(widths[i] for i in kept) + len(GAP) * (len(kept) - 1)
+
+
+def _cell(text: str, side: str, width: int) -> str:
+    if columns(text) > width:
+        tail = (width - 3) // 2
+        text = f"{text[: width - 3 - tail]}...{text[len(text) - tail :]}"
+    space = " " * (width - columns(text))
+    return text + space if side == "<" else space + text
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a printable text takes: letters of East Asia take two."""
+    if text.isascii():
+        return len(text)
+    return sum(
+        0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+        for letter in text
+    )
+
+
+def wrapped(line: str, width: int | None, indent: str = "    ") -> list[str]:
+    """A line as lines that fit the width, broken between words alone; the later ones are indented."""
+    if width is None or columns(line) <= width:
+        return [line]
+    return textwrap.wrap(
+        line,
+        max(width, 20),
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def size(nbytes: int) -> str:

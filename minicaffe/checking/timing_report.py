@@ -18,13 +18,17 @@ FORMAT = 1  # of the JSON
 PACKAGES = ("numpy", "numba", "llvmlite")
 HEAD = ["layer", "type", "top", "forward ms", "backward ms", "%"]
 RATES = ["forward GFLOP/s", "GB/s", "backward GFLOP/s", "GB/s"]
+LEAVING = [*reversed(RATES), "type", "top"]  # where the terminal is narrow
 LEGEND = """\
-ms: medians; %: of the total, which is measured over whole passes.  GFLOP/s: two operations per multiply-add;
-GB/s: blobs and parameters moved once.  Empty: nothing to count; -: not known, or no backward runs."""
+ms: medians; %: of the total, which is measured over whole passes.
+GFLOP/s: two operations per multiply-add; GB/s: blobs and parameters moved once.
+Empty: nothing to count; -: not known, or no backward runs."""
 
 
-def as_text(rows: Sequence[Row], times: Times, *, slowest_first: bool = False) -> str:
-    """A row per layer, in all, then the passes with their quartiles."""
+def as_text(
+    rows: Sequence[Row], times: Times, *, slowest_first: bool = False, width: int | None = None
+) -> str:
+    """A row per layer, in all, then the passes with their quartiles; for a terminal of this width."""
     forward, backward = in_all(list(rows), times)
     whole_ms = forward.ms.median + backward.ms.median
     ordered = sorted(rows, key=lambda row: -row.ms) if slowest_first else rows
@@ -39,7 +43,7 @@ def as_text(rows: Sequence[Row], times: Times, *, slowest_first: bool = False) -
     footer = [[name, *(f"{ms:.3f}" for ms in (s.median, s.p25, s.p75, s.min))] for name, s in spreads]
     return "\n\n".join(
         [
-            aligned(HEAD + RATES, lines, "<<<" + 7 * ">"),
+            aligned(HEAD + RATES, lines, "<<<" + 7 * ">", width=width, leaving=LEAVING),
             aligned(["", "median ms", "p25", "p75", "least"], footer, "<>>>>"),
             LEGEND,
         ]

@@ -7,7 +7,7 @@ import json
 from ..checking.check import check
 from ..checking.report import as_json, as_text
 from ..errors import ConfigError
-from . import flags
+from . import flags, terminal
 
 
 def parser() -> flags.Parser:
@@ -28,5 +28,7 @@ def run(arguments: list[str]) -> int:
     if not args.nets:
         raise ConfigError("name one prototxt at least", hint="minicaffe check train_test.prototxt")
     reports = [check(path, strict=args.strict, source=args.source) for path in args.nets]
-    print(json.dumps(as_json(reports), indent=2) if args.json else as_text(reports))
+    terminal.show(
+        json.dumps(as_json(reports), indent=2) if args.json else as_text(reports, width=terminal.width())
+    )
     return int(not all(report.ok for report in reports))

@@ -13,7 +13,7 @@ from .. import log
 from ..data.database import Database
 from ..data.mean import mean_image, to_blob
 from ..errors import ConfigError
-from . import flags, output
+from . import flags, output, terminal
 
 
 def parser() -> flags.Parser:
@@ -28,7 +28,7 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     if args.backend != "lmdb":
         raise ConfigError(f"--backend must be lmdb; got {args.backend!r}", hint="leave it out")
-    log.to_stderr()
+    terminal.start_log()
     database = Database(args.database)
     log.info(f"Opened lmdb {args.database}")
     mean = mean_image(database)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import sys
 
 from .. import log
 from ..convert import formats
@@ -14,7 +13,7 @@ from ..convert.model import through_net
 from ..errors import ConfigError, locate
 from ..proto import extensions, upgrade
 from ..proto.schema import Message
-from . import flags, output
+from . import flags, output, terminal
 
 STDOUT = "-"
 
@@ -46,7 +45,7 @@ def parser() -> flags.Parser:
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    log.to_stderr(level=logging.WARNING)
+    terminal.start_log(level=logging.WARNING)
     to_onnx = len(args.files) == 3 and formats.format_of(args.files[2]) == formats.ONNX
     for name in ("strip", "model", "fold") if to_onnx else ("shape", "free_batch"):
         if getattr(args, name):
@@ -85,7 +84,7 @@ def _fold(args: argparse.Namespace) -> None:
     with locate(weights):
         folded = fold(net, stored)
     for line in folded.lines:
-        print(line, file=sys.stderr)
+        terminal.complain(line)
     _strip(args, folded.net, model)
     _write(
         {
@@ -106,7 +105,7 @@ def _export(args: argparse.Namespace) -> None:
         level=args.level or 0,
         stages=flags.stages(args),
     )
-    print("\n".join(report.lines()))
+    terminal.show("\n".join(report.lines()))
 
 
 def _files(args: argparse.Namespace, count: int, usage: str) -> list[str]:
@@ -126,11 +125,11 @@ def _say_doubts(message: Message, source: str, target: str) -> None:
 def _strip(args: argparse.Namespace, message: Message, source: str) -> None:
     if args.strip:
         for line in extensions.strip(message):
-            print(f"{source}: {line}", file=sys.stderr)
+            terminal.complain(f"{source}: {line}")
 
 
 def _write(contents: dict[str, bytes]) -> None:
     """Write all the files or none, then what goes to the terminal."""
     output.write({path: content for path, content in contents.items() if path != STDOUT})
     if STDOUT in contents:
-        sys.stdout.write(contents[STDOUT].decode())
+        terminal.put_file(contents[STDOUT])

@@ -17,7 +17,7 @@ from ..data.images import Channels
 from ..data.imageset import ImageSet, convert
 from ..data.order import permutation
 from ..errors import ConfigError
-from . import flags
+from . import flags, terminal
 
 
 def parser() -> flags.Parser:
@@ -47,7 +47,7 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"--backend must be lmdb; got {args.backend!r}", hint="leave it out")
     if args.seed < 0:
         raise ConfigError(f"--seed must be at least 0; got {args.seed}")
-    log.to_stderr()
+    terminal.start_log()
     listed = ImageList(args.list, args.root, Channels.GRAY if args.gray else Channels.COLOR)
     image_set = ImageSet(
         listed,

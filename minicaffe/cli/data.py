@@ -8,29 +8,41 @@ from typing import Any
 
 import numpy as np
 
+from ..checking.table import aligned
 from ..data import datasets
 from ..data.datasets import SETS
-from ..errors import DataError
+from ..errors import ConfigError, DataError
+from ..printable import printable
+from . import flags, terminal
+
+USAGE = "minicaffe data list, data get NAME..., data info NAME"
+
+
+def parser() -> flags.Parser:
+    p = flags.Parser("data", "List, fetch and describe data sets.")
+    p.add_argument(
+        "action",
+        metavar="list|get|info",
+        choices=("list", "get", "info"),
+        help="what there is, and where it was found; download what is not here, and check what is; shape,"
+        " classes, pixels, files, source and licence",
+    )
+    named = f"{', '.join([*SETS, *datasets.names()])}"
+    p.add_argument("names", nargs="*", metavar="NAME", help=f"{named}; for info a file of images too")
+    p.flag("json", action="store_true", help="for programs")
+    return p
 
 
 def run(args: list[str]) -> int:
     """Run the command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="minicaffe data", description="List, fetch and describe data sets.")
-    commands = parser.add_subparsers(metavar="list | get | info", required=True)
-    listing = commands.add_parser("list", help="what there is, and where it was found")
-    listing.add_argument("--json", action="store_true", help="for programs")
-    listing.set_defaults(run=_list)
-    getting = commands.add_parser("get", help="download what is not here, and check what is")
-    getting.add_argument("names", nargs="+", metavar="NAME", help=f"a set: {', '.join(SETS)}")
-    getting.set_defaults(run=_get)
-    describing = commands.add_parser("info", help="shape, classes, pixels, files, source and licence")
-    describing.add_argument(
-        "source", metavar="NAME", help=f"{', '.join([*SETS, *datasets.names()])}, or a file of images"
-    )
-    describing.add_argument("--json", action="store_true", help="for programs")
-    describing.set_defaults(run=_info)
-    options = parser.parse_args(args)
-    options.run(options)
+    options = parser().parse(args)
+    counts = {"list": (0, 0), "get": (1, len(options.names)), "info": (1, 1)}
+    least, most = counts[options.action]
+    if not least <= len(options.names) <= most:
+        raise ConfigError(f"{options.action} takes another number of names", hint=USAGE)
+    if options.json and options.action == "get":
+        raise ConfigError("--json goes with list and info", hint=USAGE)
+    {"list": _list, "get": _get, "info": _info}[options.action](options)
     return 0
 
 
@@ -50,16 +62,14 @@ def _list(options: argparse.Namespace) -> None:
                 }
             )
     if options.json:
-        print(json.dumps(rows, indent=2))
+        terminal.show(json.dumps(rows, indent=2))
         return
-    table = [["name", "images", "shape", "classes", "where"]]
+    cells = []
     for row in rows:
         where = row["where"] or f"not here: minicaffe data get {row['name'].split('/')[0]}"
-        table.append([row["name"], str(row["images"]), _times(row["shape"]), str(row["classes"]), where])
-    widths = [max(map(len, column)) for column in zip(*table)]
-    for name, *numbers, where in table:
-        middle = "  ".join(f"{text:>{width}}" for text, width in zip(numbers, widths[1:]))
-        print(f"{name:{widths[0]}}  {middle}  {where}")
+        cells.append([row["name"], str(row["images"]), _times(row["shape"]), str(row["classes"]), where])
+    head = ["name", "images", "shape", "classes", "where"]
+    terminal.show(aligned(head, cells, "<>>><", width=terminal.width(), leaving=["classes"]))
 
 
 def _get(options: argparse.Namespace) -> None:
@@ -74,18 +84,18 @@ def _get(options: argparse.Namespace) -> None:
                         f"{path}: not as published: expected contents of SHA-256 {file.sha256}; got {digest}",
                         hint="delete the file and run the command again",
                     )
-            print(f"{dataset.name}/{name}: {paths[0].parent}")
+            terminal.say(f"{dataset.name}/{name}: {paths[0].parent}")
 
 
 def _info(options: argparse.Namespace) -> None:
     """What a source holds, read from its files."""
-    whole = SETS.get(options.source)
-    sources = [f"{whole.name}/{split}" for split in whole.splits] if whole else [options.source]
+    whole = SETS.get(options.names[0])
+    sources = [f"{whole.name}/{split}" for split in whole.splits] if whole else [options.names[0]]
     facts = [_facts(source) for source in sources]
     if options.json:
-        print(json.dumps(facts if whole else facts[0], indent=2))
+        terminal.show(json.dumps(facts if whole else facts[0], indent=2))
         return
-    print("\n\n".join(map(_spell, facts)))
+    terminal.show("\n\n".join(map(_spell, facts)))
 
 
 def _facts(source: str) -> dict[str, Any]:
@@ -128,7 +138,7 @@ def _spell(facts: dict[str, Any]) -> str:
     for name in ("source", "licence"):
         if facts[name]:
             lines.append(f"  {name:7}  {facts[name]}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _times(shape: list[int]) -> str:

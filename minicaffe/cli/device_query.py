@@ -6,7 +6,7 @@ from .. import log
 from ..device.cpu import CpuDevice
 from ..device.gpu_properties import GpuProperties, libraries_found, query
 from ..errors import ConfigError
-from . import flags
+from . import flags, terminal
 
 
 def parser() -> flags.Parser:
@@ -25,7 +25,7 @@ def run(arguments: list[str]) -> int:
         raise ConfigError("--gpu and --cpu exclude each other", hint="give one of them")
     if args.gpu:
         gpus = query(args.gpu)
-        log.to_stderr()
+        terminal.start_log()
         log.info(f"Querying GPUs {args.gpu}")
         for gpu in gpus:
             for name, value in _caffe_lines(gpu).items():
@@ -35,7 +35,7 @@ def run(arguments: list[str]) -> int:
         return 0
     device = CpuDevice()
     for name, value in {"Device": device.name, **device.describe()}.items():
-        print(f"{name + ':':28}{value}")
+        terminal.say(f"{name + ':':28}{value}")
     return 0
 
 

@@ -14,7 +14,7 @@ from ..convert.model import load, through_net
 from ..errors import ConfigError
 from ..net import Net
 from ..proto.schema import Message, NetParameter, SolverParameter, SolverState
-from . import flags
+from . import flags, terminal
 
 USAGE = "minicaffe diff A B, or minicaffe diff --model NET --backends cpu,float64"
 
@@ -53,7 +53,7 @@ def parser() -> flags.Parser:
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    log.to_stderr(level=logging.WARNING)
+    terminal.start_log(level=logging.WARNING)
     if args.tolerance is not None and not args.tolerance >= 0:
         raise ConfigError(f"--tolerance must be at least 0; got {args.tolerance:g}")
     if args.backends:
@@ -101,14 +101,16 @@ def _fields(args: argparse.Namespace, first: Message, second: Message) -> int:
         _print_json(args, not found, found[:1], found)
     else:
         if found:
-            print(report.fields_table(found))
-        print(f"{len(found)} field{'s differ' if len(found) > 1 else ' differs'}" if found else "equal")
+            terminal.show(report.fields_table(found, terminal.width()))
+        terminal.say(
+            f"{len(found)} field{'s differ' if len(found) > 1 else ' differs'}" if found else "equal"
+        )
     return int(bool(found))
 
 
 def _arrays(args: argparse.Namespace, first: Message, second: Message) -> int:
     rows = arrays.compare(arrays.of_message(first), arrays.of_message(second))
-    table = report.arrays_table(rows) if any(row.absolute for row in rows) else ""
+    table = report.arrays_table(rows, terminal.width()) if any(row.absolute for row in rows) else ""
     return _verdict(args, rows, args.tolerance or 0.0, table, "arrays")
 
 
@@ -133,7 +135,7 @@ def _backends(args: argparse.Namespace) -> int:
             log.warning(f"layer {name} is not in {args.weights}: its fillers give its weights")
     tolerance = backends.TOLERANCE if args.tolerance is None else args.tolerance
     rows = list(backends.compare(first, second, seed))
-    return _verdict(args, rows, tolerance, report.backends_table(rows), "blobs")
+    return _verdict(args, rows, tolerance, report.backends_table(rows, terminal.width()), "blobs")
 
 
 def _verdict(
@@ -144,8 +146,8 @@ def _verdict(
         _print_json(args, not bad, bad[:1], rows, tolerance=tolerance)
     else:
         if table:
-            print(table)
-        print(report.summary(rows, tolerance, what))
+            terminal.show(table)
+        terminal.say(report.summary(rows, tolerance, what))
     return int(bool(bad))
 
 
@@ -155,4 +157,4 @@ def _print_json(
     compared = args.backends.split(",") if args.backends else args.files
     found = report.plain(first)
     content = {"compared": compared, "equal": equal, **more, "first": found[0] if found else None}
-    print(json.dumps({**content, "rows": report.plain(rows)}, indent=2))
+    terminal.show(json.dumps({**content, "rows": report.plain(rows)}, indent=2))

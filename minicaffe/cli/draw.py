@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from ..checking.cost import LayerCost
 from ..checking.shapes import outline
 from ..checking.state import State
@@ -17,7 +15,7 @@ from ..graph.filter import filter_net
 from ..graph.splits import insert_splits
 from ..net import Net
 from ..proto import upgrade
-from . import flags
+from . import flags, terminal
 
 
 def parser() -> flags.Parser:
@@ -87,7 +85,7 @@ def run(arguments: list[str]) -> int:
         theme=args.theme,
     )
     write(args.output, drawn)
-    print(f"Wrote {args.output}")
+    terminal.say(f"Wrote {args.output}")
     return 0
 
 
@@ -96,7 +94,7 @@ def _costs(state: State) -> list[LayerCost]:
     findings = outline(state)
     if state.net is None:
         reason = unknown_shapes(state, findings)
-        print(f"minicaffe draw: no shapes and costs are drawn: {reason}", file=sys.stderr)
+        terminal.complain(f"minicaffe draw: no shapes and costs are drawn: {reason}")
         return []
     return costs_of(state.net, state)
 

@@ -29,7 +29,7 @@ from ..device.cpu import CpuDevice
 from ..errors import ConfigError, ShapeError, UnknownTypeError, locate, suggest
 from ..net import Net
 from ..proto.schema import Message
-from . import flags
+from . import flags, terminal
 
 DIGITS = 10  # of a key
 AXES = 4  # of a blob whose values have channels, height and width
@@ -67,7 +67,7 @@ def run(arguments: list[str]) -> int:
         )
     if len(set(map(os.path.realpath, databases))) < len(databases):
         raise ConfigError(f"each blob needs a database of its own; got {args.databases}")
-    log.to_stderr()
+    terminal.start_log()
     net = Net(args.model, phase="TEST", device=_device(args.mode, args.device_id), forward_only=True)
     net.load(args.weights)
     for name in blobs:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from typing import NoReturn
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 from .. import log
 from ..device.base import MATH, Device
@@ -14,6 +15,7 @@ from ..errors import ConfigError, suggest
 from ..net import Net
 from ..proto import extensions, upgrade
 from ..proto.schema import SolverParameter
+from . import terminal
 
 # What gflags takes for the value of a boolean flag.
 SWITCH = {
@@ -30,8 +32,8 @@ class Parser(argparse.ArgumentParser):
         self._booleans: set[str] = set()
 
     def flag(self, name: str, *, group: argparse._ArgumentGroup | None = None, **options) -> None:
-        """Add --name, also understood with one dash; listed under `group` in the help."""
-        (group or self).add_argument(f"--{name}", f"-{name}", **options)
+        """Add --name, also understood with one dash (`_spelled`); listed under `group` in the help."""
+        (group or self).add_argument(f"--{name}", **options)
 
     def boolean(self, name: str, *, help: str) -> None:
         """Add --name, which is off; gflags' --name=true, --name=false and --noname are understood too."""
@@ -45,26 +47,36 @@ class Parser(argparse.ArgumentParser):
             word = unknown[0]
             if not word.startswith("-"):
                 self.error(f"surplus argument {word!r}")
-            flags = [s[2:] for s in self._option_string_actions if s.startswith("--")]
-            raise ConfigError(f"no flag {word!r}", hint=suggest(word.lstrip("-").split("=")[0], flags))
+            flags = [flag[2:] for flag in self._option_string_actions if flag.startswith("--")]
+            close = re.findall(r"'(\w+)'", suggest(word.lstrip("-").split("=")[0], flags))
+            if not close:
+                self.error(f"no flag {word!r}")
+            hint = f"did you mean {' or '.join(f'--{flag}' for flag in close)}?"
+            raise ConfigError(f"no flag {word!r}", hint=hint)
         return known
 
     def _spelled(self, word: str) -> str:
-        """A word of the command line; a flag written with dashes, --verify-resume, with underscores, and
-        --gray=false as --nogray."""
+        """A word of the command line; a flag written with one dash, -solver, or with dashes inside,
+        --verify-resume, as --verify_resume, and --gray=false as --nogray."""
         name, equals, value = word.partition("=")
         bare = name.lstrip("-")
-        dashes, underlined = name[: len(name) - len(bare)], bare.replace("-", "_")
-        if dashes and equals and underlined in self._booleans:
+        dashes, flag = name[: len(name) - len(bare)], f"--{bare.replace('-', '_')}"
+        if dashes and equals and flag[2:] in self._booleans:
             if value.lower() not in SWITCH:
-                self.error(f"--{underlined} is true or false; got {value!r}")
-            return dashes + underlined if SWITCH[value.lower()] else f"{dashes}no{underlined}"
-        flags = self._option_string_actions
-        known = name not in flags and dashes + underlined in flags
-        return dashes + underlined + equals + value if known else word
+                self.error(f"{flag} is true or false; got {value!r}")
+            return flag if SWITCH[value.lower()] else f"--no{flag[2:]}"
+        known = dashes in ("-", "--") and name not in self._option_string_actions
+        return flag + equals + value if known and flag in self._option_string_actions else word
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(message, hint=f"see {self.prog} --help")
+        raise ConfigError(message.removeprefix("argument "), hint=f"see {self.prog} --help")
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        terminal.flush()
+        super().exit(status, message)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        terminal.show(message.rstrip("\n"))
 
 
 def add_state(parser: Parser) -> None:
@@ -126,25 +138,56 @@ def report(device: Device, *, training: bool = False) -> None:
     log.info(f"GPU {number}: {name}" if training else f"GPU device name: {name}")
 
 
+def add_log(parser: Parser) -> None:
+    parser.flag(
+        "log",
+        choices=terminal.LOGS,
+        help="on stderr: compact (default on a terminal), as Caffe's (default elsewhere), or warnings alone",
+    )
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """The type of a flag that is a number from `least` on."""
+
+    def number(text: str) -> int:
+        if int(text) < least:
+            raise argparse.ArgumentTypeError(f"must be at least {least}; got {text}")
+        return int(text)
+
+    number.__name__ = "int"  # as argparse names it for what is no number
+    return number
+
+
 def add_strict(parser: Parser) -> None:
     parser.flag("strict", action="store_true", help="refuse extensions that Caffe does not read")
 
 
 def add_net(parser: Parser, iterations: str) -> None:
-    """The flags that `net` reads, but for the weights."""
-    parser.flag("model", metavar="FILE", help="the net prototxt")
-    parser.flag("iterations", type=int, default=50, metavar="N", help=f"{iterations} (default 50)")
+    """What `net` reads: the net, which is the first file by position too, and its flags, but for the
+    weights."""
+    parser.add_argument("net", nargs="?", metavar="NET", help="the net prototxt")
+    parser.flag("model", metavar="FILE", help="the same, as Caffe spells it")
+    parser.flag("iterations", type=at_least(1), default=50, metavar="N", help=f"{iterations} (default 50)")
     add_state(parser)
     add_device(parser)
     add_strict(parser)
+    add_log(parser)
 
 
-def net(arguments: argparse.Namespace, phase: str, *, forward_only: bool = False) -> Net:
-    """The net that the flags name, in the state and on the device that they name; the log starts here."""
-    if arguments.iterations < 1:
-        raise ConfigError(f"--iterations must be at least 1; got {arguments.iterations}")
-    log.to_stderr()
-    param = upgrade.read_net(arguments.model)
+def one_file(by_position: str | None, flag: str, by_flag: str | None, usage: str) -> str:
+    """The file that is named by position or by a flag; ConfigError unless it is named once."""
+    if by_position and by_flag:
+        raise ConfigError(f"{by_position} stands where --{flag} names {by_flag}: name one", hint=usage)
+    if not (by_position or by_flag):
+        verb = "are" if flag.endswith("s") else "is"
+        raise ConfigError(f"no {flag} {verb} named", hint=usage)
+    return by_position or by_flag or ""
+
+
+def net(path: str, arguments: argparse.Namespace, phase: str, *, forward_only: bool = False) -> Net:
+    """The net in a file, in the state and on the device that the flags name; the log starts here."""
+    terminal.start_log(arguments.log)
+    param = upgrade.read_net(path)
     if arguments.strict:
         extensions.refuse(param)
     where = device(arguments)
@@ -156,6 +199,6 @@ def net(arguments: argparse.Namespace, phase: str, *, forward_only: bool = False
         stages=stages(arguments),
         device=where,
         keep="needed",
-        source=arguments.model,
+        source=path,
         forward_only=forward_only,
     )

@@ -12,7 +12,7 @@ from ..checking.table import aligned
 from ..device.cpu import CpuDevice
 from ..errors import ConfigError
 from ..net import Net
-from . import flags
+from . import flags, terminal
 
 
 def parser() -> flags.Parser:
@@ -54,12 +54,14 @@ def run(arguments: list[str]) -> int:
     rows = gradcheck(net, args.layer, directions=args.directions, coordinates=args.elements, seed=args.seed)
     failed = sum(row.verdict == FAIL for row in rows)
     if args.json:
-        print(
+        terminal.show(
             json.dumps({"net": args.net, "failed": failed, "rows": [_plain(row) for row in rows]}, indent=2)
         )
     else:
-        print(aligned(["layer", "type", "blob", "checked", "error", "verdict"], map(_cells, rows), "<<<>><"))
-        print(_summary(rows))
+        head = ["layer", "type", "blob", "checked", "error", "verdict"]
+        cells, leaving = map(_cells, rows), ("checked", "type")
+        terminal.show(aligned(head, cells, "<<<>><", width=terminal.width(), leaving=leaving))
+        terminal.say(_summary(rows))
     return int(failed > 0)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
+import importlib
 import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from .. import __version__
-from ..errors import MiniCaffeError, suggest
+from ..errors import MiniCaffeError, UnknownTypeError, suggest
+from . import terminal
 
 
 class Command(NamedTuple):
@@ -21,10 +22,10 @@ COMMANDS = {
     "test": Command("test", "score a net with given weights"),
     "time": Command("time", "time every layer of a net"),
     "runs": Command("runs", "list runs: state, progress, best test"),
-    "run": Command("run", "command a run that is under way: pause, resume, stop, snapshot, lr=RATE"),
+    "run": Command("run", "command a run under way: pause, stop, lr=RATE, ..."),
     "plot": Command("plot", "draw loss, accuracy and learning rate of runs"),
-    "replay": Command("replay", "repeat the iteration whose loss or gradient was not finite"),
-    "convert": Command("convert", "nets, solvers, weights and solver states in other formats"),
+    "replay": Command("replay", "repeat the iteration whose loss was not finite"),
+    "convert": Command("convert", "nets, solvers, weights in other formats"),
     "diff": Command("diff", "what differs between two files, or two backends"),
     "upgrade_net_proto_text": Command("upgrade_net_proto_text", "Caffe's upgrade of a net prototxt"),
     "upgrade_net_proto_binary": Command("upgrade_net_proto_binary", "Caffe's upgrade of a .caffemodel"),
@@ -34,10 +35,11 @@ COMMANDS = {
     "compute_image_mean": Command("compute_image_mean", "compute the mean image of an LMDB"),
     "device_query": Command("device_query", "say what can run nets here"),
     "data": Command("data", "list, fetch and describe data sets"),
-    "summary": Command("summary", "list the layers of a net: shapes, parameters, multiply-adds, memory"),
+    "cache": Command("cache", "what is kept for later runs, and its removal"),
+    "summary": Command("summary", "list the layers of a net and what they cost"),
     "draw": Command("draw", "draw a net as a graph, into an .svg or .png"),
-    "check": Command("check", "judge nets and solvers before they run: errors, cost, advice"),
-    "gradcheck": Command("gradcheck", "compare the gradients of a net with finite differences"),
+    "check": Command("check", "judge nets and solvers before they run"),
+    "gradcheck": Command("gradcheck", "hold the gradients of a net to finite differences"),
 }
 
 WIDTH = max(map(len, COMMANDS)) + 2
@@ -52,38 +54,28 @@ USAGE = f"""usage: minicaffe <command> [options]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
+    terminal.hold_standard_files()
     words = list(sys.argv[1:] if arguments is None else arguments)
     show_traceback = False
     for flag in ("--traceback", "-traceback"):
         while flag in words:
             words.remove(flag)
             show_traceback = True
-    if any(word in ("--version", "-version") for word in words):
-        print(f"minicaffe version {__version__}")
-        return 0
     name, rest = _command(words)
-    if name is None:
-        wrong = next((word for word in words if not word.startswith("-")), "help")
-        if wrong != "help":
-            print(
-                f"minicaffe: error: no command {wrong!r}; hint: {suggest(wrong, COMMANDS)}", file=sys.stderr
-            )
-            return 1
-        print(USAGE)
-        return 0
+    program = f"minicaffe {name}" if name else "minicaffe"
     try:
-        return _run(name, rest)
+        status = _run(name, rest)
+        terminal.flush()
+        return status
     except MiniCaffeError as error:
         if show_traceback:
             raise
-        print(f"minicaffe {name}: error: {error}", file=sys.stderr)
+        terminal.complain(f"{program}: error: {error}")
         return 1
-    # the reader of our output has gone; keep the interpreter from complaining at exit
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has gone
         return 1
-    except KeyboardInterrupt:
-        print(f"minicaffe {name}: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stopped:
+        terminal.complain(f"{program}: {str(stopped) or 'interrupted'}")
         return 130
 
 
@@ -97,7 +89,14 @@ def _command(words: list[str]) -> tuple[str | None, list[str]]:
     return None, words
 
 
-def _run(name: str, arguments: list[str]) -> int:
-    import importlib
-
-    return importlib.import_module(f".{COMMANDS[name].module}", __package__).run(arguments)
+def _run(name: str | None, rest: list[str]) -> int:
+    if any(word in ("--version", "-version") for word in rest):
+        terminal.say(f"minicaffe version {__version__}")
+        return 0
+    if name is not None:
+        return importlib.import_module(f".{COMMANDS[name].module}", __package__).run(rest)
+    wrong = next((word for word in rest if not word.startswith("-")), "help")
+    if wrong != "help":
+        raise UnknownTypeError(f"no command {wrong!r}", hint=suggest(wrong, COMMANDS))
+    terminal.show(USAGE)
+    return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import ConfigError
 from ..runs import curve_files
 from ..runs.plot import draw
-from . import flags
+from . import flags, terminal
 
 
 def parser() -> flags.Parser:
@@ -33,6 +33,6 @@ def run(arguments: list[str]) -> int:
     draw(curves, args.output, title=args.title, x=args.x, log=args.log, smooth=args.smooth)
     for one in curves:
         tests = sum(len(rows) for rows in one.tests.values())
-        print(f"{one.name}: {len(one.train)} displays, {tests} tests")
-    print(f"Wrote {args.output}")
+        terminal.say(f"{one.name}: {len(one.train)} displays, {tests} tests")
+    terminal.say(f"Wrote {args.output}")
     return 0

@@ -25,7 +25,13 @@ class Progress(Callback):
     def on_start(self, solver) -> None:
         from tqdm import tqdm
 
-        self.bar = tqdm(total=solver.param.max_iter, initial=solver.iteration, unit="it", file=sys.stderr)
+        self.bar = tqdm(
+            total=solver.param.max_iter,
+            initial=solver.iteration,
+            unit="it",
+            file=sys.stderr,
+            dynamic_ncols=True,
+        )
         self.handler.bar = self.bar
         self.shown = time.monotonic()
 

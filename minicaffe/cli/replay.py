@@ -7,13 +7,12 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from .. import log
 from ..checking.table import aligned
 from ..errors import ConfigError
 from ..log import number
 from ..solvers.nonfinite import Range
 from ..solvers.replay import recorded, replay
-from . import flags
+from . import flags, terminal
 
 HEAD = ("blob", "shape", "NaN", "infinite", "least", "most", "mean |x|")
 
@@ -27,7 +26,7 @@ def parser() -> flags.Parser:
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    log.to_stderr(level=logging.WARNING)
+    terminal.start_log(level=logging.WARNING)
     report, dump, before = recorded(args.dump), Path(args.dump).absolute(), Path.cwd()
     folder, dtype = report["folder"], report.get("dtype", "float32")
     if Path(folder).is_dir():  # where paths of data are meant from
@@ -36,17 +35,17 @@ def run(arguments: list[str]) -> int:
         result = replay(dump, device=flags.device(args, dtype=dtype))
     finally:
         os.chdir(before)
-    print(f"loss: {number(result.loss)}; recorded: {result.recorded['loss']}")
+    terminal.say(f"loss: {number(result.loss)}; recorded: {result.recorded['loss']}")
     if result.finding is None:
-        print("every blob is finite")
+        terminal.say("every blob is finite")
     else:
-        print(f"the first bad blob: {result.finding}\n\n{_table(result.finding.around)}\n")
+        terminal.show(f"the first bad blob: {result.finding}\n\n{_table(result.finding.around)}\n")
     if not result.exact:
         raise ConfigError(
             "the replay differs from what was recorded",
             hint="other data, another version, another device or machine, or another number of threads",
         )
-    print("the same bits as recorded")
+    terminal.say("the same bits as recorded")
     return 0
 
 
@@ -61,7 +60,8 @@ def _table(ranges: Sequence[Range]) -> str:
         )
         for r in ranges
     ]
-    return aligned(HEAD, rows, "<<>>>>>")
+    leaving = ("mean |x|", "infinite", "NaN", "shape")
+    return aligned(HEAD, rows, "<<>>>>>", width=terminal.width(), leaving=leaving)
 
 
 def _number(value: float | None) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from ..checking.table import aligned
 from ..errors import ConfigError, suggest
 from ..log import number
 from ..runs import listing
 from ..runs.control import rate_of, send
 from ..runs.home import Home
-from . import flags
-from .runs import HEAD, row
+from . import flags, terminal
+from .runs import table
 
 WORDS = ("pause", "resume", "stop", "snapshot", "lr=RATE")
 
@@ -28,7 +27,7 @@ def run(arguments: list[str]) -> int:
     if not home.exists:
         raise ConfigError(f"{args.folder} holds no run", hint="minicaffe runs lists them")
     if args.word is None:
-        print(aligned(HEAD, [row(listing.describe(home))], "<<>><<<<"))
+        terminal.show(table([listing.describe(home)]))
         return 0
     word, given, rate = args.word.partition("=")
     if word == "lr" and given:
@@ -44,7 +43,7 @@ def run(arguments: list[str]) -> int:
         )
     if not answer["ok"]:
         raise ConfigError(f"{args.folder}: {answer['error']}")
-    print(f"{args.word}: done at iteration {answer['iteration']}")
+    terminal.say(f"{args.word}: done at iteration {answer['iteration']}")
     return 0
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
 from ..checking.table import aligned
 from ..log import number
 from ..runs.listing import Run, runs
-from . import flags
+from . import flags, terminal
 
 HEAD = ("run", "state", "iteration", "of", "best", "net", "solver", "started")
 
@@ -26,15 +27,20 @@ def run(arguments: list[str]) -> int:
     found = list(runs(Path(args.folder)))
     if args.json:
         for entry in found:
-            print(json.dumps(asdict(entry)))
+            terminal.show(json.dumps(asdict(entry)))
     elif found:
-        print(aligned(HEAD, map(row, found), "<<>><<<<"))
+        terminal.show(table(found))
     else:
-        print(f"no runs in {args.folder}")
+        terminal.say(f"no runs in {args.folder}")
     return 0
 
 
-def row(entry: Run) -> tuple[str, ...]:
+def table(entries: Iterable[Run]) -> str:
+    leaving = ("solver", "started", "net")
+    return aligned(HEAD, map(_row, entries), "<<>><<<<", width=terminal.width(), leaving=leaving)
+
+
+def _row(entry: Run) -> tuple[str, ...]:
     best = f"{entry.best[0]} {number(entry.best[1])} at {entry.best[2]}" if entry.best else "-"
     numbers = f"{entry.iteration:,}", f"{entry.max_iter:,}"
     return entry.folder, entry.state, *numbers, best, entry.net or "-", entry.type, entry.started

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from ..checking.summary import as_json, as_text, summarize
-from . import flags
+from . import flags, terminal
 
 
 def parser() -> flags.Parser:
@@ -27,5 +27,7 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     stages = flags.stages(args)
     summary = summarize(args.net, phase=args.phase, level=args.level, stages=stages, source=args.source)
-    print(json.dumps(as_json(summary), indent=2) if args.json else as_text(summary))
+    terminal.show(
+        json.dumps(as_json(summary), indent=2) if args.json else as_text(summary, width=terminal.width())
+    )
     return 0

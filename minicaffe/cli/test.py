@@ -17,22 +17,21 @@ Outputs = dict[str, np.ndarray]  # flat, by the name of the output, in Caffe's o
 
 def parser() -> flags.Parser:
     p = flags.Parser("test", "Run a net in phase TEST on given weights and report the mean of its outputs.")
-    p.flag("weights", metavar="FILE", help="one .caffemodel, binary or HDF5")
     flags.add_net(p, "batches to run")
+    p.add_argument("file", nargs="?", metavar="WEIGHTS", help="one .caffemodel, binary or HDF5")
+    p.flag("weights", metavar="FILE", help="the same, as Caffe spells it")
     return p
 
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    for name in ("model", "weights"):
-        if not getattr(args, name):
-            raise ConfigError(
-                f"--{name} is missing", hint="minicaffe test --model net.prototxt --weights net.caffemodel"
-            )
-    if "," in args.weights and not Path(args.weights).exists():
-        raise ConfigError(f"--weights takes one file; got {args.weights}", hint="a list is for train")
-    net = flags.net(args, "TEST", forward_only=True)
-    net.load(args.weights)
+    usage = "minicaffe test net.prototxt net.caffemodel"
+    model = flags.one_file(args.net, "model", args.model, usage)
+    weights = flags.one_file(args.file, "weights", args.weights, usage)
+    if "," in weights and not Path(weights).exists():
+        raise ConfigError(f"takes one file of weights; got {weights}", hint="a list is for train")
+    net = flags.net(model, args, "TEST", forward_only=True)
+    net.load(weights)
     loss, means = _score(net, args.iterations)
     log.info(f"Loss: {number(loss)}")
     for name, values in means.items():
@@ -56,7 +55,7 @@ def _score(net: Net, batches: int) -> tuple[float, Outputs]:
         loss += net.loss()
         for name, values in outputs.items():
             for value in values:
-                log.info(f"Batch {i}, {name} = {number(value)}")
+                log.detail(f"Batch {i}, {name} = {number(value)}")
             total = sums.setdefault(name, np.zeros(values.size))
             if total.size != values.size:
                 raise ShapeError(

@@ -19,11 +19,11 @@ import numpy as np
 from .. import log
 from ..checking.timing import Times, measure, per_layer
 from ..checking.timing_report import as_json, as_text
-from ..errors import ConfigError, DataError
+from ..errors import DataError
 from ..files import write_atomic
 from ..log import number
 from ..net import Net
-from . import flags
+from . import flags, terminal
 
 
 def parser() -> flags.Parser:
@@ -44,19 +44,21 @@ def parser() -> flags.Parser:
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    if not args.model:
-        raise ConfigError("--model is missing", hint="minicaffe time --model net.prototxt")
+    model = flags.one_file(args.net, "model", args.model, "minicaffe time net.prototxt")
     target = None if args.json in (None, "-") else _writable(args.json)
-    net = flags.net(args, args.phase)
-    log.info("Performing Forward")
+    net = flags.net(model, args, args.phase)
+    log.detail("Performing Forward")
     net.forward()
     log.info(f"Initial loss: {number(net.loss())}")
-    log.info("Performing Backward")
+    log.detail("Performing Backward")
     net.backward()
     times = _benchmark(net, args.iterations)
     rows = per_layer(net, times)
     content = json.dumps(as_json(net, rows, times), indent=2)
-    print(content if args.json == "-" else as_text(rows, times, slowest_first=args.sort))
+    if args.json == "-":
+        terminal.put(f"{content}\n")
+    else:
+        terminal.show(as_text(rows, times, slowest_first=args.sort, width=terminal.width()))
     if target:
         try:
             write_atomic(target, f"{content}\n".encode())
@@ -67,21 +69,21 @@ def run(arguments: list[str]) -> int:
 
 def _benchmark(net: Net, iterations: int) -> Times:
     """Time passes layer by layer; the lines are Caffe's."""
-    log.info("*** Benchmark begins ***")
+    log.detail("*** Benchmark begins ***")
     log.info(f"Testing for {iterations} iterations.")
     times = measure(
-        net, iterations, lambda j, s: log.info(f"Iteration: {j} forward-backward time: {_ms(s)} ms.")
+        net, iterations, lambda j, s: log.detail(f"Iteration: {j} forward-backward time: {_ms(s)} ms.")
     )
-    log.info("Average time per layer: ")
+    log.detail("Average time per layer: ")
     for layer, forward, backward in zip(net.layers, times.forward, times.backward):
-        log.info(f"{layer.name:>10}\tforward: {_ms(np.mean(forward))} ms.")
-        log.info(f"{layer.name:>10}\tbackward: {_ms(np.mean(backward))} ms.")
+        log.detail(f"{layer.name:>10}\tforward: {_ms(np.mean(forward))} ms.")
+        log.detail(f"{layer.name:>10}\tbackward: {_ms(np.mean(backward))} ms.")
     both = times.forward_pass + times.backward_pass
     log.info(f"Average Forward pass: {_ms(np.mean(times.forward_pass))} ms.")
     log.info(f"Average Backward pass: {_ms(np.mean(times.backward_pass))} ms.")
     log.info(f"Average Forward-Backward: {_ms(np.mean(both))} ms.")
     log.info(f"Total Time: {_ms(times.total)} ms.")
-    log.info("*** Benchmark ends ***")
+    log.detail("*** Benchmark ends ***")
     return times
 
 

@@ -23,7 +23,7 @@ from ..solvers import all_in_one, snapshot
 from ..solvers.all_in_one import Wishes
 from ..solvers.callbacks import Callback
 from ..solvers.solver import Solver
-from . import flags
+from . import flags, terminal
 from .progress import Progress
 
 BEGINNING = ("weights", "level", "stage", *Wishes._fields)  # flags that say how a run begins
@@ -37,10 +37,11 @@ def parser() -> flags.Parser:
     p.flag("solver", metavar="FILE", help="the same, as Caffe spells it")
     p.flag("snapshot", metavar="FILE", help="resume from this .solverstate")
     p.flag("weights", metavar="FILES", help="start from these weights, separated by commas")
-    p.flag("iterations", type=int, metavar="N", help="train to iteration N instead of max_iter")
+    p.flag("iterations", type=flags.at_least(0), metavar="N", help="train to iteration N instead of max_iter")
     flags.add_state(p)
     flags.add_device(p)
     flags.add_strict(p)
+    flags.add_log(p)
     p.flag("sigint_effect", choices=EFFECTS, default="stop", help="what Ctrl-C does (default stop)")
     p.flag("sighup_effect", choices=EFFECTS, default="snapshot", help="what a hangup does (default snapshot)")
     safe = p.add_argument_group("runs that cannot be lost")
@@ -75,8 +76,14 @@ def parser() -> flags.Parser:
         " `val`, and what it leaves open is filled in. For stage `deploy` a net of its own is written.",
     )
     p.flag("source", metavar="A,B", group=net, help="training and validation data, or a named set: mnist")
-    p.flag("num_output", type=int, metavar="N", group=net, help="classes (default: those of the data)")
-    p.flag("batch_size", type=int, metavar="N", group=net, help="default 64")
+    p.flag(
+        "num_output",
+        type=flags.at_least(1),
+        metavar="N",
+        group=net,
+        help="classes (default: those of the data)",
+    )
+    p.flag("batch_size", type=flags.at_least(1), metavar="N", group=net, help="default 64")
     p.flag("epochs", type=float, metavar="N", group=net, help="default 30")
     p.flag("base_lr", type=float, metavar="RATE", group=net, help="default 0.01")
     return p
@@ -85,7 +92,7 @@ def parser() -> flags.Parser:
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     _check_flags(args)
-    handler = log.to_stderr()
+    handler = terminal.start_log(args.log)
     home = Home(args.run) if args.run else None
     if home is None:
         return _train(args, None, handler, arguments)
@@ -137,6 +144,7 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
         log.info(verify_resume(param, 6 if args.iterations is None else args.iterations, **options))
         return 0
     callbacks, events = _callbacks(args, home, handler)
+    callbacks.append(begun := Begun())
     solver = Solver.create(param, **options, callbacks=callbacks, nonfinite_effect=args.nonfinite_effect)
     if net is not None:
         _write_deployed(net, path, solver, Path(args.run or ""))
@@ -146,7 +154,7 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
     if hasattr(signal, "SIGHUP"):
         effects[signal.SIGHUP] = args.sighup_effect
     try:
-        with _signals(solver, effects):
+        with _signals(solver, effects, begun):
             log.info(f"Resuming from {state}" if state else "Starting Optimization")
             solver.solve(state)
     except (MiniCaffeError, KeyboardInterrupt) as error:
@@ -155,7 +163,7 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
         raise
     if events is not None:
         events.record("end", solver.iteration, state="stopped" if solver.stopped else "finished")
-    log.info("Optimization Done.")
+    log.detail("Optimization Done.")
     return 0
 
 
@@ -250,7 +258,7 @@ def _callbacks(args, home: Home | None, handler: log.StderrHandler) -> tuple[lis
         from ..runs.tensorboard import TensorBoard
 
         callbacks.append(TensorBoard(args.tensorboard))
-    if sys.stderr.isatty():
+    if terminal.is_terminal(sys.stderr) and args.log != "quiet":
         callbacks.append(Progress(handler))
     return callbacks, events
 
@@ -275,15 +283,30 @@ def _write_deployed(net: NetParameter, path: str, solver: Solver, folder: Path) 
         log.info(f"The net for deployment is in {target}")
 
 
+class Begun(Callback):
+    """The iteration from which this process trains."""
+
+    may_lag = True
+    iteration: int | None = None
+
+    def on_start(self, solver) -> None:
+        self.iteration = solver.iteration
+
+
 @contextmanager
-def _signals(solver: Solver, effects: dict[int, str]) -> Iterator[None]:
-    """While training, signals become requests that the solver answers between iterations; a second interrupt
-    before that ends the program at once."""
+def _signals(solver: Solver, effects: dict[int, str], begun: Begun) -> Iterator[None]:
+    """While training, signals become requests that the solver answers between iterations.  An interrupt that
+    is to stop it ends the program at once if nothing has been trained yet (kernels may be compiling for a
+    while), and so does a second one before the first is answered."""
     before: dict[int, Any] = {}
 
     def request(number: int, frame: object) -> None:
-        if number == signal.SIGINT and "stop" in solver.requests:
-            raise KeyboardInterrupt
+        if number == signal.SIGINT and effects[number] == "stop":
+            if begun.iteration in (None, solver.iteration):
+                raise KeyboardInterrupt("interrupted before the first update: there is nothing to keep")
+            if "stop" in solver.requests:
+                raise KeyboardInterrupt
+            log.info("Interrupted: stopping behind this iteration; Ctrl-C again ends it at once")
         solver.requests.append(effects[number])
 
     for number, effect in effects.items():

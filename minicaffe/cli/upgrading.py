@@ -16,7 +16,6 @@ Source: Caffe's tools/upgrade_{net_proto_text,net_proto_binary,solver_proto_text
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
@@ -24,7 +23,7 @@ from typing import Generic, NamedTuple, TypeVar
 from .. import log
 from ..errors import MiniCaffeError
 from ..proto.schema import Message
-from . import flags, output
+from . import flags, output, terminal
 
 M = TypeVar("M", bound=Message)
 
@@ -56,11 +55,11 @@ class Program(Generic[M]):
 
     def run(self, arguments: list[str]) -> int:
         args = self.parser().parse(arguments)
-        log.to_stderr()
+        terminal.start_log()
         try:
             message = self.read(args.input)
         except MiniCaffeError as error:
-            print(f"minicaffe {self.command}: error: {error}", file=sys.stderr)
+            terminal.complain(f"minicaffe {self.command}: error: {error}")
             return UNREADABLE
         done = self.upgrade(message, args.input)
         if done.lost:

@@ -16,6 +16,7 @@ import hashlib
 import os
 import shutil
 import stat
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 PACKAGE = Path(__file__).resolve().parent
+PREFIX = "kernels-"
 UNUSED_S = 30 * 24 * 3600
 
 
@@ -37,22 +39,19 @@ UNUSED_S = 30 * 24 * 3600
 def folder() -> Path | None:
     """The cache folder, made if need be: in the user's cache, else beside the sources; None if neither can be
     written, or trusted."""
-    for parent in (user_cache(), PACKAGE / "__pycache__"):
-        if parent is None:
-            continue
-        path = parent / f"kernels-{digest()}"
+    for parent in parents():
+        path = parent / f"{PREFIX}{digest()}"
         try:
-            if not parent.is_dir():
-                parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not path.is_dir():
-                path.mkdir(mode=0o700, exist_ok=True)
-            if why := foreign(parent) or foreign(path):
-                log.warning(f"Kernels are not cached in {path}: {why}")
-                continue
-            probe = path / f".probe-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-            _remove_unused(parent, path.name)
+            for place in (parent, path):
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if why := foreign(place):
+                    log.warning(
+                        f"Kernels are not cached in {path}: {why}; delete it, or choose another place"
+                    )
+                    raise PermissionError
+            with tempfile.TemporaryFile(dir=path):  # it can be written
+                pass
+            _remove_unused(path)
             os.utime(path)
         except OSError:
             continue
@@ -60,24 +59,32 @@ def folder() -> Path | None:
     return None
 
 
+def parents() -> list[Path]:
+    """Where cache folders are looked for, in order."""
+    return [parent for parent in (user_cache(), PACKAGE / "__pycache__") if parent is not None]
+
+
+def kept() -> list[Path]:
+    """All cache folders, those of other versions of the sources too."""
+    return [path for parent in parents() for path in sorted(parent.glob(f"{PREFIX}*")) if path.is_dir()]
+
+
 def foreign(path: Path) -> str:
     """Why others could have written what lies in a folder; empty if only this user could, or root."""
     if not hasattr(os, "geteuid"):  # Windows, where a user's folders are the user's alone
         return ""
-    found = path.lstat()
-    if stat.S_ISLNK(found.st_mode):
-        return f"{path} is a link"
+    found = path.stat()
     if found.st_uid not in (os.geteuid(), 0):
         return f"{path} belongs to another user (uid {found.st_uid})"
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return f"others can write into {path} (mode {stat.S_IMODE(found.st_mode):04o}; chmod go-w makes it yours)"
+        return f"others can write into {path} (mode {stat.S_IMODE(found.st_mode):04o})"
     return ""
 
 
-def _remove_unused(parent: Path, used: str) -> None:
-    for old in parent.glob("kernels-*"):
+def _remove_unused(used: Path) -> None:
+    for old in kept():
         with suppress(OSError):  # another process may be removing it too
-            if old.name != used and time.time() - old.stat().st_mtime > UNUSED_S:
+            if old.parent == used.parent and old != used and time.time() - old.stat().st_mtime > UNUSED_S:
                 shutil.rmtree(old, ignore_errors=True)
 
 

@@ -58,16 +58,29 @@ class KernelCache(FunctionCache):
 
     def load_overload(self, sig, target_context):
         """The stored code for a signature; None if there is none to be had, and Numba then compiles here."""
-        found = super().load_overload(sig, target_context)
+        found = self._load(sig, target_context)
         if found is None and self.delegates and child(self.folder).compile(*self.owner, sig):
-            found = super().load_overload(sig, target_context)
+            found = self._load(sig, target_context)
         return found
+
+    def _load(self, sig, target_context):
+        """What Numba finds.  A power cut can leave files without their content: they are made anew."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # whatever unpickling raises
+            log.warning(f"The cached code of {'.'.join(self.owner)} is damaged and made anew: {error}")
+            with contextlib.suppress(OSError), cache.alone(self.folder / "index.lock"):
+                self._cache_file.flush()
+            return None
 
     def save_overload(self, sig, data):
         # Numba reads the index, adds a number to it and writes the code under that number: two processes at
         # once would give two signatures the same number.
-        with cache.alone(self.folder / "index.lock"):
-            super().save_overload(sig, data)
+        try:
+            with cache.alone(self.folder / "index.lock"):
+                super().save_overload(sig, data)
+        except OSError as error:  # a full disk, a file system without locks: the code runs all the same
+            log.warning(f"Kernels cannot be cached in {self.folder}: {error.strerror or error}")
 
 
 class _Place:
@@ -117,6 +130,11 @@ class Child:
             return self.process.stdout.readline() == b"stored\n"
         except (OSError, pickle.PicklingError):  # no such interpreter, or it has died
             return False
+        except BaseException:  # interrupted: its reply would pass for the one to the next request
+            if self.process is not None:
+                self.process.kill()
+                self.process = None
+            raise
 
 
 @functools.cache

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 from google.protobuf.text_format import ParseError
 
-from ..errors import SchemaError, fold, printable, suggest
+from ..errors import SchemaError, fold, suggest
+from ..printable import printable
 from . import guesses, v1
 from .schema import NetParameter, SolverParameter
 

@@ -19,5 +19,6 @@ def init_log(level: int = 0, stderr: bool = True) -> None:
 
 
 def log(message: str) -> None:
-    """Write a line of level INFO."""
-    engine_log.info(message)
+    """Write a message of level INFO, each of its lines under a head of its own."""
+    for line in message.split("\n"):
+        engine_log.info(line)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..errors import ConfigError, DataError, extra
 from ..files import write_atomic
+from ..printable import printable
 from .curves import Curves
 from .plot_series import LOSS, RATE, Drawn, Panel, Points, panels
 
@@ -232,7 +233,9 @@ def _dress(ax: Axes, panel: Panel, *, logarithmic: bool) -> None:
         ax.set_yticks([])
         ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", va="center", color=FAINT)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
-    ax.set_title(_titled(panel), loc="left", fontsize=10, fontweight="bold", color=INK, parse_math=False)
+    ax.set_title(
+        printable(_titled(panel)), loc="left", fontsize=10, fontweight="bold", color=INK, parse_math=False
+    )
     ax.grid(color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.margins(x=0.02)
@@ -288,7 +291,7 @@ def _name(picture: Figure, names: Sequence[str], title: str) -> None:
 
     if title:
         picture.suptitle(
-            title, x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK, parse_math=False
+            printable(title), x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK, parse_math=False
         )
     if len(names) == 1:
         return
@@ -312,6 +315,6 @@ def _name(picture: Figure, names: Sequence[str], title: str) -> None:
 def _set_texts(legend, labels: Sequence[str], colour: str) -> None:
     """Labels set afterwards: matplotlib leaves out those that begin with _ and reads $ as mathematics."""
     for text, label in zip(legend.get_texts(), labels):
-        text.set_text(label)
+        text.set_text(printable(label))
         text.set_parse_math(False)
         text.set_color(colour)

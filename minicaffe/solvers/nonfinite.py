@@ -235,7 +235,7 @@ def dump(solver: Solver, begun: Position, finding: Finding | None, loss: float) 
         write_atomic(fresh / "solver.prototxt", text.spell(_one_iteration(solver)).encode())
         run = {**resume.run_state(solver), "train": resume.pack(begun), "tests": [], "callbacks": {}}
         state = State(solver.iteration, solver.policy.current_step, resume.history(solver), run=run)
-        snapshot.write(str(fresh / STATE), solver.net.to_message(), state, as_hdf5=False)
+        snapshot.write(str(fresh / STATE), solver.net.to_message(), state, as_hdf5=False, told=False)
         report = {
             "finding": None if finding is None else asdict(finding),
             "loss": repr(loss),

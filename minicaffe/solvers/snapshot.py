@@ -46,11 +46,18 @@ class State:
 
 
 def write(
-    prefix: str, net: NetParameter, state: State, *, as_hdf5: bool, more: Mapping[str, NetParameter] = {}
+    prefix: str,
+    net: NetParameter,
+    state: State,
+    *,
+    as_hdf5: bool,
+    more: Mapping[str, NetParameter] = {},
+    told: bool = True,
 ) -> Path:
     """Write the files of a snapshot; returns the path of the solver state.
 
     more   further weights, by what their names have behind the iteration, such as "_ema"
+    told   whether the log says so; not where the files have yet to take their names
 
     Raises WeightsError naming the snapshot if it cannot be written.  What stands there already with the same
     content is left alone, so that writing a snapshot again puts nothing at risk.
@@ -67,7 +74,8 @@ def write(
     }
     files[solverstate] = hdf5.from_state(stored) if as_hdf5 else stored.SerializeToString()
     sums = {Path(path).name: hashlib.sha256(content).hexdigest() for path, content in files.items()}
-    log.info(f"Snapshotting to {form} file {weights}")
+    if told:
+        log.info(f"Snapshotting to {form} file {weights}")
     try:
         last = files.pop(solverstate)
         files[f"{stem}.runstate"] = runstate.spell(state.run, sums)
@@ -75,7 +83,8 @@ def write(
         write_together({path: content for path, content in files.items() if not _holds(path, content)})
     except OSError as error:
         raise WeightsError(f"cannot write snapshot {stem}: {error.strerror or error}") from None
-    log.info(f"Snapshotting solver state to {form} file {solverstate}")
+    if told:
+        log.info(f"Snapshotting solver state to {form} file {solverstate}")
     return Path(solverstate)
 
 

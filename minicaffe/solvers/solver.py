@@ -80,7 +80,8 @@ class Solver:
         nonfinite_effect: str = "stop",
         keep: str = "needed",
     ) -> None:
-        log.info("Initializing solver from parameters: \n" + text.spell(param))
+        for line in ["Initializing solver from parameters: ", *text.spell(param).split("\n")]:
+            log.detail(line)
         self.param = param
         self._followed = SolverParameter()  # what was set in it when the solver looked last
         self._followed.CopyFrom(param)
@@ -110,7 +111,7 @@ class Solver:
         with text.in_file(source or "solver", "weights"):
             for entry in param.weights:
                 self.load_weights([path.strip() for path in entry.split(",")])
-        log.info("Solver scaffolding done.")
+        log.detail("Solver scaffolding done.")
 
     def _check(self) -> None:
         """ConfigError for settings that are out of range."""
@@ -208,7 +209,7 @@ class Solver:
         """
         param = self.param
         log.info(f"Solving {self.net.name}")
-        log.info(f"Learning Rate Policy: {param.lr_policy}")
+        log.detail(f"Learning Rate Policy: {param.lr_policy}")
         self.stopped = False
         if param.snapshot_after_train:
             with text.in_file(self.source or "solver"):

@@ -7,7 +7,7 @@ import pytest
 
 from minicaffe.cli import data
 from minicaffe.data import datasets, idx
-from minicaffe.errors import DataError, UnknownTypeError
+from minicaffe.errors import ConfigError, DataError, UnknownTypeError
 
 from ..data.test_datasets import needs_mnist, write_mnist, write_pair
 
@@ -114,5 +114,6 @@ def test_get_downloads_what_is_not_here(cache, monkeypatch, capsys):
 def test_unknown_names(cache):
     with pytest.raises(UnknownTypeError, match="no data set 'mnits'; hint: did you mean 'mnist'"):
         data.run(["get", "digits", "mnits"])
-    with pytest.raises(SystemExit):
-        data.run([])
+    for words in ([], ["get"], ["info"], ["list", "digits"], ["get", "digits", "--json"], ["fetch"]):
+        with pytest.raises(ConfigError):
+            data.run(words)

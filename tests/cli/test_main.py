@@ -55,7 +55,7 @@ def test_spellings_of_a_flag(words, capsys):
         (["train"], "name one solver prototxt"),
         (["train", "a", "--solver=b"], "name one solver prototxt"),
         (["train", "a", "b"], "surplus argument 'b'"),
-        (["train", "--slover=x"], "no flag '--slover=x'; hint: did you mean 'solver'?"),
+        (["train", "--slover=x"], "no flag '--slover=x'; hint: did you mean --solver?"),
         (["train", "a", "--snapshot=s", "--weights=w"], "exclude each other"),
         (["train", "a", "--sigint_effect=quit"], "invalid choice: 'quit'"),
         (["train", "a", "--iterations", "x"], "invalid int value: 'x'"),

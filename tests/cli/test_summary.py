@@ -152,7 +152,7 @@ def test_an_empty_net(capsys, tmp_path):
         ((), "the following arguments are required: NET"),
         (("nowhere.prototxt",), "cannot read nowhere.prototxt: No such file or directory"),
         ((NET, "--phase", "train"), "invalid choice: 'train'"),
-        ((NET, "--jsn"), "no flag '--jsn'; hint: did you mean 'json'"),
+        ((NET, "--jsn"), "no flag '--jsn'; hint: did you mean --json"),
         (("bad.caffemodel",), "bad.caffemodel: not a whole binary NetParameter"),
         (
             ("good.caffemodel", "--phase", "TEST"),

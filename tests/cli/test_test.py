@@ -88,8 +88,8 @@ def test_as_many_batches_as_asked(iterations, capsys):
     assert f"Loss: {wanted / 2:g}" in lines
 
 
-def test_fifty_batches_by_default(capsys):
-    result = run(capsys, "test", "--model", "net.prototxt", "--weights", "two.caffemodel")
+def test_fifty_batches_by_default_of_files_by_position(capsys):
+    result = run(capsys, "test", "net.prototxt", "two.caffemodel")
     assert "Running for 50 iterations." in result.err and "Batch 49, loss" in result.err
 
 
@@ -110,15 +110,17 @@ def test_level_and_stages_choose_layers(capsys):
 @pytest.mark.parametrize(
     "words, message",
     [
-        ([], "--model is missing; hint: minicaffe test --model net.prototxt --weights net.caffemodel"),
-        (["--weights=two.caffemodel"], "--model is missing"),
-        (["--model=net.prototxt"], "--weights is missing"),
+        ([], "no model is named; hint: minicaffe test net.prototxt net.caffemodel"),
+        (["--weights=two.caffemodel"], "no model is named"),
+        (["--model=net.prototxt"], "no weights are named"),
+        (["net.prototxt"], "no weights are named"),
+        (["x", "--model=net.prototxt"], "x stands where --model names net.prototxt: name one"),
         (
             ["--model=net.prototxt", "--weights=a,b"],
-            "--weights takes one file; got a,b; hint: a list is for train",
+            "takes one file of weights; got a,b; hint: a list is for train",
         ),
         (["--model=none", "--weights=two.caffemodel"], "cannot read none: No such file"),
-        (["--model=m", "--weights=w", "--iterations=0"], "--iterations must be at least 1; got 0"),
+        (["--model=m", "--weights=w", "--iterations=0"], "--iterations: must be at least 1; got 0"),
         (["--model=m", "--weights=w", "--phase=TRAIN"], "no flag '--phase=TRAIN'"),
     ],
 )

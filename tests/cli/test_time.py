@@ -38,7 +38,7 @@ def messages(log: str) -> list[str]:
 
 
 def test_lines_are_caffes_in_its_order(model, capsys):
-    result = run(capsys, "time", "--model", model, "--iterations", 2)
+    result = run(capsys, "time", model, "--iterations", 2)
     assert result.status == 0
     layers = [f"{name:>10}" for name in ("in", "first_long_name", "a_first_long_name_0_split", "b", "sum")]
     expected = [
@@ -115,9 +115,9 @@ def test_weights_are_accepted_and_ignored(model, capsys):
 @pytest.mark.parametrize(
     "words, message",
     [
-        ([], "--model is missing; hint: minicaffe time --model net.prototxt"),
+        ([], "no model is named; hint: minicaffe time net.prototxt"),
         (["--model=m", "--phase=X"], "invalid choice: 'X'"),
-        (["--model=m", "--iterations=0"], "--iterations must be at least 1; got 0"),
+        (["--model=m", "--iterations=0"], "--iterations: must be at least 1; got 0"),
         (["--model=m", "--json=none/x.json"], "--json: cannot write none/x.json: there is no folder none"),
         (["--model=m", "--json=."], "--json: cannot write .: it is a folder"),
     ],

@@ -100,9 +100,25 @@ def test_strict_refuses_our_extensions(capsys):
     assert "--strict: layer[0].data_param.backend: IDX, layer[0].data_param.shuffle" in result.err
 
 
-def test_progress_bar_on_a_terminal(capsys, monkeypatch):
+def test_a_terminal_has_a_progress_bar_and_a_compact_log(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    result = run(capsys, "train", DIGITS / "solver.prototxt", "--iterations", 120)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    result = run(capsys, "train", DIGITS / "solver.prototxt", "--iterations", 120, "--run", "home")
     assert result.status == 0
     assert re.search(r"\d+/120 .*it/s.*loss ", result.err)
-    assert "] Iteration 100" in result.err
+    assert re.search(r"\d\d:\d\d:\d\d \x1b\[0m\x1b\[1mIteration 100 .*, loss = ", result.err)
+    assert "random_seed" not in result.err and "] Iteration 100 (" not in result.err
+    log = Path("home/log.txt").read_text()
+    assert "random_seed: 1701" in log and "] Iteration 100 (" in log and "\x1b" not in log
+
+
+@pytest.mark.parametrize("form", ["caffe", "compact", "quiet"])
+def test_forms_of_the_log(form, capsys):
+    """Elsewhere than on a terminal colours and wrapping are left out of any."""
+    result = run(capsys, "train", DIGITS / "solver.prototxt", "--iterations", 1, "--log", form)
+    assert result.status == 0 and "\x1b" not in result.err
+    assert ("] Iteration 0, lr = 0.01\n" in result.err) == (form == "caffe")
+    assert bool(re.search(r"^\d\d:\d\d:\d\d Iteration 0, lr", result.err, re.M)) == (form == "compact")
+    assert (result.err == "") == (form == "quiet")

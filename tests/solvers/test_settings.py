@@ -89,7 +89,11 @@ def test_a_run_that_is_under_way_follows(caplog):
 @pytest.mark.parametrize(
     "made, settings, message",
     [
-        ("", "random_seed: 4", "random_seed cannot be changed once a solver is made from it; hint: make another"),
+        (
+            "",
+            "random_seed: 4",
+            "random_seed cannot be changed once a solver is made from it; hint: make another",
+        ),
         ("", 'type: "Adam"', "type cannot be changed"),
         ("", "net_param { }", "net_param cannot be changed"),
         ("", "train_state { stage: 'x' }", "train_state cannot be changed"),

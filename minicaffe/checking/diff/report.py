@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...printable import printable
 from ..table import aligned
 from . import arrays, backends
 from .fields import Difference
@@ -18,24 +19,27 @@ def beyond(rows: Sequence[Compared], tolerance: float) -> list[Compared]:
     return [row for row in rows if not row.relative <= tolerance]
 
 
-def fields_table(found: Sequence[Difference]) -> str:
+def fields_table(found: Sequence[Difference], width: int | None = None) -> str:
+    """width, here and below: of the terminal; see `aligned`."""
     cells = [[row.layer, row.field, row.first, row.second] for row in found]
-    return aligned(["layer", "field", "first", "second"], cells, "<<<<")
+    return aligned(["layer", "field", "first", "second"], cells, "<<<<", width=width)
 
 
-def arrays_table(rows: Sequence[arrays.Row]) -> str:
+def arrays_table(rows: Sequence[arrays.Row], width: int | None = None) -> str:
     """The arrays that differ."""
     cells = [
         [row.name, shape(row.shape), *_numbers(row), row.note or f"at {_index(row.worst)}"]
         for row in rows
         if row.absolute
     ]
-    return aligned(["array", "shape", "absolute", "relative", ""], cells, "<<>><")
+    head = ["array", "shape", "absolute", "relative", ""]
+    return aligned(head, cells, "<<>><", width=width, leaving=["", "shape"])
 
 
-def backends_table(rows: Sequence[backends.Row]) -> str:
+def backends_table(rows: Sequence[backends.Row], width: int | None = None) -> str:
     cells = [[row.layer, row.type, row.way, row.blob, *_numbers(row)] for row in rows]
-    return aligned(["layer", "type", "pass", "blob", "absolute", "relative"], cells, "<<<<>>")
+    head = ["layer", "type", "pass", "blob", "absolute", "relative"]
+    return aligned(head, cells, "<<<<>>", width=width, leaving=["type"])
 
 
 def summary(rows: Sequence[Compared], tolerance: float, what: str) -> str:
@@ -44,7 +48,8 @@ def summary(rows: Sequence[Compared], tolerance: float, what: str) -> str:
     if not bad:
         exactly = all(row.absolute == 0 for row in rows)
         return f"{len(rows)} {what}, " + ("all equal" if exactly else f"all equal within {tolerance:g}")
-    return f"{len(bad)} of {len(rows)} {what} differ by more than {tolerance:g}; the first: {_named(bad[0])}"
+    first = printable(_named(bad[0]))
+    return f"{len(bad)} of {len(rows)} {what} differ by more than {tolerance:g}; the first: {first}"
 
 
 def plain(rows: Sequence[Compared | Difference]) -> list[dict[str, Any]]:
