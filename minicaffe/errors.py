@@ -92,7 +92,7 @@ def suggest(name: str, known: Iterable[str]) -> str:
     if not close:
         limit = slips(len(name))
         apart = {k: d for k in known if (d := distance(name, k, limit)) is not None}
-        close = [k for k in known if apart.get(k) == min(apart.values(), default=None)]
+        close = [k for k, d in apart.items() if d == min(apart.values())]
     if not close and len(name) >= 3:  # an unfinished word
         close = [k for k in known if k.startswith(name)]
     if close:
