@@ -36,14 +36,14 @@ _LENGTH_DELIMITED = 2  # wire type
 _TEXTUAL = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE)  # fields that are or hold strings
 
 
-def parse(data: bytes, kind: type[M], source: str = "<bytes>") -> M:
+def parse(data: bytes | memoryview, kind: type[M], source: str = "<bytes>") -> M:
     """The message of class `kind` that `data` encodes; SchemaError if it does not."""
     with locate(source):
         try:
-            message = kind.FromString(data)
+            message = kind.FromString(data)  # type: ignore[arg-type]  # any buffer will do
         except DecodeError:
             hint = "the file is damaged, cut short, or of another kind"
-            if data.isascii() and b"\0" not in data:
+            if (whole := bytes(data)).isascii() and b"\0" not in whole:
                 hint = "it is text; weights and solver states are binary"
             raise SchemaError(f"not a whole binary {kind.DESCRIPTOR.name}", hint=hint) from None
         _check_strings(message)

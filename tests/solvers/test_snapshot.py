@@ -165,16 +165,15 @@ FULL = """
 import resource, sys
 from tests.support.solving import tiny_solver
 solver = tiny_solver('snapshot_prefix: "p" snapshot: 2 max_iter: 5 display: 1')
-steps = solver.step
-def step(n):
-    if solver.iteration == 0:
-        steps(3)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, resource.RLIM_INFINITY))
-        steps(1)
-        if AGAIN:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        steps(1)
-solver.step = step
+train = solver._train
+def with_a_full_disk(end):
+    train(lambda: 3)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, resource.RLIM_INFINITY))
+    train(lambda: 4)
+    if AGAIN:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    train(end)
+solver._train = with_a_full_disk
 try:
     solver.solve()
 except Exception as error:
