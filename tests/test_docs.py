@@ -12,7 +12,7 @@ from minicaffe.proto import extensions, schema
 from minicaffe.proto.schema import NetParameter, SolverParameter
 
 ROOT = Path(__file__).parent.parent
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 def test_layer_reference_is_current():
@@ -57,10 +57,31 @@ def test_every_extension_is_documented():
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)
 def test_files_named_in_the_documentation_exist(path):
+    """But for those that a how-to lets the reader write."""
     for name in re.findall(
-        r"`((?:minicaffe|prototxt|tools|tests|benchmarks|docs)/[\w/.]+\w)`", path.read_text()
+        r"`((?:minicaffe|prototxt|tools|tests|benchmarks|docs)/[\w/.]+\w)`(?!:\n\n```)", path.read_text()
     ):
         assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)
+def test_links_lead_somewhere(path):
+    """Files exist, and headings in them."""
+    content = path.read_text()
+    links = re.findall(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"", content)
+    for link in map("".join, links):
+        if not link.startswith("http"):
+            name, _, heading = link.partition("#")
+            target = path.parent / name if name else path
+            assert target.exists(), link
+            assert not heading or heading in map(anchor, re.findall(r"^#+ (.*)", target.read_text(), re.M)), (
+                link
+            )
+
+
+def anchor(heading: str) -> str:
+    """What GitHub makes of a heading."""
+    return re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower()
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda p: p.name)

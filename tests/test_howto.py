@@ -1,4 +1,5 @@
-"""The how-tos work as printed: their files are written, their commands run, in their order, in one folder."""
+"""The how-tos work as printed, and so does what CONTRIBUTING shows: their files are written, their commands
+run, in their order, in one folder."""
 
 from __future__ import annotations
 
@@ -7,11 +8,15 @@ import re
 import runpy
 import shlex
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
+import numba
 import pytest
 
-from minicaffe.cli.main import main
+from minicaffe.cli.main import COMMANDS, Command, main
 from minicaffe.layers import LAYERS
 
 from .support import laws
@@ -22,15 +27,24 @@ HOWTO = Path(__file__).parent.parent / "docs" / "howto"
 BLOCK = re.compile(r"(?:`([\w./]+)`:\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def follow(name: str, folder: Path, monkeypatch) -> None:
-    """Do in a folder what a how-to says."""
+@pytest.fixture(autouse=True)
+def one_thread():
+    """For nets as small as these a second thread saves nothing, and on a busy machine it waits."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
+
+
+def follow(page: Path, folder: Path, monkeypatch, commands: bool = True) -> None:
+    """Do in a folder what a page says."""
     monkeypatch.chdir(folder)
-    for file, kind, content in BLOCK.findall((HOWTO / name).read_text()):
+    for file, kind, content in BLOCK.findall(page.read_text()):
         if file:
             path = folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
-        elif kind == "console":
+        elif kind == "console" and commands:
             for line in content.splitlines():
                 execute(line.removeprefix("$ "), monkeypatch)
 
@@ -54,40 +68,60 @@ def accuracies(log: str) -> list[float]:
 
 def test_your_own_images_and_fine_tuning(tmp_path, monkeypatch, capsys):
     pytest.importorskip("lmdb")
-    follow("your_own_images.md", tmp_path, monkeypatch)
+    follow(HOWTO / "your_own_images.md", tmp_path, monkeypatch)
     shown = capsys.readouterr()
     found = accuracies(shown.err)
     assert found[0] < 0.7 and found[-1] > 0.95
     assert re.search(r"^(\d\.\d+) triangle\n.*\n.*$", shown.out, re.MULTILINE)
     assert (tmp_path / "shapes.svg").exists() and (tmp_path / "train_lmdb" / "data.mdb").exists()
-    follow("fine_tuning.md", tmp_path, monkeypatch)
+    follow(HOWTO / "fine_tuning.md", tmp_path, monkeypatch)
     log = capsys.readouterr().err
     assert "Ignoring source layer ip2" in log
     tuned, anew = filter(None, map(accuracies, log.split("Optimization Done.")))
     assert tuned[-1] > 0.93 > anew[-1]
 
 
+@contextmanager
+def added(folder: Path, files: Sequence[str], monkeypatch) -> Iterator[list[ModuleType]]:
+    """The modules of these files of a folder, as if they lay in this checkout."""
+    names = [file.removesuffix(".py").replace("/", ".") for file in files]
+    for name in names:
+        package = importlib.import_module(name.rpartition(".")[0])
+        beside = folder.joinpath(*package.__name__.split("."))
+        monkeypatch.setattr(package, "__path__", [*package.__path__, str(beside)])
+    try:
+        yield [importlib.import_module(name) for name in names]
+    finally:
+        for name in names:
+            package, _, last = name.rpartition(".")
+            sys.modules.pop(name, None)
+            vars(sys.modules[package]).pop(last, None)
+
+
 def test_a_layer_of_your_own(tmp_path, monkeypatch, capsys):
     """The Python layer trains.  The built-in one, from the files as printed, agrees with its formula and has
     the right gradient: its loops interpreted, its CUDA half on the emulator."""
+    page = HOWTO / "a_layer_of_your_own.md"
     monkeypatch.delitem(sys.modules, "softsign", raising=False)
-    follow("a_layer_of_your_own.md", tmp_path, monkeypatch)
+    follow(page, tmp_path, monkeypatch)
+    sys.modules.pop("softsign")
     assert accuracies(capsys.readouterr().err)[-1] > 0.9
-    folders = ("minicaffe.kernels", "minicaffe.layers.neuron", "tests.layers")
-    for package in folders:
-        path = importlib.import_module(package).__path__
-        monkeypatch.setattr(
-            sys.modules[package], "__path__", [*path, str(tmp_path.joinpath(*package.split(".")))]
-        )
-    page = (HOWTO / "a_layer_of_your_own.md").read_text()
-    monkeypatch.setitem(LAYERS, *re.search(r'`"(\w+)": "([\w.]+)",`', page).groups())
-    test = importlib.import_module("tests.layers.test_softsign")
-    try:
+    monkeypatch.setitem(LAYERS, *re.search(r'`"(\w+)": "([\w.]+)",`', page.read_text()).groups())
+    files = (
+        "minicaffe/kernels/softsign.py",
+        "minicaffe/layers/neuron/softsign.py",
+        "tests/layers/test_softsign.py",
+    )
+    with added(tmp_path, files, monkeypatch) as (_, _, test):
         for name in ("python", "cuda-emulated"):
             test.test_formula(make_device(name))
             laws.check_gradient(test.CASES[0], make_device(name))
-    finally:
-        for package, name in zip(folders, ("softsign", "softsign", "test_softsign")):
-            sys.modules.pop(f"{package}.{name}", None)
-            vars(sys.modules[package]).pop(name, None)
-        sys.modules.pop("softsign", None)
+
+
+def test_a_command(tmp_path, monkeypatch, capsys):
+    page = HOWTO.parent.parent / "CONTRIBUTING.md"
+    follow(page, tmp_path, monkeypatch, commands=False)
+    name, module, summary = re.search(r'`"(\w+)": Command\("(\w+)", "([^"]+)"\),`', page.read_text()).groups()
+    monkeypatch.setitem(COMMANDS, name, Command(module, summary))
+    with added(tmp_path, ("minicaffe/cli/count.py", "tests/cli/test_count.py"), monkeypatch) as (_, test):
+        test.test_count(capsys)
