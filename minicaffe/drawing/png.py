@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .layout import Curve, Point
-from .scene import Arrow, Panel, Scene, Shape, printable
+from .scene import Arrow, Panel, Scene, Shape
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -90,7 +90,7 @@ class _Pen:
         else:
             at = self._at((shape.x, shape.y))
             if self._shows(at[1] - shape.size * self.scale, at[1] + shape.size * self.scale):
-                anchor, text = "ms" if shape.centred else "ls", printable(shape.text)
+                anchor, text = "ms" if shape.centred else "ls", shape.text
                 font = self.fonts[shape.size, text.isascii()]
                 for shift in (0, round(0.03 * shape.size * self.scale)) if shape.bold else (0,):
                     self.on.text((at[0] + shift, at[1]), text, shape.colour, font, anchor)

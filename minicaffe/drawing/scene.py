@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from unicodedata import east_asian_width
 
+from ..printable import printable
 from .diagram import Attached, Box, Diagram
 from .layout import Curve, Point, Rectangle, lay_out
 from .theme import LIGHT, Theme
@@ -74,14 +75,14 @@ def scene(
     layout = lay_out([_size(box) for box in diagram.boxes], diagram.links, direction, columns)
     title, whole = _shortened(diagram.name or "Net")
     top = MARGIN + TITLE + (LINE + 4 if subtitle else 0) + 16
-    headings = text_width(title, TITLE, bold=True), text_width(subtitle, SMALL + 1)
+    headings = text_width(title, TITLE, bold=True), text_width(printable(subtitle), SMALL + 1)
     width = max(layout.width, *headings) + 2 * MARGIN
     left = (width - layout.width) / 2
     shapes: list[Shape] = [
         Words(MARGIN, MARGIN + TITLE * 0.8, title, TITLE, theme.ink, bold=True, whole=whole)
     ]
     if subtitle:
-        shapes.append(Words(MARGIN, MARGIN + TITLE + LINE, subtitle, SMALL + 1, theme.faint))
+        shapes.append(Words(MARGIN, MARGIN + TITLE + LINE, printable(subtitle), SMALL + 1, theme.faint))
     shapes += [_arrow(_moved(curve, left, top), theme.link) for curve in layout.curves]
     for box, (x, y, w, h) in zip(diagram.boxes, layout.boxes):
         shapes += _drawn(box, Rectangle(x + left, y + top, w, h), theme)
@@ -89,8 +90,9 @@ def scene(
 
 
 def _shortened(text: str) -> tuple[str, str]:
-    """A line that is not too long, and the whole of it if that is another: beginning and end tell names
-    apart."""
+    """A line that is printable and not too long, and the whole of it if that is another: beginning and end
+    tell names apart."""
+    text = printable(text)
     if len(text) <= LONGEST:
         return text, ""
     half = (LONGEST - 1) // 2
@@ -180,11 +182,6 @@ _WIDTHS = {
     **dict.fromkeys("%m@W…", 1000),
 }
 _BOLD = 1.14  # times as wide
-
-
-def printable(text: str) -> str:
-    """Text on one line, without what has no look: line ends, tabs and the like become U+FFFD."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def text_width(text: str, size: float, bold: bool = False) -> float:

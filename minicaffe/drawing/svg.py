@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xml.sax.saxutils import escape
 
-from .scene import Arrow, Panel, Scene, Shape, printable
+from .scene import Arrow, Panel, Scene, Shape
 
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
@@ -46,9 +46,9 @@ def _element(shape: Shape) -> str:
     looks = f'font-size="{_number(shape.size)}" fill="{shape.colour}"'
     looks += ' font-weight="bold"' if shape.bold else ""
     looks += ' text-anchor="middle"' if shape.centred else ""
-    text = escape(printable(shape.text))
+    text = escape(shape.text)
     if shape.whole:  # which viewers show where the pointer is
-        text = f"<title>{escape(printable(shape.whole))}</title>{text}"
+        text = f"<title>{escape(shape.whole)}</title>{text}"
     return f'<text x="{_number(shape.x)}" y="{_number(shape.y)}" {looks}>{text}</text>'
 
 

@@ -256,11 +256,14 @@ def test_a_long_net_fills_a_page():
     assert small == scene(diagram(net(SMALL)), columns=1)
 
 
-def test_png_draws_letters_beyond_ascii_on_one_line():
-    """As tofu where no font has them; never on the lines below."""
-    named = 'layer {{ name: "{}" type: "ReLU" bottom: "x" top: "y" }}'
-    one, other = (png(scene(diagram(net(named.format(name))))) for name in ("\u00e9\\001", "\u00e9\\n"))
-    assert one == other
+def test_names_stay_on_their_line():
+    """A line end, an escape sequence and the like are shown as in a Python string; letters beyond ASCII, as
+    tofu where no font has them, are drawn too."""
+    named = net('name: "a\\000b" layer { name: "\u00e9\\n\\033" type: "ReLU" bottom: "x" top: "y" }')
+    shown = scene(diagram(named), subtitle="TEST\n")
+    words = {shape.text for shape in shown.shapes if isinstance(shape, Words)}
+    assert {"a\\x00b", "\u00e9\\n\\x1b", "TEST\\n"} <= words
+    assert ElementTree.fromstring(svg(shown)) is not None and png(shown)
 
 
 def test_an_empty_net():
