@@ -59,12 +59,12 @@ class Memory:
         self._own: dict[tuple, Any] = {}  # placement key -> array
         self._room: dict[tuple, Any] = {}  # placement key -> all the elements it has, flat
 
-    def make_room(self, parameters: Parameters) -> None:
+    def make_room(self, parameters: Parameters, *, diffs: bool) -> None:
         """Count what the parameters take, values and gradients; DeviceError if it is too much, ShapeError if
         they are too many for one array, which they are."""
         with locate("the parameters of the net, one after another"):
             self.device.check_shape((parameters.size,))
-        self.taken = 2 * parameters.size * self.device.dtype.itemsize
+        self.taken = parameters.elements(diffs=diffs) * self.device.dtype.itemsize
         if parameters.owned:
             largest = max((owned.blob for owned in parameters.owned), key=lambda blob: blob.count)
             buffer = Buffer(largest.name, largest.shape, self.device.dtype)
@@ -88,18 +88,16 @@ class Memory:
         if own or shared:
             largest = max(own + shared, key=lambda p: p.buffer.nbytes)
             check_room(self.device, self.taken + total, largest.describe(), largest.buffer)
-        kept: dict[tuple, Any] = {}
+        self._let_go(blobs, layers, own)
         new: set[int] = set()  # ids of blobs whose diff lies in new memory
-        self._room = {}
         for placement in own:
             array = self._own.get(placement.key)
-            if array is None or array.shape != placement.buffer.shape:
+            if array is None:
                 array = self.device.zeros(placement.buffer.shape, placement.buffer.dtype)
                 new.update(map(id, placement.diff))
-            kept[placement.key] = array
+                self._own[placement.key] = array
             self._attach(placement, array)
-        self._own = kept
-        if self._arena is None or self._arena.nbytes < self.plan.nbytes:
+        if self._arena is None:
             self._arena = Arena(self.device, self.plan.nbytes)
         for placement, offset in zip(shared, self.plan.offsets):
             view = self._arena.view(offset, placement.buffer.shape, placement.buffer.dtype)
@@ -108,6 +106,19 @@ class Memory:
             for blob, weight in zip(node.tops, weights):
                 if weight and id(blobs[blob]) in new:  # later it stays what somebody may have made it
                     self.device.fill(blobs[blob].diff, weight)
+
+    def _let_go(self, blobs: Sequence[Blob], layers: Sequence[Layer], own: Sequence[Placement]) -> None:
+        """Give back what is outgrown before its successor is asked for: nothing holds the old arrays then."""
+        shapes = {placement.key: placement.buffer.shape for placement in own}
+        self._own = {key: array for key, array in self._own.items() if array.shape == shapes.get(key)}
+        self._room = {}
+        for blob in blobs:
+            blob.data = blob.diff = None
+        for layer in layers:
+            for buffer in layer.buffers:
+                buffer.data = None
+        if self._arena is not None and self.plan is not None and self._arena.nbytes < self.plan.nbytes:
+            self._arena = None
 
     def fit(self, graph, blobs, layers, live, losses) -> bool:
         """Bind shapes that changed in the middle of a pass to the memory they have, if it is enough: nothing

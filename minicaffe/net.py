@@ -64,6 +64,7 @@ class Net:
              "needed": blobs whose lifetimes do not meet share memory, and only outputs can be read
     forward_only  nothing is kept for a backward pass: much less memory
     allocate False: shapes and plans alone; the net has no arrays and cannot run
+    share    the parameters are those of this net, by layer name: neither allocated nor filled
 
     Raises a MiniCaffeError that names file, line and layer for anything the prototxt gets wrong.
 
@@ -83,6 +84,7 @@ class Net:
         source: str = "",
         forward_only: bool = False,
         allocate: bool = True,
+        share: Net | None = None,
     ) -> None:
         if not isinstance(net, NetParameter):
             source = str(net)
@@ -110,11 +112,11 @@ class Net:
         self.layout = 0  # counts how often they have moved
         self.on_move: Callable[[], None] = lambda: None  # called when they have
         with self._from_source():
-            self._build(insert_splits(rules.filter_net(param)))
+            self._build(insert_splits(rules.filter_net(param)), share)
 
     # -- building
 
-    def _build(self, param: NetParameter) -> None:
+    def _build(self, param: NetParameter, share: Net | None) -> None:
         self.param = param
         self.graph: Graph = wire(param, layer_index.resolve)
         self._blobs = [Blob(name, on_reshape=weakly(self._shape_changed)) for name in self.graph.blob_names]
@@ -153,10 +155,12 @@ class Net:
         runs = [backward.runs for backward in self._backward]
         check_in_place(self.graph.nodes, self._reads, runs, self._owners("data_of"))
         self.parameters = Parameters(self.layers, self.device)
+        if share is not None:
+            self.parameters.borrow(share.parameters)
         if self.memory.allocate:
-            self.memory.make_room(self.parameters)
+            self.memory.make_room(self.parameters, diffs=not self.forward_only)
             self.parameters.allocate(diffs=not self.forward_only)
-            self.parameters.fill(self.layers, self.seed)
+            self.parameters.fill(self.seed)
         self._plan()
         self.on_host = [layer for layer in self.layers if not layer.capturable]
         self._whole_forward = Captured(self, self.run_forward)
@@ -203,6 +207,7 @@ class Net:
             self._plan()
             for holder, value in values:
                 self.device.put(value, holder.data)
+        self._stale = False
         self.moved()
 
     def _alive(self, i: int) -> Iterator[Blob | Buffer]:
@@ -220,6 +225,7 @@ class Net:
         data_of, diff_of = self._owners("data_of"), self._owners("diff_of")
         live = liveness(self.graph, self._reads, self._backward, self._losses, data_of, diff_of)
         self._live = live
+        self.layout += 1  # should there be no room, what is recorded must not run over memory that is gone
         self.memory.bind(self.graph, self._blobs, self.layers, live, self._losses)
         uses = Counter(diff_of)
         self._fills: list[list[tuple[Blob, float]]] = []  # before the backward of each layer
@@ -231,12 +237,12 @@ class Net:
                 if weight and uses[diff_of[b]] > 1:
                     fills.append((self._blobs[b], weight))
             self._fills.append(fills)
+        self._stale = False
         self.moved()
 
     def moved(self) -> None:
         """Arrays lie elsewhere, or have other shapes: what holds them must look anew."""
         self.layout += 1
-        self._stale = False
         self.on_move()
 
     def _owners(self, kind: str) -> list[int]:
@@ -447,8 +453,10 @@ class Net:
         weights.load(self, path)
 
     def share_with(self, other: Net) -> None:
-        """Use the parameters of `other`, by layer name, without a copy."""
-        weights.share(self, other)
+        """Use the parameters of `other`, by layer name, without a copy; gradients stay apart.  ShapeError or
+        ConfigError if that cannot be, see Parameters.borrow."""
+        if self.parameters.borrow(other.parameters):
+            self.moved()
 
     def to_message(self, *, diff: bool = False) -> NetParameter:
         """The net with its weights as Caffe stores them."""

@@ -124,24 +124,6 @@ def _read_dataset(dataset: Any, target: Blob) -> np.ndarray:
     return hdf5.read(dataset)
 
 
-def share(net: Net, source: Net) -> None:
-    """Make net's parameters those of `source`, by layer name: same arrays, no copy.  Raises ShapeError."""
-    targets = {layer.name: layer for layer in reversed(net.layers)}
-    for theirs in source.layers:
-        layer = targets.get(theirs.name)
-        if layer is None:
-            continue
-        with locate(_place(layer)):
-            if [p.shape for p in layer.params] != [p.shape for p in theirs.params]:
-                raise ShapeError(
-                    f"cannot share parameters of shapes {[p.shape for p in theirs.params]} "
-                    f"as {[p.shape for p in layer.params]}"
-                )
-        for mine, other in zip(layer.params, theirs.params):
-            mine.data = other.data
-    net.layout += 1
-
-
 def to_message(net: Net, *, diff: bool = False) -> NetParameter:
     """The net as Caffe stores it: every layer as built (splits too), with its parameters as `blobs`."""
     message = NetParameter(name=net.name)

@@ -101,11 +101,10 @@ class Solver:
             self.policy = Policy(param)
             self.rate: float | None = None
             self.seed = param.random_seed if param.random_seed >= 0 else secrets.randbits(32)
-            self.net = nets.train_net(param, source, self.device, self.seed, strict, keep)
-            self.test_nets = nets.test_nets(param, source, self.device, self.seed, strict, keep)
+            made_on = source, self.device, self.seed, strict, keep
+            self.net = nets.train_net(param, *made_on)
+            self.test_nets = nets.test_nets(param, *made_on, self.net)
             self.callbacks = [*extras.of(self), *callbacks]
-        for test_net in self.test_nets:
-            test_net.share_with(self.net)
         self._prepare_update()
         self.losses: deque[float] = deque(maxlen=param.average_loss)  # the last ones, for the smoothed loss
         with text.in_file(source or "solver", "weights"):
@@ -134,7 +133,8 @@ class Solver:
 
     def _prepare_update(self) -> None:
         """Flat history, and per block of parameters the multipliers of rate and decay."""
-        parameters, size = self.net.parameters, self.net.parameters.data.size
+        parameters, size = self.net.parameters, self.net.parameters.size
+        parameters.trained = True
         self.k = self.device.bind(update)
         self.l1 = int(self.param.regularization_type == "L1")
         self.history = [self.device.zeros((size,)) for _ in range(self.slots)]
@@ -421,6 +421,7 @@ class Solver:
         """
         net, batches = self.test_nets[index], self.param.test_iter[index]
         log.info(f"Iteration {self.iteration}, Testing net (#{index})")
+        net.share_with(self.net)  # whose parameters may have become those of another net since
         net.debug_info = net.param.debug_info or self.param.debug_info
         sums: Outputs = {}
         loss = 0.0
