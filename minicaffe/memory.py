@@ -113,7 +113,7 @@ class Memory:
         self._own = {key: array for key, array in self._own.items() if array.shape == shapes.get(key)}
         self._room = {}
         for blob in blobs:
-            blob.data = blob.diff = None
+            blob.unbind()
         for layer in layers:
             for buffer in layer.buffers:
                 buffer.data = None

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import captured, debug_info, weights
 from . import layers as layer_index
@@ -27,7 +28,7 @@ from .graph import filter as rules
 from .graph.gradients import Backward, analyse
 from .graph.liveness import liveness
 from .graph.splits import insert_splits
-from .graph.wiring import Graph, check_in_place, wire
+from .graph.wiring import Graph, check_in_place, loss_weights, wire
 from .memory import Memory
 from .parameters import Parameters, specs
 from .proto import text, upgrade
@@ -114,6 +115,18 @@ class Net:
         with self._from_source():
             self._build(insert_splits(rules.filter_net(param)), share)
 
+    def __repr__(self) -> str:
+        def shapes(names: list[str]) -> str:
+            return ", ".join(f"{name} {self.blobs[name].shape}" for name in names) or "none"
+
+        phase = "TRAIN" if self.phase == TRAIN else "TEST"
+        layers = sum(layer.type != "Split" for layer in self.layers)
+        count = sum(owned.blob.count for owned in self.parameters.owned)
+        return (
+            f"<Net {self.name!r}, {phase} on {self.device.name}: {layers} layers, {count:,} parameters,"
+            f" inputs {shapes(self.inputs)}, outputs {shapes(self.outputs)}>"
+        )
+
     # -- building
 
     def _build(self, param: NetParameter, share: Net | None) -> None:
@@ -137,10 +150,11 @@ class Net:
                     layer.random = Stream(self.device, self.seed, layer.name)
                 layer.setup(self.bottoms[i], self.tops[i])
                 layer.reshape(self.bottoms[i], self.tops[i])
-        self._losses = [self._loss_weights(i) for i in range(len(self.layers))]
+        self._losses: list[list[float]] = []
         lr_mults = []
         for i, layer in enumerate(self.layers):
             with self._in_layer(i):
+                self._losses.append(loss_weights(self.graph.nodes[i], layer.loss_weight))
                 lr_mults.append([spec.lr_mult for spec in specs(layer)])
         self._backward: list[Backward] = analyse(
             self.graph.nodes, lr_mults, self._losses, param.force_backward
@@ -165,22 +179,6 @@ class Net:
         self.on_host = [layer for layer in self.layers if not layer.capturable]
         self._whole_forward = Captured(self, self.run_forward)
         captured.report(self)
-
-    def _loss_weights(self, i: int) -> list[float]:
-        node, layer = self.graph.nodes[i], self.layers[i]
-        given = list(node.param.loss_weight)
-        if len(given) == 1 and layer.loss_weight:  # a loss of two tops: the probabilities count 0
-            given += [0.0] * (len(node.tops) - 1)
-        with self._in_layer(i):
-            if given and len(given) != len(node.tops):
-                raise ConfigError(f"loss_weight has {len(given)} entries for {len(node.tops)} tops")
-            weights = given or [layer.loss_weight if j == 0 else 0.0 for j in range(len(node.tops))]
-            for j, weight in enumerate(weights):
-                if weight and j < len(node.bottoms) and node.tops[j] == node.bottoms[j]:
-                    raise ConfigError(
-                        "a top with a loss_weight cannot be in place", hint="give the top another name"
-                    )
-        return weights
 
     def _shape_changed(self) -> None:
         self._stale = True
@@ -270,7 +268,7 @@ class Net:
         if self._stale:
             self.reshape()
 
-    def forward(self, start: int = 0, end: int | None = None, **inputs: Any) -> dict[str, np.ndarray]:
+    def forward(self, start: int = 0, end: int | None = None, **inputs: ArrayLike) -> dict[str, np.ndarray]:
         """Run layers start to end (inclusive; all by default) and return the outputs, by name, on the host.
 
         inputs   arrays for the tops of Input layers, by name; the net takes on their shapes
@@ -312,7 +310,7 @@ class Net:
             for stored, array in zip(arrays, layer.state):
                 self.device.put(stored, array)
 
-    def put_inputs(self, inputs: Mapping[str, Any]) -> None:
+    def put_inputs(self, inputs: Mapping[str, ArrayLike]) -> None:
         """Fill inputs from arrays, by name, and reshape the net where shapes change; ConfigError for a name
         that is no input."""
         arrays = {name: np.asarray(array) for name, array in inputs.items()}
@@ -448,9 +446,14 @@ class Net:
                 layer.random.reseed(seed)
 
     def load(self, path: str | Path) -> None:
-        """Copy the weights of a .caffemodel, binary or HDF5, into the layers of equal name: all or, with an
-        error, none."""
+        """Copy the weights of a .caffemodel (binary or HDF5), .npz or .safetensors file into the layers of
+        equal name: all or, with an error, none."""
         weights.load(self, path)
+
+    def save(self, path: str | Path) -> None:
+        """Write the net with its weights: a .caffemodel, .caffemodel.h5, .npz or .safetensors file, whole or
+        not at all."""
+        weights.save(self, path)
 
     def share_with(self, other: Net) -> None:
         """Use the parameters of `other`, by layer name, without a copy; gradients stay apart.  ShapeError or

@@ -123,7 +123,8 @@ class Parameters:
             for blob in (owned.blob, *owned.sharers):
                 if data is not None:
                     blob.data = data.reshape(blob.shape)
-                blob.diff = self.diff[place].reshape(blob.shape) if diffs else None
+                if diffs:
+                    blob.diff = self.diff[place].reshape(blob.shape)
 
     def borrow(self, other: Parameters) -> bool:
         """Use the values of another net's parameters, by layer name, without a copy; False if they are in

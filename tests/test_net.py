@@ -138,6 +138,13 @@ def test_a_training_step_allocates_nothing():
     assert peak - before < 250_000
 
 
+def test_a_net_says_what_it_is():
+    assert repr(Net(DIGITS / "deploy.prototxt", phase="TEST")) == (
+        "<Net 'LeNet-digits', TEST on cpu: 9 layers, 131,080 parameters,"
+        " inputs data (64, 1, 8, 8), outputs prob (64, 10)>"
+    )
+
+
 def test_inputs_by_name_bring_their_shape():
     net = Net(DIGITS / "deploy.prototxt", phase="TEST", seed=1)
     images = np.random.default_rng(0).random((5, 1, 8, 8))

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..errors import ShapeError
 
 MAX_AXES = 32  # Caffe's limits, the second also that of indices in kernels
@@ -62,11 +64,16 @@ class Blob:
     ) -> None:
         self.name = name
         self.shape = checked_shape(name, shape)
-        self.data: Any = None  # arrays of the device, bound by the net's plan
-        self.diff: Any = None
+        self.data: np.ndarray  # arrays of the device (NumPy's on the CPU), bound by the net's plan
+        self.diff: np.ndarray
+        self.unbind()
         self._data_of: Blob | None = None  # None: its own; a blob that held itself would outlive its net
         self._diff_of: Blob | None = None
         self.on_reshape = on_reshape  # told of every change of shape: the net's plan is stale then
+
+    def unbind(self) -> None:
+        """Let the arrays go."""
+        self.data = self.diff = None  # type: ignore[assignment]
 
     def reshape(self, *shape: int) -> None:
         """Set the shape.  Memory follows when the net plans again; what the blob held is lost."""
