@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -23,10 +22,9 @@ from .core.weak import weakly
 from .device.base import Device
 from .device.cpu import CpuDevice
 from .errors import ConfigError, DeviceError, MiniCaffeError, ShapeError, locate
-from .files import read_text
 from .graph import filter as rules
 from .graph.gradients import Backward, analyse
-from .graph.liveness import liveness
+from .graph.liveness import fills, liveness
 from .graph.splits import insert_splits
 from .graph.wiring import Graph, check_in_place, loss_weights, wire
 from .memory import Memory
@@ -225,16 +223,7 @@ class Net:
         self._live = live
         self.layout += 1  # should there be no room, what is recorded must not run over memory that is gone
         self.memory.bind(self.graph, self._blobs, self.layers, live, self._losses)
-        uses = Counter(diff_of)
-        self._fills: list[list[tuple[Blob, float]]] = []  # before the backward of each layer
-        for node, dead, factors in zip(self.graph.nodes, live.dead, self._losses):
-            # A dead diff with memory of its own is zero from the start; in the arena others used the bytes.
-            fills = [(self._blobs[b], 0.0) for b in dead if self.memory.keep != "all"]
-            # The weight of a loss stays where it was put, unless the diff is also another blob's.
-            for b, weight in zip(node.tops, factors):
-                if weight and uses[diff_of[b]] > 1:
-                    fills.append((self._blobs[b], weight))
-            self._fills.append(fills)
+        self._fills = fills(self.graph, live.dead, self._losses, diff_of, apart=self.memory.keep == "all")
         self._stale = False
         self.moved()
 
@@ -362,8 +351,8 @@ class Net:
                 if self.observer:
                     self.observer.before_backward(i)
                 if self._backward[i].runs:
-                    for blob, value in self._fills[i]:
-                        self.device.fill(blob.diff, value)
+                    for b, value in self._fills[i]:
+                        self.device.fill(self._blobs[b].diff, value)
                     self.layers[i].backward(self.tops[i], self._backward[i].propagate, self.bottoms[i])
                     if self.debug_info:
                         debug_info.backward(self, i, self._backward[i].propagate)
@@ -482,18 +471,9 @@ class Net:
             yield
         except MiniCaffeError as error:
             if self.source:
-                error.places.insert(0, self._line_of(error))
+                named = error.places and error.places[0].startswith("layer '")
+                layer = error.places[0].split("'")[1] if named else ""
+                error.places.insert(0, text.layer_place(self.source, layer))
             raise
         except MemoryError:
             raise DeviceError(f"{self.source or 'the net'}: the machine's memory does not suffice") from None
-
-    def _line_of(self, error: MiniCaffeError) -> str:
-        if error.places and error.places[0].startswith("layer '"):
-            name = error.places[0].split("'")[1]
-            try:
-                line = text.layer_lines(read_text(self.source)).get(name)
-            except MiniCaffeError:
-                line = None
-            if line:
-                return f"{self.source}:{line}"
-        return self.source

@@ -126,6 +126,14 @@ class Parameters:
                 if diffs:
                     blob.diff = self.diff[place].reshape(blob.shape)
 
+    def multipliers(self, block: int) -> np.ndarray:
+        """lr_mult and decay_mult (2, size / block) of every `block` elements; 0 in gaps."""
+        factors = np.zeros((2, self.size // block))
+        for owned in self.owned:
+            first = owned.offset // block
+            factors[:, first : first - (-owned.blob.count // block)] = [[owned.lr_mult], [owned.decay_mult]]
+        return factors
+
     def borrow(self, other: Parameters) -> bool:
         """Use the values of another net's parameters, by layer name, without a copy; False if they are in
         use already.  What a layer shares by name with one that borrows it borrows too.
