@@ -76,7 +76,8 @@ class Blob:
         self.data = self.diff = None  # type: ignore[assignment]
 
     def reshape(self, *shape: int) -> None:
-        """Set the shape.  Memory follows when the net plans again; what the blob held is lost."""
+        """Set the shape.  Memory follows when the net plans again; what the blob held stays only where it has
+        memory of its own that is large enough."""
         shape = checked_shape(self.name, shape)
         if shape != self.shape:
             self.shape = shape

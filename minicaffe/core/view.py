@@ -75,6 +75,7 @@ class BlobView:
         return self.shape[axis] if axis < len(self.shape) else 1
 
     def reshape(self, *shape: int) -> None:
+        self.flush()  # what was written before is there in another shape, as in Caffe, unless that is larger
         self._blob.reshape(*map(int, shape))
 
     @property
@@ -98,7 +99,12 @@ class BlobView:
             return array
         if follows and isinstance(bound, np.ndarray):
             return bound
-        array = self._device.get(bound) if follows else np.zeros(self.shape, self._device.dtype)
+        if follows:
+            array = self._device.get(bound)
+        elif bound is not None and bound.size >= self.count:  # the memory will stay
+            array = self._device.get(bound).ravel()[: self.count].reshape(self.shape)
+        else:
+            array = np.zeros(self.shape, self._device.dtype)
         self._copies[kind] = _Copy(array)
         if self.copied is not None:
             self.copied.add(self)
