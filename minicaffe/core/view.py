@@ -47,7 +47,8 @@ class BlobView:
     np.asarray(view) is data.  DLPack and __cuda_array_interface__ give data where it lies, without a copy;
     what is written there must be done before the next pass.
 
-    copied  a set that views with copies add themselves to
+    copied  a set that views with copies add themselves to; given where every blob has memory of its own,
+            which stays as long as it is large enough
     """
 
     def __init__(self, blob: Blob, device: Device, copied: Any = None) -> None:
@@ -101,7 +102,7 @@ class BlobView:
             return bound
         if follows:
             array = self._device.get(bound)
-        elif bound is not None and bound.size >= self.count:  # the memory will stay
+        elif self.copied is not None and bound is not None and bound.size >= self.count:
             array = self._device.get(bound).ravel()[: self.count].reshape(self.shape)
         else:
             array = np.zeros(self.shape, self._device.dtype)

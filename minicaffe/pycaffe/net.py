@@ -415,7 +415,8 @@ class Net:
 
     def share_with(self, other: Net) -> None:
         """Use the parameters of `other`, by layer name, from now on: one memory, no copy.  Gradients stay
-        apart."""
+        apart.  The net of a solver takes those of a net that has the same ones, and they are trained;
+        ConfigError for another net."""
         if self._place is not other._place:
             raise ConfigError(
                 "nets on different devices cannot share parameters", hint="copy them: save, copy_from"
