@@ -41,7 +41,9 @@ def backward(net: Net, i: int, propagate: list[bool]) -> None:
 
 def parameters(net: Net) -> None:
     """After a whole backward pass: norms over all parameters."""
-    data, diff = (net.device.get(a).astype(np.float64) for a in (net.parameters.data, net.parameters.diff))
+    blobs = [owned.blob for owned in net.parameters.owned]
+    both = ([net.device.get(b.data).ravel() for b in blobs], [net.device.get(b.diff).ravel() for b in blobs])
+    data, diff = (np.concatenate(arrays or [np.empty(0)]).astype(np.float64) for arrays in both)
     norms = [(np.abs(a).sum(), math.sqrt(a @ a)) for a in (data, diff)]
     (data_l1, data_l2), (diff_l1, diff_l2) = norms
     log.error(

@@ -39,8 +39,8 @@ class Placement(NamedTuple):
 
 
 class Memory:
-    """A net's memory.  `bind` may be called again after shapes change; arrays whose shape stayed keep their
-    contents if they are their own, not the arena's.
+    """A net's memory.  `bind` may be called again after shapes change.  What is not in the arena keeps its
+    memory, and as much of its contents as fits, unless it has grown: as Caffe's blobs do.
 
     own, shared  what has memory of its own, and what lies in the arena
     plan         where in the arena
@@ -56,15 +56,17 @@ class Memory:
         self.shared: list[Placement] = []
         self.plan: Plan | None = None
         self._arena: Arena | None = None
-        self._own: dict[tuple, Any] = {}  # placement key -> array
+        self._own: dict[
+            tuple, Any
+        ] = {}  # placement key -> its elements, flat, perhaps more than it needs now
         self._room: dict[tuple, Any] = {}  # placement key -> all the elements it has, flat
 
-    def make_room(self, parameters: Parameters) -> None:
+    def make_room(self, parameters: Parameters, *, diffs: bool) -> None:
         """Count what the parameters take, values and gradients; DeviceError if it is too much, ShapeError if
         they are too many for one array, which they are."""
         with locate("the parameters of the net, one after another"):
             self.device.check_shape((parameters.size,))
-        self.taken = 2 * parameters.size * self.device.dtype.itemsize
+        self.taken = parameters.elements(diffs=diffs) * self.device.dtype.itemsize
         if parameters.owned:
             largest = max((owned.blob for owned in parameters.owned), key=lambda blob: blob.count)
             buffer = Buffer(largest.name, largest.shape, self.device.dtype)
@@ -88,26 +90,36 @@ class Memory:
         if own or shared:
             largest = max(own + shared, key=lambda p: p.buffer.nbytes)
             check_room(self.device, self.taken + total, largest.describe(), largest.buffer)
-        kept: dict[tuple, Any] = {}
+        self._let_go(blobs, layers, own)
         new: set[int] = set()  # ids of blobs whose diff lies in new memory
-        self._room = {}
         for placement in own:
-            array = self._own.get(placement.key)
-            if array is None or array.shape != placement.buffer.shape:
-                array = self.device.zeros(placement.buffer.shape, placement.buffer.dtype)
+            if placement.key not in self._own:
+                size = math.prod(placement.buffer.shape)
+                self._own[placement.key] = self.device.zeros((size,), placement.buffer.dtype)
                 new.update(map(id, placement.diff))
-            kept[placement.key] = array
-            self._attach(placement, array)
-        self._own = kept
-        if self._arena is None or self._arena.nbytes < self.plan.nbytes:
+            self._attach(placement, self._own[placement.key])
+        if self._arena is None:
             self._arena = Arena(self.device, self.plan.nbytes)
         for placement, offset in zip(shared, self.plan.offsets):
             view = self._arena.view(offset, placement.buffer.shape, placement.buffer.dtype)
-            self._attach(placement, view)
+            self._attach(placement, view.reshape(-1))
         for weights, node in zip(losses, graph.nodes):
             for blob, weight in zip(node.tops, weights):
                 if weight and id(blobs[blob]) in new:  # later it stays what somebody may have made it
                     self.device.fill(blobs[blob].diff, weight)
+
+    def _let_go(self, blobs: Sequence[Blob], layers: Sequence[Layer], own: Sequence[Placement]) -> None:
+        """Give back what is outgrown before its successor is asked for: nothing holds the old arrays then."""
+        sizes = {placement.key: math.prod(placement.buffer.shape) for placement in own}
+        self._own = {k: array for k, array in self._own.items() if k in sizes and array.size >= sizes[k]}
+        self._room = {}
+        for blob in blobs:
+            blob.unbind()
+        for layer in layers:
+            for buffer in layer.buffers:
+                buffer.data = None
+        if self._arena is not None and self.plan is not None and self._arena.nbytes < self.plan.nbytes:
+            self._arena = None
 
     def fit(self, graph, blobs, layers, live, losses) -> bool:
         """Bind shapes that changed in the middle of a pass to the memory they have, if it is enough: nothing
@@ -118,13 +130,14 @@ class Memory:
             if room is None or math.prod(placement.buffer.shape) > room.size:
                 return False
         for placement in own + shared:
-            room, shape = self._room[placement.key], placement.buffer.shape
-            _bind(placement, room[: math.prod(shape)].reshape(shape))
+            self._attach(placement, self._room[placement.key])
         return True
 
-    def _attach(self, placement: Placement, array) -> None:
-        self._room[placement.key] = array.reshape(-1)
-        _bind(placement, array)
+    def _attach(self, placement: Placement, room) -> None:
+        """Bind the first elements of a flat array that is large enough."""
+        self._room[placement.key] = room
+        shape = placement.buffer.shape
+        _bind(placement, room[: math.prod(shape)].reshape(shape))
 
     def _sort(self, graph, blobs, layers, live, losses) -> tuple[list[Placement], list[Placement]]:
         """Every placement, as (own memory, arena)."""

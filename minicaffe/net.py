@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import captured, debug_info, weights
 from . import layers as layer_index
@@ -22,12 +22,11 @@ from .core.weak import weakly
 from .device.base import Device
 from .device.cpu import CpuDevice
 from .errors import ConfigError, DeviceError, MiniCaffeError, ShapeError, locate
-from .files import read_text
 from .graph import filter as rules
 from .graph.gradients import Backward, analyse
-from .graph.liveness import liveness
+from .graph.liveness import fills, liveness
 from .graph.splits import insert_splits
-from .graph.wiring import Graph, check_in_place, wire
+from .graph.wiring import Graph, check_in_place, loss_weights, wire
 from .memory import Memory
 from .parameters import Parameters, specs
 from .proto import text, upgrade
@@ -64,6 +63,7 @@ class Net:
              "needed": blobs whose lifetimes do not meet share memory, and only outputs can be read
     forward_only  nothing is kept for a backward pass: much less memory
     allocate False: shapes and plans alone; the net has no arrays and cannot run
+    share    the parameters are those of this net, by layer name: neither allocated nor filled
 
     Raises a MiniCaffeError that names file, line and layer for anything the prototxt gets wrong.
 
@@ -83,6 +83,7 @@ class Net:
         source: str = "",
         forward_only: bool = False,
         allocate: bool = True,
+        share: Net | None = None,
     ) -> None:
         if not isinstance(net, NetParameter):
             source = str(net)
@@ -110,11 +111,23 @@ class Net:
         self.layout = 0  # counts how often they have moved
         self.on_move: Callable[[], None] = lambda: None  # called when they have
         with self._from_source():
-            self._build(insert_splits(rules.filter_net(param)))
+            self._build(insert_splits(rules.filter_net(param)), share)
+
+    def __repr__(self) -> str:
+        def shapes(names: list[str]) -> str:
+            return ", ".join(f"{name} {self.blobs[name].shape}" for name in names) or "none"
+
+        phase = "TRAIN" if self.phase == TRAIN else "TEST"
+        layers = sum(layer.type != "Split" for layer in self.layers)
+        count = sum(owned.blob.count for owned in self.parameters.owned)
+        return (
+            f"<Net {self.name!r}, {phase} on {self.device.name}: {layers} layers, {count:,} parameters,"
+            f" inputs {shapes(self.inputs)}, outputs {shapes(self.outputs)}>"
+        )
 
     # -- building
 
-    def _build(self, param: NetParameter) -> None:
+    def _build(self, param: NetParameter, share: Net | None) -> None:
         self.param = param
         self.graph: Graph = wire(param, layer_index.resolve)
         self._blobs = [Blob(name, on_reshape=weakly(self._shape_changed)) for name in self.graph.blob_names]
@@ -135,10 +148,11 @@ class Net:
                     layer.random = Stream(self.device, self.seed, layer.name)
                 layer.setup(self.bottoms[i], self.tops[i])
                 layer.reshape(self.bottoms[i], self.tops[i])
-        self._losses = [self._loss_weights(i) for i in range(len(self.layers))]
+        self._losses: list[list[float]] = []
         lr_mults = []
         for i, layer in enumerate(self.layers):
             with self._in_layer(i):
+                self._losses.append(loss_weights(self.graph.nodes[i], layer.loss_weight))
                 lr_mults.append([spec.lr_mult for spec in specs(layer)])
         self._backward: list[Backward] = analyse(
             self.graph.nodes, lr_mults, self._losses, param.force_backward
@@ -153,30 +167,16 @@ class Net:
         runs = [backward.runs for backward in self._backward]
         check_in_place(self.graph.nodes, self._reads, runs, self._owners("data_of"))
         self.parameters = Parameters(self.layers, self.device)
+        if share is not None:
+            self.parameters.borrow(share.parameters)
         if self.memory.allocate:
-            self.memory.make_room(self.parameters)
+            self.memory.make_room(self.parameters, diffs=not self.forward_only)
             self.parameters.allocate(diffs=not self.forward_only)
-            self.parameters.fill(self.layers, self.seed)
+            self.parameters.fill(self.seed)
         self._plan()
         self.on_host = [layer for layer in self.layers if not layer.capturable]
         self._whole_forward = Captured(self, self.run_forward)
         captured.report(self)
-
-    def _loss_weights(self, i: int) -> list[float]:
-        node, layer = self.graph.nodes[i], self.layers[i]
-        given = list(node.param.loss_weight)
-        if len(given) == 1 and layer.loss_weight:  # a loss of two tops: the probabilities count 0
-            given += [0.0] * (len(node.tops) - 1)
-        with self._in_layer(i):
-            if given and len(given) != len(node.tops):
-                raise ConfigError(f"loss_weight has {len(given)} entries for {len(node.tops)} tops")
-            weights = given or [layer.loss_weight if j == 0 else 0.0 for j in range(len(node.tops))]
-            for j, weight in enumerate(weights):
-                if weight and j < len(node.bottoms) and node.tops[j] == node.bottoms[j]:
-                    raise ConfigError(
-                        "a top with a loss_weight cannot be in place", hint="give the top another name"
-                    )
-        return weights
 
     def _shape_changed(self) -> None:
         self._stale = True
@@ -203,6 +203,7 @@ class Net:
             self._plan()
             for holder, value in values:
                 self.device.put(value, holder.data)
+        self._stale = False
         self.moved()
 
     def _alive(self, i: int) -> Iterator[Blob | Buffer]:
@@ -220,23 +221,15 @@ class Net:
         data_of, diff_of = self._owners("data_of"), self._owners("diff_of")
         live = liveness(self.graph, self._reads, self._backward, self._losses, data_of, diff_of)
         self._live = live
+        self.layout += 1  # should there be no room, what is recorded must not run over memory that is gone
         self.memory.bind(self.graph, self._blobs, self.layers, live, self._losses)
-        uses = Counter(diff_of)
-        self._fills: list[list[tuple[Blob, float]]] = []  # before the backward of each layer
-        for node, dead, factors in zip(self.graph.nodes, live.dead, self._losses):
-            # A dead diff with memory of its own is zero from the start; in the arena others used the bytes.
-            fills = [(self._blobs[b], 0.0) for b in dead if self.memory.keep != "all"]
-            # The weight of a loss stays where it was put, unless the diff is also another blob's.
-            for b, weight in zip(node.tops, factors):
-                if weight and uses[diff_of[b]] > 1:
-                    fills.append((self._blobs[b], weight))
-            self._fills.append(fills)
+        self._fills = fills(self.graph, live.dead, self._losses, diff_of, apart=self.memory.keep == "all")
+        self._stale = False
         self.moved()
 
     def moved(self) -> None:
         """Arrays lie elsewhere, or have other shapes: what holds them must look anew."""
         self.layout += 1
-        self._stale = False
         self.on_move()
 
     def _owners(self, kind: str) -> list[int]:
@@ -264,7 +257,7 @@ class Net:
         if self._stale:
             self.reshape()
 
-    def forward(self, start: int = 0, end: int | None = None, **inputs: Any) -> dict[str, np.ndarray]:
+    def forward(self, start: int = 0, end: int | None = None, **inputs: ArrayLike) -> dict[str, np.ndarray]:
         """Run layers start to end (inclusive; all by default) and return the outputs, by name, on the host.
 
         inputs   arrays for the tops of Input layers, by name; the net takes on their shapes
@@ -306,7 +299,7 @@ class Net:
             for stored, array in zip(arrays, layer.state):
                 self.device.put(stored, array)
 
-    def put_inputs(self, inputs: Mapping[str, Any]) -> None:
+    def put_inputs(self, inputs: Mapping[str, ArrayLike]) -> None:
         """Fill inputs from arrays, by name, and reshape the net where shapes change; ConfigError for a name
         that is no input."""
         arrays = {name: np.asarray(array) for name, array in inputs.items()}
@@ -358,8 +351,8 @@ class Net:
                 if self.observer:
                     self.observer.before_backward(i)
                 if self._backward[i].runs:
-                    for blob, value in self._fills[i]:
-                        self.device.fill(blob.diff, value)
+                    for b, value in self._fills[i]:
+                        self.device.fill(self._blobs[b].diff, value)
                     self.layers[i].backward(self.tops[i], self._backward[i].propagate, self.bottoms[i])
                     if self.debug_info:
                         debug_info.backward(self, i, self._backward[i].propagate)
@@ -442,13 +435,20 @@ class Net:
                 layer.random.reseed(seed)
 
     def load(self, path: str | Path) -> None:
-        """Copy the weights of a .caffemodel, binary or HDF5, into the layers of equal name: all or, with an
-        error, none."""
+        """Copy the weights of a .caffemodel (binary or HDF5), .npz or .safetensors file into the layers of
+        equal name: all or, with an error, none."""
         weights.load(self, path)
 
+    def save(self, path: str | Path) -> None:
+        """Write the net with its weights: a .caffemodel, .caffemodel.h5, .npz or .safetensors file, whole or
+        not at all."""
+        weights.save(self, path)
+
     def share_with(self, other: Net) -> None:
-        """Use the parameters of `other`, by layer name, without a copy."""
-        weights.share(self, other)
+        """Use the parameters of `other`, by layer name, without a copy; gradients stay apart.  ShapeError or
+        ConfigError if that cannot be, see Parameters.borrow."""
+        if self.parameters.borrow(other.parameters):
+            self.moved()
 
     def to_message(self, *, diff: bool = False) -> NetParameter:
         """The net with its weights as Caffe stores them."""
@@ -471,18 +471,9 @@ class Net:
             yield
         except MiniCaffeError as error:
             if self.source:
-                error.places.insert(0, self._line_of(error))
+                named = error.places and error.places[0].startswith("layer '")
+                layer = error.places[0].split("'")[1] if named else ""
+                error.places.insert(0, text.layer_place(self.source, layer))
             raise
         except MemoryError:
             raise DeviceError(f"{self.source or 'the net'}: the machine's memory does not suffice") from None
-
-    def _line_of(self, error: MiniCaffeError) -> str:
-        if error.places and error.places[0].startswith("layer '"):
-            name = error.places[0].split("'")[1]
-            try:
-                line = text.layer_lines(read_text(self.source)).get(name)
-            except MiniCaffeError:
-                line = None
-            if line:
-                return f"{self.source}:{line}"
-        return self.source

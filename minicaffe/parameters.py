@@ -29,6 +29,8 @@ class Owned:
     layer: int  # index of the owning layer
     index: int  # of the blob in it
     offset: int  # of its first element
+    sharers: list[Blob] = field(default_factory=list)  # of the later layers that share it by name
+    lent: bool = False  # its values are those of another net
     multipliers: dict[str, float] = field(default_factory=dict)  # lr_mult, decay_mult, where a layer says so
 
     @property
@@ -66,8 +68,9 @@ class Parameters:
 
     owned     the distinct ones, in net order: the order of solver history and of the flat blocks
     size      elements of all of them; each starts on a multiple of BLOCK elements, gaps are zero
-    data      their values in one array, made by `allocate`
-    diff      their gradients, likewise
+    data      their values in one array, made by `allocate`; None in a net that borrows some of another's
+    diff      their gradients, likewise; never borrowed
+    trained   a solver updates the block as a whole
 
     Parameters of equal, non-empty name are one: the first layer owns it, later ones see its arrays, so that
     gradients add up.
@@ -75,11 +78,13 @@ class Parameters:
 
     def __init__(self, layers: Sequence[Layer], device: Device) -> None:
         self.device = device
+        self.layers = layers
         self.owned: list[Owned] = []
         self.data: Any = None
         self.diff: Any = None
+        self.trained = False
+        self._borrowed: dict[int, Any] = {}  # by id of a blob: the array of the other net's
         by_name: dict[str, Owned] = {}
-        self._sharers: list[tuple[Blob, Owned]] = []
         size = 0
         for i, layer in enumerate(layers):
             with locate(f"layer {layer.name!r} ({layer.type})"):
@@ -87,7 +92,7 @@ class Parameters:
                     owner = by_name.get(spec.name) if spec.name else None
                     if owner:
                         _check_sharing(owner, layers, blob, spec)
-                        self._sharers.append((blob, owner))
+                        owner.sharers.append(blob)
                     else:
                         owner = Owned(blob, i, j, size)
                         self.owned.append(owner)
@@ -96,26 +101,99 @@ class Parameters:
                     owner.heed(spec)
         self.size = size
 
-    def allocate(self, *, diffs: bool = True) -> None:
-        """Give every parameter its place in the flat arrays; without `diffs` in the first alone."""
-        self.data = self.device.zeros((self.size,))
-        self.diff = self.device.zeros((self.size,)) if diffs else None
-        for blob, owner in [*((owned.blob, owned) for owned in self.owned), *self._sharers]:
-            place = slice(owner.offset, owner.offset + blob.count)
-            blob.data = self.data[place].reshape(blob.shape)
-            blob.diff = self.diff[place].reshape(blob.shape) if diffs else None
+    def elements(self, *, diffs: bool = True) -> int:
+        """How many `allocate` makes room for."""
+        lent = sum(-(-owned.blob.count // BLOCK) * BLOCK for owned in self.owned if owned.lent)
+        return self.size - lent + (self.size if diffs else 0)
 
-    def fill(self, layers: Sequence[Layer], seed: int) -> None:
-        """Fill every parameter: from the layer's `blobs` if the prototxt holds them, else by its filler.
+    def allocate(self, *, diffs: bool = True) -> None:
+        """Give every parameter that is not borrowed its place, in flat arrays if none is; without `diffs` in
+        the first alone."""
+        if not any(owned.lent for owned in self.owned):
+            self.data = self.device.zeros((self.size,))
+        self.diff = self.device.zeros((self.size,)) if diffs else None
+        for owned in self.owned:
+            place = slice(owned.offset, owned.offset + owned.blob.count)
+            if owned.lent:
+                data = None
+            elif self.data is None:
+                data = self.device.zeros((owned.blob.count,))
+            else:
+                data = self.data[place]
+            for blob in (owned.blob, *owned.sharers):
+                if data is not None:
+                    blob.data = data.reshape(blob.shape)
+                if diffs:
+                    blob.diff = self.diff[place].reshape(blob.shape)
+
+    def multipliers(self, block: int) -> np.ndarray:
+        """lr_mult and decay_mult (2, size / block) of every `block` elements; 0 in gaps."""
+        factors = np.zeros((2, self.size // block))
+        for owned in self.owned:
+            first = owned.offset // block
+            factors[:, first : first - (-owned.blob.count // block)] = [[owned.lr_mult], [owned.decay_mult]]
+        return factors
+
+    def borrow(self, other: Parameters) -> bool:
+        """Use the values of another net's parameters, by layer name, without a copy; False if they are in
+        use already.  What a layer shares by name with one that borrows it borrows too.
+
+        Raises ShapeError for layers of one name whose parameters differ, and ConfigError for a net that is
+        trained, unless the other has the same parameters in the same order: updates go to one block.
+        """
+        if self.device.dtype != other.device.dtype:
+            raise ConfigError(f"{other.device.dtype} parameters cannot be shared as {self.device.dtype}")
+        lenders = _lenders(self.layers, other.layers)
+        found: list[tuple[Blob, Blob]] = []  # a blob of ours, and the one whose values it has from now on
+        for owned in self.owned:
+            blobs = (owned.blob, *owned.sharers)
+            first = next((lenders[id(blob)] for blob in blobs if id(blob) in lenders), None)
+            if first is not None:
+                found += [(blob, lenders.get(id(blob), first)) for blob in blobs]
+        if all(self._borrowed.get(id(blob), blob.data) is lender.data for blob, lender in found):
+            return False
+        whole = self._alike(other, lenders)
+        if self.trained and not whole:
+            raise ConfigError(
+                "a net that a solver trains can use the parameters of a net with the very same ones alone",
+                hint="let the other net share this one's instead, or copy them",
+            )
+        for blob, lender in found:
+            self._borrowed[id(blob)] = lender.data
+            blob.data = lender.data if blob.shape == lender.shape else lender.data.reshape(blob.shape)
+        for owned in self.owned:
+            owned.lent = owned.lent or id(owned.blob) in self._borrowed
+        self.data = other.data if whole else None
+        return True
+
+    def _alike(self, other: Parameters, lenders: dict[int, Blob]) -> bool:
+        """Whether the other's block can be ours: every parameter lies there where it would lie here."""
+        places = {id(b): o.offset for o in other.owned for b in (o.blob, *o.sharers)}
+        return (
+            other.data is not None
+            and all(
+                id(blob) in lenders and places[id(lenders[id(blob)])] == owned.offset
+                for owned in self.owned
+                for blob in (owned.blob, *owned.sharers)
+            )
+            and self.size == other.size
+        )
+
+    def fill(self, seed: int) -> None:
+        """Fill every parameter that is not borrowed: from the layer's `blobs` if the prototxt holds them,
+        else by its filler.
 
         All draw from one stream in the order of the net, and data layers take their words from it too, as in
         Caffe: the same random_seed gives the same weights.
         """
         stream = Stream(seed)
+        lent = {id(b) for o in self.owned if o.lent for b in (o.blob, *o.sharers)}
         owned = {id(o.blob) for o in self.owned}
-        for layer in layers:
+        for layer in self.layers:
             stream.words(layer.setup_draws)
             for j, (blob, filler) in enumerate(zip(layer.params, layer.fillers)):
+                if id(blob) in lent:
+                    continue
                 with locate(f"layer {layer.name!r} ({layer.type}), parameter {j}"):
                     if layer.param.blobs:
                         host = stored_array(layer.param.blobs, j, blob, len(layer.params))
@@ -131,6 +209,22 @@ class Parameters:
     def clear_diffs(self) -> None:
         if self.diff is not None:
             self.device.fill(self.diff, 0)
+
+
+def _lenders(layers: Sequence[Layer], others: Sequence[Layer]) -> dict[int, Blob]:
+    """By id of a parameter blob: its counterpart in the layer of equal name among `others`."""
+    targets = {layer.name: layer for layer in reversed(layers)}
+    found: dict[int, Blob] = {}
+    for theirs in others:
+        layer = targets.get(theirs.name)
+        if layer is None:
+            continue
+        shapes, given = [p.shape for p in layer.params], [p.shape for p in theirs.params]
+        if shapes != given:
+            with locate(f"layer {layer.name!r} ({layer.type})"):
+                raise ShapeError(f"cannot share parameters of shapes {given} as {shapes}")
+        found.update(zip(map(id, layer.params), theirs.params))
+    return found
 
 
 def stored_array(blobs: Sequence[BlobProto], index: int, target: Blob, expected: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,10 @@ import numpy as np
 
 from . import log
 from .core.blob import Blob
-from .errors import ShapeError, WeightsError, locate
+from .errors import ConfigError, ShapeError, WeightsError, locate
+from .files import Content, write_atomic
 from .parameters import stored_array
-from .proto import binary, hdf5, nvcaffe, upgrade
+from .proto import binary, hdf5, npz, nvcaffe, safetensors_file, upgrade
 from .proto.schema import NetParameter
 
 if TYPE_CHECKING:
@@ -21,10 +22,22 @@ if TYPE_CHECKING:
 
 Pending = Iterator[tuple[np.ndarray, Blob]]  # values, and the parameter that they are for
 
+# By how a file's name ends.
+READERS: dict[str, Callable[[str | Path], NetParameter]] = {
+    ".npz": npz.read,
+    ".safetensors": safetensors_file.read,
+}
+WRITERS: dict[str, Callable[[NetParameter], Content]] = {
+    ".caffemodel": lambda message: message.SerializeToString(),
+    ".h5": hdf5.from_weights,
+    ".npz": npz.write,
+    ".safetensors": safetensors_file.write,
+}
+
 
 def load(net: Net, path: str | Path, *, quiet: bool = False) -> list[str]:
-    """Copy the weights of a .caffemodel, binary (of any schema, NVIDIA Caffe's too) or HDF5, into the layers
-    of equal name.
+    """Copy the weights of a .caffemodel, binary (of any schema, NVIDIA Caffe's too) or HDF5, a .npz or a
+    .safetensors file into the layers of equal name.
 
     Layers of the file that the net lacks, and layers of the net that the file lacks, which keep their values,
     are named in the log, the latter not with `quiet`.  Of layers with the same name, a binary file fills the
@@ -58,7 +71,7 @@ def _fill(net: Net, pending: list[tuple[np.ndarray, Blob]], path: str | Path, qu
 
 
 def _in_binary(net: Net, path: str | Path) -> Pending:
-    stored = upgrade.read_weights(path)
+    stored = _by_suffix(READERS, path, upgrade.read_weights)(path)
     if not stored.layer:
         raise WeightsError(f"{path}: holds no layers", hint="the file is empty, or no .caffemodel")
     return _in_message(net, stored, path)
@@ -78,6 +91,28 @@ def _in_message(net: Net, stored: NetParameter, path: str | Path) -> Pending:
             for j, blob in enumerate(layer.params):
                 with locate(f"parameter {j}"):
                     yield stored_array(source.blobs, j, blob, len(layer.params)), blob
+
+
+def save(net: Net, path: str | Path) -> None:
+    """Write the net with its parameters, in the format that the name's ending says: .caffemodel,
+    .caffemodel.h5, .npz or .safetensors.  ConfigError for another ending, WeightsError if that fails; what
+    was there stays then."""
+    writer = _by_suffix(WRITERS, path, None)
+    if writer is None:
+        raise ConfigError(f"{path}: no format of weights", hint=f"names end in {', '.join(WRITERS)}")
+    write(path, writer(net.to_message()))
+
+
+def write(path: str | Path, content: Content) -> None:
+    """`files.write_atomic`; WeightsError if it fails."""
+    try:
+        write_atomic(path, content)
+    except OSError as error:
+        raise WeightsError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def _by_suffix(table: dict[str, Any], path: str | Path, otherwise: Any) -> Any:
+    return next((entry for suffix, entry in table.items() if str(path).lower().endswith(suffix)), otherwise)
 
 
 def scales_behind_batch_norms(net: Net) -> dict[str, Layer]:
@@ -122,24 +157,6 @@ def _read_dataset(dataset: Any, target: Blob) -> np.ndarray:
             hint="to start it afresh instead, give the layer another name",
         )
     return hdf5.read(dataset)
-
-
-def share(net: Net, source: Net) -> None:
-    """Make net's parameters those of `source`, by layer name: same arrays, no copy.  Raises ShapeError."""
-    targets = {layer.name: layer for layer in reversed(net.layers)}
-    for theirs in source.layers:
-        layer = targets.get(theirs.name)
-        if layer is None:
-            continue
-        with locate(_place(layer)):
-            if [p.shape for p in layer.params] != [p.shape for p in theirs.params]:
-                raise ShapeError(
-                    f"cannot share parameters of shapes {[p.shape for p in theirs.params]} "
-                    f"as {[p.shape for p in layer.params]}"
-                )
-        for mine, other in zip(layer.params, theirs.params):
-            mine.data = other.data
-    net.layout += 1
 
 
 def to_message(net: Net, *, diff: bool = False) -> NetParameter:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gc
+import os
 import tracemalloc
+import weakref
 from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
 from minicaffe import Net, Solver
 from minicaffe.device.cpu import CpuDevice
-from minicaffe.errors import ConfigError, MiniCaffeError, ShapeError
+from minicaffe.errors import ConfigError, DeviceError, MiniCaffeError, ShapeError
 from minicaffe.proto import binary, text, upgrade
 from minicaffe.proto.schema import NetParameter
 
@@ -137,6 +140,13 @@ def test_a_training_step_allocates_nothing():
     assert peak - before < 250_000
 
 
+def test_a_net_says_what_it_is():
+    assert repr(Net(DIGITS / "deploy.prototxt", phase="TEST")) == (
+        "<Net 'LeNet-digits', TEST on cpu: 9 layers, 131,080 parameters,"
+        " inputs data (64, 1, 8, 8), outputs prob (64, 10)>"
+    )
+
+
 def test_inputs_by_name_bring_their_shape():
     net = Net(DIGITS / "deploy.prototxt", phase="TEST", seed=1)
     images = np.random.default_rng(0).random((5, 1, 8, 8))
@@ -183,11 +193,107 @@ def test_weights_that_do_not_fit_change_nothing(spoil, message, tmp_path):
     assert (net.device.get(net.parameters.data) == before).all()
 
 
-def test_sharing_needs_no_copy():
-    net, other = branches(), Net(text.parse(BRANCHES, NetParameter), phase="TEST", seed=9)
+@pytest.mark.parametrize("early", [False, True], ids=["later", "from the start"])
+def test_sharing_needs_no_copy(early):
+    net = branches()
+    other = Net(text.parse(BRANCHES, NetParameter), phase="TEST", seed=9, share=net if early else None)
     other.share_with(net)
     net.params["conv"][0].data[...] = 0.125
     assert (other.params["conv"][0].data == 0.125).all()
+    layout = other.layout
+    other.share_with(net)
+    assert other.parameters.data is net.parameters.data and other.layout == layout
+    with pytest.raises(ConfigError, match="float32 parameters cannot be shared as float64"):
+        Net(text.parse(BRANCHES, NetParameter), device=CpuDevice("float64"), share=net)
+
+
+PAIR = """
+layer {{ name: "in" type: "Input" top: "x" input_param {{ shape {{ dim: 2 dim: 3 }} }} }}
+layer {{ name: "{0}" type: "InnerProduct" bottom: "x" top: "y" param {{ name: "w" }}
+  inner_product_param {{ num_output: 3 bias_term: false weight_filler {{ type: "xavier" }} }} }}
+layer {{ name: "{1}" type: "InnerProduct" bottom: "y" top: "z" param {{ name: "w" }}
+  inner_product_param {{ num_output: 3 bias_term: false }} }}
+layer {{ name: "more" type: "InnerProduct" bottom: "z" top: "out"
+  inner_product_param {{ num_output: 1 weight_filler {{ type: "xavier" }} }} }}
+"""
+
+
+@pytest.mark.parametrize("names", [("one", "two"), ("two", "one")])
+@pytest.mark.parametrize("early", [False, True], ids=["later", "from the start"])
+def test_what_is_shared_by_name_with_a_borrower_borrows_too(names, early):
+    """Layer two is not in the other net; it is the owner, or one that shares."""
+    source = Net(text.parse(PAIR.format("one", "far"), NetParameter), seed=1)
+    param = text.parse(PAIR.format(*names).replace('"more"', '"other"'), NetParameter)
+    net = Net(param, seed=2, share=source if early else None)
+    net.share_with(source)
+    source.params["one"][0].data[...] = 0.5
+    assert all((net.params[name][0].data == 0.5).all() for name in names)
+    assert net.parameters.data is None and net.params["other"][0].data.any()
+
+
+class Counting(CpuDevice):
+    """Counts the bytes of arrays that are alive, and the most there were."""
+
+    now = most = 0
+
+    def empty(self, shape, dtype=None):
+        array = super().empty(shape, dtype)
+        base = array
+        while isinstance(base.base, np.ndarray):
+            base = base.base
+        self.now += array.nbytes
+        self.most = max(self.most, self.now)
+        weakref.finalize(base, self._gone, array.nbytes)
+        return array
+
+    def _gone(self, nbytes: int) -> None:
+        self.now -= nbytes
+
+
+@pytest.mark.parametrize("keep", ["all", "needed"])
+def test_old_memory_goes_before_new_memory_comes(keep):
+    device = Counting()
+    net = branches(device=device, keep=keep)
+    assert device.most == device.now
+    for count in (9, 30, 4):
+        shape = (count, *net.blobs["data"].shape[1:])
+        net.blobs["data"].reshape(*shape)
+        net.blobs["label"].reshape(count)
+        before = device.most
+        net.reshape()
+        assert device.most <= max(before, device.now)
+
+
+def test_a_borrower_allocates_and_fills_nothing_of_its_own():
+    device = Counting()
+    source = branches(device=device)
+    before, taken = device.now, source.parameters.data.nbytes
+    Net(source.param, phase="TRAIN", device=device, forward_only=True)
+    alone = device.most - before
+    device.most = before
+    Net(source.param, phase="TRAIN", device=device, forward_only=True, share=source)
+    assert device.most - before == alone - taken
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform cannot fork")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_the_child_of_a_fork_is_told_to_spawn():
+    """Where GNU's OpenMP would end it; nets that it builds itself are no better off."""
+    net = branches()
+    net.forward()
+    if numba.threading_layer() != "omp":
+        pytest.skip("other threads are started anew")
+    child = os.fork()
+    if not child:
+        told = 0
+        for run in (net.forward, net.backward, lambda: branches().forward()):
+            try:
+                run()
+            except DeviceError as error:
+                told += "multiprocessing.get_context('spawn')" in str(error)
+        os._exit(0 if told == 3 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    net.forward()
 
 
 @pytest.mark.parametrize(

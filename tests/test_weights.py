@@ -11,7 +11,7 @@ import pytest
 
 from minicaffe import Net
 from minicaffe.device.cpu import CpuDevice
-from minicaffe.errors import MiniCaffeError, ShapeError, WeightsError
+from minicaffe.errors import ConfigError, MiniCaffeError, ShapeError, WeightsError
 from minicaffe.proto import binary, hdf5, text
 from minicaffe.proto.schema import NetParameter
 
@@ -255,3 +255,22 @@ def test_files_with_a_flipped_bit_load_nothing_or_all(form, seeds, lenet, tmp_pa
     for seed in seeds:
         path.write_bytes(flipped(whole, seed))
         unharmed_or_complete(lenet, path, before)
+
+
+@pytest.mark.parametrize("suffix", [".caffemodel", ".caffemodel.h5", ".npz", ".safetensors"])
+def test_a_net_saves_and_loads_by_the_names_ending(suffix, lenet, tmp_path):
+    path = tmp_path / f"weights{suffix}"
+    lenet.save(path)
+    other = Net(lenet.param, phase="TEST", seed=99)
+    assert other.to_message() != lenet.to_message()
+    other.load(path)
+    assert other.to_message() == lenet.to_message()
+
+
+def test_what_cannot_be_saved(lenet, tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"weights.onx: no format of weights; hint: names end in \.caffemodel"
+    ):
+        lenet.save(tmp_path / "weights.onx")
+    with pytest.raises(WeightsError, match=r"cannot write .*: No such file or directory"):
+        lenet.save(tmp_path / "no" / "weights.npz")

@@ -1,7 +1,6 @@
 """Nets, weights and solver states from one file format to another.
 
 formats     which format a file has, reading and writing it
-named       weights as arrays with names, what .npz and .safetensors hold
 model       weights as a net has them
 doubts      what looks wrong about weights
 fold        BatchNorm, Scale and Bias folded into the layers before them

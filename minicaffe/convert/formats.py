@@ -4,7 +4,7 @@
                                     the name ends like a prototxt or has no ending
     .caffemodel, .solverstate       weights (of any schema, NVIDIA Caffe's too), a solver state: binary
     .caffemodel.h5, .solverstate.h5, .h5   the same in Caffe's HDF5 layout
-    .npz, .safetensors              weights as named arrays (`named`)
+    .npz, .safetensors              weights as named arrays (`proto.named`)
     .onnx                           written only (`onnx`)
 
 Reading looks at the name too, but takes HDF5 for what it is, as Caffe does not.
@@ -17,9 +17,8 @@ from pathlib import Path
 from .. import log
 from ..errors import ConfigError, WeightsError, locate
 from ..files import PIECE_BYTES, read_start
-from ..proto import binary, hdf5, text, upgrade
+from ..proto import binary, hdf5, named, npz, safetensors_file, text, upgrade
 from ..proto.schema import BlobProto, LayerParameter, Message, NetParameter, SolverParameter, SolverState
-from . import named, npz, safetensors_file
 
 TEXT, WEIGHTS, STATE, HDF5, NPZ, SAFETENSORS, ONNX = (
     "text",

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from ..errors import ShapeError
 
 MAX_AXES = 32  # Caffe's limits, the second also that of indices in kernels
@@ -55,21 +57,27 @@ class Blob:
     another blob of equal count (Split, Flatten, Reshape), whose arrays it then sees in its own shape.
     """
 
-    __slots__ = ("data", "data_of", "diff", "diff_of", "name", "on_reshape", "shape")
+    __slots__ = ("_data_of", "_diff_of", "data", "diff", "name", "on_reshape", "shape")
 
     def __init__(
         self, name: str = "", shape: tuple[int, ...] = (), on_reshape: Callable[[], None] | None = None
     ) -> None:
         self.name = name
         self.shape = checked_shape(name, shape)
-        self.data: Any = None  # arrays of the device, bound by the net's plan
-        self.diff: Any = None
-        self.data_of: Blob = self  # whose memory the data is
-        self.diff_of: Blob = self
+        self.data: np.ndarray  # arrays of the device (NumPy's on the CPU), bound by the net's plan
+        self.diff: np.ndarray
+        self.unbind()
+        self._data_of: Blob | None = None  # None: its own; a blob that held itself would outlive its net
+        self._diff_of: Blob | None = None
         self.on_reshape = on_reshape  # told of every change of shape: the net's plan is stale then
 
+    def unbind(self) -> None:
+        """Let the arrays go."""
+        self.data = self.diff = None  # type: ignore[assignment]
+
     def reshape(self, *shape: int) -> None:
-        """Set the shape.  Memory follows when the net plans again; what the blob held is lost."""
+        """Set the shape.  Memory follows when the net plans again; what the blob held stays only where it has
+        memory of its own that is large enough."""
         shape = checked_shape(self.name, shape)
         if shape != self.shape:
             self.shape = shape
@@ -79,15 +87,24 @@ class Blob:
     def reshape_like(self, other: Blob) -> None:
         self.reshape(*other.shape)
 
+    @property
+    def data_of(self) -> Blob:
+        """Whose memory the data is."""
+        return self._data_of or self
+
+    @property
+    def diff_of(self) -> Blob:
+        return self._diff_of or self
+
     def share_data(self, other: Blob) -> None:
         """Hold the same values as `other` (of equal count) without a copy."""
         self._same_count(other)
-        self.data_of = other.data_of
+        self._data_of = other.data_of if other.data_of is not self else None
 
     def share_diff(self, other: Blob) -> None:
         """Hold the same gradient as `other` (of equal count) without a copy."""
         self._same_count(other)
-        self.diff_of = other.diff_of
+        self._diff_of = other.diff_of if other.diff_of is not self else None
 
     def _same_count(self, other: Blob) -> None:
         if self.count != other.count:

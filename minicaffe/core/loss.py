@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from weakref import proxy
 
 import numpy as np
 
@@ -113,7 +114,8 @@ class LabelReader(Noted):
 
     def __init__(self, layer: Measure, field: str = "") -> None:
         super().__init__(layer.device)
-        self.layer, self.field = layer, field
+        self.layer: Measure = proxy(layer)  # it owns this
+        self.field = field
 
     def geometry(self, bottom: Sequence[Blob], axis: int) -> loss.Labels:
         """The positions of the scores with the classes on `axis`; ShapeError unless each has a label."""

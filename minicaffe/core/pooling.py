@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import proxy
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class Pooler:
     draws = False
 
     def __init__(self, layer: Layer) -> None:
-        self.layer = layer
+        self.layer: Layer = proxy(layer)  # it owns this
 
     def plan(self, shape: Sequence[int], out: Sequence[int], window: Window) -> None:
         """In the layer's reshape, for x of `shape`: bind kernels, settle the geometry, ask for buffers."""

@@ -47,7 +47,8 @@ class BlobView:
     np.asarray(view) is data.  DLPack and __cuda_array_interface__ give data where it lies, without a copy;
     what is written there must be done before the next pass.
 
-    copied  a set that views with copies add themselves to
+    copied  a set that views with copies add themselves to; given where every blob has memory of its own,
+            which stays as long as it is large enough
     """
 
     def __init__(self, blob: Blob, device: Device, copied: Any = None) -> None:
@@ -75,6 +76,7 @@ class BlobView:
         return self.shape[axis] if axis < len(self.shape) else 1
 
     def reshape(self, *shape: int) -> None:
+        self.flush()  # what was written before is there in another shape, as in Caffe, unless that is larger
         self._blob.reshape(*map(int, shape))
 
     @property
@@ -98,7 +100,12 @@ class BlobView:
             return array
         if follows and isinstance(bound, np.ndarray):
             return bound
-        array = self._device.get(bound) if follows else np.zeros(self.shape, self._device.dtype)
+        if follows:
+            array = self._device.get(bound)
+        elif self.copied is not None and bound is not None and bound.size >= self.count:
+            array = self._device.get(bound).ravel()[: self.count].reshape(self.shape)
+        else:
+            array = np.zeros(self.shape, self._device.dtype)
         self._copies[kind] = _Copy(array)
         if self.copied is not None:
             self.copied.add(self)

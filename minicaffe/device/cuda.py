@@ -262,7 +262,7 @@ class CudaDevice(Device):
                 raise libraries.NotFound(name)
             return opened(library)
         except DeviceError as error:
-            missing[name] = error
+            missing[name] = error.with_traceback(None)  # its frames would hold the net that is being built
             return None
 
     def find_library(self, name: str) -> Any:

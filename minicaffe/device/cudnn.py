@@ -213,7 +213,7 @@ class Convolutions:
         """y = weights * x + bias."""
         if not self._run("Forward", x, weights, y, g, self._zero):
             self._otherwise.conv_forward(x, weights, bias, y, g)
-        elif g.bias:
+        elif g.bias and g.n:
             dnn, dtype, shape = self._dnn, self._device.dtype, _shapes(g)[2]
             channels = dnn.tensor(dtype, (1, shape[1], *[1] * len(shape[2:])))
             dnn.call.cudnnAddTensor(
@@ -233,8 +233,10 @@ class Convolutions:
 
     def _run(self, direction: str, a, b, result, g: Conv, beta) -> bool:
         """False, and nothing done, if it is for `otherwise`."""
-        if self._broken or not (a.size and b.size and result.size):
-            return False  # cuDNN knows no empty arrays
+        if not g.n:
+            return True  # cuDNN knows no empty arrays; of others than empty batches it says so
+        if self._broken:
+            return False
         self._device.use()
         addresses = self._address(a), self._address(b), self._address(result)
         key = direction, g

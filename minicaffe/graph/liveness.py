@@ -7,6 +7,7 @@ step may share memory.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -86,3 +87,24 @@ def liveness(
 
 def _span(steps: list[int] | None) -> Span | None:
     return Span(min(steps), max(steps)) if steps else None
+
+
+def fills(
+    graph: Graph,
+    dead: Sequence[Sequence[int]],
+    losses: Sequence[Sequence[float]],
+    diff_of: Sequence[int],
+    *,
+    apart: bool,
+) -> list[list[tuple[int, float]]]:
+    """Per layer the blobs whose diff is to be set before its backward, and to what.  `apart`: every blob has
+    memory of its own."""
+    uses = Counter(diff_of)
+    found = []
+    for node, unwritten, factors in zip(graph.nodes, dead, losses):
+        # A dead diff with memory of its own is zero from the start; in the arena others used the bytes.
+        zeros = [] if apart else [(blob, 0.0) for blob in unwritten]
+        # The weight of a loss stays where it was put, unless the diff is also another blob's.
+        weights = [(b, weight) for b, weight in zip(node.tops, factors) if weight and uses[diff_of[b]] > 1]
+        found.append(zeros + weights)
+    return found

@@ -148,3 +148,17 @@ def _conflict(
         f"runs in place on {which} of layer {other.param.name!r} ({other.param.type}), which still needs the"
         " values it overwrites"
     )
+
+
+def loss_weights(node: Node, default: float) -> list[float]:
+    """What each top of a layer counts in the loss; `default` is what its type gives the first."""
+    given = list(node.param.loss_weight)
+    if len(given) == 1 and default:  # a loss of two tops: the probabilities count 0
+        given += [0.0] * (len(node.tops) - 1)
+    if given and len(given) != len(node.tops):
+        raise ConfigError(f"loss_weight has {len(given)} entries for {len(node.tops)} tops")
+    weights = given or [default if j == 0 else 0.0 for j in range(len(node.tops))]
+    for weight, top, bottom in zip(weights, node.tops, node.bottoms):
+        if weight and top == bottom:
+            raise ConfigError("a top with a loss_weight cannot be in place", hint="give the top another name")
+    return weights

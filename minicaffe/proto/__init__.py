@@ -3,6 +3,9 @@
 schema       the message classes, from caffe.proto
 text         prototxt, with errors that name file, line and column
 binary       binary messages; arrays to and from BlobProto
+hdf5         weights and solver states in Caffe's HDF5 layout
+named        weights as arrays with names: what npz and safetensors_file read and write
+nvcaffe      what NVIDIA Caffe stores otherwise
 extensions   which fields are ours, and refusing them
 upgrade      files written for earlier schemas; v0 and v1 are the two that had other layers
 """

@@ -90,6 +90,15 @@ def layer_lines(text: str) -> dict[str, int]:
     return lines
 
 
+def layer_place(path: str, name: str) -> str:
+    """`file:line` of a layer in a file; the file alone if it has none of that name, or cannot be read."""
+    try:
+        line = layer_lines(read_text(path)).get(name)
+    except MiniCaffeError:
+        line = None
+    return f"{path}:{line}" if line else path
+
+
 def field_line(text: str, field: str) -> int | None:
     """The line on which a field is first set, given as its path: momentum, keep_best.output; None if it is
     not."""

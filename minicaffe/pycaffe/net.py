@@ -13,10 +13,10 @@ import numpy as np
 from .. import log
 from ..core.view import BlobView, ParamView, ParamViews
 from ..errors import ConfigError, ShapeError, WeightsError, suggest
-from ..files import Content, write_atomic
 from ..layers.user.python import Python
 from ..net import Net as EngineNet
 from ..proto import hdf5
+from ..weights import write
 from . import batches, modes
 from .errors import InputArraysError, check_file
 from .hooks import Hook, Hooks
@@ -65,7 +65,7 @@ class Net:
             raise ConfigError(f"phase must be caffe.TRAIN or caffe.TEST; got {phase!r}")
         if isinstance(stages, str):
             raise ConfigError(f"stages must be a list of names; got {stages!r}", hint=f"stages=[{stages!r}]")
-        path, weights = check_file(network_file), weights and check_file(weights)
+        path, stored = check_file(network_file), weights and check_file(weights)
         place = modes.place()
         with place.turn:
             net = EngineNet(
@@ -78,8 +78,8 @@ class Net:
                 keep="all",
             )
         self._wrap(net, place)
-        if weights:
-            self.copy_from(weights)
+        if stored:
+            self.copy_from(stored)
 
     @classmethod
     def _around(cls, net: EngineNet, place: modes.Place) -> Net:
@@ -114,6 +114,9 @@ class Net:
         }
         self._views = [by_index[index] for index in range(len(by_index))]
         self._blobs_by_name = OrderedDict(zip(net.graph.blob_names, self._views))
+
+    def __repr__(self) -> str:
+        return f"<caffe.{repr(self._net)[1:]}"
 
     # -- looking in
 
@@ -399,7 +402,8 @@ class Net:
 
     def copy_from(self, weights_file: str | os.PathLike) -> None:
         """Copy the parameters of the layers that the net and a .caffemodel, binary or HDF5, both have, by
-        name: all or, with an error, none.  A RuntimeError if the file is missing."""
+        name: all or, with an error, none.  .npz and .safetensors files are read too.  A RuntimeError if the
+        file is missing."""
         with self._place.passing():
             self._net.load(check_file(weights_file))
 
@@ -411,7 +415,8 @@ class Net:
 
     def share_with(self, other: Net) -> None:
         """Use the parameters of `other`, by layer name, from now on: one memory, no copy.  Gradients stay
-        apart."""
+        apart.  The net of a solver takes those of a net that has the same ones, and they are trained;
+        ConfigError for another net."""
         if self._place is not other._place:
             raise ConfigError(
                 "nets on different devices cannot share parameters", hint="copy them: save, copy_from"
@@ -423,12 +428,12 @@ class Net:
         """Write the net with its parameters as a binary .caffemodel.  WeightsError if that fails; what was
         there stays then."""
         with self._place.passing():
-            _write(path, self._net.to_message().SerializeToString())
+            write(os.fspath(path), self._net.to_message().SerializeToString())
 
     def save_hdf5(self, path: str | os.PathLike) -> None:
         """Write the parameters as HDF5.  WeightsError if that fails; what was there stays then."""
         with self._place.passing():
-            _write(path, hdf5.from_weights(self._net.to_message()))
+            write(os.fspath(path), hdf5.from_weights(self._net.to_message()))
 
     # -- hooks
 
@@ -465,10 +470,3 @@ def _check_array(what: str, array: np.ndarray, shape: tuple[int, ...]) -> None:
     ):
         if not good:
             raise InputArraysError(f"{what} array must {needed}")
-
-
-def _write(path: str | os.PathLike, content: Content) -> None:
-    try:
-        write_atomic(path, content)
-    except OSError as error:
-        raise WeightsError(f"cannot write {os.fspath(path)}: {error.strerror or error}") from None

@@ -35,3 +35,12 @@ def show_outputs(what: str, net: Net, values: Outputs) -> None:
             loss = f" (* {number(weight)} = {number(weight * value)} loss)" if weight else ""
             log.info(f"    {what} net output #{index}: {name} = {number(value)}{loss}")
             index += 1
+
+
+def show_clipping(norm: float, limit: float) -> None:
+    """A line if a gradient of this norm was clipped."""
+    if norm > limit:
+        log.info(
+            f"Gradient clipping: scaling down gradients (L2 norm {number(norm)} > {number(limit)})"
+            f" by scale factor {number(limit / norm)}"
+        )

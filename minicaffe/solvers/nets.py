@@ -6,6 +6,7 @@ import filecmp
 import os.path
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from .. import log
 from ..device.base import Device
@@ -60,17 +61,19 @@ def train_net(param: Message, solver_file: str, device: Device, seed: int, stric
 
 
 def test_nets(
-    param: Message, solver_file: str, device: Device, seed: int, strict: bool, keep: str
+    param: Message, solver_file: str, device: Device, seed: int, strict: bool, keep: str, trained: Net
 ) -> list[Net]:
-    """The test nets, built; for forward passes alone unless all blobs are kept."""
+    """The test nets, built on the parameters of the training net; for forward passes alone unless all blobs
+    are kept."""
     general = "net_param" if param.HasField("net_param") else "net"
     fields = ["test_net_param"] * len(param.test_net_param) + ["test_net"] * len(param.test_net)
+    options: dict[str, Any] = {"device": device, "seed": seed, "keep": keep, "forward_only": keep != "all"}
     built = []
     for i, (net, source) in enumerate(testing(param, solver_file, strict)):
         field = fields[i] if i < len(fields) else general
         place = field if field.endswith("_param") else f"{field} file: {source}"
         log.info(f"Creating test net (#{i}) specified by {place}")
-        built.append(Net(net, device=device, seed=seed, keep=keep, source=source, forward_only=keep != "all"))
+        built.append(Net(net, source=source, share=trained, **options))
     return built
 
 

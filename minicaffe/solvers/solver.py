@@ -101,11 +101,10 @@ class Solver:
             self.policy = Policy(param)
             self.rate: float | None = None
             self.seed = param.random_seed if param.random_seed >= 0 else secrets.randbits(32)
-            self.net = nets.train_net(param, source, self.device, self.seed, strict, keep)
-            self.test_nets = nets.test_nets(param, source, self.device, self.seed, strict, keep)
+            made_on = source, self.device, self.seed, strict, keep
+            self.net = nets.train_net(param, *made_on)
+            self.test_nets = nets.test_nets(param, *made_on, self.net)
             self.callbacks = [*extras.of(self), *callbacks]
-        for test_net in self.test_nets:
-            test_net.share_with(self.net)
         self._prepare_update()
         self.losses: deque[float] = deque(maxlen=param.average_loss)  # the last ones, for the smoothed loss
         with text.in_file(source or "solver", "weights"):
@@ -134,20 +133,15 @@ class Solver:
 
     def _prepare_update(self) -> None:
         """Flat history, and per block of parameters the multipliers of rate and decay."""
-        parameters, size = self.net.parameters, self.net.parameters.data.size
+        parameters, size = self.net.parameters, self.net.parameters.size
+        parameters.trained = True
         self.k = self.device.bind(update)
         self.l1 = int(self.param.regularization_type == "L1")
         self.history = [self.device.zeros((size,)) for _ in range(self.slots)]
         self.work = Iteration(self)
-        factors = np.zeros((2, size // update.BLOCK_SIZE))
-        for owned in parameters.owned:
-            first = owned.offset // update.BLOCK_SIZE
-            last = first - (-owned.blob.count // update.BLOCK_SIZE)
-            factors[0, first:last] = owned.lr_mult
-            factors[1, first:last] = owned.decay_mult
-        self.rates, self.decays = (self.device.zeros((factors.shape[1],)) for _ in range(2))
-        self.device.put(factors[0], self.rates)
-        self.device.put(factors[1], self.decays)
+        self.rates, self.decays = map(self.device.zeros, [(size // update.BLOCK_SIZE,)] * 2)
+        for factors, array in zip(parameters.multipliers(update.BLOCK_SIZE), (self.rates, self.decays)):
+            self.device.put(factors, array)
 
     def load_weights(self, paths: Sequence[str]) -> None:
         """Load weight files into all nets, by layer name; later files override earlier."""
@@ -182,7 +176,7 @@ class Solver:
         self.further(hyper)
         self.work.update(hyper, judged=judged or param.clip_gradients < 0)
         if param.clip_gradients >= 0:
-            self._report_clipping(param.clip_gradients)
+            display.show_clipping(self.work.norm(), param.clip_gradients)
         self.iteration += 1
 
     def store_update(self, before) -> None:
@@ -190,14 +184,6 @@ class Solver:
         parameters = self.net.parameters
         self.device.copy(parameters.data, parameters.diff)
         self.device.bind(memory).subtract_from(before, parameters.diff, before.size)
-
-    def _report_clipping(self, limit: float) -> None:
-        norm = self.work.norm()
-        if norm > limit:
-            log.info(
-                f"Gradient clipping: scaling down gradients (L2 norm {number(norm)} > {number(limit)})"
-                f" by scale factor {number(limit / norm)}"
-            )
 
     # -- running
 
@@ -421,6 +407,7 @@ class Solver:
         """
         net, batches = self.test_nets[index], self.param.test_iter[index]
         log.info(f"Iteration {self.iteration}, Testing net (#{index})")
+        net.share_with(self.net)  # whose parameters may have become those of another net since
         net.debug_info = net.param.debug_info or self.param.debug_info
         sums: Outputs = {}
         loss = 0.0

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from minicaffe.convert import formats, named, npz, safetensors_file
+from minicaffe.convert import formats
 from minicaffe.convert.model import through_net
 from minicaffe.errors import ConfigError, MiniCaffeError, ShapeError, WeightsError
-from minicaffe.proto import binary, hdf5, text
+from minicaffe.proto import binary, hdf5, named, npz, safetensors_file, text
 from minicaffe.proto.schema import BlobProto, NetParameter, SolverParameter, SolverState
 from minicaffe.solvers.solver import Solver
 

@@ -604,3 +604,23 @@ def test_parameters_keep_their_shapes(mode):
 def test_stages_are_a_list():
     with pytest.raises(ConfigError, match=r"stages must be a list of names; got 'deploy'; .*\['deploy'\]"):
         caffe.Net(simple(), caffe.TEST, stages="deploy")
+
+
+@pytest.mark.parametrize("touch", [False, True], ids=["untouched", "looked at"])
+def test_a_blob_that_does_not_grow_keeps_what_it_holds(touch, mode):
+    """As in Caffe: written, and then given a smaller or an equal shape, or its old one back."""
+    net = affine_net()
+    values = np.arange(12, dtype=np.float32).reshape(4, 3)
+    net.blobs["x"].data[...] = values
+    net.blobs["z"].data[...] = 0
+    for count in (2, 4):
+        net.blobs["x"].reshape(count, 3)
+        net.blobs["z"].reshape(count, 2)
+        if touch and count == 2:
+            np.testing.assert_array_equal(net.blobs["x"].data, values[:count])
+        net.forward()
+        np.testing.assert_array_equal(net.blobs["x"].data, values[:count])
+    net.blobs["x"].reshape(8, 3)
+    net.blobs["z"].reshape(8, 2)
+    net.forward()
+    assert not net.blobs["x"].data.any()

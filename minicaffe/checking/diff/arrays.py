@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...convert import formats, named
+from ...convert import formats
 from ...errors import locate
-from ...proto import binary
+from ...proto import binary, named
 from ...proto.schema import Message, NetParameter, SolverState
 
 

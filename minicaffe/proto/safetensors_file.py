@@ -21,9 +21,8 @@ import numpy as np
 
 from ..errors import WeightsError, locate
 from ..files import read_bytes
-from ..proto import binary
-from ..proto.schema import NetParameter
-from . import named
+from . import binary, named
+from .schema import NetParameter
 
 METADATA = "__metadata__"
 TYPES = {"F16": "<f2", "F32": "<f4", "F64": "<f8"}

@@ -13,9 +13,8 @@ from numpy.lib import format as npy
 
 from ..errors import WeightsError, locate
 from ..files import read_bytes
-from ..proto import binary
-from ..proto.schema import NetParameter
-from . import named
+from . import binary, named
+from .schema import NetParameter
 
 # What zipfile and zlib raise for files that are damaged.
 _FAILURES = (

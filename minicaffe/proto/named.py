@@ -14,8 +14,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..errors import WeightsError, locate
-from ..proto import binary, text
-from ..proto.schema import NetParameter
+from . import binary, text
+from .schema import NetParameter
 
 NET = "net"
 
