@@ -96,6 +96,16 @@ def read_bytes(path: str | os.PathLike, limit_bytes: int) -> bytes:
     return b"".join(parts)
 
 
+def read_whole(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> bytes:
+    """The bytes of a file, however large it is on the disk; what has no size, a pipe, may have
+    `largest_bytes`.  Raises DataError as `read_bytes`."""
+    try:
+        size = os.path.getsize(path)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    return read_bytes(path, max(size, largest_bytes))
+
+
 def read_text(path: str | os.PathLike, limit_bytes: int = LARGEST_TEXT_BYTES) -> str:
     """The text of a file, without the byte order mark that some editors put in front.
 

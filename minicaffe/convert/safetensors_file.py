@@ -20,8 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import WeightsError, locate
-from ..files import read_bytes
-from ..proto import binary
+from ..files import read_whole
 from ..proto.schema import NetParameter
 from . import named
 
@@ -50,7 +49,7 @@ def write(net: NetParameter) -> bytes:
 
 def read(path: str | Path) -> NetParameter:
     """The weights in a file.  WeightsError, naming file and array, if it is damaged or holds others."""
-    data = read_bytes(path, binary.LARGEST_BYTES)
+    data = read_whole(path)
     with locate(str(path)):
         header, start = _header(data)
         metadata = header.pop(METADATA, {})
