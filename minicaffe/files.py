@@ -223,6 +223,18 @@ def probe(path: str | os.PathLike) -> None:
     temporary.unlink()
 
 
+def refuse_unwritable(path: str | os.PathLike) -> None:
+    """Raise the OSError that writing `path` would meet, as far as looking tells; nothing is written."""
+    path = Path(path)
+    if not _is_stream(path) and not path.parent.is_dir():
+        code = errno.ENOTDIR if path.parent.exists() else errno.ENOENT
+    elif not os.access(path if _is_stream(path) else path.parent, os.W_OK):
+        code = errno.EACCES
+    else:
+        return
+    raise OSError(code, os.strerror(code), str(path))
+
+
 def _put(content: Content, file: BinaryIO) -> None:
     if callable(content):
         content(file)

@@ -77,7 +77,7 @@ def test_what_a_gzip_file_unpacks_to_is_known_before_it_is_allocated(tmp_path):
     with pytest.raises(DataError, match=r"file.gz: 70368744177680 bytes of memory .*--largest_file raises"):
         idx.read(path)
     idx.write(path, np.zeros(10_000, np.uint8))
-    with pytest.raises(DataError, match="10008 bytes of memory for a file of .* 10007 is the most"):
+    with pytest.raises(DataError, match=r"10008 bytes of memory for a file of .* 10007 is the most"):
         idx.stored(path, 10_007)
     assert idx.stored(path, 10_008).shape == (10_000,)
 
@@ -163,7 +163,7 @@ def test_other_files_are_refused(tmp_path):
         path.write_bytes(content)
         with pytest.raises(DataError, match=f"{path}: not an IDX file.*{message}"):
             idx.read(path)
-    with pytest.raises(DataError, match="cannot read .*missing: No such file"):
+    with pytest.raises(DataError, match=r"cannot read .*missing: No such file"):
         idx.read(tmp_path / "missing")
     with pytest.raises(DataError, match="it is a folder"):
         idx.read(tmp_path)
