@@ -15,10 +15,10 @@ from .images import Channels
 LABELS = np.iinfo(np.int32)
 
 
-def parse(data: bytes | memoryview) -> Message:
+def parse(data: bytes) -> Message:
     """The Datum that `data` encodes; DataError if it is damaged."""
     try:
-        return binary.parse(data, Datum)  # type: ignore[arg-type]  # any buffer will do
+        return binary.parse(data, Datum)
     except SchemaError:
         raise DataError(
             f"{len(data)} bytes that are no whole Datum",
