@@ -1,5 +1,5 @@
-"""Whatever a data file, a weight file or a list holds, reading it ends in values or in a MiniCaffeError: soon, and
-with no more memory than it may take."""
+"""Whatever a data file, a weight file or a list holds, reading it ends in values or in a MiniCaffeError:
+soon, and with no more memory than it may take."""
 
 from __future__ import annotations
 

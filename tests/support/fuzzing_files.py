@@ -3,9 +3,9 @@ process of little memory and time.
 
     python -m tests.support.fuzzing_files FIRST COUNT [KIND...]
 
-reads the mutants of COUNT seeds from FIRST on and fails if one ends in anything but values or a MiniCaffeError.
-A reader that dies takes the process with it: the seed stands at the end of stdout.  The same seed always gives
-the same file: `mutant(seed)`.
+reads the mutants of COUNT seeds from FIRST on and fails if one ends in anything but values
+or a MiniCaffeError.  A reader that dies takes the process with it: the seed stands at the end of stdout.  The
+same seed always gives the same file: `mutant(seed)`.
 """
 
 from __future__ import annotations
