@@ -20,7 +20,7 @@ LARGEST_TEXT_BYTES = 1 << 30  # of a prototxt, a list, a log
 PIECE_BYTES = 1 << 22  # read at a time
 
 # What one file may become in memory, unless it is as large on the disk: a few megabytes of compressed or
-# missing values can stand for any number of gigabytes.  `--largest_file` of a command is another limit.
+# missing values can stand for any number of gigabytes.  `--largest_file` of a command raises it.
 LARGEST_BYTES = 1 << 30
 
 # Names of descriptors that the process was given: its input, and the pipes of a shell's <(command).
@@ -126,7 +126,7 @@ def check_room(nbytes: int, stored_bytes: int, largest_bytes: int = LARGEST_BYTE
     if nbytes > max(stored_bytes, largest_bytes):
         raise DataError(
             f"{nbytes} bytes of memory for a file of {stored_bytes} bytes; {largest_bytes} is the most",
-            hint="--largest_file raises the limit",
+            hint="unpack it, or raise the limit: --largest_file of train, test, time, replay, convert, diff",
         )
 
 

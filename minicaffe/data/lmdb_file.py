@@ -36,9 +36,8 @@ IN_OVERFLOW = 1  # flag of a node
 PAGE = struct.Struct("<Q2xHHH")
 PAGE_OVERFLOW = struct.Struct("<Q2xHI")  # the last: how many pages
 META = struct.Struct("<II16x")  # after the page's own header: magic, version, address and size of the map
-DB = struct.Struct(
-    "<IHHQQQQQ"
-)  # size of a page, flags, depth, branch, leaf and overflow pages, entries, root
+# Size of a page, flags, depth, branch pages, leaf pages, overflow pages, entries, root.
+DB = struct.Struct("<IHHQQQQQ")
 AFTER = struct.Struct("<QQ")  # last page, transaction
 NODE = struct.Struct("<HHHH")  # size of the value (low, high), flags, size of the key; in a branch, its page
 REMEDY = "fetch or make it again"

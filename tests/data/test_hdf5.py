@@ -191,7 +191,7 @@ HOSTILE = {
     "links in circles": (circle, "'x': links that lead in circles"),
     "chunks that were never written": (
         lambda file, _: file.create_dataset("x", (10**10,), "f4", chunks=(1000,)),
-        "80000000000 bytes of memory for a file of .*--largest_file raises",
+        "80000000000 bytes of memory for a file of .*--largest_file of train",
     ),
     "a chunk larger than the data": (
         lambda file, _: file.create_dataset("x", (4,), "f4", chunks=(1 << 29,), maxshape=(None,)),
