@@ -81,7 +81,7 @@ def test_the_centre_only():
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (["gone.png", "out"], "classify.py: error: gone.png: cannot be read: No such file"),
+        (["gone.png", "out"], "classify.py: error: cannot read gone.png: No such file"),
         (["gone.npy", "out"], "cannot read gone.npy: No such file"),
         (["text.npy", "out"], "text.npy: not a whole .npy file"),
         (["images", "out"], "images: no file ends in .jpg; hint: --ext png"),
