@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from minicaffe.convert import formats
-from minicaffe.data import datasets, facts, idx, images, npy
+from minicaffe.data import datasets, facts, idx, images
 from minicaffe.data.database import Database, DatabaseWriter
 from minicaffe.data.hdf5 import HDF5Batches
 from minicaffe.data.image_list import ImageList
 from minicaffe.data.window_list import WindowList
 from minicaffe.errors import DataError, MiniCaffeError
 from minicaffe.net import Net
-from minicaffe.proto import hdf5, text
+from minicaffe.proto import hdf5, npy, text
 from minicaffe.proto.schema import NetParameter, message_class
 
 from .support import fuzzing_files

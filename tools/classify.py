@@ -22,8 +22,8 @@ from pathlib import Path
 import numpy as np
 
 from minicaffe import pycaffe as caffe
-from minicaffe.data import npy
 from minicaffe.errors import DataError
+from minicaffe.proto import npy
 from minicaffe.pycaffe import image_arguments
 
 

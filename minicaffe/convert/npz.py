@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data import npy
 from ..errors import DataError, MiniCaffeError, WeightsError, locate
 from ..files import LARGEST_BYTES, check_room, open_file
+from ..proto import npy
 from ..proto.schema import NetParameter
 from . import named
 

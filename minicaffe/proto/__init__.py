@@ -1,8 +1,10 @@
-"""The file formats: prototxt and binary messages in, and out again.
+"""The file formats: prototxt, binary messages and arrays in, and out again.
 
 schema       the message classes, from caffe.proto
 text         prototxt, with errors that name file, line and column
 binary       binary messages; arrays to and from BlobProto
+hdf5         weights and solver states in HDF5; hdf5_file opens any HDF5 file
+npy          NumPy's own files
 extensions   which fields are ours, and refusing them
 upgrade      files written for earlier schemas; v0 and v1 are the two that had other layers
 """

@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data import npy
 from ..errors import ConfigError, DataError, MiniCaffeError, locate
 from ..files import write_atomic
-from ..proto import binary
+from ..proto import binary, npy
 from ..proto.schema import BlobProto
 from . import modes
 

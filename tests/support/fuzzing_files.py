@@ -29,13 +29,13 @@ from typing import NamedTuple
 import numpy as np
 
 from minicaffe.convert import formats
-from minicaffe.data import datum, idx, images, npy
+from minicaffe.data import datum, idx, images
 from minicaffe.data.database import FILE, Database, DatabaseWriter
 from minicaffe.data.hdf5 import HDF5Batches
 from minicaffe.data.image_list import ImageList
 from minicaffe.data.window_list import WindowList
 from minicaffe.errors import MiniCaffeError
-from minicaffe.proto import binary, hdf5
+from minicaffe.proto import binary, hdf5, npy
 from minicaffe.proto.schema import NetParameter, SolverState, message_class
 
 MEMORY = 6 << 30  # bytes of address space: libraries map much that they never touch

@@ -5,8 +5,8 @@ import io
 import numpy as np
 import pytest
 
-from minicaffe.data import npy
 from minicaffe.errors import DataError
+from minicaffe.proto import npy
 
 
 def stored(array: np.ndarray) -> bytes:
