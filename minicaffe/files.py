@@ -20,7 +20,7 @@ LARGEST_TEXT_BYTES = 1 << 30  # of a prototxt, a list, a log
 PIECE_BYTES = 1 << 22  # read at a time
 
 # What one file may become in memory, unless it is as large on the disk: a few megabytes of compressed or
-# missing values can stand for any number of gigabytes.  `--largest_file` of a command is another limit.
+# missing values can stand for any number of gigabytes.  `--largest_file` of a command raises it.
 LARGEST_BYTES = 1 << 30
 
 # Names of descriptors that the process was given: its input, and the pipes of a shell's <(command).
@@ -96,6 +96,16 @@ def read_bytes(path: str | os.PathLike, limit_bytes: int) -> bytes:
     return b"".join(parts)
 
 
+def read_whole(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> bytes:
+    """The bytes of a file, however large it is on the disk; what has no size, a pipe, may have
+    `largest_bytes`.  Raises DataError as `read_bytes`."""
+    try:
+        size = os.path.getsize(path)
+    except (OSError, ValueError) as error:
+        raise unreadable(path, error) from None
+    return read_bytes(path, max(size, largest_bytes))
+
+
 def read_text(path: str | os.PathLike, limit_bytes: int = LARGEST_TEXT_BYTES) -> str:
     """The text of a file, without the byte order mark that some editors put in front.
 
@@ -116,7 +126,7 @@ def check_room(nbytes: int, stored_bytes: int, largest_bytes: int = LARGEST_BYTE
     if nbytes > max(stored_bytes, largest_bytes):
         raise DataError(
             f"{nbytes} bytes of memory for a file of {stored_bytes} bytes; {largest_bytes} is the most",
-            hint="--largest_file raises the limit",
+            hint="unpack it, or raise the limit: --largest_file of train, test, time, replay, convert, diff",
         )
 
 
@@ -211,6 +221,18 @@ def probe(path: str | os.PathLike) -> None:
     temporary = temporary_name(path)
     open(temporary, "xb").close()
     temporary.unlink()
+
+
+def refuse_unwritable(path: str | os.PathLike) -> None:
+    """Raise the OSError that writing `path` would meet, as far as looking tells; nothing is written."""
+    path = Path(path)
+    if not _is_stream(path) and not path.parent.is_dir():
+        code = errno.ENOTDIR if path.parent.exists() else errno.ENOENT
+    elif not os.access(path if _is_stream(path) else path.parent, os.W_OK):
+        code = errno.EACCES
+    else:
+        return
+    raise OSError(code, os.strerror(code), str(path))
 
 
 def _put(content: Content, file: BinaryIO) -> None:

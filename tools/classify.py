@@ -23,6 +23,7 @@ import numpy as np
 
 from minicaffe import pycaffe as caffe
 from minicaffe.errors import DataError
+from minicaffe.proto import npy
 from minicaffe.pycaffe import image_arguments
 
 
@@ -66,11 +67,7 @@ def read(path: Path, ending: str) -> Sequence[np.ndarray]:
     print(f"Loading file: {path}")
     if path.suffix != ".npy":
         return [caffe.io.load_image(path)]
-    try:
-        return np.load(path)
-    except (OSError, ValueError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or "no array that NumPy stored"
-        raise DataError(f"{path}: cannot be read: {reason}", hint="check the path") from None
+    return npy.read(path)
 
 
 if __name__ == "__main__":

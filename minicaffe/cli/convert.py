@@ -40,6 +40,7 @@ def parser() -> flags.Parser:
     p.flag("free_batch", action="store_true", help="ONNX: the batch may have any extent")
     p.flag("level", type=int, metavar="N", help="--model, ONNX: level of the net's state (default 0)")
     p.flag("stage", default="", metavar="A,B", help="--model, ONNX: stages of the net's state")
+    flags.add_largest(p)
     return p
 
 
@@ -64,9 +65,15 @@ def run(arguments: list[str]) -> int:
 def _convert(args: argparse.Namespace) -> None:
     source, target = _files(args, 2, "minicaffe convert IN OUT")
     if args.model is not None:
-        message: Message = through_net(args.model, source, level=args.level or 0, stages=flags.stages(args))
+        message: Message = through_net(
+            args.model,
+            source,
+            level=args.level or 0,
+            stages=flags.stages(args),
+            largest_bytes=args.largest_file,
+        )
     else:
-        message = formats.read(source)
+        message = formats.read(source, args.largest_file)
     _say_doubts(message, source, target)
     _strip(args, message, source)
     _write({target: formats.write(message, target)})
@@ -79,7 +86,7 @@ def _fold(args: argparse.Namespace) -> None:
     model, weights, out_model, out_weights = _files(args, 4, usage)
     if formats.format_of(out_model) != formats.TEXT or formats.format_of(out_weights) == formats.TEXT:
         raise ConfigError(f"{out_model} and {out_weights} are not a prototxt and weights", hint=usage)
-    net, stored = upgrade.read_net(model), formats.read_weights(weights)
+    net, stored = upgrade.read_net(model), formats.read_weights(weights, args.largest_file)
     _say_doubts(stored, weights, out_weights)
     with locate(weights):
         folded = fold(net, stored)

@@ -48,6 +48,7 @@ def parser() -> flags.Parser:
     p.flag("stage", default="", metavar="A,B", help="stages of the net's state, separated by commas")
     p.flag("seed", type=int, metavar="N", help="of --backends: of weights and inputs (default 1)")
     p.flag("json", action="store_true", help="for programs")
+    flags.add_largest(p)
     return p
 
 
@@ -91,8 +92,14 @@ def _kind(message: Message) -> str:
 
 def _read(args: argparse.Namespace, path: str) -> Message:
     if args.model is not None:
-        return through_net(args.model, path, level=args.level or 0, stages=flags.stages(args))
-    return formats.read(path)
+        return through_net(
+            args.model,
+            path,
+            level=args.level or 0,
+            stages=flags.stages(args),
+            largest_bytes=args.largest_file,
+        )
+    return formats.read(path, args.largest_file)
 
 
 def _fields(args: argparse.Namespace, first: Message, second: Message) -> int:

@@ -12,6 +12,7 @@ from ..device.base import MATH, Device
 from ..device.cpu import CpuDevice
 from ..device.gpu_properties import numbers
 from ..errors import ConfigError, suggest
+from ..files import LARGEST_BYTES
 from ..net import Net
 from ..proto import extensions, upgrade
 from ..proto.schema import SolverParameter
@@ -89,7 +90,28 @@ def stages(arguments: argparse.Namespace) -> list[str]:
     return [stage.strip() for stage in arguments.stage.split(",") if stage.strip()]
 
 
+SIZE = re.compile(r"([1-9][0-9]{0,14})([KMGT]?)i?B?", re.IGNORECASE)
+
+
+def add_largest(parser: Parser) -> None:
+    """--largest_file, how many bytes a file that is smaller than that may become in memory."""
+    parser.flag(
+        "largest_file",
+        type=_size,
+        default=LARGEST_BYTES,
+        metavar="SIZE",
+        help="memory that what a file unpacks to may take, if it is more than the file itself (default 1G)",
+    )
+
+
+def _size(text: str) -> int:
+    if (found := SIZE.fullmatch(text)) is None:
+        raise argparse.ArgumentTypeError(f"a size is a number of bytes, or like 500M, 8G; got {text!r}")
+    return int(found[1]) << 10 * " KMGT".index(found[2].upper() or " ")
+
+
 def add_device(parser: Parser) -> None:
+    add_largest(parser)
     parser.flag("gpu", default="", metavar="ID", help="run on this GPU")
     parser.flag("cpu", action="store_true", help="run on the CPU whatever the file says")
     parser.flag(
@@ -102,6 +124,12 @@ def add_device(parser: Parser) -> None:
 def device(arguments: argparse.Namespace, solver: SolverParameter | None = None, dtype="float32") -> Device:
     """The device that the flags, or else the solver file, ask for; as in Caffe, the CPU unless the file says
     solver_mode: GPU explicitly.  DeviceError for a GPU that there is not."""
+    chosen = _device(arguments, solver, dtype)
+    chosen.largest_bytes = arguments.largest_file
+    return chosen
+
+
+def _device(arguments: argparse.Namespace, solver: SolverParameter | None, dtype) -> Device:
     in_file = (
         solver is not None and solver.HasField("solver_mode") and solver.solver_mode == SolverParameter.GPU
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .. import log
 from ..errors import ConfigError, WeightsError, locate
-from ..files import PIECE_BYTES, read_start
+from ..files import LARGEST_BYTES, PIECE_BYTES, read_start
 from ..proto import binary, hdf5, named, npz, safetensors_file, text, upgrade
 from ..proto.schema import BlobProto, LayerParameter, Message, NetParameter, SolverParameter, SolverState
 
@@ -38,12 +38,13 @@ def format_of(path: str | Path) -> str:
     return next((suffix for suffix in SUFFIXES if str(path).lower().endswith(suffix)), TEXT)
 
 
-def read(path: str | Path) -> Message:
+def read(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> Message:
     """The NetParameter (with weights or without), SolverParameter or SolverState in a file, in the current
-    schema.  Raises a MiniCaffeError that names the file."""
+    schema.  Raises a MiniCaffeError that names the file; also for one that would unpack to more than
+    `largest_bytes`."""
     form = format_of(path)
     if form in (TEXT, WEIGHTS, STATE, HDF5) and (form == HDF5 or hdf5.is_hdf5(path)):
-        return hdf5.to_state(path) if hdf5.is_state(path) else hdf5.to_weights(path)
+        return (hdf5.to_state if hdf5.is_state(path) else hdf5.to_weights)(path, largest_bytes)
     if form == STATE:
         state = binary.read(path, SolverState)
         if not state.ListFields():
@@ -53,15 +54,18 @@ def read(path: str | Path) -> Message:
         return _read_text(path)
     if form == ONNX:
         raise ConfigError(f"{path}: ONNX is written, not read")
-    net = {WEIGHTS: upgrade.read_weights, NPZ: npz.read, SAFETENSORS: safetensors_file.read}[form](path)
+    if form == NPZ:
+        net = npz.read(path, largest_bytes)
+    else:
+        net = (safetensors_file.read if form == SAFETENSORS else upgrade.read_weights)(path)
     if not net.layer:
         raise WeightsError(f"{path}: holds no layers", hint="the file is empty, or no weights")
     return net
 
 
-def read_weights(path: str | Path) -> NetParameter:
-    """The weights in a file; ConfigError for another kind of file."""
-    message = read(path)
+def read_weights(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> NetParameter:
+    """The weights in a file; ConfigError for another kind of file, and what `read` raises."""
+    message = read(path, largest_bytes)
     if not isinstance(message, NetParameter) or (format_of(path) == TEXT and not hdf5.is_hdf5(path)):
         raise ConfigError(f"{path} holds no weights", hint=f"names end in {', '.join(SUFFIXES[:-1])}")
     return message

@@ -9,6 +9,7 @@ from pathlib import Path
 from .. import log, weights
 from ..device.cpu import CpuDevice
 from ..errors import WeightsError
+from ..files import LARGEST_BYTES
 from ..net import Net
 from ..proto import hdf5
 from ..proto.schema import NetParameter
@@ -16,7 +17,12 @@ from . import formats
 
 
 def through_net(
-    model: str | Path, path: str | Path, *, level: int | None = None, stages: Sequence[str] = ()
+    model: str | Path,
+    path: str | Path,
+    *,
+    level: int | None = None,
+    stages: Sequence[str] = (),
+    largest_bytes: int = LARGEST_BYTES,
 ) -> NetParameter:
     """The weights of a file, loaded into the net of a prototxt in its TEST phase and taken from there, as
     Caffe would store them: all layers, Splits too; in float64 if the file is, else in float32.
@@ -24,8 +30,9 @@ def through_net(
     Raises a MiniCaffeError that names file, layer and parameter for weights that do not fit the net, or that
     lack a layer of it; WeightsError for a net that has none.
     """
-    stored = _read(path)
-    device = CpuDevice("float64" if _is_double(path, stored) else "float32")
+    stored = _read(path, largest_bytes)
+    device = CpuDevice("float64" if _is_double(path, stored, largest_bytes) else "float32")
+    device.largest_bytes = largest_bytes
     net = Net(model, phase="TEST", level=level, stages=stages, device=device, seed=1, forward_only=True)
     if not net.parameters.owned:
         raise WeightsError(f"{model}: no layer has weights")
@@ -40,18 +47,18 @@ def load(net: Net, path: str | Path) -> list[str]:
     Returns the names of the layers with parameters of their own that the file lacks.  Raises a MiniCaffeError
     that names file, layer and parameter for weights that do not fit.
     """
-    return _fill(net, path, _read(path))
+    return _fill(net, path, _read(path, net.device.largest_bytes))
 
 
-def _read(path: str | Path) -> NetParameter | None:
+def _read(path: str | Path, largest_bytes: int) -> NetParameter | None:
     """The weights in a file; None for HDF5, which only a net can read: what is shared lies there once."""
-    return None if hdf5.is_hdf5(path) else formats.read_weights(path)
+    return None if hdf5.is_hdf5(path) else formats.read_weights(path, largest_bytes)
 
 
 def _fill(net: Net, path: str | Path, stored: NetParameter | None) -> list[str]:
     """`load`, of a file that `_read` has read."""
     if stored is None:
-        with hdf5.open_weights(path) as datasets:
+        with hdf5.open_weights(path, net.device.largest_bytes) as datasets:
             names = [name for name, found in datasets.items() if found]
         lacking = weights.load(net, path, quiet=True)
     else:
@@ -69,8 +76,8 @@ def _names(net: Net) -> set[str]:
     return {layer.name for layer in net.layers} | set(weights.scales_behind_batch_norms(net))
 
 
-def _is_double(path: str | Path, stored: NetParameter | None) -> bool:
+def _is_double(path: str | Path, stored: NetParameter | None, largest_bytes: int) -> bool:
     if stored is not None:
         return any(blob.double_data for layer in stored.layer for blob in layer.blobs)
-    with hdf5.open_weights(path) as datasets:
+    with hdf5.open_weights(path, largest_bytes) as datasets:
         return any(d.dtype.itemsize == 8 for found in datasets.values() for d in found.values())

@@ -75,7 +75,7 @@ class DatabaseWriter:
         self.path, self.digits = Path(path), digits
         self.count = 0
         self._skipped = 0
-        if self.path.exists():
+        if os.path.exists(self.path):
             raise DataError(f"{path}: exists already", hint="remove it, or choose another name")
         self._lmdb = _library()
         self._pending: list[tuple[bytes, bytes]] = []
@@ -84,8 +84,9 @@ class DatabaseWriter:
         self._folder = self.path.with_name(f".{self.path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
         try:
             self._folder.mkdir()
-        except OSError as error:
-            raise DataError(f"{self.path}: cannot be written: {error.strerror or error}") from None
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            reason = getattr(error, "strerror", None) or error
+            raise DataError(f"{self.path}: cannot be written: {reason}") from None
         # Nobody else sees the folder, so no lock; it is whole on the disk before it takes its name.
         with self._failures():
             self._store = self._lmdb.open(

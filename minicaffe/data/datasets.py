@@ -149,8 +149,8 @@ def load(source: str, *, labels: bool = True, download: bool = True) -> Loaded:
 def open_source(
     source: str, *, labels: bool = True, download: bool = True, largest_bytes: int = LARGEST_BYTES
 ) -> Samples:
-    """The samples of a named set or an IDX file, its images left in the file unless it is gzip; `labels`
-    False leaves them out.
+    """The samples of a named set or an IDX file; images of a large plain file stay there (idx.stored).
+    `labels` False leaves them out.
 
     Downloads a named set that is nowhere here if `download`.  Raises DataError for files that are missing,
     damaged, do not belong together, or would be unpacked to more than `largest_bytes`.
@@ -173,7 +173,7 @@ def open_source(
             )
     if labels_path is None:
         return Samples(images, None)
-    values = idx.read(labels_path)
+    values = idx.read(labels_path, largest_bytes)
     if values.ndim != 1:
         raise DataError(f"{labels_path}: labels must have one axis (N); got {values.shape}")
     if len(values) != len(images):

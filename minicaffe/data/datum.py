@@ -15,7 +15,7 @@ from .images import Channels
 LABELS = np.iinfo(np.int32)
 
 
-def parse(data: bytes | memoryview) -> Message:
+def parse(data: bytes) -> Message:
     """The Datum that `data` encodes; DataError if it is damaged."""
     try:
         return binary.parse(data, Datum)

@@ -35,18 +35,21 @@ TYPES: dict[int, np.dtype] = {
 CODES = {dtype.newbyteorder("="): code for code, dtype in TYPES.items()}
 GZIP = b"\x1f\x8b"
 MOST_AXES, MOST_BYTES = 32, np.iinfo(np.int64).max  # of an array; a blob has no more axes in Caffe
+KEPT_BYTES = 1 << 28  # of a plain file that is read as a whole: MNIST has 47 MB
 LONGEST_HEADER = 4 + 4 * 255
 
 
-def read(path: str | os.PathLike) -> np.ndarray:
+def read(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> np.ndarray:
     """The array in an IDX file, in memory.  Raises DataError as `stored`."""
-    array = stored(path)
+    array = stored(path, largest_bytes)
     return array.whole() if isinstance(array, Stored) else array
 
 
-def stored(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> Stored | np.ndarray:
-    """The array in an IDX file: left in the file if it is plain, decoded into memory if it is gzip (told by
-    its first bytes, not by its name).
+def stored(
+    path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES, kept_bytes: int = KEPT_BYTES
+) -> Stored | np.ndarray:
+    """The array in an IDX file: in memory if it is gzip (told by its first bytes, not by its name) or has at
+    most `kept_bytes`, since rows in no order are read from a file one by one; else left in the file.
 
     Raises DataError if the file cannot be read, is not IDX, does not hold exactly what its header says, or
     would be unpacked to more than `largest_bytes`.
@@ -57,7 +60,8 @@ def stored(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> Store
     header = _Header(path, bytes(file.read(0, min(LONGEST_HEADER, file.nbytes))))
     if file.nbytes != header.expected:
         raise header.wrong_length(file.nbytes)
-    return Stored(file, header.start, header.shape, header.dtype)
+    array = Stored(file, header.start, header.shape, header.dtype)
+    return array if file.nbytes > kept_bytes else array.whole()
 
 
 class Stored:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import numpy as np
 
 from ..errors import DataError
+from ..files import read_text
 from . import images
+from .datum import LABELS
 from .images import Channels
+
+LONGEST_LABEL = 100  # characters: zeros may stand in front
 
 
 class ImageList:
@@ -45,18 +47,14 @@ class ImageList:
         path, _, label = line.rstrip("\r").rpartition(" ")
         if not path or not re.fullmatch(r"[+-]?[0-9]+", label):
             raise DataError(
-                f"{self.source}:{number}: expected a path, a space and a whole number; got {line!r}",
+                f"{self.source}:{number}: expected a path, a space and a whole number; got {line[:200]!r}",
                 hint="HDF5Data reads other labels" if path else "one image per line, no empty lines",
             )
+        if len(label) > LONGEST_LABEL or not LABELS.min <= int(label) <= LABELS.max:
+            raise DataError(f"{self.source}:{number}: a label must fit 32 bits; got {label[:40]}")
         return path, int(label)
 
 
 def _lines(source: str) -> list[str]:
-    try:
-        data = Path(source).read_bytes()
-    except OSError as error:
-        raise DataError(
-            f"{source}: cannot be read: {error.strerror or error}", hint="check the path"
-        ) from None
-    lines = os.fsdecode(data).split("\n")  # a path may be any bytes
+    lines = read_text(source).split("\n")  # a path may be any bytes
     return lines if lines[-1] else lines[:-1]

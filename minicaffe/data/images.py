@@ -23,6 +23,7 @@ import os
 import numpy as np
 
 from ..errors import DataError, locate
+from ..files import LARGEST_BYTES, read_bytes
 
 
 class Channels(enum.Enum):
@@ -50,16 +51,12 @@ def read(path: str | os.PathLike, channels: Channels = Channels.COLOR) -> np.nda
 
 def contents(path: str | os.PathLike) -> bytes:
     """The bytes of a file; DataError if it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            return file.read()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or error
-        raise DataError(f"{path}: cannot be read: {reason}", hint="check the path") from None
+    return read_bytes(path, LARGEST_BYTES)
 
 
 def decode(data: bytes, channels: Channels = Channels.COLOR) -> np.ndarray:
-    """The image that the bytes of a file hold; DataError if they hold none, or not all of it."""
+    """The image that the bytes of a file hold; DataError if they hold none, or not all of it, or more pixels
+    than Pillow takes, twice PIL.Image.MAX_IMAGE_PIXELS: a few bytes can stand for any number."""
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -71,6 +68,12 @@ def decode(data: bytes, channels: Channels = Channels.COLOR) -> np.ndarray:
         ) from None
     except DataError:
         raise
+    except Image.DecompressionBombError:
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+        raise DataError(
+            f"an image of more than {most} pixels, the most that are decoded",
+            hint="make it smaller, or set PIL.Image.MAX_IMAGE_PIXELS in a program of your own",
+        ) from None
     except Exception as error:  # what decoders raise on damaged data is of any kind
         raise DataError(f"not a whole image: {error}", hint="the file is damaged or cut short") from None
     return pixels

@@ -36,9 +36,8 @@ IN_OVERFLOW = 1  # flag of a node
 PAGE = struct.Struct("<Q2xHHH")
 PAGE_OVERFLOW = struct.Struct("<Q2xHI")  # the last: how many pages
 META = struct.Struct("<II16x")  # after the page's own header: magic, version, address and size of the map
-DB = struct.Struct(
-    "<IHHQQQQQ"
-)  # size of a page, flags, depth, branch, leaf and overflow pages, entries, root
+# Size of a page, flags, depth, branch pages, leaf pages, overflow pages, entries, root.
+DB = struct.Struct("<IHHQQQQQ")
 AFTER = struct.Struct("<QQ")  # last page, transaction
 NODE = struct.Struct("<HHHH")  # size of the value (low, high), flags, size of the key; in a branch, its page
 REMEDY = "fetch or make it again"
@@ -83,10 +82,10 @@ class LmdbFile:
         node = self._node(index)
         return bytes(self._data[node.key : node.value])
 
-    def value(self, index: int) -> memoryview:
+    def value(self, index: int) -> bytes:
         node = self._node(index)
         if not node.flags & IN_OVERFLOW:
-            return self._data[node.value : node.value + node.size]
+            return bytes(self._data[node.value : node.value + node.size])
         page = int.from_bytes(self._data[node.value : node.value + 8], "little")
         return self._tree.overflow(page, node.size)
 
@@ -166,7 +165,7 @@ class _Tree:
             raise self.damage(page, "nodes that lie outside it")
         return data, offsets
 
-    def overflow(self, page: int, size: int) -> memoryview:
+    def overflow(self, page: int, size: int) -> bytes:
         """The value of `size` bytes in the overflow pages from `page` on."""
         page_bytes, nbytes = self.meta.page_bytes, PAGE.size + size
         pages = -(-nbytes // page_bytes)
@@ -176,7 +175,7 @@ class _Tree:
         number, flags, count = PAGE_OVERFLOW.unpack_from(data)
         if number != page or flags & KINDS != OVERFLOW or count < pages:
             raise self.damage(page, f"no value of {size} bytes")
-        return data[PAGE.size :]
+        return bytes(data[PAGE.size :])
 
     def _within(self, page: int) -> bool:
         return 1 < page <= self.meta.last

@@ -8,7 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import DataError
+from ..files import read_text
 from ..proto.schema import Message
+
+LONGEST_NUMBER = 100  # characters: zeros may stand in front
 
 
 class Window(NamedTuple):
@@ -41,19 +44,13 @@ class WindowList:
         self.lines: list[int] = []  # where each image stands in the file
         self.foreground = self.background = np.empty((0, len(Window._fields)), np.int64)
         foreground, background = [self.foreground], [self.background]
-        try:
-            with open(source, encoding="utf-8", errors="surrogateescape") as file:
-                words = _Words(source, file)
-                while words.more():
-                    rows, overlaps = self._read_image(words, conf)
-                    front, back = overlaps >= conf.fg_threshold, overlaps < conf.bg_threshold
-                    foreground.append(rows[front])
-                    rows[:, 1] = 0
-                    background.append(rows[back & ~front])
-        except OSError as error:
-            raise DataError(
-                f"{source}: cannot be read: {error.strerror or error}", hint="check the path"
-            ) from None
+        words = _Words(source, read_text(source))
+        while words.more():
+            rows, overlaps = self._read_image(words, conf)
+            front, back = overlaps >= conf.fg_threshold, overlaps < conf.bg_threshold
+            foreground.append(rows[front])
+            rows[:, 1] = 0
+            background.append(rows[back & ~front])
         if not self.paths:
             raise DataError(f"{source}: the file is empty", hint="it should list images and their windows")
         self.foreground, self.background = np.concatenate(foreground), np.concatenate(background)
@@ -70,26 +67,26 @@ class WindowList:
         for what in ("the height", "the width"):
             words.integer(what)
         count = words.integer("the number of windows")
-        rows = np.empty((max(count, 0), len(Window._fields)), np.int64)
-        overlaps = np.empty(len(rows), np.float32)
-        for k in range(count):
+        rows, overlaps = [], []
+        for _ in range(count):
             label = words.integer("a label")
-            overlap = overlaps[k] = words.number("an overlap")
-            if overlap >= conf.fg_threshold and label <= 0:
+            overlaps.append(words.number("an overlap"))
+            if overlaps[-1] >= conf.fg_threshold and label <= 0:
                 raise words.error("a label above 0 of a foreground window", label)
             corners = [words.integer(f"{name} of a window") for name in Window._fields[2:]]
             if corners[0] > corners[2] or corners[1] > corners[3]:
                 raise words.error("x1 <= x2 and y1 <= y2", corners)
-            rows[k] = (len(self.paths) - 1, label, *corners)
-        return rows, overlaps
+            rows.append((len(self.paths) - 1, label, *corners))
+        shape = (len(rows), len(Window._fields))
+        return np.array(rows, np.int64).reshape(shape), np.array(overlaps, np.float32)
 
 
 class _Words:
     """The words of a file, one after the other, and the line of the last."""
 
-    def __init__(self, source: str, file) -> None:
+    def __init__(self, source: str, text: str) -> None:
         self.source, self.line = source, 1
-        self._words = self._split(file)
+        self._words = self._split(text)
         self._ahead: tuple[int, str] | None = None
 
     def more(self) -> bool:
@@ -107,9 +104,11 @@ class _Words:
     def integer(self, what: str) -> int:
         word = self.next(what)
         try:
-            return int(word)
+            if len(word) <= LONGEST_NUMBER and abs(value := int(word)) < 1 << 31:
+                return value
         except ValueError:
-            raise self.error(what, word) from None
+            pass
+        raise self.error(what, word)
 
     def number(self, what: str) -> float:
         word = self.next(what)
@@ -120,12 +119,12 @@ class _Words:
 
     def error(self, what: str, got: object) -> DataError:
         return DataError(
-            f"{self.source}:{self.line}: expected {what}; got {got}",
+            f"{self.source}:{self.line}: expected {what}; got {str(got)[:200]}",
             hint="# index, path, channels, height, width, n, then n times label overlap x1 y1 x2 y2",
         )
 
     @staticmethod
-    def _split(file) -> Iterator[tuple[int, str]]:
-        for line, text in enumerate(file, 1):
-            for word in text.split():
-                yield line, word
+    def _split(text: str) -> Iterator[tuple[int, str]]:
+        for number, line in enumerate(text.split("\n"), 1):
+            for word in line.split():
+                yield number, word

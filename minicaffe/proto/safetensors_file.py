@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import WeightsError, locate
-from ..files import read_bytes
-from . import binary, named
+from ..files import read_whole
+from . import named
 from .schema import NetParameter
 
 METADATA = "__metadata__"
@@ -49,7 +49,7 @@ def write(net: NetParameter) -> bytes:
 
 def read(path: str | Path) -> NetParameter:
     """The weights in a file.  WeightsError, naming file and array, if it is damaged or holds others."""
-    data = read_bytes(path, binary.LARGEST_BYTES)
+    data = read_whole(path)
     with locate(str(path)):
         header, start = _header(data)
         metadata = header.pop(METADATA, {})

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ConfigError, DataError, MiniCaffeError, locate
 from ..files import write_atomic
-from ..proto import binary
+from ..proto import binary, npy
 from ..proto.schema import BlobProto
 from . import modes
 
@@ -53,11 +53,7 @@ def channel_means(path: str) -> np.ndarray:
     path  .npy, or the binary BlobProto that compute_image_mean writes
     """
     if path.endswith(".npy"):
-        try:
-            mean = np.load(path)
-        except (OSError, ValueError, EOFError) as error:
-            reason = getattr(error, "strerror", None) or "no array that NumPy stored"
-            raise DataError(f"{path}: cannot be read: {reason}", hint="check the path") from None
+        mean = npy.read(path)
     else:
         blob = binary.read(path, BlobProto)
         with locate(path):

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 
 from ..data import datum as records
-from ..data.images import DEEP
+from ..data.images import DEEP, contents
 from ..errors import ConfigError, DataError, ShapeError, locate
 from ..proto import binary
 from ..proto.schema import BlobProto, Datum, Message
@@ -110,15 +111,16 @@ def load_image(filename: str | os.PathLike, color: bool = True) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(filename) as image:
+        data = contents(filename)
+    except DataError as error:
+        raise ImageError(error.message) from None
+    try:
+        with Image.open(BytesIO(data)) as image:
             pixels = _unit_range(image)
     except DataError as error:
         raise ImageError(f"{filename}: {error.message}", hint=error.hint) from None
-    except Exception as error:  # what decoders raise on damaged data is of any kind
-        reason = getattr(error, "strerror", None) or "not a whole image that Pillow knows"
-        raise ImageError(
-            f"{filename}: cannot be read: {reason}", hint="check the path and the file"
-        ) from None
+    except Exception:  # what decoders raise on damaged data is of any kind
+        raise ImageError(f"{filename}: not a whole image that Pillow knows", hint="check the file") from None
     if color:
         return np.broadcast_to(pixels, (*pixels.shape[:2], 3)).copy()
     return pixels if pixels.shape[2] == 1 else (pixels @ LUMINANCE)[:, :, None]

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from minicaffe.cli.main import main
 from minicaffe.convert import formats
 from minicaffe.convert.model import through_net
-from minicaffe.errors import ConfigError, MiniCaffeError, ShapeError, WeightsError
+from minicaffe.errors import ConfigError, DataError, MiniCaffeError, ShapeError, WeightsError
 from minicaffe.proto import binary, hdf5, named, npz, safetensors_file, text
 from minicaffe.proto.schema import BlobProto, NetParameter, SolverParameter, SolverState
 from minicaffe.solvers.solver import Solver
@@ -198,6 +199,18 @@ def test_npz_that_is_none(tmp_path):
         formats.read(path)
 
 
+def test_what_an_archive_unpacks_to_is_known_before(tmp_path, capsys):
+    """A thousandth of it may be enough on the disk."""
+    path = tmp_path / "w.npz"
+    np.savez_compressed(path, **{"a/0": np.zeros(300_000, np.float32)})
+    assert path.stat().st_size < 3000
+    with pytest.raises(DataError, match=r"w\.npz: 12001\d\d bytes of memory .* 1200000 is the most; hint"):
+        formats.read(path, 1_200_000)
+    words = ["convert", str(path), str(tmp_path / "w.safetensors")]
+    assert main([*words, "--largest_file", "1M"]) == 1 and "1048576 is the most" in capsys.readouterr().err
+    assert main([*words, "--largest_file=2M"]) == 0
+
+
 def damaged(whole: bytes, seed: int) -> bytes:
     """The file with one bit flipped, or cut short."""
     rng = random.Random(seed)
@@ -351,7 +364,7 @@ def test_weights_that_do_not_fit_the_net(tmp_path):
 def test_hdf5_of_neither_kind(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["other"] = 1
-    with pytest.raises(WeightsError, match=r"x\.h5: not a whole HDF5 file of this kind"):
+    with pytest.raises(WeightsError, match=r"x\.h5: no weights: it has no group 'data'"):
         formats.read(tmp_path / "x.h5")
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minicaffe.data import idx
 from minicaffe.data.batch import Batch
 from minicaffe.data.batches import Batches
 from minicaffe.data.datasets import Samples
@@ -41,6 +42,18 @@ def test_samples_without_labels():
     images, labels = draw(make(5, samples=Samples(SAMPLES.images, None)), 0)
     np.testing.assert_array_equal(images, SAMPLES.images[:5])
     assert np.isnan(labels).all()
+
+
+@given(batch=st.integers(1, 25), number=st.integers(0, 50), shuffle=st.booleans(), size=st.integers(1, 3))
+def test_images_may_stay_in_their_file(tmp_path, batch, number, shuffle, size):
+    idx.write(tmp_path / "images", SAMPLES.images)
+    samples = SAMPLES._replace(images=idx.stored(tmp_path / "images", kept_bytes=0))
+    in_memory, in_file = (
+        draw(make(batch, shuffle=shuffle, samples=s, rank=size - 1, size=size), number)
+        for s in (SAMPLES, samples)
+    )
+    for one, other in zip(in_memory, in_file):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("conf", ["", "crop_size: 2 mirror: true"])

@@ -62,6 +62,9 @@ def test_paths_of_any_bytes(tmp_path):
         (b"a.png\t1\n", "list.txt:1: "),
         ("a.png ١\n".encode(), "list.txt:1: "),  # a digit, but not one that Caffe reads
         (b" 1\n", "list.txt:1: "),
+        (b"a.png " + b"9" * 400, "list.txt:1: a label must fit 32 bits; got 9{40}$"),
+        (b"a.png " + b"9" * 5000, "list.txt:1: a label must fit 32 bits; got 9{40}$"),
+        (b"a.png 2147483648", "list.txt:1: a label must fit 32 bits; got 2147483648"),
     ],
 )
 def test_lines_that_are_refused(tmp_path, content, message):
@@ -70,9 +73,9 @@ def test_lines_that_are_refused(tmp_path, content, message):
 
 
 def test_files_that_are_not_there(tmp_path):
-    with pytest.raises(DataError, match=r"none.txt: cannot be read: No such file.*; hint: check the path"):
+    with pytest.raises(DataError, match=r"cannot read .*none.txt: No such file"):
         ImageList(str(tmp_path / "none.txt"))
     found = listed(tmp_path, b"x 1\nnone.png 2\n")
-    with pytest.raises(DataError, match=r"none.png: cannot be read"):
+    with pytest.raises(DataError, match=r"cannot read .*none.png"):
         found.read(1)
     assert found.place(1) == f"{tmp_path}/list.txt:2"

@@ -1,6 +1,8 @@
 """Reading images: what each kind of file becomes."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -148,12 +150,22 @@ def test_pixels_that_bytes_cannot_hold():
 
 
 def test_errors_name_the_file(tmp_path):
-    with pytest.raises(DataError, match=r"none.png: cannot be read: No such file.*; hint: check the path"):
+    with pytest.raises(DataError, match=r"cannot read .*none.png: No such file"):
         images.read(tmp_path / "none.png")
-    with pytest.raises(DataError, match=r"cannot be read: embedded null byte"):
+    with pytest.raises(DataError, match=r"cannot read a\\x00.png: embedded null byte"):
         images.read("a\0.png")
     (tmp_path / "bad.png").write_bytes(stored(RGB)[:-30])
     with pytest.raises(DataError, match=r"bad.png: not a whole image"):
         images.read(tmp_path / "bad.png")
     (tmp_path / "good.png").write_bytes(stored(RGB))
     np.testing.assert_array_equal(images.read(tmp_path / "good.png"), BGR)
+
+
+def test_a_few_bytes_that_stand_for_too_many_pixels():
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)
+    bomb = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(100)))
+    with pytest.raises(DataError, match=r"an image of more than 178956970 pixels, .* hint: make it smaller"):
+        images.decode(bomb)

@@ -61,6 +61,10 @@ def test_images_without_windows(tmp_path):
         ("2 0.4", "2 x", "windows.txt:8: expected an overlap; got x"),
         ("1 8 8", "1 0 8", r"windows.txt:7: expected x1 <= x2 and y1 <= y2; got \[1, 1, 0, 8\]"),
         ("0 0 4 4\n", "0 0 4", "windows.txt:14: expected y2 of a window; the file ends; hint: it is cut"),
+        ("2 0.4", f"{10**20} 0.4", "windows.txt:8: expected a label; got 1000"),
+        ("2 0.4", f"{'9' * 5000} 0.4", r"windows.txt:8: expected a label; got 9{200};"),
+        ("\n3\n1 0.9", f"\n{10**20}\n1 0.9", "windows.txt:6: expected the number of windows; got 1000"),
+        ("\n3\n1 0.9", "\n2000000000\n1 0.9", "windows.txt:10: expected a label; got #"),
         ("\n3\n1 0.9", "\n2\n1 0.9", "windows.txt:9: expected `#` before an image; got 7"),
     ],
 )
@@ -70,5 +74,5 @@ def test_what_is_refused(tmp_path, old, new, message):
 
 
 def test_a_file_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match=r"none.txt: cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"cannot read .*none.txt: No such file"):
         WindowList(str(tmp_path / "none.txt"), message_class("WindowDataParameter")())

@@ -226,5 +226,5 @@ def test_errors_name_file_and_line(folder):
     with pytest.raises(DataError, match=r"windows.txt:1: .*0.png: a window must lie in the image"):
         draw(make(folder, "batch_size: 1 fg_fraction: 1"), 0)
     (folder / "windows.txt").write_text("# 0\nnone.png\n3\n20\n30\n1\n1 1 0 0 30 9\n")
-    with pytest.raises(DataError, match=r"windows.txt:1: .*none.png: cannot be read"):
+    with pytest.raises(DataError, match=r"windows.txt:1: .*cannot read .*none.png"):
         draw(make(folder, "batch_size: 1 fg_fraction: 1"), 0)

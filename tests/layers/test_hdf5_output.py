@@ -1,5 +1,8 @@
 """HDF5Output."""
 
+import resource
+from contextlib import contextmanager
+
 import h5py
 import numpy as np
 import pytest
@@ -59,15 +62,44 @@ def test_hdf5_data_reads_it(tmp_path):
     np.testing.assert_array_equal(outputs["data"].ravel(), np.arange(12))
 
 
-def test_setup_begins_a_new_file(tmp_path):
+def test_the_first_pass_takes_the_place_of_an_older_file(tmp_path):
     (tmp_path / "out.h5").write_text("something else")
     rig = net(tmp_path / "out.h5")
-    with h5py.File(tmp_path / "out.h5") as file:
-        assert len(file) == 0
+    assert (tmp_path / "out.h5").read_text() == "something else"
     rig.forward()
     net(tmp_path / "out.h5").forward()
     assert len(written(tmp_path / "out.h5")[0]) == 4
     assert [path.name for path in tmp_path.iterdir()] == ["out.h5"]
+
+
+@contextmanager
+def disk_of(nbytes: int):
+    """No file may be longer: as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (nbytes, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_an_error_and_leaves_the_rows_before(tmp_path):
+    """HDF5 itself ends the process, and leaves a file without its datasets."""
+    path, rig = tmp_path / "out.h5", net(tmp_path / "out.h5", (500, 30), (500,))
+    with disk_of(1000), pytest.raises(DataError, match=r"out.h5: cannot be written: File too large; hint"):
+        rig.forward()
+    assert not list(tmp_path.iterdir())
+    rig.forward(data=np.ones((500, 30)))
+    before = path.read_bytes()
+    with disk_of(len(before) + 1000), pytest.raises(DataError, match=r"cannot be written: File too large"):
+        for _ in range(100):
+            rig.forward()
+    data, label = written(path)
+    assert len(data) == len(label) >= 500 and (data[:500] == 1).all()
+    rows = len(data)
+    rig.forward(data=np.full((500, 30), 2))
+    data, label = written(path)
+    assert len(data) == len(label) == rows + 500 and (data[rows:] == 2).all() and (data[:500] == 1).all()
 
 
 def test_no_gradient(tmp_path):

@@ -146,7 +146,7 @@ def test_what_is_missing(folder):
     layer = 'layer { name: "i" type: "ImageData" top: "data" top: "label" }'
     with pytest.raises(ConfigError, match=r"image_data_param.source must be set"):
         Net(text.parse(layer, NetParameter))
-    with pytest.raises(DataError, match=r"list.txt: cannot be read"):
+    with pytest.raises(DataError, match=r"cannot read .*list.txt"):
         net(folder / "none")
 
 

@@ -105,7 +105,7 @@ def test_mistakes(tmp_path):
     model, weights = files(tmp_path)
     with pytest.raises(ShapeError, match="context_pad must be less than half of the input, 6 x 8; got 3"):
         caffe.Detector(model, weights, context_pad=3)
-    with pytest.raises(OSError, match=r"gone\.png: cannot be read"):
+    with pytest.raises(OSError, match=r"cannot read .*gone\.png"):
         caffe.Detector(model, weights).detect_windows([("gone.png", WINDOWS)])
 
 

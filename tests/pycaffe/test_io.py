@@ -153,14 +153,14 @@ def test_deep_images_keep_their_bits(tmp_path):
 
 
 def test_no_image(tmp_path):
-    with pytest.raises(OSError, match=r"gone\.png: cannot be read: No such file or directory; hint: check"):
+    with pytest.raises(OSError, match=r"cannot read .*gone\.png: No such file"):
         io.load_image(tmp_path / "gone.png")
     (tmp_path / "text.png").write_text("text")
-    with pytest.raises(DataError, match=r"text\.png: cannot be read: not a whole image"):
+    with pytest.raises(DataError, match=r"text\.png: not a whole image"):
         io.load_image(tmp_path / "text.png")
     short = tmp_path / "short.png"
     short.write_bytes(stored(RGB)[:-30])
-    with pytest.raises(io.ImageError, match=r"short\.png: cannot be read"):
+    with pytest.raises(io.ImageError, match=r"short\.png: not a whole image"):
         io.load_image(short)
     with pytest.raises(io.ImageError, match=r"f\.tiff: an image of floats must hold values from -1 to 1"):
         io.load_image(saved(tmp_path, np.full((2, 2), 2, np.float32), "f.tiff"))

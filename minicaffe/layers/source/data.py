@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from ...core.prefetching import Prefetching
 from ...data import datasets
@@ -71,7 +71,7 @@ class Data(Prefetching):
             backend != "LEVELDB",
             f"data_param.backend LEVELDB{default} cannot be read",
             hint="this is an LMDB: set backend: LMDB"
-            if Path(conf.source, "data.mdb").exists()
+            if os.path.exists(os.path.join(conf.source, "data.mdb"))
             else "convert it to an LMDB (backend: LMDB); IDX files and named sets are read with backend: IDX",
         )
         self.require(

@@ -1,0 +1,58 @@
+"""NumPy's own files, .npy: one array each."""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import tokenize
+
+import numpy as np
+from numpy.lib import format as npy
+
+from ..errors import DataError, locate
+from ..files import read_whole
+
+# What NumPy raises for a damaged header, which it evaluates as a Python literal.
+_FAILURES = (
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    EOFError,
+    OverflowError,
+    SyntaxError,
+    RecursionError,
+    MemoryError,
+    tokenize.TokenError,
+)
+
+
+def read(path: str | os.PathLike) -> np.ndarray:
+    """The array in a file; DataError, naming it, if it is damaged."""
+    data = read_whole(path)
+    with locate(os.fspath(path)):
+        return parse(data)
+
+
+def parse(content: bytes) -> np.ndarray:
+    """The array of a .npy file.  Nothing is unpickled, and nothing allocated before it is known to be there.
+
+    Raises DataError for a damaged one, or one of Python objects.
+    """
+    file = io.BytesIO(content)
+    try:
+        version = npy.read_magic(file)
+        header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
+        shape, by_columns, dtype = header(file)
+        if dtype.hasobject:
+            raise DataError("Python objects are no numbers")
+        if min(shape, default=0) < 0 or len(content) - file.tell() != math.prod(shape) * dtype.itemsize:
+            raise ValueError(f"{len(content) - file.tell()} bytes for an array of shape {shape}")
+        values = np.frombuffer(content, dtype, offset=file.tell()) if dtype.itemsize else np.empty(0, dtype)
+        return values.reshape(shape, order="F" if by_columns else "C").astype(dtype.newbyteorder("="))
+    except DataError:
+        raise
+    except _FAILURES as error:
+        raise DataError(f"not a whole .npy file ({str(error)[:200]})") from None
