@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -22,7 +22,6 @@ from .core.weak import weakly
 from .device.base import Device
 from .device.cpu import CpuDevice
 from .errors import ConfigError, DeviceError, MiniCaffeError, ShapeError, locate
-from .files import read_text
 from .graph import filter as rules
 from .graph.gradients import Backward, analyse
 from .graph.liveness import liveness
@@ -468,21 +467,7 @@ class Net:
     def _from_source(self) -> Iterator[None]:
         """Put file and line of the layer that an error names in front of it."""
         try:
-            yield
-        except MiniCaffeError as error:
-            if self.source:
-                error.places.insert(0, self._line_of(error))
-            raise
+            with text.in_file(self.source) if self.source else nullcontext():
+                yield
         except MemoryError:
             raise DeviceError(f"{self.source or 'the net'}: the machine's memory does not suffice") from None
-
-    def _line_of(self, error: MiniCaffeError) -> str:
-        if error.places and error.places[0].startswith("layer '"):
-            name = error.places[0].split("'")[1]
-            try:
-                line = text.layer_lines(read_text(self.source)).get(name)
-            except MiniCaffeError:
-                line = None
-            if line:
-                return f"{self.source}:{line}"
-        return self.source

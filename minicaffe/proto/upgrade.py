@@ -21,7 +21,7 @@ SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")  # 
 def read_net(path: str | Path) -> NetParameter:
     """The net of a prototxt file, upgraded."""
     net = text.read(path, NetParameter)
-    with locate(str(path)):
+    with text.in_file(str(path)):
         upgrade_net(net, str(path))
     return net
 
@@ -65,6 +65,7 @@ def upgrade_net(net: NetParameter, source: str = "a net") -> list[str]:
         raise ConfigError(
             f"{len(net.layers)} `layers` of an earlier schema beside {len(net.layer)} `layer`",
             hint='write all of them as layer { type: "..." }',
+            field="layers",
         )
     if any(layer.HasField("layer") for layer in net.layers):
         log.info(f"Upgrading {source} from the first schema (V0LayerParameter)")
