@@ -440,10 +440,10 @@ class Net:
             if layer.random is not None:
                 layer.random.reseed(seed)
 
-    def load(self, path: str | Path) -> None:
+    def load(self, path: str | Path, *, must_match: bool = False) -> None:
         """Copy the weights of a .caffemodel, binary or HDF5, into the layers of equal name: all or, with an
-        error, none."""
-        weights.load(self, path)
+        error, none.  If no layer takes anything, that is a warning, or with `must_match` an error."""
+        weights.load(self, path, must_match=must_match)
 
     def share_with(self, other: Net) -> None:
         """Use the parameters of `other`, by layer name, without a copy."""

@@ -12,6 +12,7 @@ Reading looks at the name too, but takes HDF5 for what it is, as Caffe does not.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from .. import log
@@ -103,6 +104,25 @@ def _kind(message: Message) -> str:
         NetParameter: "a net",
     }
     return kinds[type(message)]
+
+
+def described(message: Message, path: str | Path) -> str:
+    """What `write` puts into a file, in a few words."""
+    if isinstance(message, SolverState):
+        return f"a solver state of iteration {message.iter}, {_count(len(message.history), 'array')}"
+    if not isinstance(message, NetParameter):
+        return "a solver"
+    if format_of(path) == TEXT:
+        return f"a net of {_count(len(message.layer), 'layer')}"
+    blobs = [math.prod(binary.blob_shape(blob)) for layer in message.layer for blob in layer.blobs]
+    layers = sum(bool(layer.blobs) for layer in message.layer)
+    return (
+        f"weights of {_count(layers, 'layer')}, {_count(sum(blobs), 'value')} in {_count(len(blobs), 'blob')}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _read_text(path: str | Path) -> Message:

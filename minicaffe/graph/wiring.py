@@ -78,8 +78,8 @@ def _kinds(net: NetParameter, resolve: Callable[[str], type[Layer]]) -> dict[str
         if param.type not in kinds and param.type not in unknown:
             try:
                 kinds[param.type] = resolve(param.type)
-            except UnknownTypeError as error:
-                unknown[param.type] = param.name, error
+            except UnknownTypeError as found:
+                unknown[param.type] = param.name, found
     if unknown:
         (kind, (name, error)), *others = unknown.items()
         if others:

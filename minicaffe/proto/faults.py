@@ -280,7 +280,7 @@ def _hints(faults: Sequence[Fault]) -> str:
         names.setdefault(fault.hint.split("; it has ")[0] if len(faults) > 1 else fault.hint, fault.name)
     if len(names) == 1:
         return next(iter(names))
-    parts = [f"{_short(name.strip(chr(34)))}: {hint}" for hint, name in names.items()][:MOST_NAMES]
+    parts = [f"{_short(name)}: {hint}" if name else hint for hint, name in names.items()][:MOST_NAMES]
     return "; ".join(parts)
 
 
