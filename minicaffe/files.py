@@ -173,6 +173,9 @@ def write_together(contents: Mapping[Any, Content]) -> None:
     A name that stands for no file, such as /dev/stdout or a pipe, is written to, last: a file that takes its
     name would destroy it.  A folder's is refused before anything is written.
     """
+    for name in contents:
+        if "\0" in os.fspath(name):
+            raise OSError(errno.EINVAL, "a name cannot hold a NUL", str(name))
     temporaries: dict[Path, Path] = {}
     streams = {path: content for path, content in contents.items() if _is_stream(Path(path))}
     try:

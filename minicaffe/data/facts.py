@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os.path
 from typing import NamedTuple
 
 from ..errors import ConfigError
@@ -20,7 +20,7 @@ class Facts(NamedTuple):
 def backend(source: str) -> str:
     """The data_param.backend that reads a source: LMDB for a folder, IDX for named sets and files."""
     named = source in datasets.names()
-    return "LMDB" if not named and Path(source).is_dir() else "IDX"
+    return "LMDB" if not named and os.path.isdir(source) else "IDX"
 
 
 def facts(source: str, kind: str) -> Facts:
