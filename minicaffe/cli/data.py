@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,7 @@ def _of_database(source: str) -> dict[str, Any]:
     shapes: Counter[tuple[int, ...]] = Counter()
     classes: Counter[int] = Counter()
     for index in range(len(database)):
-        with locate(lambda: database.place(index)):
+        with locate(partial(database.place, index)):
             image, label = database.read(index)
         low, high = min(low, image.min().item()), max(high, image.max().item())
         kinds.add(image.dtype.name)
