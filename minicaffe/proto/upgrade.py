@@ -103,18 +103,22 @@ def upgrade_solver(solver: SolverParameter, source: str = "a solver") -> list[st
 
 def _inputs_to_layer(net: NetParameter) -> None:
     """`input` with input_shape or input_dim becomes one Input layer in front; without either (weight files)
-    it says nothing."""
+    it says nothing.  What is left over of the shapes is dropped with a warning: Caffe takes no notice."""
     count = len(net.input)
     shapes = [list(shape.dim) for shape in net.input_shape]
     if not shapes and net.input_dim:
-        if len(net.input_dim) != 4 * count:
+        if len(net.input_dim) < 4 * count:
             raise ConfigError(
-                f"input_dim must hold {4 * count} numbers, 4 for each input; got {len(net.input_dim)}"
+                f"input_dim must hold {4 * count} numbers, 4 for each input; got {len(net.input_dim)}",
+                field="input_dim",
             )
-        shapes = [list(net.input_dim[i : i + 4]) for i in range(0, 4 * count, 4)]
+        shapes = [list(net.input_dim[i : i + 4]) for i in range(0, len(net.input_dim), 4)]
     if shapes:
-        if len(shapes) != count:
-            raise ConfigError(f"{count} inputs but {len(shapes)} input shapes")
+        if len(shapes) < count:
+            raise ConfigError(f"{count} inputs but {len(shapes)} input shapes", field="input_shape")
+        if len(shapes) > count:
+            log.warning(f"{count} inputs but {len(shapes)} input shapes: the last ones are dropped")
+            del shapes[count:]
         layer = LayerParameter(name="input", type="Input", top=net.input)
         for shape in shapes:
             layer.input_param.shape.add(dim=shape)
