@@ -89,7 +89,7 @@ def _tar() -> bytes:
     ],
 )
 def test_files_of_other_kinds_are_called_by_name(data, kind):
-    with pytest.raises(DataError, match=f"x is .*{kind}"):
+    with pytest.raises(DataError, match=f"x: .*{kind}"):
         files.refuse_foreign(data, "x")
 
 

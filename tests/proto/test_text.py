@@ -292,7 +292,7 @@ def test_bytes_that_are_no_text(data, message, tmp_path):
 def test_files_that_are_no_prototxt(data, tmp_path):
     path = tmp_path / "x.prototxt"
     path.write_bytes(data)
-    with pytest.raises(DataError, match=r"x\.prototxt is (a zip archive|UTF-16|a web page)"):
+    with pytest.raises(DataError, match=r"x\.prototxt: (a zip archive|UTF-16|a web page)"):
         text.read(path, NetParameter)
 
 
