@@ -121,6 +121,11 @@ def check_room(nbytes: int, stored_bytes: int, largest_bytes: int = LARGEST_BYTE
         )
 
 
+def is_binary(start: bytes) -> bool:
+    """Whether no text begins so: it holds a NUL, and is none of another encoding, which `read_text` names."""
+    return b"\0" in start and not start.startswith(tuple(_BYTE_ORDER_MARKS))
+
+
 def refuse_foreign(start: bytes, path: str | os.PathLike) -> None:
     """DataError, saying what it is, for a file that by its first bytes is none of ours: what a download or
     `git clone` leaves in the place of weights and nets."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from .. import log
 from ..errors import ConfigError, WeightsError, locate
-from ..files import PIECE_BYTES, read_start
+from ..files import PIECE_BYTES, is_binary, read_start
 from ..proto import binary, hdf5, text, upgrade
 from ..proto.schema import BlobProto, LayerParameter, Message, NetParameter, SolverParameter, SolverState
 from . import named, npz, safetensors_file
@@ -126,7 +126,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _read_text(path: str | Path) -> Message:
-    if b"\0" in read_start(path, PIECE_BYTES):
+    if is_binary(read_start(path, PIECE_BYTES)):
         raise ConfigError(
             f"{path} is no prototxt: it is a binary file", hint=f"names end in {', '.join(SUFFIXES[:-1])}"
         )
