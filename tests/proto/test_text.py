@@ -194,6 +194,8 @@ def test_many_faults_make_a_short_line():
         ("layer { } name: 'x'", SolverParameter, "x: a net, no solver"),
         ("item { name: 'a' id: 1 }", NetParameter, "x: a label map, no net"),
         ("item { name: 'a' id: 1 }", SolverParameter, "x: a label map, no solver"),
+        ("layer { } base_lr: 1", NetParameter, "1:11: NetParameter has no field 'base_lr'"),
+        ("layer { } base_lr: 1", SolverParameter, "1:1: SolverParameter has no field 'layer'"),
         ("device_id: 0,1", SolverParameter, "'device_id' takes one value here.* a solver runs on one GPU"),
     ],
 )
