@@ -122,7 +122,7 @@ def _check_flags(args) -> None:
             f"--{sources[0]} and --{sources[1]} exclude each other", hint="a snapshot brings its weights"
         )
     for state in (args.snapshot, args.resume):
-        if state and state != "auto" and not os.path.isfile(state):
+        if state and state != "auto" and not Path(state).is_file():
             raise ConfigError(f"{state}: there is no such solver state")
     if args.metrics and not Path(args.metrics).absolute().parent.is_dir():
         raise ConfigError(f"--metrics {args.metrics}: there is no such folder", hint="make it first")

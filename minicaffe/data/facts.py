@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os.path
+import os
 from typing import NamedTuple
 
 from ..errors import ConfigError

@@ -351,7 +351,7 @@ def test_weights_that_do_not_fit_the_net(tmp_path):
 def test_hdf5_of_neither_kind(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["other"] = 1
-    with pytest.raises(WeightsError, match=r"x\.h5: not a whole HDF5 file of this kind"):
+    with pytest.raises(WeightsError, match=r"x\.h5: no weights: it has no group 'data'"):
         formats.read(tmp_path / "x.h5")
 
 
