@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import DataError
+from .errors import DataError, locate
 
 Content = bytes | Callable[[BinaryIO], object]
 
@@ -116,7 +116,8 @@ def read_text(path: str | os.PathLike, limit_bytes: int = LARGEST_TEXT_BYTES) ->
     refuse_foreign(data, path)
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
-            raise DataError(f"{path} is {encoding} text; expected UTF-8", hint="save it as UTF-8")
+            with locate(str(path)):
+                raise DataError(f"{encoding} text; expected UTF-8", hint="save it as UTF-8")
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
 
 
@@ -130,19 +131,25 @@ def check_room(nbytes: int, stored_bytes: int, largest_bytes: int = LARGEST_BYTE
         )
 
 
+def is_binary(start: bytes) -> bool:
+    """Whether no text begins so: it holds a NUL, and is none of another encoding, which `read_text` names."""
+    return b"\0" in start and not start.startswith(tuple(_BYTE_ORDER_MARKS))
+
+
 def refuse_foreign(start: bytes, path: str | os.PathLike) -> None:
     """DataError, saying what it is, for a file that by its first bytes is none of ours: what a download or
     `git clone` leaves in the place of weights and nets."""
-    for signature, kind, hint in _FOREIGN:
-        if start.startswith(signature):
-            raise DataError(f"{path} is {kind}", hint=hint)
-    if start[257:262] == b"ustar" and b"\0" in start[:257]:
-        raise DataError(f"{path} is a tar archive", hint=_UNPACK)
-    if start[:512].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
-        raise DataError(
-            f"{path} is a web page (HTML or XML)",
-            hint="the link led to a page; download the file itself (on GitHub: Raw)",
-        )
+    with locate(str(path)):
+        for signature, kind, hint in _FOREIGN:
+            if start.startswith(signature):
+                raise DataError(kind, hint=hint)
+        if start[257:262] == b"ustar" and b"\0" in start[:257]:
+            raise DataError("a tar archive", hint=_UNPACK)
+        if start[:512].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+            raise DataError(
+                "a web page (HTML or XML)",
+                hint="the link led to a page; download the file itself (on GitHub: Raw)",
+            )
 
 
 _UNPACK = "unpack it, and give the file inside"
@@ -183,6 +190,9 @@ def write_together(contents: Mapping[Any, Content]) -> None:
     A name that stands for no file, such as /dev/stdout or a pipe, is written to, last: a file that takes its
     name would destroy it.  A folder's is refused before anything is written.
     """
+    for name in contents:
+        if "\0" in os.fspath(name):
+            raise OSError(errno.EINVAL, "a name cannot hold a NUL", str(name))
     temporaries: dict[Path, Path] = {}
     streams = {path: content for path, content in contents.items() if _is_stream(Path(path))}
     try:

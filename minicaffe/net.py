@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -434,10 +434,11 @@ class Net:
             if layer.random is not None:
                 layer.random.reseed(seed)
 
-    def load(self, path: str | Path) -> None:
+    def load(self, path: str | Path, *, must_match: bool = False) -> None:
         """Copy the weights of a .caffemodel (binary or HDF5), .npz or .safetensors file into the layers of
-        equal name: all or, with an error, none."""
-        weights.load(self, path)
+        equal name: all or, with an error, none.  If no layer takes anything, that is a warning, or with
+        `must_match` an error."""
+        weights.load(self, path, must_match=must_match)
 
     def save(self, path: str | Path) -> None:
         """Write the net with its weights: a .caffemodel, .caffemodel.h5, .npz or .safetensors file, whole or
@@ -468,12 +469,7 @@ class Net:
     def _from_source(self) -> Iterator[None]:
         """Put file and line of the layer that an error names in front of it."""
         try:
-            yield
-        except MiniCaffeError as error:
-            if self.source:
-                named = error.places and error.places[0].startswith("layer '")
-                layer = error.places[0].split("'")[1] if named else ""
-                error.places.insert(0, text.layer_place(self.source, layer))
-            raise
+            with text.in_file(self.source) if self.source else nullcontext():
+                yield
         except MemoryError:
             raise DeviceError(f"{self.source or 'the net'}: the machine's memory does not suffice") from None

@@ -238,11 +238,19 @@ def stored_array(blobs: Sequence[BlobProto], index: int, target: Blob, expected:
     shape = binary.blob_shape(blobs[index])
     padded = (1,) * (4 - len(target.shape)) + target.shape
     if shape != (padded if binary.is_legacy(blobs[index]) else target.shape):
-        raise ShapeError(
-            f"stored with shape {shape}; the net has {target.shape}",
-            hint="to start it afresh instead, give the layer another name",
-        )
+        raise other_shape(shape, target.shape)
     return binary.to_array(blobs[index]).reshape(target.shape)
+
+
+def other_shape(stored: tuple[int, ...], wanted: tuple[int, ...]) -> ShapeError:
+    """The error for a parameter that is stored in another shape than the net has."""
+    hint = "to start it afresh instead, give the layer another name"
+    if math.prod(stored) == math.prod(wanted):
+        hint = (
+            "the values are as many: if the net has an InnerProduct as a Convolution, or the like,"
+            " `minicaffe convert WEIGHTS OUT --model NET --reshape` stores them in its shapes"
+        )
+    return ShapeError(f"stored with shape {stored}; the net has {wanted}", hint=hint)
 
 
 def _check_sharing(owner: Owned, layers: Sequence[Layer], blob: Blob, spec: Message) -> None:

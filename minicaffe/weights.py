@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from . import log
 from .core.blob import Blob
 from .errors import ConfigError, ShapeError, WeightsError, locate
 from .files import Content, write_atomic
-from .parameters import stored_array
+from .parameters import other_shape, stored_array
 from .proto import binary, hdf5, npz, nvcaffe, safetensors_file, upgrade
 from .proto.schema import NetParameter
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 Pending = Iterator[tuple[np.ndarray, Blob]]  # values, and the parameter that they are for
 
 # By how a file's name ends.
-READERS: dict[str, Callable[[str | Path], NetParameter]] = {
+READERS: dict[str, Callable[[str | Path, int], NetParameter]] = {  # of a path, and the most bytes
     ".npz": npz.read,
-    ".safetensors": safetensors_file.read,
+    ".safetensors": lambda path, _: safetensors_file.read(path),
 }
 WRITERS: dict[str, Callable[[NetParameter], Content]] = {
     ".caffemodel": lambda message: message.SerializeToString(),
@@ -35,7 +35,7 @@ WRITERS: dict[str, Callable[[NetParameter], Content]] = {
 }
 
 
-def load(net: Net, path: str | Path, *, quiet: bool = False) -> list[str]:
+def load(net: Net, path: str | Path, *, quiet: bool = False, must_match: bool = False) -> list[str]:
     """Copy the weights of a .caffemodel, binary (of any schema, NVIDIA Caffe's too) or HDF5, a .npz or a
     .safetensors file into the layers of equal name.
 
@@ -44,18 +44,31 @@ def load(net: Net, path: str | Path, *, quiet: bool = False) -> list[str]:
     first, HDF5 the last, as in Caffe.  Everything is read and checked before the first value is written.
     Returns the names of the layers that the file lacks.
 
+    Weights of which fewer than half of the net's layers take something are probably of another net: a
+    warning.  If no layer does, that is an error with `must_match`, a warning without.
+
     Raises DataError, SchemaError, WeightsError or ShapeError, naming file, layer and parameter.
     """
     pending = list(_in_hdf5(net, path) if hdf5.is_hdf5(path) else _in_binary(net, path))
-    return _fill(net, pending, path, quiet)
+    return _fill(net, pending, path, quiet, must_match)
 
 
-def load_message(net: Net, stored: NetParameter, source: str | Path) -> list[str]:
+def load_message(
+    net: Net,
+    stored: NetParameter,
+    source: str | Path,
+    *,
+    quiet: bool = False,
+    must_match: bool = False,
+) -> list[str]:
     """As `load`, of weights that were read already, from the file `source`."""
-    return _fill(net, list(_in_message(net, stored, source)), source, quiet=False)
+    return _fill(net, list(_in_message(net, stored, source)), source, quiet, must_match)
 
 
-def _fill(net: Net, pending: list[tuple[np.ndarray, Blob]], path: str | Path, quiet: bool) -> list[str]:
+def _fill(
+    net: Net, pending: list[tuple[np.ndarray, Blob]], path: str | Path, quiet: bool, must_match: bool
+) -> list[str]:
+    _judge(net, pending, path, quiet, must_match)
     for host, blob in pending:
         net.device.put(host, blob.data)
     filled = {id(blob) for _, blob in pending}
@@ -70,8 +83,29 @@ def _fill(net: Net, pending: list[tuple[np.ndarray, Blob]], path: str | Path, qu
     return lacking
 
 
+def _judge(net: Net, pending: Sequence[tuple[np.ndarray, Blob]], path, quiet: bool, must_match: bool) -> None:
+    """Say so where weights are rather those of another net."""
+    filled = {id(blob) for _, blob in pending}
+    learned = [layer for layer in net.layers if layer.params]
+    matched = sum(any(id(blob) in filled for blob in layer.params) for layer in learned)
+    if not learned or matched * 2 >= len(learned):
+        return
+    if matched == 0:
+        some = ", ".join(repr(layer.name) for layer in learned[:3]) + (", ..." if len(learned) > 3 else "")
+        what = f"{path}: no layer of the net takes weights from it: none has the name of {some}"
+        if must_match:
+            raise WeightsError(what, hint="weights go to layers of equal name; it is of another net")
+        log.warning(f"{what}; all keep their values")
+    elif not quiet:
+        log.warning(
+            f"{path}: only {matched} of the net's {len(learned)} layers with weights take any from it;"
+            " the others keep their values"
+        )
+
+
 def _in_binary(net: Net, path: str | Path) -> Pending:
-    stored = _by_suffix(READERS, path, upgrade.read_weights)(path)
+    reader = _by_suffix(READERS, path, lambda path, _: upgrade.read_weights(path))
+    stored = reader(path, net.device.largest_bytes)
     if not stored.layer:
         raise WeightsError(f"{path}: holds no layers", hint="the file is empty, or no .caffemodel")
     return _in_message(net, stored, path)
@@ -87,7 +121,10 @@ def _in_message(net: Net, stored: NetParameter, path: str | Path) -> Pending:
             continue
         with locate(str(path)), locate(_place(layer)):
             if len(source.blobs) != len(layer.params):
-                raise ShapeError(f"{len(source.blobs)} blobs are stored for {len(layer.params)} parameters")
+                raise ShapeError(
+                    f"{len(source.blobs)} blobs are stored for {len(layer.params)} parameters",
+                    hint=_why_other_count(layer, len(source.blobs)),
+                )
             for j, blob in enumerate(layer.params):
                 with locate(f"parameter {j}"):
                     yield stored_array(source.blobs, j, blob, len(layer.params)), blob
@@ -143,19 +180,29 @@ def _in_hdf5(net: Net, path: str | Path) -> Pending:
                 needed = {j for j, blob in enumerate(layer.params) if id(blob) in owned}
                 if not needed <= set(datasets) <= set(range(len(layer.params))):
                     raise ShapeError(
-                        f"blobs {sorted(datasets)} are stored for {len(layer.params)} parameters"
+                        f"blobs {sorted(datasets)} are stored for {len(layer.params)} parameters",
+                        hint=_why_other_count(layer, len(datasets)),
                     )
                 for j, dataset in datasets.items():
                     with locate(f"parameter {j}"):
                         yield _read_dataset(dataset, layer.params[j]), layer.params[j]
 
 
+# The layers whose last parameter is a bias, which bias_term gives or takes.
+_BIASED = {"Convolution", "Deconvolution", "InnerProduct", "Embed", "Scale"}
+
+
+def _why_other_count(layer: Layer, stored: int) -> str:
+    if layer.type in _BIASED and stored == len(layer.params) + 1:
+        return "the file has a bias, the net has none: bias_term: true takes it"
+    if layer.type in _BIASED and stored == len(layer.params) - 1:
+        return "the net has a bias, the file has none: bias_term: false does without"
+    return "to start it afresh instead, give the layer another name"
+
+
 def _read_dataset(dataset: Any, target: Blob) -> np.ndarray:
     if dataset.shape != target.shape:
-        raise ShapeError(
-            f"stored with shape {dataset.shape}; the net has {target.shape}",
-            hint="to start it afresh instead, give the layer another name",
-        )
+        raise other_shape(dataset.shape, target.shape)
     return hdf5.read(dataset)
 
 

@@ -69,6 +69,10 @@ def test_byte_order_marks(tmp_path):
             files.read_text(path)
 
 
+def test_what_is_no_text():
+    assert files.is_binary(b"a\0b") and not files.is_binary("a".encode("utf-16")) and not files.is_binary(b"")
+
+
 def _tar() -> bytes:
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w") as archive:
@@ -89,7 +93,7 @@ def _tar() -> bytes:
     ],
 )
 def test_files_of_other_kinds_are_called_by_name(data, kind):
-    with pytest.raises(DataError, match=f"x is .*{kind}"):
+    with pytest.raises(DataError, match=f"x: .*{kind}"):
         files.refuse_foreign(data, "x")
 
 

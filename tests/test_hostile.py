@@ -92,7 +92,7 @@ def test_bytes_that_are_no_utf8_may_stand_in_comments(tmp_path):
     assert text.read(path, NetParameter).name == "x"
 
 
-@pytest.mark.parametrize("name", ["a\0b", "x" * 10_000, ".", ""])
+@pytest.mark.parametrize("name", ["a\0b", "x" * 300, "x" * 10_000, ".", "", "/", "/dev/zero", "/dev/null"])
 def test_paths_that_cannot_be_read(name):
     with pytest.raises(DataError, match="cannot read"):
         Net(name)

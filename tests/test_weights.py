@@ -77,6 +77,55 @@ def test_what_only_one_side_has(form, tmp_path, caplog):
     assert f"Layer d is not in {tmp_path / 'x'}: it stays as it was" in caplog.messages
 
 
+@each_form
+def test_weights_of_another_net(form, tmp_path, caplog):
+    """Caffe leaves the net as it is, in silence; what is scored then are the fillers' values."""
+    caplog.set_level(logging.WARNING, "minicaffe")
+    path = save(tmp_path / "x", net(dense("a")), form)
+    target = net(dense("b"), dense("c"))
+    target.load(path)
+    assert caplog.messages == [
+        f"{path}: no layer of the net takes weights from it: none has the name of 'b', 'c'; all keep their"
+        " values"
+    ]
+    with pytest.raises(WeightsError, match=r"no layer of the net takes weights.* of another net"):
+        target.load(path, must_match=True)
+    caplog.clear()
+    net(dense("a"), dense("b"), dense("c")).load(path, must_match=True)
+    assert "only 1 of the net's 3 layers with weights take any from it" in caplog.messages[0]
+    caplog.clear()
+    net(dense("a"), dense("b")).load(path)
+    net().load(path)
+    assert not caplog.messages
+
+
+@each_form
+def test_a_bias_too_many_or_too_few(form, tmp_path):
+    bare = dense("a").replace("num_output", "bias_term: false num_output")
+    for stored, wanted, hint in (
+        (dense("a"), bare, "bias_term: true"),
+        (bare, dense("a"), "bias_term: false"),
+    ):
+        with pytest.raises(ShapeError, match=f"stored for .* parameters; hint: .*{hint}"):
+            net(wanted).load(save(tmp_path / "x", net(stored), form))
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer.*; hint: run git lfs pull"),
+        (b"<!DOCTYPE html><html></html>", "a web page"),
+        (b"PK\3\4", "a zip archive"),
+        (b'name: "x" layer { }', "not a whole binary NetParameter; hint: it is text"),
+        (b"\xff" * 100, "not a whole binary NetParameter; hint: the file is damaged"),
+    ],
+)
+def test_files_that_are_no_weights(data, message, tmp_path):
+    (tmp_path / "x.caffemodel").write_bytes(data)
+    with pytest.raises(MiniCaffeError, match=rf"x\.caffemodel.*{message}"):
+        net(dense("a")).load(tmp_path / "x.caffemodel")
+
+
 @pytest.mark.parametrize("data", [b"", b"\x0a\x01a"])
 def test_a_file_without_layers_is_no_weights(data, tmp_path):
     (tmp_path / "x").write_bytes(data)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
-from ..files import read_start
+from ..errors import ConfigError, locate
+from ..files import is_binary, read_start
 from ..net import Net
 from ..printable import printable
 from ..proto import binary, hdf5, upgrade
@@ -114,7 +114,7 @@ def unknown_shapes(state: State, findings: Sequence[Finding]) -> ConfigError:
 def is_weights(path: str) -> bool:
     """Whether a file holds weights rather than text: by its name, or because no text looks so."""
     start = read_start(path, 1 << 16)
-    return Path(path).suffix in WEIGHTS or start.startswith(hdf5.SIGNATURE) or b"\0" in start
+    return Path(path).suffix in WEIGHTS or start.startswith(hdf5.SIGNATURE) or is_binary(start)
 
 
 def _of_weights(path: str) -> Summary:
@@ -128,7 +128,9 @@ def _of_weights(path: str) -> Summary:
     summary = Summary(path, net.name, "weights")
     for layer in net.layer:
         if layer.blobs:
-            summary.stored.append((layer.name, layer.type, [binary.blob_shape(blob) for blob in layer.blobs]))
+            with locate(path), locate(f"layer {layer.name!r}"):
+                shapes = [binary.checked_shape(blob) for blob in layer.blobs]
+            summary.stored.append((layer.name, layer.type, shapes))
         for spent in ("blobs", "include", "exclude"):  # they have been obeyed when the file was written
             layer.ClearField(spent)
     net.state.phase = net.layer[0].phase if net.layer else TEST

@@ -25,8 +25,10 @@ def parser() -> flags.Parser:
         f" name of the file says: prototxt, or {', '.join(formats.SUFFIXES)}.",
     )
     p.usage = (
-        "minicaffe convert IN OUT [--strip] [--model NET] [--level N] [--stage A,B]\n"
+        "minicaffe convert IN OUT [--strip]\n"
+        "       minicaffe convert WEIGHTS OUT --model NET [--reshape] [--level N] [--stage A,B]\n"
         "       minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold\n"
+        "                         [--shape data=1,3,224,224]... [--strip]\n"
         "       minicaffe convert NET WEIGHTS OUT.onnx [--shape data=1,3,224,224]... [--free_batch]\n"
         "                         [--level N] [--stage A,B]"
     )
@@ -35,8 +37,13 @@ def parser() -> flags.Parser:
     )
     p.flag("strip", action="store_true", help="remove our extensions, so that Caffe reads it; says what went")
     p.flag("model", metavar="NET", help="write the weights as this net has them, all checked against it")
+    p.flag(
+        "reshape",
+        action="store_true",
+        help="--model: parameters of as many values as the net's take its shapes; says which",
+    )
     p.flag("fold", action="store_true", help="fold BatchNorm, Scale and Bias into the layers before them")
-    p.flag("shape", action="append", metavar="NAME=1,3,224,224", help="ONNX: the shape of an input")
+    p.flag("shape", action="append", metavar="NAME=1,3,224,224", help="--fold, ONNX: the shape of an input")
     p.flag("free_batch", action="store_true", help="ONNX: the batch may have any extent")
     p.flag("level", type=int, metavar="N", help="--model, ONNX: level of the net's state (default 0)")
     p.flag("stage", default="", metavar="A,B", help="--model, ONNX: stages of the net's state")
@@ -48,9 +55,13 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     terminal.start_log(level=logging.WARNING)
     to_onnx = len(args.files) == 3 and formats.format_of(args.files[2]) == formats.ONNX
-    for name in ("strip", "model", "fold") if to_onnx else ("shape", "free_batch"):
+    for name in ("strip", "model", "reshape", "fold") if to_onnx else ("free_batch",):
         if getattr(args, name):
             raise ConfigError(f"--{name} goes with{'out' if to_onnx else ''} NET WEIGHTS OUT.onnx")
+    if args.shape and not (to_onnx or args.fold):
+        raise ConfigError("--shape goes with --fold or NET WEIGHTS OUT.onnx")
+    if args.reshape and not args.model:
+        raise ConfigError("--reshape goes with --model NET, which says the shapes")
     if (args.level is not None or args.stage) and not (to_onnx or args.model):
         raise ConfigError("--level and --stage go with --model NET or NET WEIGHTS OUT.onnx")
     if args.fold:
@@ -70,16 +81,20 @@ def _convert(args: argparse.Namespace) -> None:
             source,
             level=args.level or 0,
             stages=flags.stages(args),
+            reshape=args.reshape,
             largest_bytes=args.largest_file,
         )
     else:
         message = formats.read(source, args.largest_file)
     _say_doubts(message, source, target)
     _strip(args, message, source)
-    _write({target: formats.write(message, target)})
+    _write({target: (message, formats.write(message, target))})
 
 
 def _fold(args: argparse.Namespace) -> None:
+    from ..convert.fold_proof import prove
+    from ..convert.onnx import read_shapes
+
     usage = "minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold"
     if args.model is not None:
         raise ConfigError("--model goes without --fold, which takes the net as its first file", hint=usage)
@@ -90,13 +105,14 @@ def _fold(args: argparse.Namespace) -> None:
     _say_doubts(stored, weights, out_weights)
     with locate(weights):
         folded = fold(net, stored)
-    for line in folded.lines:
+    proof = prove(net, stored, folded, read_shapes(args.shape or []))
+    for line in [*folded.lines, proof]:
         terminal.complain(line)
     _strip(args, folded.net, model)
     _write(
         {
-            out_weights: formats.write(folded.weights, out_weights),
-            out_model: formats.write(folded.net, out_model),
+            out_weights: (folded.weights, formats.write(folded.weights, out_weights)),
+            out_model: (folded.net, formats.write(folded.net, out_model)),
         }
     )
 
@@ -135,8 +151,11 @@ def _strip(args: argparse.Namespace, message: Message, source: str) -> None:
             terminal.complain(f"{source}: {line}")
 
 
-def _write(contents: dict[str, bytes]) -> None:
-    """Write all the files or none, then what goes to the terminal."""
-    output.write({path: content for path, content in contents.items() if path != STDOUT})
+def _write(contents: dict[str, tuple[Message, bytes]]) -> None:
+    """Write all the files or none and say what they hold, or write what goes to the terminal, alone."""
+    output.write({path: content for path, (_, content) in contents.items() if path != STDOUT})
     if STDOUT in contents:
-        terminal.put_file(contents[STDOUT])
+        terminal.put_file(contents[STDOUT][1])
+        return
+    for path, (message, content) in contents.items():
+        terminal.say(f"wrote {path}: {formats.described(message, path)}, {len(content):,} bytes")

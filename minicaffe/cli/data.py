@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..checking.table import aligned
 from ..data import datasets
+from ..data.database import FILE, Database
 from ..data.datasets import SETS
-from ..errors import ConfigError, DataError
+from ..data.facts import backend
+from ..errors import ConfigError, DataError, locate
 from ..printable import printable
 from . import flags, terminal
 
@@ -99,6 +104,8 @@ def _info(options: argparse.Namespace) -> None:
 
 
 def _facts(source: str) -> dict[str, Any]:
+    if backend(source) == "LMDB":
+        return _of_database(source)
     dataset = SETS[source.split("/")[0]] if source in datasets.names() else None
     images, labels = datasets.load(source, download=False)
     values, counts = np.unique(np.asarray(labels), return_counts=True)
@@ -122,11 +129,42 @@ def _facts(source: str) -> dict[str, Any]:
     }
 
 
+def _of_database(source: str) -> dict[str, Any]:
+    """The facts of an LMDB, of which every record is read; its images may have many sizes."""
+    database = Database(source)
+    low, high, kinds = np.inf, -np.inf, set()
+    shapes: Counter[tuple[int, ...]] = Counter()
+    classes: Counter[int] = Counter()
+    for index in range(len(database)):
+        with locate(partial(database.place, index)):
+            image, label = database.read(index)
+        low, high = min(low, image.min().item()), max(high, image.max().item())
+        kinds.add(image.dtype.name)
+        shapes[image.shape] += 1
+        classes[label] += 1
+    path = Path(source, FILE)
+    return {
+        "name": source,
+        "images": len(database),
+        "shape": list(shapes.most_common(1)[0][0]),
+        "shapes": len(shapes),
+        "type": " and ".join(sorted(kinds)),
+        "pixels": [low, high],
+        "classes": {str(label): classes[label] for label in sorted(classes)},
+        "files": [{"path": str(path), "sha256": datasets.sha256(path)}],
+        "source": None,
+        "licence": None,
+    }
+
+
 def _spell(facts: dict[str, Any]) -> str:
     low, high = facts["pixels"]
+    size = _times(facts["shape"])
+    if facts.get("shapes", 1) > 1:
+        size = f"{facts['shapes']} sizes, most of them {size}"
     lines = [
         facts["name"],
-        f"  images   {facts['images']} of {_times(facts['shape'])}, {facts['type']} from {low} to {high}",
+        f"  images   {facts['images']} of {size}, {facts['type']} from {low} to {high}",
         f"  labels   {len(facts['classes'])} classes",
     ]
     width = max(map(len, facts["classes"]))

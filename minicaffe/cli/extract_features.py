@@ -69,7 +69,7 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(f"each blob needs a database of its own; got {args.databases}")
     terminal.start_log()
     net = Net(args.model, phase="TEST", device=_device(args.mode, args.device_id), forward_only=True)
-    net.load(args.weights)
+    net.load(args.weights, must_match=True)
     for name in blobs:
         with locate(args.model):
             _check(net, name)

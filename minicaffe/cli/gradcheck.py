@@ -49,7 +49,7 @@ def run(arguments: list[str]) -> int:
         seed=args.seed,
     )
     if args.weights:
-        net.load(args.weights)
+        net.load(args.weights, must_match=True)
     fill_inputs(net, args.seed)
     rows = gradcheck(net, args.layer, directions=args.directions, coordinates=args.elements, seed=args.seed)
     failed = sum(row.verdict == FAIL for row in rows)

@@ -31,7 +31,7 @@ def run(arguments: list[str]) -> int:
     if "," in weights and not Path(weights).exists():
         raise ConfigError(f"takes one file of weights; got {weights}", hint="a list is for train")
     net = flags.net(model, args, "TEST", forward_only=True)
-    net.load(weights)
+    net.load(weights, must_match=True)
     loss, means = _score(net, args.iterations)
     log.info(f"Loss: {number(loss)}")
     for name, values in means.items():

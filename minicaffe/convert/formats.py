@@ -12,11 +12,12 @@ Reading looks at the name too, but takes HDF5 for what it is, as Caffe does not.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from .. import log
 from ..errors import ConfigError, WeightsError, locate
-from ..files import LARGEST_BYTES, PIECE_BYTES, read_start
+from ..files import LARGEST_BYTES, PIECE_BYTES, is_binary, read_start
 from ..proto import binary, hdf5, named, npz, safetensors_file, text, upgrade
 from ..proto.schema import BlobProto, LayerParameter, Message, NetParameter, SolverParameter, SolverState
 
@@ -108,8 +109,27 @@ def _kind(message: Message) -> str:
     return kinds[type(message)]
 
 
+def described(message: Message, path: str | Path) -> str:
+    """What `write` puts into a file, in a few words."""
+    if isinstance(message, SolverState):
+        return f"a solver state of iteration {message.iter}, {_count(len(message.history), 'array')}"
+    if not isinstance(message, NetParameter):
+        return "a solver"
+    if format_of(path) == TEXT:
+        return f"a net of {_count(len(message.layer), 'layer')}"
+    blobs = [math.prod(binary.blob_shape(blob)) for layer in message.layer for blob in layer.blobs]
+    layers = sum(bool(layer.blobs) for layer in message.layer)
+    return (
+        f"weights of {_count(layers, 'layer')}, {_count(sum(blobs), 'value')} in {_count(len(blobs), 'blob')}"
+    )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _read_text(path: str | Path) -> Message:
-    if b"\0" in read_start(path, PIECE_BYTES):
+    if is_binary(read_start(path, PIECE_BYTES)):
         raise ConfigError(
             f"{path} is no prototxt: it is a binary file", hint=f"names end in {', '.join(SUFFIXES[:-1])}"
         )

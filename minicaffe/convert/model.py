@@ -3,15 +3,16 @@ shape, shared ones with each sharer."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from .. import log, weights
 from ..device.cpu import CpuDevice
-from ..errors import WeightsError
+from ..errors import WeightsError, locate
 from ..files import LARGEST_BYTES
 from ..net import Net
-from ..proto import hdf5
+from ..proto import binary, hdf5
 from ..proto.schema import NetParameter
 from . import formats
 
@@ -22,23 +23,47 @@ def through_net(
     *,
     level: int | None = None,
     stages: Sequence[str] = (),
+    reshape: bool = False,
     largest_bytes: int = LARGEST_BYTES,
 ) -> NetParameter:
     """The weights of a file, loaded into the net of a prototxt in its TEST phase and taken from there, as
     Caffe would store them: all layers, Splits too; in float64 if the file is, else in float32.
 
+    With `reshape`, a parameter of as many values as the net's takes the net's shape, in the order in which
+    the values lie; the log names each: so the weights of an InnerProduct become those of a Convolution whose
+    kernel covers its input.
+
     Raises a MiniCaffeError that names file, layer and parameter for weights that do not fit the net, or that
     lack a layer of it; WeightsError for a net that has none.
     """
-    stored = _read(path, largest_bytes)
+    in_hdf5 = reshape and hdf5.is_hdf5(path)
+    stored = hdf5.to_weights(path, largest_bytes) if in_hdf5 else _read(path, largest_bytes)
     device = CpuDevice("float64" if _is_double(path, stored, largest_bytes) else "float32")
     device.largest_bytes = largest_bytes
     net = Net(model, phase="TEST", level=level, stages=stages, device=device, seed=1, forward_only=True)
     if not net.parameters.owned:
         raise WeightsError(f"{model}: no layer has weights")
+    if reshape and stored is not None:
+        for line in _reshape(stored, net):
+            log.warning(f"{path}: {line}")
     if missing := _fill(net, path, stored):
         raise WeightsError(f"{path}: layer {missing[0]!r} of {model} is not in it")
     return net.to_message()
+
+
+def _reshape(stored: NetParameter, net: Net) -> Iterator[str]:
+    """Give parameters of as many values as the net's the net's shape, in place; a line for each."""
+    targets = {layer.name: layer for layer in reversed(net.layers)}
+    for layer in stored.layer:
+        params = targets[layer.name].params if layer.name in targets else []
+        for j, (blob, target) in enumerate(zip(layer.blobs, params)):
+            shape = binary.blob_shape(blob)
+            if shape != target.shape and math.prod(shape) == target.count:
+                said = not binary.is_legacy(blob)  # the four axes that all blobs once had are no news
+                with locate(f"layer {layer.name!r}"), locate(f"blob {j}"):
+                    blob.CopyFrom(binary.from_array(binary.to_array(blob).reshape(target.shape)))
+                if said:
+                    yield f"layer {layer.name!r}, blob {j}: {shape} becomes {target.shape}"
 
 
 def load(net: Net, path: str | Path) -> list[str]:
@@ -60,10 +85,10 @@ def _fill(net: Net, path: str | Path, stored: NetParameter | None) -> list[str]:
     if stored is None:
         with hdf5.open_weights(path, net.device.largest_bytes) as datasets:
             names = [name for name, found in datasets.items() if found]
-        lacking = weights.load(net, path, quiet=True)
+        lacking = weights.load(net, path, quiet=True, must_match=True)
     else:
         names = [layer.name for layer in stored.layer if layer.blobs]
-        lacking = weights.load_message(net, stored, path)
+        lacking = weights.load_message(net, stored, path, must_match=True)
     known = _names(net)
     if surplus := [repr(name) for name in names if name not in known]:
         log.warning(f"{path}: left out, not being in the net: {', '.join(surplus)}")

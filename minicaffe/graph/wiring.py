@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..core.layer import Layer
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, UnknownTypeError, locate
 from ..proto.schema import LayerParameter, NetParameter
+
+MOST_UNKNOWN = 12  # types that one error lists
 
 
 @dataclass
@@ -36,14 +38,15 @@ def wire(net: NetParameter, resolve: Callable[[str], type[Layer]]) -> Graph:
     """The graph of a net without unread names or second readers (see splits); `resolve` maps a type to its
     class.
 
-    Raises ConfigError for a top that is produced twice, UnknownTypeError for an unknown type.
+    Raises ConfigError for a top that is produced twice, UnknownTypeError for all types that are unknown.
     """
+    kinds = _kinds(net, resolve)
     graph = Graph([], [], [], [])
     blob_of: dict[str, int] = {}
     unread: set[int] = set()
     for param in net.layer:
         with locate(f"layer {param.name!r} ({param.type})"):
-            node = Node(param, resolve(param.type))
+            node = Node(param, kinds[param.type])
             for name in param.bottom:
                 node.bottoms.append(blob_of[name])
                 unread.discard(blob_of[name])
@@ -65,6 +68,27 @@ def wire(net: NetParameter, resolve: Callable[[str], type[Layer]]) -> Graph:
             graph.nodes.append(node)
     graph.outputs = sorted(unread, key=lambda blob: graph.blob_names[blob])
     return graph
+
+
+def _kinds(net: NetParameter, resolve: Callable[[str], type[Layer]]) -> dict[str, type[Layer]]:
+    """The classes by type; one error, at the first layer, for all types that there are not."""
+    kinds: dict[str, type[Layer]] = {}
+    unknown: dict[str, tuple[str, UnknownTypeError]] = {}
+    for param in net.layer:
+        if param.type not in kinds and param.type not in unknown:
+            try:
+                kinds[param.type] = resolve(param.type)
+            except UnknownTypeError as found:
+                unknown[param.type] = param.name, found
+    if unknown:
+        (kind, (name, error)), *others = unknown.items()
+        if others:
+            listed = ", ".join(f"{kind!r} (layer {name!r})" for kind, (name, _) in others[:MOST_UNKNOWN])
+            more = f" and {len(others) - MOST_UNKNOWN} more" if len(others) > MOST_UNKNOWN else ""
+            error.message += f", nor {listed}{more}"
+        error.places.append(f"layer {name!r} ({kind})")
+        raise error
+    return kinds
 
 
 def _new(graph: Graph, blob_of: dict[str, int], name: str) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 
 from ..core.layer import Layer
-from ..errors import UnknownTypeError, suggest
+from ..errors import UnknownTypeError
+from ..proto import guesses
 
 LAYERS = {
     "AbsVal": "neuron.abs_val",
@@ -76,7 +77,7 @@ LAYERS = {
 
 
 def resolve(name: str) -> type[Layer]:
-    """The class of layer type `name`; UnknownTypeError, with the closest names, if there is none."""
+    """The class of layer type `name`; UnknownTypeError, with the name that was meant, if there is none."""
     if name not in LAYERS:
-        raise UnknownTypeError(f"no layer type {name!r}", hint=suggest(name, LAYERS))
+        raise UnknownTypeError(f"no layer type {name!r}", hint=guesses.layer_type(name))
     return getattr(importlib.import_module(f".{LAYERS[name]}", __name__), name)

@@ -2,6 +2,7 @@
 
 schema       the message classes, from caffe.proto
 text         prototxt, with errors that name file, line and column
+faults       what is wrong with a prototxt, all of it; guesses: what a misspelled name was meant to be
 binary       binary messages; arrays to and from BlobProto
 hdf5         weights and solver states in HDF5; hdf5_file opens any HDF5 file
 npy          NumPy's own files

@@ -82,6 +82,26 @@ def blob_shape(blob: BlobProto) -> tuple[int, ...]:
     return tuple(blob.shape.dim)
 
 
+def checked_shape(blob: BlobProto) -> tuple[int, ...]:
+    """The axes of a blob that holds as many values; its values are not touched.  Raises WeightsError as
+    `to_array`."""
+    shape = blob_shape(blob)
+    _check_axes(shape)
+    count = len(blob.double_data) or len(blob.data)
+    if count != math.prod(shape) and not is_raw(blob):
+        raise _other_count(shape, count)
+    return shape
+
+
+def _check_axes(shape: tuple[int, ...]) -> None:
+    if len(shape) > MAX_AXES or any(d < 0 for d in shape):
+        raise WeightsError(f"a blob of shape {shape} cannot be: up to {MAX_AXES} axes, none negative")
+
+
+def _other_count(shape: tuple[int, ...], count: int) -> WeightsError:
+    return WeightsError(f"a blob of shape {shape} holds {count} values; expected {math.prod(shape)}")
+
+
 def to_array(blob: BlobProto, *, diff: bool = False) -> np.ndarray:
     """The data (or diff) of a blob in its own shape, float64 if stored so, else float32.
 
@@ -90,10 +110,9 @@ def to_array(blob: BlobProto, *, diff: bool = False) -> np.ndarray:
     """
     shape = blob_shape(blob)
     values = _values(blob, diff)
-    if len(shape) > MAX_AXES or any(d < 0 for d in shape):
-        raise WeightsError(f"a blob of shape {shape} cannot be: up to {MAX_AXES} axes, none negative")
+    _check_axes(shape)
     if values.size != math.prod(shape):
-        raise WeightsError(f"a blob of shape {shape} holds {values.size} values; expected {math.prod(shape)}")
+        raise _other_count(shape, values.size)
     try:
         return values.astype(values.dtype.newbyteorder("=")).reshape(shape)
     except ValueError:  # no values, but axes that NumPy cannot count

@@ -239,13 +239,15 @@ def _other_kind(walk: Walk, descriptor: Any) -> tuple[str, str] | None:
     wanted = "net" if is_net else "solver"
     if walk.fields == {"item"}:
         return f"a label map, no {wanted}", f"give the prototxt of a {wanted}"
-    if is_solver and unknown <= {"layer", "layers", "name", "input", "input_dim", "input_shape"}:
-        if walk.fields & {"layer", "layers"}:
-            return "a net, no solver", 'a solver names its net: net: "FILE"'
-    if is_net and unknown <= set(SolverParameter.DESCRIPTOR.fields_by_name):
-        if walk.fields & {"net", "train_net", "net_param", "train_net_param", "base_lr", "max_iter"}:
-            return "a solver, no net", "give the file that it names as its net"
+    layers, solves = walk.fields & {"layer", "layers"}, walk.fields & _OF_A_SOLVER
+    if is_solver and layers and not solves:
+        return "a net, no solver", 'a solver names its net: net: "FILE"'
+    if is_net and solves and not layers:
+        return "a solver, no net", "give the file that it names as its net"
     return None
+
+
+_OF_A_SOLVER = {"net", "train_net", "net_param", "train_net_param", "base_lr", "max_iter", "lr_policy"}
 
 
 def _of_faults(walk: Walk, source: str) -> SchemaError:
@@ -255,19 +257,20 @@ def _of_faults(walk: Walk, source: str) -> SchemaError:
         lines = groups.setdefault(fault.what, {}).setdefault(fault.name, [])
         lines.append(walk.lines.place(fault.offset)[0])
     alone = len(walk.faults) == 1
-    said = "; ".join(f"{what} {_names(names, alone)}".rstrip() for what, names in groups.items())
+    listed = [f"{what} {_names(names, alone)}".rstrip() for what, names in groups.items()]
+    said = "; ".join(listed[:MOST_NAMES])
     return _located(
         SchemaError(said, hint=_hints(walk.faults)), source, walk.lines.place(walk.faults[0].offset)
     )
 
 
 def _names(names: dict[str, list[int]], alone: bool) -> str:
-    parts = []
+    parts, letters = [], MOST_LETTERS if alone else MOST_LETTERS // MOST_NAMES
     for name, lines in names.items():
         shown = sorted(set(lines))
         more = f" and {len(shown) - MOST_LINES} more" if len(shown) > MOST_LINES else ""
         where = f" (line{'s' if len(shown) > 1 else ''} {', '.join(map(str, shown[:MOST_LINES]))}{more})"
-        spelled = "" if not name else _short(name) if name[0] in "\"'" else repr(_short(name))
+        spelled = _short(name, letters) if not name or name[0] in "\"'" else repr(_short(name, letters))
         parts.append(spelled if alone else spelled + where)
     more = f" and {len(parts) - MOST_NAMES} more" if len(parts) > MOST_NAMES else ""
     return ", ".join(parts[:MOST_NAMES]) + more
@@ -280,7 +283,10 @@ def _hints(faults: Sequence[Fault]) -> str:
         names.setdefault(fault.hint.split("; it has ")[0] if len(faults) > 1 else fault.hint, fault.name)
     if len(names) == 1:
         return next(iter(names))
-    parts = [f"{_short(name.strip(chr(34)))}: {hint}" for hint, name in names.items()][:MOST_NAMES]
+    parts = [
+        f"{_short(name, MOST_LETTERS // MOST_NAMES)}: {hint}" if name else hint
+        for hint, name in names.items()
+    ][:MOST_NAMES]
     return "; ".join(parts)
 
 
@@ -294,9 +300,9 @@ def _of_syntax(text: str) -> SchemaError:
     return SchemaError(_short(text).rstrip("."), hint=hint)
 
 
-def _short(text: str) -> str:
+def _short(text: str, letters: int = MOST_LETTERS) -> str:
     """One line of bounded length: files may hold anything where a name should be."""
-    return printable(text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}...")
+    return printable(text if len(text) <= letters else f"{text[:letters]}...")
 
 
 def _plain(descriptor: Any) -> str:

@@ -94,15 +94,15 @@ def _parts(path: str) -> list[str]:
 
 
 def members(top: Any) -> Iterator[tuple[str, Any]]:
-    """All groups and datasets below a group, by path, each group once; links that are not hard are left
-    out."""
+    """All groups and datasets below a group, by path, each group once and before what is in it, in the order
+    of names; links that are not hard are left out."""
     from h5py import Dataset, Group, h5l, h5o
 
     seen = {h5o.get_info(top.id).addr}
-    waiting = [("", top)]
-    while waiting:
-        prefix, group = waiting.pop()
-        for name in group:
+    open_groups = [("", top, iter(top))]
+    while open_groups:
+        prefix, group, names = open_groups[-1]
+        for name in names:
             if not isinstance(name, str) or "/" in name or name in ("", "."):
                 raise DataError(f"an object of the name {name!r}", hint="the file is damaged")
             if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
@@ -114,10 +114,13 @@ def members(top: Any) -> Iterator[tuple[str, Any]]:
                 seen.add(address)
                 if path.count("/") >= DEPTH:
                     raise DataError(f"groups {DEPTH} deep", hint="the file is damaged")
-                waiting.append((f"{path}/", item))
-            elif not isinstance(item, Dataset):
-                continue
-            yield path, item
+                open_groups.append((f"{path}/", item, iter(item)))
+                yield path, item
+                break
+            if isinstance(item, Dataset):
+                yield path, item
+        else:
+            open_groups.pop()
 
 
 def check_datasets(datasets: Iterable[Any], largest_bytes: int = LARGEST_BYTES, dtype: Any = None) -> None:

@@ -90,15 +90,6 @@ def layer_lines(text: str) -> dict[str, int]:
     return lines
 
 
-def layer_place(path: str, name: str) -> str:
-    """`file:line` of a layer in a file; the file alone if it has none of that name, or cannot be read."""
-    try:
-        line = layer_lines(read_text(path)).get(name)
-    except MiniCaffeError:
-        line = None
-    return f"{path}:{line}" if line else path
-
-
 def field_line(text: str, field: str) -> int | None:
     """The line on which a field is first set, given as its path: momentum, keep_best.output; None if it is
     not."""
@@ -120,19 +111,25 @@ def field_line(text: str, field: str) -> int | None:
 
 @contextmanager
 def in_file(source: str, field: str = "") -> Iterator[None]:
-    """Put `source` in front of errors that pass through, with the line of the field that is to blame: the
-    one that the error names, else `field`."""
+    """Put `source` in front of errors that pass through, with the line of the layer that they name, or of the
+    field that is to blame: the one that the error names, else `field`."""
     try:
         yield
     except MiniCaffeError as error:
-        line = None
         error.field = error.field or field
-        if error.field and not error.places:
-            with suppress(MiniCaffeError):
-                line = field_line(read_text(source), error.field)
         if not (error.places and error.places[0].startswith(source)):  # as a net inside a solver says
+            line = _line_of(error, source)
             error.places.insert(0, f"{source}:{line}" if line else source)
         raise
+
+
+def _line_of(error: MiniCaffeError, source: str) -> int | None:
+    layer = error.places[0].split("'")[1:2] if error.places and error.places[0].startswith("layer '") else []
+    if layer or (error.field and not error.places):
+        with suppress(MiniCaffeError):
+            text = read_text(source)
+            return layer_lines(text).get(layer[0]) if layer else field_line(text, error.field)
+    return None
 
 
 def layer_starts(text: str) -> Iterator[tuple[str, int]]:

@@ -21,7 +21,7 @@ SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")  # 
 def read_net(path: str | Path) -> NetParameter:
     """The net of a prototxt file, upgraded."""
     net = text.read(path, NetParameter)
-    with locate(str(path)):
+    with text.in_file(str(path)):
         upgrade_net(net, str(path))
     return net
 
@@ -65,6 +65,7 @@ def upgrade_net(net: NetParameter, source: str = "a net") -> list[str]:
         raise ConfigError(
             f"{len(net.layers)} `layers` of an earlier schema beside {len(net.layer)} `layer`",
             hint='write all of them as layer { type: "..." }',
+            field="layers",
         )
     if any(layer.HasField("layer") for layer in net.layers):
         log.info(f"Upgrading {source} from the first schema (V0LayerParameter)")
@@ -102,18 +103,22 @@ def upgrade_solver(solver: SolverParameter, source: str = "a solver") -> list[st
 
 def _inputs_to_layer(net: NetParameter) -> None:
     """`input` with input_shape or input_dim becomes one Input layer in front; without either (weight files)
-    it says nothing."""
+    it says nothing.  What is left over of the shapes is dropped with a warning: Caffe takes no notice."""
     count = len(net.input)
     shapes = [list(shape.dim) for shape in net.input_shape]
     if not shapes and net.input_dim:
-        if len(net.input_dim) != 4 * count:
+        if len(net.input_dim) < 4 * count:
             raise ConfigError(
-                f"input_dim must hold {4 * count} numbers, 4 for each input; got {len(net.input_dim)}"
+                f"input_dim must hold {4 * count} numbers, 4 for each input; got {len(net.input_dim)}",
+                field="input_dim",
             )
-        shapes = [list(net.input_dim[i : i + 4]) for i in range(0, 4 * count, 4)]
+        shapes = [list(net.input_dim[i : i + 4]) for i in range(0, len(net.input_dim), 4)]
     if shapes:
-        if len(shapes) != count:
-            raise ConfigError(f"{count} inputs but {len(shapes)} input shapes")
+        if len(shapes) < count:
+            raise ConfigError(f"{count} inputs but {len(shapes)} input shapes", field="input_shape")
+        if len(shapes) > count:
+            log.warning(f"{count} inputs but {len(shapes)} input shapes: the last ones are dropped")
+            del shapes[count:]
         layer = LayerParameter(name="input", type="Input", top=net.input)
         for shape in shapes:
             layer.input_param.shape.add(dim=shape)

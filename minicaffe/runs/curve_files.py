@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import DataError, locate
+from ..files import read_text
 from . import caffe_log, jsonlines, metric_rows
 from .curves import Curves
 from .home import Home
@@ -21,10 +22,7 @@ def read(path: str | os.PathLike, name: str = "") -> Curves:
     Raises DataError if the file cannot be read, or holds no display and no test.
     """
     file = _file(Path(path))
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read {file}: {error.strerror or error}") from None
+    data = read_text(file).encode("utf-8", "surrogateescape")
     name = name or short_names([path])[0]
     entries = jsonlines.read(file)
     with locate(str(file)):

@@ -242,6 +242,8 @@ class Home:
             str(self.folder).encode()
         except UnicodeEncodeError:
             raise ConfigError(f"--run {str(self.folder)!a}: the name is not UTF-8") from None
+        if "\0" in str(self.folder):
+            raise ConfigError(f"--run {str(self.folder)!a}: a name cannot hold a NUL")
         with self._written():
             if not self.folder.exists():
                 self.folder.mkdir(parents=True)

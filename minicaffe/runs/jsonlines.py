@@ -94,7 +94,7 @@ def finite(value: Any) -> Any:
 
 def _parse(line: bytes) -> dict[str, Any] | None:
     try:
-        entry = json.loads(line)
+        entry = json.loads(line.removeprefix(b"\xef\xbb\xbf"))  # a byte order mark, in the first line
     except (ValueError, RecursionError):
         return None
     return entry if isinstance(entry, dict) else None

@@ -39,8 +39,9 @@ def runs(folder: Path) -> Iterator[Run]:
     """The runs in a folder, itself included, by name.  DataError if it cannot be looked into."""
     try:
         inside = sorted(folder.iterdir())
-    except OSError as error:
-        raise DataError(f"cannot look into {folder}: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot look into {folder}: {reason}") from None
     for path in [folder, *inside]:
         home = Home(path)
         if home.exists:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os.path
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -27,7 +28,7 @@ class Replay(NamedTuple):
 def recorded(folder: str | Path) -> dict[str, Any]:
     """The report of a dump.  WeightsError if the folder is none."""
     path = Path(folder) / "report.json"
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise WeightsError(f"{folder} is no dump: it has no report.json")
     content = read_bytes(path, LARGEST_TEXT_BYTES)
     try:

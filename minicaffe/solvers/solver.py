@@ -144,12 +144,13 @@ class Solver:
             self.device.put(factors, array)
 
     def load_weights(self, paths: Sequence[str]) -> None:
-        """Load weight files into all nets, by layer name; later files override earlier."""
+        """Load weight files into all nets, by layer name; later files override earlier.  WeightsError for one
+        of which the training net takes nothing."""
         for path in paths:
             found = nets.find(path, self.source, tell=True)
             for net in (self.net, *self.test_nets):
                 log.info(f"Finetuning from {found}")
-                net.load(found)
+                net.load(found, must_match=net is self.net)
 
     # -- the update rule
 

@@ -12,6 +12,7 @@ import pytest
 
 from minicaffe import Net
 from minicaffe.convert import formats
+from minicaffe.convert.fold import fold
 from minicaffe.proto import binary, text
 from minicaffe.proto.schema import NetParameter, SolverParameter, SolverState
 
@@ -69,7 +70,10 @@ def test_weights_through_every_format(capsys):
         ("c.safetensors", "d.caffemodel.h5"),
         ("d.caffemodel.h5", "e.caffemodel"),
     ):
-        assert run(capsys, "convert", source, target) == (0, "", "")
+        result = run(capsys, "convert", source, target)
+        assert result.status == 0 and not result.err
+        size = f"{Path(target).stat().st_size:,} bytes"
+        assert result.out == f"wrote {target}: weights of 2 layers, 13 values in 5 blobs, {size}\n"
     same(formats.read("e.caffemodel"), weights())
 
 
@@ -106,7 +110,8 @@ def test_doubts(capsys):
 def test_with_a_net(capsys):
     Path("n.prototxt").write_text(NET)
     store("a.npz")
-    assert run(capsys, "convert", "a.npz", "b.caffemodel", "--model", "n.prototxt") == (0, "", "")
+    result = run(capsys, "convert", "a.npz", "b.caffemodel", "--model", "n.prototxt")
+    assert result.status == 0 and not result.err
     same(formats.read("b.caffemodel"), weights())
     Path("n.prototxt").write_text(NET.replace("num_output: 2", "num_output: 4"))
     result = run(capsys, "convert", "a.npz", "c.caffemodel", "--model", "n.prototxt")
@@ -154,7 +159,9 @@ def test_layers_that_the_net_lacks_are_named(capsys):
         assert result.status == 0
         assert f"a.{suffix}: left out, not being in the net: 'more'" in result.err
     result = run(capsys, "convert", "n.prototxt", "a.npz", "f.prototxt", "f.npz", "--fold")
-    assert result.status == 0 and result.err == "bn: folded into a/b\nmore: is not in the net\n"
+    assert result.status == 0 and result.err.startswith(
+        "bn: folded into a/b\nmore: is not in the net\nproven"
+    )
 
 
 def test_a_scale_of_nvidia_caffe_that_the_net_lacks_is_named(capsys):
@@ -167,7 +174,8 @@ def test_a_scale_of_nvidia_caffe_that_the_net_lacks_is_named(capsys):
     Path("n").write_text(
         NET + 'layer { name: "s" type: "Scale" bottom: "y" top: "y" scale_param { bias_term: true } }'
     )
-    assert run(capsys, "convert", "a.npz", "b.npz", "--model", "n") == (0, "", "")
+    result = run(capsys, "convert", "a.npz", "b.npz", "--model", "n")
+    assert result.status == 0 and not result.err
 
 
 def test_the_state_of_the_net_for_weights(capsys):
@@ -206,7 +214,14 @@ def test_fold(capsys):
     Path("n.prototxt").write_text(NET)
     store("a.npz")
     result = run(capsys, "convert", "n.prototxt", "a.npz", "f.prototxt", "f.caffemodel", "--fold", "--strip")
-    assert result == (0, "", "bn: folded into a/b\n")
+    assert result.status == 0
+    folded, proof = result.err.splitlines()
+    assert folded == "bn: folded into a/b" and proof.startswith("proven: outputs differ by at most ")
+    lines = [line.rsplit(", ", 1)[0] for line in result.out.splitlines()]
+    assert lines == [
+        "wrote f.caffemodel: weights of 1 layer, 8 values in 2 blobs",
+        "wrote f.prototxt: a net of 2 layers",
+    ]
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     nets = []
     for model, stored in (("n.prototxt", "a.caffemodel"), ("f.prototxt", "f.caffemodel")):
@@ -216,6 +231,58 @@ def test_fold(capsys):
     one, other = (net.forward(x=x)["y"] for net in nets)
     np.testing.assert_allclose(other, one, rtol=1e-5)
     assert len(nets[1].layers) == 2
+
+
+def test_a_fold_that_computes_something_else_is_not_written(capsys, monkeypatch):
+    from minicaffe.cli import convert
+
+    def wrong(net, stored):
+        result = fold(net, stored)
+        bias = next(layer for layer in result.weights.layer if layer.blobs).blobs[1]
+        bias.CopyFrom(binary.from_array(binary.to_array(bias) + 1))
+        return result
+
+    Path("n.prototxt").write_text(NET)
+    store("a.npz")
+    monkeypatch.setattr(convert, "fold", wrong)
+    result = run(capsys, "convert", "n.prototxt", "a.npz", "f.prototxt", "f.npz", "--fold")
+    assert result.status == 1 and not Path("f.npz").exists()
+    assert "output 'y' differs by 1 after folding" in result.err and "nothing was written" in result.err
+
+
+def test_a_fold_without_shapes_is_written_and_called_unproven(capsys):
+    data = 'layer { name: "d" type: "Data" top: "x" data_param { source: "gone" batch_size: 1 } }'
+    rest = NET[NET.index('layer { name: "a/b"') :]
+    Path("n.prototxt").write_text(data + rest)
+    store("a.npz")
+    command = ["convert", "n.prototxt", "a.npz", "f.prototxt", "f.npz", "--fold"]
+    result = run(capsys, *command)
+    assert result.status == 0 and "not proven: " in result.err and "--shape x=..." in result.err
+    assert "\nproven: " in run(capsys, *command, "--shape", "x=2,3").err
+
+
+def test_weights_take_the_shapes_of_a_net(capsys):
+    """The weights of an InnerProduct become those of a Convolution over its whole input."""
+    image = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [2, 3, 4, 5] } } }'
+    layer = image + 'layer { name: "f" type: "%s" bottom: "x" top: "y" %s }'
+    dense = 'inner_product_param { num_output: 6 weight_filler { type: "xavier" } }'
+    Path("dense").write_text(layer % ("InnerProduct", dense))
+    conv = "convolution_param { num_output: 6 kernel_h: 4 kernel_w: 5 }"
+    Path("conv").write_text(layer % ("Convolution", conv))
+    source = Net("dense", seed=3)
+    store("a.npz", source.to_message())
+    result = run(capsys, "convert", "a.npz", "b.npz", "--model", "conv")
+    assert result.status == 1 and "stored with shape (6, 60); the net has (6, 3, 4, 5)" in result.err
+    assert "--reshape` stores them in its shapes" in result.err
+    for stored in ("a.npz", "a.h5"):
+        store(stored, source.to_message())
+        result = run(capsys, "convert", stored, "b.caffemodel", "--model", "conv", "--reshape")
+        assert result.status == 0 and "layer 'f', blob 0: (6, 60) becomes (6, 3, 4, 5)" in result.err
+        target = Net("conv")
+        target.load("b.caffemodel")
+        x = np.random.default_rng(1).standard_normal((2, 3, 4, 5))
+        got = target.forward(x=x)["y"].reshape(2, 6)
+        np.testing.assert_allclose(got, source.forward(x=x)["y"], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -235,6 +302,8 @@ def test_fold(capsys):
         (["a.npz", "x.npz", "--free-batch"], "--free_batch goes with NET WEIGHTS OUT.onnx"),
         (["n", "a.npz", "x.onnx", "--strip"], "--strip goes without NET WEIGHTS OUT.onnx"),
         (["gone.npz", "x"], "cannot read gone.npz"),
+        (["a.npz", "x.npz", "--reshape"], "--reshape goes with --model NET"),
+        (["a.npz", "x.npz", "--shape", "x=1"], "--shape goes with --fold or NET WEIGHTS OUT.onnx"),
         (
             ["a.npz", "x.npz", "--stage", "s"],
             "--level and --stage go with --model NET or NET WEIGHTS OUT.onnx",

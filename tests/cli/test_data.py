@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from minicaffe.cli import data
-from minicaffe.data import datasets, idx
+from minicaffe.data import datasets, datum, idx
+from minicaffe.data.database import DatabaseWriter
 from minicaffe.errors import ConfigError, DataError, UnknownTypeError
 
 from ..data.test_datasets import needs_mnist, write_mnist, write_pair
@@ -66,6 +67,17 @@ def test_info_of_a_file(cache, tmp_path, capsys):
     text = said(capsys, "info", str(path))
     assert text.startswith(f"{path}\n  images   5 of 1x3x4, int16 from -2 to -2\n  labels   4 classes\n")
     assert "           1  2\n" in text and "published" not in text and "licence" not in text
+
+
+def test_info_of_a_database(tmp_path, capsys):
+    with DatabaseWriter(tmp_path / "db") as writer:
+        for label, shape in ((3, (1, 2, 2)), (0, (3, 4, 5)), (3, (1, 2, 2))):
+            writer.add(datum.from_array(np.full(shape, 10 * label, np.uint8), label))
+    (facts,) = [json.loads(said(capsys, "info", str(tmp_path / "db"), "--json"))]
+    assert (facts["images"], facts["shape"], facts["shapes"]) == (3, [1, 2, 2], 2)
+    assert (facts["pixels"], facts["classes"]) == ([0, 30], {"0": 1, "3": 2})
+    text = said(capsys, "info", str(tmp_path / "db"))
+    assert "3 of 2 sizes, most of them 1x2x2, uint8 from 0 to 30" in text and "data.mdb" in text
 
 
 def test_info_says_when_a_file_is_not_what_was_published(cache, capsys):

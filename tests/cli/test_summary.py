@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from minicaffe.net import Net
-from minicaffe.proto import binary, hdf5
+from minicaffe.proto import binary, hdf5, text
+from minicaffe.proto.schema import NetParameter
 
 from ..support.running import PROTOTXT, run
 
@@ -139,6 +140,15 @@ def test_weights_with_splits(capsys, tmp_path):
         ("a", "InnerProduct"),
         ("b", "InnerProduct"),
     ]
+
+
+@pytest.mark.parametrize("dims", ["-1", "9223372036854775807", "[2, 3]"])
+def test_weights_that_are_not_what_their_shape_says(capsys, tmp_path, dims):
+    blobs = f"blobs {{ shape {{ dim: {dims} }} data: [1, 2, 3] }}"
+    net = text.parse(f'layer {{ name: "a" type: "InnerProduct" {blobs} }}', NetParameter)
+    (tmp_path / "w.caffemodel").write_bytes(net.SerializeToString())
+    result = run(capsys, "summary", tmp_path / "w.caffemodel")
+    assert result.status == 1 and "w.caffemodel: layer 'a': a blob of shape (" in result.err
 
 
 def test_an_empty_net(capsys, tmp_path):

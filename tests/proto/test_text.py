@@ -194,6 +194,8 @@ def test_many_faults_make_a_short_line():
         ("layer { } name: 'x'", SolverParameter, "x: a net, no solver"),
         ("item { name: 'a' id: 1 }", NetParameter, "x: a label map, no net"),
         ("item { name: 'a' id: 1 }", SolverParameter, "x: a label map, no solver"),
+        ("layer { } base_lr: 1", NetParameter, "1:11: NetParameter has no field 'base_lr'"),
+        ("layer { } base_lr: 1", SolverParameter, "1:1: SolverParameter has no field 'layer'"),
         ("device_id: 0,1", SolverParameter, "'device_id' takes one value here.* a solver runs on one GPU"),
     ],
 )
@@ -292,7 +294,7 @@ def test_bytes_that_are_no_text(data, message, tmp_path):
 def test_files_that_are_no_prototxt(data, tmp_path):
     path = tmp_path / "x.prototxt"
     path.write_bytes(data)
-    with pytest.raises(DataError, match=r"x\.prototxt is (a zip archive|UTF-16|a web page)"):
+    with pytest.raises(DataError, match=r"x\.prototxt: (a zip archive|UTF-16|a web page)"):
         text.read(path, NetParameter)
 
 

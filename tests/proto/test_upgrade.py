@@ -347,13 +347,29 @@ def test_inputs_without_shapes_are_dropped():
     ("source", "message"),
     [
         ('input: "a" input: "b" input: "c" ' + "input_shape { dim: 1 } " * 2, "3 inputs but 2 input shapes"),
-        ('input: "a"' + "input_shape { dim: 1 } " * 2, "1 inputs but 2 input shapes"),
         ('input: "a" input: "b"' + "input_dim: 3 " * 6, "input_dim must hold 8 numbers, .*; got 6"),
     ],
 )
 def test_inputs_need_a_shape_each(source, message):
     with pytest.raises(ConfigError, match=message):
         upgraded(source)
+
+
+@pytest.mark.parametrize(
+    "shapes", ["input_shape { dim: [1, 2, 3, 4] } " * 2, "input_dim: [1, 2, 3, 4, 5, 6]"]
+)
+def test_shapes_beyond_the_inputs_are_dropped(shapes, warnings):
+    """Caffe takes no notice of them."""
+    (layer,) = upgraded(f'input: "a" {shapes}').layer
+    assert [list(shape.dim) for shape in layer.input_param.shape] == [[1, 2, 3, 4]]
+    assert warnings() == ["1 inputs but 2 input shapes: the last ones are dropped"]
+
+
+def test_two_schemas_in_one_file(tmp_path):
+    path = tmp_path / "n.prototxt"
+    path.write_text('layer { name: "a" }\n\nlayers { name: "b" }')
+    with pytest.raises(ConfigError, match=r"n\.prototxt:3: 1 `layers` of an earlier schema beside 1 `layer`"):
+        upgrade.read_net(path)
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4])

@@ -424,6 +424,17 @@ def test_a_folder_is_read_by_its_metrics_or_else_its_log(tmp_path):
     assert curves.train[0].iteration == 2 and curves.name == tmp_path.name
 
 
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    for name, line in (("log.txt", "Iteration 1, loss = 1"), ("metrics.jsonl", json.dumps(of_train(2)))):
+        (tmp_path / name).write_text(line + "\n", "utf-8-sig")
+        assert len(curve_files.read(tmp_path / name).train) == 1
+        (tmp_path / name).write_text(line + "\n", "utf-16")  # as PowerShell writes it
+        with pytest.raises(DataError, match=f"{name}: UTF-16 text; expected UTF-8"):
+            curve_files.read(tmp_path / name)
+    with pytest.raises(DataError, match="cannot read /dev/zero: it is a device"):
+        curve_files.read("/dev/zero")
+
+
 def test_files_that_are_no_logs(tmp_path):
     with pytest.raises(DataError, match=r"cannot read .*nowhere: No such file"):
         curve_files.read(tmp_path / "nowhere")

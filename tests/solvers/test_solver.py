@@ -198,6 +198,10 @@ def test_weights_are_loaded_from_lists(tmp_path, monkeypatch):
     second = tiny_solver('weights: "a_iter_1.caffemodel , a_iter_1.caffemodel" random_seed: 9')
     for key, value in params(second).items():
         np.testing.assert_array_equal(value, params(first)[key])
+    other = text.parse('layer { name: "of another net" }', NetParameter)
+    (tmp_path / "b.caffemodel").write_bytes(other.SerializeToString())
+    with pytest.raises(WeightsError, match=r"b\.caffemodel: no layer of the net takes weights from it"):
+        tiny_solver('weights: "b.caffemodel"')
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,26 @@ NUMBER = re.compile(r"-?[\d.]+(e-?\d+)?f?")
 NUMBERS = """0 -1 1 2 3 4 5 7 32 33 255 256 1000 65535 65536 1000000 2147483647 2147483648 4294967295
     4294967296 9223372036854775807 9223372036854775808 -2 -4 -2147483648 -9223372036854775808 0.5 -0.5 1e-45
     1e38 1e39 inf -inf nan 0x7fffffff 037777777777 true""".split()
-STRINGS = ["", "\\000", "ü😀", "x" * 5000, "/", ".", "data", "label", "a\\nb", "'", "../..", "%s", "{0}"]
+STRINGS = [
+    "",
+    "\\000",
+    "ü😀",
+    "x" * 5000,
+    "/",
+    ".",
+    "data",
+    "label",
+    "a\\nb",
+    "'",
+    "../..",
+    "%s",
+    "{0}",
+    "\\U00110000",
+    "\\377",
+    "\\\\" * 50,
+    "\udcff",
+    "\ufeff",
+]
 
 MEMORY = 64 << 20  # bytes that a net may have
 ADDRESSES = 16 << 30  # bytes of address space: compiled code and libraries map much that they never touch
@@ -122,6 +141,13 @@ def _shape(tokens: list[str], rng: random.Random) -> None:
         tokens[at:end] = [part for dim in dims for part in ("dim", ":", dim)]
 
 
+def _spelling(tokens: list[str], rng: random.Random) -> None:
+    """A value with quotes too many or too few, or a byte that is no UTF-8 in its place."""
+    at = rng.randrange(len(tokens))
+    token = tokens[at]
+    tokens[at] = rng.choice((f'"{token.strip(chr(34))}"', token.strip('"'), "\udcff", f"{token},1"))
+
+
 def _replace(tokens, rng, fits, value) -> None:
     places = [i for i, token in enumerate(tokens) if fits(token)]
     if places:
@@ -134,7 +160,7 @@ def _message_fields() -> list[tuple[str, str]]:
 
 
 FIELDS = _message_fields()
-MUTATIONS = [_delete, _repeat, _swap, *[_shape] * 4, *[_number] * 6, *[_string] * 3, *[_field] * 6]
+MUTATIONS = [_delete, _spelling, _repeat, _swap, *[_shape] * 4, *[_number] * 6, *[_string] * 3, *[_field] * 6]
 
 
 def build(data: bytes) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ...errors import suggest
 from ...layers import LAYERS
+from ...proto import guesses
 from ..finding import ERROR, WARNING, Finding
 from ..state import State, is_automatic
 
@@ -18,7 +19,7 @@ def unknown_type(state: State) -> Iterator[Finding]:
     """A layer type that is not in the index."""
     for i, layer in enumerate(state.layers):
         if layer.type not in LAYERS:
-            yield state.finding(ERROR, i, f"no layer type {layer.type!r}", suggest(layer.type, LAYERS))
+            yield state.finding(ERROR, i, f"no layer type {layer.type!r}", guesses.layer_type(layer.type))
 
 
 def missing_bottom(state: State) -> Iterator[Finding]:
