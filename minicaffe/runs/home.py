@@ -248,7 +248,7 @@ class Home:
                 self._made.append(self.folder)
             lock = self.folder / "lock"
             for path in (lock, self.log, self.metrics, self.events, self.control):
-                if path.is_symlink() or path.is_fifo():
+                if (path.is_symlink() and not path.is_char_device()) or path.is_fifo():
                     raise DataError(f"{path} is no file of the run, but a link or a pipe", hint="remove it")
             self._interrupted = lock.exists()  # a run that began here and did not get far
             handle = open(lock, "a+")

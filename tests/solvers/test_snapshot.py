@@ -221,3 +221,11 @@ def test_the_state_of_another_solver_type():
         MiniCaffeError, match="the state of a solver of type SGD; this one is of type Nesterov"
     ):
         tiny_solver('type: "Nesterov"').restore(path)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_weights_are_no_state(form):
+    (path,) = written(1, form)
+    weights = Path(str(path).replace("solverstate", "caffemodel"))
+    with pytest.raises(WeightsError, match=r"holds no solver state; hint: it holds weights: --weights"):
+        snapshot.read_state(weights)
