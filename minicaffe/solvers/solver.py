@@ -452,7 +452,7 @@ class Solver:
                 sums[name] = sums[name] + values if name in sums else values
         means = {name: values / batches for name, values in sums.items()}
         if self.param.test_compute_loss:
-            log.info(f"Test loss: {number(loss / batches if batches else math.nan)}")
+            log.info(f"Test loss: {number(loss / batches if batches else float('nan'))}")
         display.show_outputs("Test", net, means)
         return {name: values.tolist() for name, values in means.items()}
 
