@@ -207,7 +207,7 @@ class Home:
         try:
             job = json.loads(content)
             fits = job["format"] == JOB_FORMAT and all(
-                type(job[name]) in kinds for name, kinds in JOB.items()
+                type(job[name]) in kinds and "\0" not in str(job[name]) for name, kinds in JOB.items()
             )
         except (ValueError, KeyError, TypeError, RecursionError):
             fits = False
