@@ -29,6 +29,8 @@ from .progress import Progress
 BEGINNING = ("weights", "level", "stage", *Wishes._fields)  # flags that say how a run begins
 EFFECTS = ("stop", "snapshot", "none")
 NONFINITE_EFFECTS = ("stop", "report", "none")
+# Where a --run's solver sets no snapshot: so many in a run, at this distance at least; so many are kept.
+SNAPSHOTS, LEAST_DISTANCE, KEPT = 20, 100, 2
 
 
 def parser() -> flags.Parser:
@@ -44,8 +46,20 @@ def parser() -> flags.Parser:
     flags.add_log(p)
     p.flag("sigint_effect", choices=EFFECTS, default="stop", help="what Ctrl-C does (default stop)")
     p.flag("sighup_effect", choices=EFFECTS, default="snapshot", help="what a hangup does (default snapshot)")
+    p.flag(
+        "sigterm_effect",
+        choices=EFFECTS,
+        default="stop",
+        help="what a request to end does, as docker, Slurm and systemd make it (default stop)",
+    )
     safe = p.add_argument_group("runs that cannot be lost")
-    p.flag("run", metavar="DIR", group=safe, help="keep everything of the run in this folder")
+    p.flag(
+        "run",
+        metavar="DIR",
+        group=safe,
+        help="keep everything of the run in this folder, with snapshots on the way whether the solver sets"
+        " any or not",
+    )
     p.flag(
         "resume",
         metavar="auto|FILE",
@@ -121,9 +135,19 @@ def _check_flags(args) -> None:
         raise ConfigError(
             f"--{sources[0]} and --{sources[1]} exclude each other", hint="a snapshot brings its weights"
         )
-    for state in (args.snapshot, args.resume):
-        if state and state != "auto" and not Path(state).is_file():
+    for flag in ("snapshot", "resume"):
+        state = getattr(args, flag)
+        if not state or state == "auto":
+            continue
+        if ".caffemodel" in Path(state).name:
+            hint = f"--weights {state} begins with them; --{flag} takes a .solverstate"
+            raise ConfigError(f"--{flag} {state}: these are weights, not the state of a solver", hint=hint)
+        if not Path(state).is_file():
             raise ConfigError(f"{state}: there is no such solver state")
+    for weights in (args.weights or "").split(","):
+        if ".solverstate" in Path(weights.strip()).name:
+            hint = f"--snapshot {weights.strip()} goes on from it, with its weights"
+            raise ConfigError(f"--weights {weights.strip()}: this is the state of a solver", hint=hint)
     if args.metrics and not Path(args.metrics).absolute().parent.is_dir():
         raise ConfigError(f"--metrics {args.metrics}: there is no such folder", hint="make it first")
     if args.verify_resume and (args.run or args.resume or args.snapshot):
@@ -150,16 +174,16 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
         _write_deployed(net, path, solver, Path(args.run or ""))
     if home is not None and not home.exists:
         home.write_job(["minicaffe", "train", *arguments], path, solver, state)
-    effects: dict[int, str] = {signal.SIGINT: args.sigint_effect}
+    effects: dict[int, str] = {signal.SIGINT: args.sigint_effect, signal.SIGTERM: args.sigterm_effect}
     if hasattr(signal, "SIGHUP"):
         effects[signal.SIGHUP] = args.sighup_effect
     try:
         with _signals(solver, effects, begun):
             log.info(f"Resuming from {state}" if state else "Starting Optimization")
             solver.solve(state)
-    except (MiniCaffeError, KeyboardInterrupt) as error:
+    except BaseException as error:  # a Python layer may raise anything, SystemExit too
         if events is not None:
-            events.record("end", solver.iteration, state="failed", error=str(error) or "interrupted")
+            events.record("end", solver.iteration, state="failed", error=_reason(error))
         raise
     if events is not None:
         events.record("end", solver.iteration, state="stopped" if solver.stopped else "finished")
@@ -191,8 +215,28 @@ def _solver(args, home: Home | None) -> tuple[SolverParameter, str, NetParameter
         del param.weights[:]
         param.weights.append(args.weights)
     if home is not None:
+        _snapshot_by_default(param, strict=args.strict)
         param = home.found(param, path)
     return param, path, net
+
+
+def _snapshot_by_default(param: SolverParameter, *, strict: bool) -> None:
+    """Let a run that must not be lost make snapshots, unless its solver says how many, `snapshot: 0` too."""
+    distance = max(param.max_iter // SNAPSHOTS, LEAST_DISTANCE)
+    if param.HasField("snapshot") or distance >= param.max_iter:
+        return
+    param.snapshot = distance
+    kept = ""
+    if not (strict or param.HasField("keep_last")):  # it is an extension
+        param.keep_last = KEPT
+        kept = f", of which the newest {KEPT} are kept"
+    log.info(f"The solver sets no snapshot: --run makes one every {distance} iterations{kept}")
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, MiniCaffeError):
+        return str(error)
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else f"{type(error).__name__}: {error}"
 
 
 def _go_on(args, home: Home) -> SolverParameter:

@@ -207,7 +207,7 @@ class Home:
         try:
             job = json.loads(content)
             fits = job["format"] == JOB_FORMAT and all(
-                type(job[name]) in kinds for name, kinds in JOB.items()
+                type(job[name]) in kinds and "\0" not in str(job[name]) for name, kinds in JOB.items()
             )
         except (ValueError, KeyError, TypeError, RecursionError):
             fits = False
@@ -250,7 +250,7 @@ class Home:
                 self._made.append(self.folder)
             lock = self.folder / "lock"
             for path in (lock, self.log, self.metrics, self.events, self.control):
-                if path.is_symlink() or path.is_fifo():
+                if (path.is_symlink() and not path.is_char_device()) or path.is_fifo():
                     raise DataError(f"{path} is no file of the run, but a link or a pipe", hint="remove it")
             self._interrupted = lock.exists()  # a run that began here and did not get far
             handle = open(lock, "a+")

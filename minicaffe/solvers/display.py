@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,9 @@ import numpy as np
 from .. import log
 from ..log import number
 from ..net import Net
+
+# The loss of SoftmaxWithLoss where the label's probability is 0, which counts as the least float there is.
+LARGEST_LOSS = -math.log(float(np.finfo(np.float32).tiny))  # 87.3365
 
 Outputs = dict[str, np.ndarray]  # every element of every output blob, by name, in Caffe's order
 
@@ -44,3 +48,11 @@ def show_clipping(norm: float, limit: float) -> None:
             f"Gradient clipping: scaling down gradients (L2 norm {number(norm)} > {number(limit)})"
             f" by scale factor {number(limit / norm)}"
         )
+
+
+def diverged(net: Net, values: Outputs) -> str:
+    """The name of a loss that is LARGEST_LOSS, as when training has diverged; empty if there is none."""
+    for name, elements in values.items():
+        if net.loss_weight(name) and np.isclose(elements, LARGEST_LOSS, rtol=1e-5).any():
+            return name
+    return ""

@@ -116,8 +116,8 @@ def testing(param: Message, solver_file: str, strict: bool = False) -> list[Sour
     if len(param.test_state) not in (0, len(sources)):
         what = f"{len(param.test_state)} test_state entries for {len(sources)} test nets"
         raise ConfigError(what, hint="give none, or one for each", field="test_state")
-    if any(count < 1 for count in param.test_iter):
-        what = f"test_iter must be at least 1; got {', '.join(map(str, param.test_iter))}"
+    if any(count < 0 for count in param.test_iter):
+        what = f"test_iter must not be below 0; got {', '.join(map(str, param.test_iter))}"
         raise ConfigError(what, field="test_iter")
     if sources and param.test_interval <= 0:
         raise ConfigError(

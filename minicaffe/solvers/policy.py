@@ -46,6 +46,8 @@ class Policy:
         self.formula, needs = POLICIES[name]
         for field in needs:
             value, least = getattr(param, field), "of at least 0" if field == "gamma" else "above 0"
+            if field == "max_iter" and param.HasField(field) and value == 0:
+                continue  # no update is to be made
             if value < 0 or (value == 0 and field != "gamma"):
                 raise ConfigError(f"lr_policy {name!r} needs {field} {least}; got {value:g}", field=field)
         if param.min_lr < 0:
@@ -92,8 +94,14 @@ class Policy:
     def _stepwise(self, i: int) -> float:
         return self.param.base_lr * power(self.param.gamma, self._step_at(i))
 
+    def _done(self, i: int) -> float:
+        if not self.param.max_iter:
+            what = f"lr_policy {self.param.lr_policy!r} has no rate where max_iter is 0"
+            raise ConfigError(what, hint="set max_iter", field="max_iter")
+        return i / self.param.max_iter
+
     def _poly(self, i: int) -> float:
-        left = 1 - i / self.param.max_iter
+        left = 1 - self._done(i)
         return self.param.base_lr * power(max(left, 0.0), self.param.power)
 
     def _sigmoid(self, i: int) -> float:
@@ -101,7 +109,7 @@ class Policy:
         return self.param.base_lr / (1 + math.exp(min(exponent, 700.0)))
 
     def _cosine(self, i: int) -> float:
-        low, done = self.param.min_lr, min(i / self.param.max_iter, 1.0)
+        low, done = self.param.min_lr, min(self._done(i), 1.0)
         return low + (self.param.base_lr - low) * (1 + math.cos(math.pi * done)) / 2
 
     def _plateau(self, i: int) -> float:

@@ -24,10 +24,10 @@ def check(param: Message) -> None:
     for field in ("average_loss", "iter_size"):
         if getattr(param, field) < 1:
             raise ConfigError(f"{field} must be at least 1; got {getattr(param, field)}", field=field)
-    for field in ("max_iter", "display", "snapshot", "test_interval"):
+    for field in ("max_iter", "display", "snapshot"):  # test_interval concerns test nets alone
         if getattr(param, field) < 0:
             raise ConfigError(f"{field} must not be below 0; got {getattr(param, field)}", field=field)
-    if param.regularization_type not in ("L1", "L2"):
+    if param.weight_decay and param.regularization_type not in ("L1", "L2"):
         what = f"regularization_type must be L1 or L2; got {param.regularization_type!r}"
         raise ConfigError(what, field="regularization_type")
     if param.snapshot > 0:

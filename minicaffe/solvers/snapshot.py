@@ -106,7 +106,7 @@ def read_state(path: str | Path) -> State:
     Raises WeightsError, SchemaError or DataError, naming the file; also for a file that is not the one that
     was written.
     """
-    stored = hdf5.to_state(path) if str(path).endswith(".h5") else binary.read(path, SolverState)
+    stored = _read_stored(path)
     with locate(str(path)):
         history = [binary.to_array(blob) for blob in stored.history]
     if stored.iter < 0 or stored.current_step < 0:
@@ -117,6 +117,21 @@ def read_state(path: str | Path) -> State:
         state.run = runstate.read(beside)
         _check_sum(state, Path(path))
     return state
+
+
+def _read_stored(path: str | Path) -> SolverState:
+    as_hdf5 = str(path).endswith(".h5")
+    if as_hdf5 and hdf5.is_state(path):
+        return hdf5.to_state(path)
+    stored = SolverState() if as_hdf5 else binary.read(path, SolverState)
+    if not stored.HasField("iter"):
+        hint = "a .solverstate is what a training resumes from"
+        with suppress(MiniCaffeError):
+            weights = hdf5.to_weights(path) if as_hdf5 else binary.read(path, NetParameter)
+            if weights.layer or weights.layers:
+                hint = "it holds weights: --weights begins a training with them"
+        raise WeightsError(f"{path} holds no solver state", hint=hint)
+    return stored
 
 
 def find_weights(state: State, path: str | Path) -> Path | None:

@@ -96,6 +96,7 @@ class Solver:
         self.snapshot_error: WeightsError | None = None  # why the last snapshot could not be written
         self._before_test: dict[str, Any] | None = None  # the run state, while a test is under way
         self._started = False  # the callbacks were told
+        self._diverged = False  # it was said that training has
         with text.in_file(source or "solver"):
             self._check()
             self.policy = Policy(param)
@@ -357,6 +358,13 @@ class Solver:
         )
         self.shown = Shown(self.iteration, loss, display.outputs(self.net))
         display.show_outputs("Train", self.net, self.shown.outputs)
+        if not self._diverged and (output := display.diverged(self.net, self.shown.outputs)):
+            self._diverged = True
+            log.warning(
+                f"Iteration {self.iteration}: {output} = {display.LARGEST_LOSS:g}, the largest there is:"
+                " every label has probability 0, from which nothing is learned; lower base_lr (now"
+                f" {number(self.param.base_lr)})"
+            )
 
     def _display_final(self) -> None:
         """One more forward pass after the last update, as Caffe does, so that the log ends with its loss.  It
@@ -404,7 +412,8 @@ class Solver:
     def test(self, index: int = 0) -> dict[str, list[float]] | None:
         """Run test net `index` for its test_iter batches on the present weights.
 
-        Returns the mean of every output element, by blob; None if a stop was requested on the way.
+        Returns the mean of every output element, by blob, nothing for test_iter 0; None if a stop was
+        requested on the way.
         """
         net, batches = self.test_nets[index], self.param.test_iter[index]
         log.info(f"Iteration {self.iteration}, Testing net (#{index})")
@@ -431,7 +440,7 @@ class Solver:
                 sums[name] = sums[name] + values if name in sums else values
         means = {name: values / batches for name, values in sums.items()}
         if self.param.test_compute_loss:
-            log.info(f"Test loss: {number(loss / batches)}")
+            log.info(f"Test loss: {number(loss / batches if batches else float('nan'))}")
         display.show_outputs("Test", net, means)
         return {name: values.tolist() for name, values in means.items()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from minicaffe.runs.home import Home
 from minicaffe.runs.jsonlines import read
+from minicaffe.solvers.solver import Solver
 
 from ..support.running import PROTOTXT, finish, run, start
 
@@ -91,6 +93,14 @@ def test_a_folder_is_not_used_twice(words, message, capsys):
             "--snapshot and --resume exclude each other",
         ),
         (("solver.prototxt", "--verify_resume", "--run", "x"), "--verify_resume trains from the start"),
+        (
+            ("solver.prototxt", "--snapshot", "a/p.caffemodel"),
+            "these are weights, not the state of a solver; hint: --weights a/p.caffemodel begins with them",
+        ),
+        (
+            ("solver.prototxt", "--weights", "w.caffemodel, p_iter_1.solverstate.h5"),
+            "this is the state of a solver; hint: --snapshot p_iter_1.solverstate.h5 goes on from it",
+        ),
     ],
 )
 def test_flags_that_do_not_go_together(words, message, capsys):
@@ -124,7 +134,7 @@ def test_metrics_and_tensorboard(capsys):
     pytest.importorskip("tensorboardX")
     result = run(capsys, "train", "solver.prototxt", "--metrics", "m.jsonl", "--tensorboard", "events")
     assert result.status == 0
-    assert {row["phase"] for row in read("m.jsonl")} == {"train", "test"}
+    assert {row["phase"] for row in read("m.jsonl")} == {"start", "train", "test"}
     assert len(list(Path("events").iterdir())) == 1
 
 
@@ -167,6 +177,60 @@ def test_a_killed_run_is_listed_as_died(capsys):
     while Home("home").running and time.monotonic() < deadline:
         time.sleep(0.05)
     assert "home  died" in run(capsys, "runs").out
+
+
+@pytest.mark.parametrize("error", [ValueError("no such list"), SystemExit(3)], ids=["an error", "an exit"])
+def test_whatever_ends_a_run_is_recorded(error, capsys, monkeypatch):
+    """A Python layer may raise anything."""
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(Solver, "_iterate", fail)
+    with pytest.raises(type(error)):
+        run(capsys, "train", "solver.prototxt", "--run", "home")
+    last = read("home/events.jsonl")[-1]
+    assert (last["event"], last["state"]) == ("end", "failed") and type(error).__name__ in last["error"]
+    assert "home  failed" in run(capsys, "runs").out
+
+
+@pytest.mark.parametrize("effect, ends_at", [("stop", 2), ("snapshot", 6), ("none", 6)])
+def test_a_request_to_end_makes_a_snapshot_and_stops(effect, ends_at, capsys, monkeypatch):
+    update = Solver.apply_update
+
+    def asked(solver, **how):
+        if solver.iteration == 1:
+            signal.raise_signal(signal.SIGTERM)
+        update(solver, **how)
+
+    monkeypatch.setattr(Solver, "apply_update", asked)
+    words = () if effect == "stop" else ("--sigterm_effect", effect)
+    result = run(capsys, "train", "solver.prototxt", "--run", "home", *words)
+    assert result.status == 0 and ("Optimization stopped early." in result.err) == (effect == "stop")
+    assert Path("home/snapshots/p_iter_2.solverstate").exists() == (effect != "none")
+    assert Path(f"home/snapshots/p_iter_{ends_at}.solverstate").exists()
+    assert read("home/events.jsonl")[-1]["state"] == ("stopped" if effect == "stop" else "finished")
+
+
+@pytest.mark.parametrize(
+    "settings, snapshot, kept",
+    [
+        ("max_iter: 4000", 200, 2),
+        ("max_iter: 1000 keep_last: 5", 100, 5),
+        ("max_iter: 4000 snapshot: 0", 0, None),
+        ("max_iter: 50", None, None),
+    ],
+)
+def test_a_run_makes_snapshots_where_its_solver_sets_none(settings, snapshot, kept, capsys, monkeypatch):
+    monkeypatch.setattr(Solver, "solve", lambda *_: None)
+    Path("solver.prototxt").write_text(SOLVER.replace("snapshot: 4", "").replace("max_iter: 6", settings))
+    result = run(capsys, "train", "solver.prototxt", "--run", "home")
+    param = Home("home").read_solver()
+    assert result.status == 0, result.err
+    assert (param.snapshot if param.HasField("snapshot") else None) == snapshot
+    assert (param.keep_last if param.HasField("keep_last") else None) == kept
+    said = f"--run makes one every {snapshot} iterations" + ", of which the newest 2 are kept" * (kept == 2)
+    assert (f"The solver sets no snapshot: {said}\n" in result.err) == bool(snapshot)
 
 
 def test_no_runs(capsys):

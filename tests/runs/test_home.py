@@ -277,9 +277,10 @@ def test_the_list_knows_what_became_of_runs():
 def test_a_damaged_job(tmp_path):
     home, _, _ = begun()
     home.release()
-    home.job.write_text(json.dumps({"format": 99}))
-    with pytest.raises(DataError, match="not the record of a run that this version reads"):
-        home.read_job()
+    for damage in ({"format": 99}, {**home.read_job(), "folder": "a\0b"}):
+        home.job.write_text(json.dumps(damage))
+        with pytest.raises(DataError, match="not the record of a run that this version reads"):
+            home.read_job()
 
 
 def rate(iteration, id="x", **more) -> dict:

@@ -163,17 +163,15 @@ def test_what_a_killed_process_left_is_removed():
 
 FULL = """
 import resource, sys
+from minicaffe.solvers.callbacks import Callback
 from tests.support.solving import tiny_solver
-solver = tiny_solver('snapshot_prefix: "p" snapshot: 2 max_iter: 5 display: 1')
-train = solver._train
-def with_a_full_disk(end):
-    train(lambda: 3)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, resource.RLIM_INFINITY))
-    train(lambda: 4)
-    if AGAIN:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    train(end)
-solver._train = with_a_full_disk
+class Disk(Callback):
+    def on_begin(self, solver):
+        if solver.iteration == 3:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (LARGEST, resource.RLIM_INFINITY))
+        if solver.iteration == 4 and AGAIN:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+solver = tiny_solver('snapshot_prefix: "p" snapshot: 2 max_iter: 5 display: 1', callbacks=[Disk()])
 try:
     solver.solve()
 except Exception as error:
@@ -221,3 +219,11 @@ def test_the_state_of_another_solver_type():
         MiniCaffeError, match="the state of a solver of type SGD; this one is of type Nesterov"
     ):
         tiny_solver('type: "Nesterov"').restore(path)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_weights_are_no_state(form):
+    (path,) = written(1, form)
+    weights = Path(str(path).replace("solverstate", "caffemodel"))
+    with pytest.raises(WeightsError, match=r"holds no solver state; hint: it holds weights: --weights"):
+        snapshot.read_state(weights)

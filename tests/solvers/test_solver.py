@@ -166,6 +166,32 @@ def test_snapshot_request(tmp_path, monkeypatch):
     assert Path("p_iter_1.solverstate").exists()
 
 
+@pytest.mark.parametrize(
+    "settings, said",
+    [
+        ("test_iter: 0 test_interval: 1 test_compute_loss: true", "Test loss: nan"),
+        ("test_interval: -1", "Optimization Done."),
+        ('regularization_type: "None"', "Optimization Done."),
+        ('max_iter: 0 lr_policy: "poly" power: 1', "Optimization Done."),
+    ],
+)
+def test_values_that_caffe_takes(settings, said, caplog):
+    with caplog.at_level("INFO", "minicaffe"):
+        settings += "" if "max_iter" in settings else " max_iter: 2"
+        tiny_solver(settings + " snapshot_after_train: false").solve()
+    assert said in caplog.text
+
+
+def test_a_loss_that_says_that_training_has_diverged_is_told_once(caplog):
+    solver = tiny_solver("display: 1 max_iter: 3")
+    bias = solver.net.params["ip"][1]
+    solver.device.put(np.array([1e9, 0, 0], "f"), bias.data)
+    solver.step(3)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1 and said[0].startswith("Iteration 0: loss = 87.3365, the largest there is")
+    assert said[0].endswith("lower base_lr (now 0.1)")
+
+
 def test_smoothed_loss_is_the_mean_of_the_last_ones(caplog):
     with caplog.at_level("INFO", "minicaffe"):
         tiny_solver("display: 1 average_loss: 3").step(6)
@@ -217,7 +243,7 @@ def test_weights_are_loaded_from_lists(tmp_path, monkeypatch):
         ('type: "Sgd"', UnknownTypeError, "no solver type 'Sgd'; hint: did you mean 'SGD'"),
         ("average_loss: 0", ConfigError, "average_loss must be at least 1"),
         ("iter_size: 0", ConfigError, "iter_size must be at least 1"),
-        ('regularization_type: "L3"', ConfigError, "must be L1 or L2; got 'L3'"),
+        ('regularization_type: "L3" weight_decay: 1', ConfigError, "must be L1 or L2; got 'L3'"),
         ("snapshot: 5", ConfigError, "snapshot is set but snapshot_prefix is not"),
         (TINY_NET + 'lr_policy: "fixed" test_iter: 1', ConfigError, "test_interval must be above 0"),
         (

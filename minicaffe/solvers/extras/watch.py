@@ -34,6 +34,9 @@ class Watch:
         if not 0 <= conf.test_net < len(tests):
             what = f"there are {len(tests)}" if tests else "there is none; set test_iter and test_interval"
             raise ConfigError(f"{field} watches test net #{conf.test_net}: {what}", field=field)
+        if not solver.param.test_iter[conf.test_net]:
+            what = f"{field} watches test net #{conf.test_net}, whose test_iter is 0"
+            raise ConfigError(what, hint="a test needs a batch", field="test_iter")
         net = tests[conf.test_net]
         if conf.output not in net.outputs:
             raise ConfigError(
