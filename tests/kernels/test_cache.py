@@ -1,0 +1,120 @@
+"""Where compiled kernels are kept: only where nobody else could have put them."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+
+import pytest
+
+from minicaffe.cli.main import main
+from minicaffe.kernels import cache
+
+find = cache.folder.__wrapped__  # without the memory of the process
+
+
+@pytest.fixture
+def places(tmp_path, monkeypatch):
+    """The user's cache and the folder beside the sources."""
+    both = tmp_path / "user" / "minicaffe", tmp_path / "sources"
+    monkeypatch.setattr(cache, "user_cache", lambda: both[0])
+    monkeypatch.setattr(cache, "parents", lambda: list(both))
+    return both
+
+
+def test_the_folder_is_the_users_alone(places):
+    path = find()
+    assert path.parent == places[0] and path.name == f"kernels-{cache.digest()}"
+    assert path.stat().st_mode & 0o777 == places[0].stat().st_mode & 0o777 == 0o700
+    assert list(path.iterdir()) == [] and find() == path
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="a system without users")
+@pytest.mark.parametrize("which", ["parent", "folder"])
+@pytest.mark.parametrize(
+    "how, why", [(0o777, "others can write into"), (0o770, "mode 0770"), (None, "belongs to another user")]
+)
+def test_a_folder_that_others_could_have_filled_is_not_used(which, how, why, places, monkeypatch, caplog):
+    path = find()
+    foreign = path if which == "folder" else path.parent
+    (path / "planted.nbi").write_bytes(b"code")
+    if how is None:
+        owner, real = os.geteuid(), os.stat
+        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+        monkeypatch.setattr(cache, "parents", lambda: [places[0]])
+        if owner == 0:  # whom everybody trusts
+            other = real(foreign)
+            fields = [*other[:4], 77, *other[5:]]
+            monkeypatch.setattr(
+                type(foreign), "stat", lambda p: os.stat_result(fields) if p == foreign else real(p)
+            )
+            monkeypatch.setattr(os, "geteuid", lambda: 0)
+        assert find() is None
+    else:
+        foreign.chmod(how)
+        assert find() == places[1] / path.name
+        assert foreign.stat().st_mode & 0o777 == how, "it is not repaired"
+    assert (path / "planted.nbi").read_bytes() == b"code"
+    (warning,) = caplog.messages
+    assert f"Kernels are not cached in {path}: " in warning and why in warning and str(foreign) in warning
+
+
+def test_without_any_place_nothing_is_cached(places):
+    for place in places:
+        place.parent.mkdir(exist_ok=True)
+        place.write_text("a file")
+    assert find() is None
+
+
+def test_a_link_to_a_folder_of_ones_own_will_do(places, tmp_path):
+    (tmp_path / "scratch").mkdir(mode=0o700)
+    places[0].parent.mkdir()
+    places[0].symlink_to(tmp_path / "scratch")
+    assert find().resolve().parent == tmp_path / "scratch"
+
+
+def test_folders_that_no_run_uses_are_removed(places):
+    used = find()
+    for name, age_s in ("kernels-old", cache.UNUSED_S + 60), ("kernels-new", 60):
+        (used.parent / name).mkdir()
+        os.utime(used.parent / name, (0, time.time() - age_s))
+    os.utime(used, (0, 0))
+    assert find() == used
+    assert sorted(path.name for path in used.parent.iterdir()) == sorted([used.name, "kernels-new"])
+
+
+def test_one_at_a_time(tmp_path):
+    inside, most = [], []
+
+    def enter():
+        with cache.alone(tmp_path / "x.lock"):
+            inside.append(1)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.pop()
+
+    threads = [threading.Thread(target=enter) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1, 1, 1, 1]
+
+
+def test_the_cache_is_listed_and_emptied(places, monkeypatch, capsys):
+    monkeypatch.setattr("minicaffe.cli.cache.user_cache", lambda: places[0])
+    assert main(["cache"]) == 0 and capsys.readouterr().out == "nothing is kept\n"
+    path, data = find(), places[0] / "data"
+    (path / "code").write_bytes(bytes(2048))
+    data.mkdir()
+    assert main(["cache"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert rows == [["kernels", "2.0", "KiB", str(path)], ["data", "0", "B", str(data)]]
+    assert main(["cache", "--clear", "kernels"]) == 0
+    assert data.exists() and not path.exists()
+    data.chmod(0o777)
+    assert main(["cache", "--clear", "all"]) == 1
+    assert f"{data} is not removed: others can write into" in capsys.readouterr().err
+    data.chmod(0o700)
+    assert main(["cache", "--clear", "all"]) == 0 and not data.exists()
