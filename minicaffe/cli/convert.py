@@ -27,8 +27,8 @@ def parser() -> flags.Parser:
     p.usage = (
         "minicaffe convert IN OUT [--strip] [--model NET] [--level N] [--stage A,B]\n"
         "       minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold\n"
-        "       minicaffe convert NET WEIGHTS OUT.onnx [--shape data=1,3,224,224]... [--free_batch]\n"
-        "                         [--level N] [--stage A,B]"
+        "       minicaffe convert NET WEIGHTS OUT.onnx [--shape data=1,3,224,224]...\n"
+        "                         [--free_batch] [--level N] [--stage A,B]"
     )
     p.add_argument(
         "files", nargs="*", metavar="FILE", help="to read, then to write; write - to print a net or solver"
