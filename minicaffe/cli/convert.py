@@ -25,7 +25,8 @@ def parser() -> flags.Parser:
         f" name of the file says: prototxt, or {', '.join(formats.SUFFIXES)}.",
     )
     p.usage = (
-        "minicaffe convert IN OUT [--strip] [--model NET] [--level N] [--stage A,B]\n"
+        "minicaffe convert IN OUT [--strip] [--model NET]\n"
+        "                         [--level N] [--stage A,B]\n"
         "       minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold\n"
         "       minicaffe convert NET WEIGHTS OUT.onnx [--shape data=1,3,224,224]...\n"
         "                         [--free_batch] [--level N] [--stage A,B]"
