@@ -106,7 +106,8 @@ def _export(args: argparse.Namespace) -> None:
         level=args.level or 0,
         stages=flags.stages(args),
     )
-    terminal.show("\n".join(report.lines()))
+    for line in report.lines():
+        terminal.say(line)
 
 
 def _files(args: argparse.Namespace, count: int, usage: str) -> list[str]:

@@ -33,8 +33,9 @@ LEVELS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
 
 
 def say(line: str) -> None:
-    """Print a line, with what a terminal would obey made visible; DataError if stdout takes nothing."""
-    put(printable(line) + "\n")
+    """Print a line, broken between words where the terminal ends, with what a terminal would obey made
+    visible; DataError if stdout takes nothing."""
+    put("\n".join(wrapped(printable(line), width())) + "\n")
 
 
 def show(lines: str) -> None:
