@@ -118,3 +118,19 @@ def test_the_cache_is_listed_and_emptied(places, monkeypatch, capsys):
     assert f"{data} is not removed: others can write into" in capsys.readouterr().err
     data.chmod(0o700)
     assert main(["cache", "--clear", "all"]) == 0 and not data.exists()
+
+
+def test_a_user_without_a_home(monkeypatch, capsys):
+    """As in a container that runs under a number without a name."""
+
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("pathlib.Path.home", nobody)
+    for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "MINICAFFE_DATA"):
+        monkeypatch.delenv(name, raising=False)
+    assert [parent.name for parent in cache.parents()] == ["__pycache__"]
+    assert main(["cache"]) == 0 and main(["data", "list"]) == 0
+    assert "not here: minicaffe data get mnist" in capsys.readouterr().out
+    assert main(["data", "get", "mnist"]) == 1
+    assert "no home folder; hint: set MINICAFFE_DATA to a folder for mnist/" in capsys.readouterr().err
