@@ -31,26 +31,32 @@ def test_the_folder_is_the_users_alone(places):
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="a system without users")
-@pytest.mark.parametrize("which", ["parent", "folder"])
 @pytest.mark.parametrize(
-    "how, why", [(0o777, "others can write into"), (0o770, "mode 0770"), (None, "belongs to another user")]
+    "above, how, why",
+    [
+        (True, 0o777, "others can write into"),
+        (False, 0o777, "others can write into"),
+        (False, 0o770, "mode 0770"),
+        (True, None, "belongs to another user (uid 77)"),
+        (False, None, "belongs to another user (uid 77)"),
+    ],
 )
-def test_a_folder_that_others_could_have_filled_is_not_used(which, how, why, places, monkeypatch, caplog):
+def test_a_folder_that_others_could_have_filled_is_not_used(above, how, why, places, monkeypatch, caplog):
     path = find()
-    foreign = path if which == "folder" else path.parent
+    foreign = path.parent if above else path
     (path / "planted.nbi").write_bytes(b"code")
     if how is None:
-        owner, real = os.geteuid(), os.stat
-        monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
-        monkeypatch.setattr(cache, "parents", lambda: [places[0]])
-        if owner == 0:  # whom everybody trusts
-            other = real(foreign)
-            fields = [*other[:4], 77, *other[5:]]
-            monkeypatch.setattr(
-                type(foreign), "stat", lambda p: os.stat_result(fields) if p == foreign else real(p)
-            )
-            monkeypatch.setattr(os, "geteuid", lambda: 0)
-        assert find() is None
+        real = os.stat
+
+        def owned(place, *, follow_symlinks=True):
+            found = list(real(place, follow_symlinks=follow_symlinks))
+            found[4] = 77 if place == foreign else os.geteuid()
+            return os.stat_result(found)
+
+        monkeypatch.setattr(type(path), "stat", owned)
+        monkeypatch.setattr(type(path), "lstat", owned)
+        assert find() == places[1] / path.name
+        monkeypatch.undo()
     else:
         foreign.chmod(how)
         assert find() == places[1] / path.name
@@ -60,6 +66,13 @@ def test_a_folder_that_others_could_have_filled_is_not_used(which, how, why, pla
     assert f"Kernels are not cached in {path}: " in warning and why in warning and str(foreign) in warning
 
 
+def test_the_group_may_write_into_the_folder_above(places):
+    """As where every user has a group, and the umask is 002."""
+    places[0].mkdir(mode=0o775, parents=True)
+    places[0].chmod(0o775)
+    assert find().parent == places[0]
+
+
 def test_without_any_place_nothing_is_cached(places):
     for place in places:
         place.parent.mkdir(exist_ok=True)
@@ -67,11 +80,15 @@ def test_without_any_place_nothing_is_cached(places):
     assert find() is None
 
 
-def test_a_link_to_a_folder_of_ones_own_will_do(places, tmp_path):
+def test_the_users_cache_may_be_a_link_a_cache_folder_may_not(places, tmp_path, caplog):
     (tmp_path / "scratch").mkdir(mode=0o700)
     places[0].parent.mkdir()
     places[0].symlink_to(tmp_path / "scratch")
-    assert find().resolve().parent == tmp_path / "scratch"
+    path = find()
+    assert path.resolve().parent == tmp_path / "scratch"
+    path.rename(tmp_path / "moved")
+    path.symlink_to(tmp_path / "moved")
+    assert find() == places[1] / path.name and f"{path} is a link" in caplog.messages[0]
 
 
 def test_folders_that_no_run_uses_are_removed(places):
@@ -113,11 +130,11 @@ def test_the_cache_is_listed_and_emptied(places, monkeypatch, capsys):
     assert rows == [["kernels", "2.0", "KiB", str(path)], ["data", "0", "B", str(data)]]
     assert main(["cache", "--clear", "kernels"]) == 0
     assert data.exists() and not path.exists()
-    data.chmod(0o777)
-    assert main(["cache", "--clear", "all"]) == 1
-    assert f"{data} is not removed: others can write into" in capsys.readouterr().err
-    data.chmod(0o700)
-    assert main(["cache", "--clear", "all"]) == 0 and not data.exists()
+    (data / "link").symlink_to(places[1].parent)
+    assert main(["cache", "--clear", "all"]) == 0 and not data.exists() and places[1].parent.exists()
+    data.symlink_to(places[1].parent)
+    assert main(["cache", "--clear", "all"]) == 1 and places[1].parent.exists()
+    assert f"cannot remove {data}: " in capsys.readouterr().err
 
 
 def test_a_user_without_a_home(monkeypatch, capsys):
