@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import shutil
 import sys
 import time
 from typing import Any, TextIO
@@ -114,15 +113,18 @@ def is_terminal(stream: TextIO | Any) -> bool:
 
 
 def width(stream: TextIO | Any = None) -> int | None:
-    """The columns of the terminal behind a stream, stdout by default; None if there is none, and lines may be
-    as long as they are."""
+    """The columns of the terminal behind a stream, stdout by default, or what COLUMNS says; None if there is
+    no terminal or it has no width, and lines may be as long as they are."""
     stream = stream or sys.stdout
     if not is_terminal(stream):
         return None
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal():
+        return int(given) or None
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError):
-        return shutil.get_terminal_size().columns
+        return None
 
 
 class Compact(logging.Formatter):
