@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from ..checking.table import aligned, size
-from ..errors import ConfigError, DataError
+from ..errors import DataError
 from ..files import user_cache
 from ..kernels import cache
 from . import flags, terminal
@@ -46,8 +46,6 @@ def _bytes(folder: Path) -> int:
 
 
 def _remove(folder: Path) -> None:
-    if why := cache.foreign(folder):
-        raise ConfigError(f"{folder} is not removed: {why}", hint="remove it by hand")
     try:
         shutil.rmtree(folder)
     except OSError as error:

@@ -29,8 +29,8 @@ def parser() -> flags.Parser:
         "       minicaffe convert WEIGHTS OUT --model NET [--reshape] [--level N] [--stage A,B]\n"
         "       minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold\n"
         "                         [--shape data=1,3,224,224]... [--strip]\n"
-        "       minicaffe convert NET WEIGHTS OUT.onnx [--shape data=1,3,224,224]... [--free_batch]\n"
-        "                         [--level N] [--stage A,B]"
+        "       minicaffe convert NET WEIGHTS OUT.onnx [--shape data=1,3,224,224]...\n"
+        "                         [--free_batch] [--level N] [--stage A,B]"
     )
     p.add_argument(
         "files", nargs="*", metavar="FILE", help="to read, then to write; write - to print a net or solver"
@@ -128,7 +128,8 @@ def _export(args: argparse.Namespace) -> None:
         level=args.level or 0,
         stages=flags.stages(args),
     )
-    terminal.show("\n".join(report.lines()))
+    for line in report.lines():
+        terminal.say(line)
 
 
 def _files(args: argparse.Namespace, count: int, usage: str) -> list[str]:

@@ -29,10 +29,12 @@ def parser() -> flags.Parser:
     p.add_argument("database", metavar="DB_NAME", help="the folder to make")
     p.boolean("gray", help="make images grey")
     p.boolean("shuffle", help="shuffle the images")
-    p.flag("seed", type=int, default=0, metavar="N", help="of the shuffled order (default 0)")
+    p.flag("seed", type=flags.at_least(0), default=0, metavar="N", help="of the shuffled order (default 0)")
     p.flag("backend", default="lmdb", help="lmdb")
-    p.flag("resize_width", type=int, default=0, metavar="N", help="width images are resized to")
-    p.flag("resize_height", type=int, default=0, metavar="N", help="height images are resized to")
+    p.flag("resize_width", type=flags.at_least(0), default=0, metavar="N", help="width images are resized to")
+    p.flag(
+        "resize_height", type=flags.at_least(0), default=0, metavar="N", help="height images are resized to"
+    )
     p.boolean("check_size", help="check that all images have the same size")
     p.boolean("encoded", help="store encoded images")
     p.flag(
@@ -45,8 +47,6 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     if args.backend != "lmdb":
         raise ConfigError(f"--backend must be lmdb; got {args.backend!r}", hint="leave it out")
-    if args.seed < 0:
-        raise ConfigError(f"--seed must be at least 0; got {args.seed}")
     terminal.start_log()
     listed = ImageList(args.list, args.root, Channels.GRAY if args.gray else Channels.COLOR)
     image_set = ImageSet(

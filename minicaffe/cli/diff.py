@@ -28,9 +28,11 @@ def parser() -> flags.Parser:
         " than the tolerance.",
     )
     p.usage = (
-        "minicaffe diff A B [--model NET [--level N] [--stage A,B]] [--tolerance T] [--json]\n"
-        "       minicaffe diff --model NET [--weights W] --backends A,B [--tolerance T] [--json]\n"
-        "                      [--phase TRAIN|TEST] [--level N] [--stage A,B] [--seed N]"
+        "minicaffe diff A B [--model NET [--level N] [--stage A,B]]\n"
+        "                      [--tolerance T] [--json]\n"
+        "       minicaffe diff --model NET [--weights W] --backends A,B\n"
+        "                      [--tolerance T] [--json] [--phase TRAIN|TEST]\n"
+        "                      [--level N] [--stage A,B] [--seed N]"
     )
     p.add_argument("files", nargs="*", metavar="FILE", help="two nets, solvers, weights or solver states")
     p.flag("model", metavar="NET", help="compare weights as this net has them; or the net for --backends")
@@ -46,7 +48,9 @@ def parser() -> flags.Parser:
     p.flag("phase", choices=("TRAIN", "TEST"), help="of --backends (default TRAIN)")
     p.flag("level", type=int, metavar="N", help="level of the net's state (default 0)")
     p.flag("stage", default="", metavar="A,B", help="stages of the net's state, separated by commas")
-    p.flag("seed", type=int, metavar="N", help="of --backends: of weights and inputs (default 1)")
+    p.flag(
+        "seed", type=flags.at_least(0), metavar="N", help="of --backends: of weights and inputs (default 1)"
+    )
     p.flag("json", action="store_true", help="for programs")
     flags.add_largest(p)
     return p

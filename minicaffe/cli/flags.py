@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -70,7 +71,10 @@ class Parser(argparse.ArgumentParser):
         return flag + equals + value if known and flag in self._option_string_actions else word
 
     def error(self, message: str) -> NoReturn:
-        raise ConfigError(message.removeprefix("argument "), hint=f"see {self.prog} --help")
+        raise ConfigError(
+            message.removeprefix("argument " if message.startswith("argument -") else ""),
+            hint=f"see {self.prog} --help",
+        )
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         terminal.flush()
@@ -184,6 +188,17 @@ def at_least(least: int) -> Callable[[str], int]:
 
     number.__name__ = "int"  # as argparse names it for what is no number
     return number
+
+
+def positive(text: str) -> float:
+    """The type of a flag that is a finite number above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number above 0; got {text}")
+    return value
+
+
+positive.__name__ = "float"
 
 
 def add_strict(parser: Parser) -> None:

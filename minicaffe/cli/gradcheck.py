@@ -25,7 +25,13 @@ def parser() -> flags.Parser:
     p.flag("layer", action="append", default=[], metavar="NAME", help="this layer only; may be repeated")
     p.flag("phase", choices=("TRAIN", "TEST"), default="TRAIN", help="phase of the net (default TRAIN)")
     flags.add_state(p)
-    p.flag("seed", type=int, default=1, metavar="N", help="of weights, data and directions (default 1)")
+    p.flag(
+        "seed",
+        type=flags.at_least(0),
+        default=1,
+        metavar="N",
+        help="of weights, data and directions (default 1)",
+    )
     p.flag("weights", metavar="FILE", help="a .caffemodel to check the gradients at")
     p.flag("directions", type=int, default=DIRECTIONS, metavar="N", help=f"per blob (default {DIRECTIONS})")
     p.flag("elements", type=int, default=COORDINATES, metavar="N", help=f"per blob (default {COORDINATES})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import traceback
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -69,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except MiniCaffeError as error:
         if show_traceback:
-            raise
+            for line in traceback.format_exc().splitlines():
+                terminal.complain(line)
+            return 1
         terminal.complain(f"{program}: error: {error}")
         return 1
     except BrokenPipeError:  # the reader of our output has gone

@@ -19,7 +19,13 @@ def parser() -> flags.Parser:
     p.flag("title", default="", metavar="TEXT", help="above the picture")
     p.flag("x", choices=("iteration", "seconds"), default="iteration", help="along which (default iteration)")
     p.flag("log", action="store_true", help="a logarithmic axis for losses")
-    p.flag("smooth", type=int, default=1, metavar="N", help="mean over N displays for training (default 1)")
+    p.flag(
+        "smooth",
+        type=flags.at_least(1),
+        default=1,
+        metavar="N",
+        help="mean over N displays for training (default 1)",
+    )
     return p
 
 

@@ -39,7 +39,8 @@ def run(arguments: list[str]) -> int:
     if result.finding is None:
         terminal.say("every blob is finite")
     else:
-        terminal.show(f"the first bad blob: {result.finding}\n\n{_table(result.finding.around)}\n")
+        terminal.say(f"the first bad blob: {result.finding}")
+        terminal.show(f"\n{_table(result.finding.around)}\n")
     if not result.exact:
         raise ConfigError(
             "the replay differs from what was recorded",

@@ -17,7 +17,13 @@ def parser() -> flags.Parser:
     p = flags.Parser("run", "Command a run that is under way, between two iterations, or show its state.")
     p.add_argument("folder", metavar="DIR", help="the run's folder")
     p.add_argument("word", nargs="?", metavar="COMMAND", help=f"{', '.join(WORDS)}; nothing: its state")
-    p.flag("timeout", type=float, default=60, metavar="S", help="seconds to wait for the answer (default 60)")
+    p.flag(
+        "timeout",
+        type=flags.positive,
+        default=60,
+        metavar="S",
+        help="seconds to wait for the answer (default 60)",
+    )
     return p
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import logging
 import os
-import shutil
 import sys
 import time
 from typing import Any, TextIO
@@ -33,8 +32,9 @@ LEVELS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
 
 
 def say(line: str) -> None:
-    """Print a line, with what a terminal would obey made visible; DataError if stdout takes nothing."""
-    put(printable(line) + "\n")
+    """Print a line, broken between words where the terminal ends, with what a terminal would obey made
+    visible; DataError if stdout takes nothing."""
+    put("\n".join(wrapped(printable(line), width())) + "\n")
 
 
 def show(lines: str) -> None:
@@ -113,15 +113,18 @@ def is_terminal(stream: TextIO | Any) -> bool:
 
 
 def width(stream: TextIO | Any = None) -> int | None:
-    """The columns of the terminal behind a stream, stdout by default; None if there is none, and lines may be
-    as long as they are."""
+    """The columns of the terminal behind a stream, stdout by default, or what COLUMNS says; None if there is
+    no terminal or it has no width, and lines may be as long as they are."""
     stream = stream or sys.stdout
     if not is_terminal(stream):
         return None
+    given = os.environ.get("COLUMNS", "")
+    if given.isdecimal():
+        return int(given) or None
     try:
         return os.get_terminal_size(stream.fileno()).columns or None
     except (OSError, ValueError):
-        return shutil.get_terminal_size().columns
+        return None
 
 
 class Compact(logging.Formatter):

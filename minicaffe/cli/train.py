@@ -34,7 +34,7 @@ SNAPSHOTS, LEAST_DISTANCE, KEPT = 20, 100, 2
 
 
 def parser() -> flags.Parser:
-    p = flags.Parser("train", "Train the net of a solver prototxt; logs to stderr in Caffe's form.")
+    p = flags.Parser("train", "Train the net of a solver prototxt; the log goes to stderr.")
     p.add_argument("file", nargs="?", metavar="SOLVER", help="the solver prototxt, or a net, see below")
     p.flag("solver", metavar="FILE", help="the same, as Caffe spells it")
     p.flag("snapshot", metavar="FILE", help="resume from this .solverstate")
@@ -98,8 +98,8 @@ def parser() -> flags.Parser:
         help="classes (default: those of the data)",
     )
     p.flag("batch_size", type=flags.at_least(1), metavar="N", group=net, help="default 64")
-    p.flag("epochs", type=float, metavar="N", group=net, help="default 30")
-    p.flag("base_lr", type=float, metavar="RATE", group=net, help="default 0.01")
+    p.flag("epochs", type=flags.positive, metavar="N", group=net, help="default 30")
+    p.flag("base_lr", type=flags.positive, metavar="RATE", group=net, help="default 0.01")
     return p
 
 

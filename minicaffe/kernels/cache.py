@@ -41,22 +41,24 @@ def folder() -> Path | None:
     written, or trusted."""
     for parent in parents():
         path = parent / f"{PREFIX}{digest()}"
-        try:
-            for place in (parent, path):
-                place.mkdir(mode=0o700, parents=True, exist_ok=True)
-                if why := foreign(place):
-                    log.warning(
-                        f"Kernels are not cached in {path}: {why}; delete it, or choose another place"
-                    )
-                    raise PermissionError
-            with tempfile.TemporaryFile(dir=path):  # it can be written
-                pass
-            _remove_unused(path)
-            os.utime(path)
-        except OSError:
-            continue
-        return path
+        with suppress(OSError):
+            if _prepared(path):
+                return path
     return None
+
+
+def _prepared(path: Path) -> bool:
+    """Make a cache folder if need be; whether it can be trusted.  OSError if it cannot be written."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
+    if why := foreign(path):
+        log.warning(f"Kernels are not cached in {path}: {why}; delete it, or choose another place")
+        return False
+    with tempfile.TemporaryFile(dir=path):
+        pass
+    _remove_unused(path)
+    os.utime(path)
+    return True
 
 
 def parents() -> list[Path]:
@@ -70,14 +72,21 @@ def kept() -> list[Path]:
 
 
 def foreign(path: Path) -> str:
-    """Why others could have written what lies in a folder; empty if only this user could, or root."""
+    """Why others could have written what lies in a cache folder; empty if only this user could, or root.
+
+    The folder above must not be everybody's either, who could put another in its place.  Its group may write
+    there: such a folder is what a user gets whose group is the user's own.
+    """
     if not hasattr(os, "geteuid"):  # Windows, where a user's folders are the user's alone
         return ""
-    found = path.stat()
-    if found.st_uid not in (os.geteuid(), 0):
-        return f"{path} belongs to another user (uid {found.st_uid})"
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        return f"others can write into {path} (mode {stat.S_IMODE(found.st_mode):04o})"
+    for place, writers in (path.parent, stat.S_IWOTH), (path, stat.S_IWOTH | stat.S_IWGRP):
+        found = place.stat() if place != path else place.lstat()
+        if stat.S_ISLNK(found.st_mode):
+            return f"{place} is a link"
+        if found.st_uid not in (os.geteuid(), 0):
+            return f"{place} belongs to another user (uid {found.st_uid})"
+        if found.st_mode & writers:
+            return f"others can write into {place} (mode {stat.S_IMODE(found.st_mode):04o})"
     return ""
 
 

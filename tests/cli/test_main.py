@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,6 @@ import pytest
 
 import minicaffe
 from minicaffe.cli import main as entry
-from minicaffe.errors import ConfigError
 
 from ..support.running import ROOT, run
 
@@ -19,6 +19,7 @@ def test_usage(words, capsys):
     result = run(capsys, *words)
     assert result.status == 0 and result.err == ""
     assert all(name in result.out for name in entry.COMMANDS)
+    assert max(map(len, result.out.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("flag", ["--version", "-version"])
@@ -58,7 +59,12 @@ def test_spellings_of_a_flag(words, capsys):
         (["train", "--slover=x"], "no flag '--slover=x'; hint: did you mean --solver?"),
         (["train", "a", "--snapshot=s", "--weights=w"], "exclude each other"),
         (["train", "a", "--sigint_effect=quit"], "invalid choice: 'quit'"),
-        (["train", "a", "--iterations", "x"], "invalid int value: 'x'"),
+        (["train", "a", "--iterations", "x"], "--iterations: invalid int value: 'x'"),
+        (["train", "a", "--iterations", "-5"], "--iterations: must be at least 0; got -5"),
+        (["train", "a", "--epochs", "nan"], "--epochs: must be a number above 0; got nan"),
+        (["train", "a", "--base_lr=x"], "--base_lr: invalid float value: 'x'"),
+        (["gradcheck", "a", "--seed", "-1"], "--seed: must be at least 0; got -1"),
+        (["train", "a", "--blablubb"], "no flag '--blablubb'; hint: see minicaffe train --help"),
     ],
 )
 def test_mistakes_are_one_line(words, message, capsys):
@@ -68,16 +74,21 @@ def test_mistakes_are_one_line(words, message, capsys):
 
 
 def test_traceback_only_on_request(capsys):
-    with pytest.raises(ConfigError):
-        run(capsys, "time", "--traceback")
+    result = run(capsys, "time", "--traceback")
+    assert result.status == 1 and result.err.startswith("Traceback") and "cli/time.py" in result.err
 
 
-@pytest.mark.parametrize("command", ["train", "test", "time", "device_query", "data", "check", "gradcheck"])
-def test_help_of_a_command(command):
-    done = subprocess.run(
-        [sys.executable, "-m", "minicaffe", command, "--help"], capture_output=True, text=True, cwd=ROOT
-    )
-    assert done.returncode == 0 and done.stdout.startswith(f"usage: minicaffe {command}")
+@pytest.mark.parametrize("command", [*entry.COMMANDS])
+def test_help_of_a_command(command, capsys, monkeypatch):
+    """80 columns, every flag once, under the spelling with two dashes."""
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit) as ended:
+        entry.main([command, "--help"])
+    out = capsys.readouterr().out
+    assert ended.value.code == 0 and out.startswith(f"usage: minicaffe {command}")
+    assert max(map(len, out.splitlines())) <= 80
+    listed = re.findall(r"^  (?:-\w, )?(-[-\w]+)", out, re.M)
+    assert len(set(listed)) == len(listed) and not [f for f in listed if f[:2] != "--" and len(f) > 2]
 
 
 def test_import_is_quick_and_touches_nothing_heavy():

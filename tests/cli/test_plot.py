@@ -30,8 +30,8 @@ def test_two_logs(capsys, tmp_path):
         ((LOG,), "-o is missing: where the picture goes; hint: -o curves.png"),
         ((LOG, "-o", "a.jpg"), "cannot draw a.jpg; hint: the name must end in .png or .svg"),
         (("nowhere.log", "-o", "a.png"), "cannot read nowhere.log: No such file or directory"),
-        ((LOG, "-o", "a.png", "--smooth", "0"), "smooth must be at least 1; got 0"),
-        ((LOG, "-o", "a.png", "--titel", "x"), "no flag '--titel'; hint: did you mean 'title'?"),
+        ((LOG, "-o", "a.png", "--smooth", "0"), "--smooth: must be at least 1; got 0"),
+        ((LOG, "-o", "a.png", "--titel", "x"), "no flag '--titel'; hint: did you mean --title?"),
         ((LOG, "-o", "a.png", "--x", "epoch"), "invalid choice: 'epoch'"),
     ],
 )

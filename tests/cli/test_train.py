@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import time
@@ -80,10 +81,26 @@ def test_interrupt_stops_after_the_iteration_and_snapshots(tmp_path):
     process.send_signal(signal.SIGINT)
     result = finish(process)
     assert result.status == 0 and "Optimization stopped early." in result.err
+    assert "Interrupted: stopping behind this iteration; Ctrl-C again ends it at once" in result.err
     states = sorted(tmp_path.glob("*.solverstate"))
     assert len(states) == 2  # one for the hangup, one for the interrupt
     log = run_to(tmp_path, states[-1])
     assert "Optimization Done." in log
+
+
+def test_an_interrupt_before_the_first_update_ends_at_once(capsys, monkeypatch):
+    """Kernels may be compiling then, for a while."""
+
+    def compiling(solver):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(60)
+
+    monkeypatch.setattr("minicaffe.solvers.solver.Solver.test_all", compiling)
+    result = run(capsys, "train", DIGITS / "solver.prototxt", "--run", "home")
+    assert result.status == 130
+    said = "minicaffe train: interrupted before the first update: there is nothing to keep"
+    assert result.err.splitlines()[-1] == said
+    assert not list(Path("home/snapshots").iterdir())
 
 
 def run_to(folder: Path, state: Path) -> str:

@@ -211,10 +211,10 @@ def test_sizes_that_differ(capsys, folder):
         (["./", "list", "list"], "list: exists already"),
         (["--backend=leveldb", "./", "list", "db"], "--backend must be lmdb; got 'leveldb'"),
         (["--resize_width=3", "./", "list", "db"], "need each other; got 0 and 3"),
-        (["--resize_height=-1", "./", "list", "db"], "need each other; got -1 and 0"),
+        (["--resize_height=-1", "./", "list", "db"], "--resize_height: must be at least 0; got -1"),
         (["--gray=perhaps", "./", "list", "db"], "--gray is true or false; got 'perhaps'"),
-        (["--shuffle", "--seed=-1", "./", "list", "db"], "--seed must be at least 0; got -1"),
-        (["--grey", "./", "list", "db"], "no flag '--grey'; hint: did you mean 'gray'"),
+        (["--shuffle", "--seed=-1", "./", "list", "db"], "--seed: must be at least 0; got -1"),
+        (["--grey", "./", "list", "db"], "no flag '--grey'; hint: did you mean --gray"),
     ],
 )
 def test_mistakes(capsys, folder, words, complaint):
