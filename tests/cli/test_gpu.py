@@ -113,7 +113,7 @@ def test_a_bad_value_is_found_and_replayed_on_the_gpu(flags, folder, gpu, capsys
     result = run(capsys, "train", "solver.prototxt", *flags)
     (dump,) = folder.glob("*_nonfinite_iter_*")
     replay = ["replay", dump.name, *flags]
-    assert result.status == 1 and result.err.endswith(f"; hint: minicaffe {' '.join(replay)}\n")
+    assert result.status == 1 and result.err.endswith(f"to see it again: minicaffe {' '.join(replay)}\n")
     result = run(capsys, *replay)
     assert result.status == 0 and "the same bits as recorded" in result.out
 
