@@ -28,6 +28,7 @@ import numpy as np
 
 from minicaffe import pycaffe as caffe
 from minicaffe.errors import ConfigError, DataError
+from minicaffe.files import read_text
 from minicaffe.pycaffe import image_arguments
 
 CROP_MODES = ("list", "selective_search")
@@ -79,13 +80,12 @@ def detect(args: argparse.Namespace) -> None:
 
 def read(path: str) -> list[str]:
     """The lines of a text file."""
+    text = read_text(path)
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return file.read().splitlines()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}", hint="check the path") from None
-    except UnicodeDecodeError:
+        text.encode()
+    except UnicodeEncodeError:
         raise DataError(f"{path}: not UTF-8", hint="name a text file") from None
+    return text.splitlines()
 
 
 def windows(lines: list[str], source: str) -> dict[str, list[tuple[float, ...]]]:

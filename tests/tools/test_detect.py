@@ -71,7 +71,7 @@ def test_hdf5_without_context():
             "--crop_mode selective_search reads a .txt; got windows.csv; hint: --crop_mode list",
         ),
         (["--crop_mode=list", "list.txt", "out.h5"], "--crop_mode list reads a .csv; got list.txt"),
-        (["--crop_mode=list", "gone.csv", "out.h5"], "gone.csv: cannot be read: No such file"),
+        (["--crop_mode=list", "gone.csv", "out.h5"], "cannot read gone.csv: No such file"),
         (["--crop_mode=list", "bytes.csv", "out.h5"], "bytes.csv: not UTF-8"),
         (
             ["--crop_mode=list", "columns.csv", "out.h5"],
@@ -93,8 +93,8 @@ def test_hdf5_without_context():
 def test_mistakes(capsys, folder, monkeypatch, words, complaint):
     monkeypatch.setitem(sys.modules, "selective_search_ijcv_with_python", None)
     Path("list.txt").write_text("a.png\n")
-    Path("bytes.csv").write_bytes(b"\xff\xfe")
-    Path("columns.csv").write_text("filename,xmin,ymin\n")
+    Path("bytes.csv").write_bytes(b"caf\xe9")
+    Path("columns.csv").write_text("filename,xmin,ymin\n", "utf-8-sig")  # as spreadsheets write it
     Path("short.csv").write_text("filename,xmin,ymin,xmax,ymax\na.png,0,0,1,1\na.png,1\n")
     Path("outside.csv").write_text("filename,xmin,ymin,xmax,ymax\na.png,0,0,9,9\n")
     Path("empty.csv").write_text("filename,xmin,ymin,xmax,ymax\n\n")
