@@ -142,13 +142,13 @@ def _check_flags(args) -> None:
         if ".caffemodel" in Path(state).name:
             hint = f"--weights {state} begins with them; --{flag} takes a .solverstate"
             raise ConfigError(f"--{flag} {state}: these are weights, not the state of a solver", hint=hint)
-        if not Path(state).is_file():
+        if not os.path.isfile(state):
             raise ConfigError(f"{state}: there is no such solver state")
     for weights in (args.weights or "").split(","):
         if ".solverstate" in Path(weights.strip()).name:
             hint = f"--snapshot {weights.strip()} goes on from it, with its weights"
             raise ConfigError(f"--weights {weights.strip()}: this is the state of a solver", hint=hint)
-    if args.metrics and not Path(args.metrics).absolute().parent.is_dir():
+    if args.metrics and not os.path.isdir(Path(args.metrics).absolute().parent):
         raise ConfigError(f"--metrics {args.metrics}: there is no such folder", hint="make it first")
     if args.verify_resume and (args.run or args.resume or args.snapshot):
         raise ConfigError("--verify_resume trains from the start, in no --run", hint="leave the others out")

@@ -46,9 +46,14 @@ class ImageList:
     def _parse(self, number: int, line: str) -> tuple[str, int]:
         path, _, label = line.rstrip("\r").rpartition(" ")
         if not path or not re.fullmatch(r"[+-]?[0-9]+", label):
+            hint = "HDF5Data reads other labels" if path else "one image per line, no empty lines"
+            if re.search(r"[\t,;][+-]?[0-9]+\s*$", line):
+                hint = "put a space before the label, in the place of the tab or comma"
+            elif re.search(r"[0-9]\s+$", line):
+                hint = "the line ends in white space: remove it"
             raise DataError(
                 f"{self.source}:{number}: expected a path, a space and a whole number; got {line[:200]!r}",
-                hint="HDF5Data reads other labels" if path else "one image per line, no empty lines",
+                hint=hint,
             )
         if len(label) > LONGEST_LABEL or not LABELS.min <= int(label) <= LABELS.max:
             raise DataError(f"{self.source}:{number}: a label must fit 32 bits; got {label[:40]}")

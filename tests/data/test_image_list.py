@@ -51,6 +51,9 @@ def test_paths_of_any_bytes(tmp_path):
     ("content", "message"),
     [
         (b"", "list.txt: the list is empty; hint: a line holds a path"),
+        (b"a.png\t1\n", "list.txt:1: expected .* got 'a.png.t1'; hint: put a space before the label"),
+        (b"a b.png,1\n", "got 'a b.png,1'; hint: put a space before the label"),
+        (b"a.png 1 \n", "got 'a.png 1 '; hint: the line ends in white space"),
         (
             b"a.png 1\n\nb.png 2\n",
             "list.txt:2: expected a path, a space and a whole number; got ''; hint: one",
@@ -58,8 +61,6 @@ def test_paths_of_any_bytes(tmp_path):
         (b"a.png 1\nb.png\n", "list.txt:2: .* got 'b.png'"),
         (b"a.png x\n", "list.txt:1: .* got 'a.png x'; hint: HDF5Data reads other labels"),
         (b"a.png 1.5\n", "list.txt:1: "),
-        (b"a.png 1 \n", "list.txt:1: "),
-        (b"a.png\t1\n", "list.txt:1: "),
         ("a.png ١\n".encode(), "list.txt:1: "),  # a digit, but not one that Caffe reads
         (b" 1\n", "list.txt:1: "),
         (b"a.png " + b"9" * 400, "list.txt:1: a label must fit 32 bits; got 9{40}$"),
