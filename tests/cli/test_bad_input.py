@@ -137,3 +137,24 @@ def test_weights_of_another_shape(folder, capsys):
     error = train(capsys, classes=12, solver='weights: "p_iter_1.caffemodel"')
     for part in ("p_iter_1.caffemodel", "layer 'ip' (InnerProduct)", "parameter 0", "(10, 64)", "(12, 64)"):
         assert part in error
+
+
+WITH_A_FILE = """train --solver NAME; train --solver solver --snapshot NAME; train --solver solver --run NAME;
+    test --model NAME --weights w; test --model net --weights NAME; time --model NAME; check NAME; summary NAME;
+    draw NAME out.svg; draw net NAME.svg; convert NAME out; convert net NAME; diff NAME net; runs NAME;
+    run NAME stop; plot NAME; data info NAME; replay NAME; gradcheck NAME; compute_image_mean NAME out;
+    upgrade_net_proto_text NAME out; extract_features NAME net ip out 1; convert_imageset / NAME out"""
+
+
+@pytest.mark.parametrize("name", ["a\0b", "n" * 300, "/" + "n" * 5000], ids=["NUL", "long", "longer"])
+@pytest.mark.parametrize("command", [" ".join(command.split()) for command in WITH_A_FILE.split(";")])
+def test_names_that_no_file_can_have(command, name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("net").write_text(
+        'layer { name: "x" type: "DummyData" top: "x" top: "y" dummy_data_param { shape { dim: 2 } } }'
+        'layer { name: "loss" type: "EuclideanLoss" bottom: "x" bottom: "y" }'
+    )
+    Path("solver").write_text('net: "net" base_lr: 0.1 lr_policy: "fixed" max_iter: 0 snapshot_prefix: "s"')
+    result = run(capsys, *[word.replace("NAME", name) for word in command.split()])
+    assert result.status in (1, 2) and "\0" not in result.out + result.err
+    assert "NOT ok" in result.out or "error: " in result.err.splitlines()[-1]
