@@ -6,6 +6,7 @@ import argparse
 import logging
 
 from .. import log
+from ..checking.table import size
 from ..convert import formats
 from ..convert.doubts import doubts
 from ..convert.fold import fold
@@ -159,4 +160,4 @@ def _write(contents: dict[str, tuple[Message, bytes]]) -> None:
         terminal.put_file(contents[STDOUT][1])
         return
     for path, (message, content) in contents.items():
-        terminal.say(f"wrote {path}: {formats.described(message, path)}, {len(content):,} bytes")
+        terminal.say(f"wrote {path}: {formats.described(message, path)}, {size(len(content))}")

@@ -117,11 +117,9 @@ def described(message: Message, path: str | Path) -> str:
         return "a solver"
     if format_of(path) == TEXT:
         return f"a net of {_count(len(message.layer), 'layer')}"
-    blobs = [math.prod(binary.blob_shape(blob)) for layer in message.layer for blob in layer.blobs]
+    values = sum(math.prod(binary.blob_shape(blob)) for layer in message.layer for blob in layer.blobs)
     layers = sum(bool(layer.blobs) for layer in message.layer)
-    return (
-        f"weights of {_count(layers, 'layer')}, {_count(sum(blobs), 'value')} in {_count(len(blobs), 'blob')}"
-    )
+    return f"weights of {_count(layers, 'layer')}, {_count(values, 'value')}"
 
 
 def _count(number: int, what: str) -> str:
