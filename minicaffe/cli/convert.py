@@ -27,7 +27,8 @@ def parser() -> flags.Parser:
     )
     p.usage = (
         "minicaffe convert IN OUT [--strip]\n"
-        "       minicaffe convert WEIGHTS OUT --model NET [--reshape] [--level N] [--stage A,B]\n"
+        "       minicaffe convert WEIGHTS OUT --model NET [--reshape]\n"
+        "                         [--level N] [--stage A,B]\n"
         "       minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold\n"
         "                         [--shape data=1,3,224,224]... [--strip]\n"
         "       minicaffe convert NET WEIGHTS OUT.onnx [--shape data=1,3,224,224]...\n"
