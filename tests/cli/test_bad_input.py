@@ -139,11 +139,12 @@ def test_weights_of_another_shape(folder, capsys):
         assert part in error
 
 
-WITH_A_FILE = """train --solver NAME; train --solver solver --snapshot NAME; train --solver solver --run NAME;
-    test --model NAME --weights w; test --model net --weights NAME; time --model NAME; check NAME;
-    summary NAME; draw NAME out.svg; draw net NAME.svg; convert NAME out; convert net NAME; diff NAME net;
-    runs NAME; run NAME stop; plot NAME; data info NAME; replay NAME; gradcheck NAME; compute_image_mean NAME out;
-    upgrade_net_proto_text NAME out; extract_features NAME net ip out 1; convert_imageset / NAME out"""
+WITH_A_FILE = """train --solver NAME; train --solver solver --snapshot NAME; train --solver solver --run
+    NAME; test --model NAME --weights w; test --model net --weights NAME; time --model NAME;
+    check NAME; summary NAME; draw NAME out.svg; draw net NAME.svg; convert NAME out;
+    convert net NAME; diff NAME net; runs NAME; run NAME stop; plot NAME; data info NAME;
+    replay NAME; gradcheck NAME; compute_image_mean NAME out; upgrade_net_proto_text NAME
+    out; extract_features NAME net ip out 1; convert_imageset / NAME out"""
 
 
 @pytest.mark.parametrize("name", ["a\0b", "n" * 300, "/" + "n" * 5000], ids=["NUL", "long", "longer"])
