@@ -122,11 +122,14 @@ def test_cuda_half_compiles_in_the_emulator(name, dtype):
 
 
 @each_family
-@pytest.mark.parametrize("arch", ["sm_70", "sm_80", "sm_90"])
-@pytest.mark.skipif(not nvrtc.available(), reason="NVRTC is not installed (extra cuda-compile)")
-def test_cuda_half_compiles_with_nvrtc_and_spills_nothing(name, arch):
+@pytest.mark.parametrize(
+    "version, arch", [(12, "sm_70"), (12, "sm_80"), (12, "sm_90"), (13, "sm_75"), (13, "sm_100")]
+)
+def test_cuda_half_compiles_with_nvrtc_and_spills_nothing(name, version, arch):
+    if version not in nvrtc.versions():
+        pytest.skip(f"NVRTC {version} is not installed (extra cuda-compile)")
     for dtype in (np.float32, np.float64):
-        used = nvrtc.compile(cuda.source(FAMILIES[name], dtype), arch)
+        used = nvrtc.compile(cuda.source(FAMILIES[name], dtype), arch, version=version).kernels
         assert set(used) == set(family(FAMILIES[name]))
         for kernel, usage in used.items():
             assert usage.spill_bytes == 0, f"{kernel} spills {usage.spill_bytes} bytes on {arch}"
@@ -141,7 +144,10 @@ def test_a_planted_spill_is_seen():
     reads = " ".join(f"float a{i} = {place};" for i, place in enumerate(at))
     writes = " ".join(f"{place} = a{i} + a{(37 * i + 11) % 100};" for i, place in enumerate(at))
     head = 'extern "C" __global__ void __launch_bounds__(1024) hog(float* x)'
-    assert nvrtc.compile(f"{head} {{ {reads} __syncthreads(); {writes} }}", "sm_80")["hog"].spill_bytes > 0
+    assert (
+        nvrtc.compile(f"{head} {{ {reads} __syncthreads(); {writes} }}", "sm_80").kernels["hog"].spill_bytes
+        > 0
+    )
     with pytest.raises(nvrtc.CompileError):
         nvrtc.compile("extern int", "sm_80")
 

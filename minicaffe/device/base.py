@@ -16,6 +16,7 @@ from ..errors import ShapeError
 from ..files import LARGEST_BYTES
 from ..kernels import convolution as convolution_family
 from ..kernels import gemm as gemm_family
+from ..kernels.cuda import TOO_MANY
 
 MATH = ("FP32", "TF32")  # accuracies of products and convolutions
 ALIGNMENT = 256  # bytes: buffers start on a boundary that suits every vector width and memory controller
@@ -91,7 +92,7 @@ class Device(ABC):
             raise ShapeError(
                 f"shape {tuple(shape)} has {count} elements; on device {self.name!r} it can be"
                 f" {self.max_elements} at most",
-                hint="make the batch or the layer smaller, or run on the CPU: --cpu",
+                hint=TOO_MANY,
             )
 
     def total_memory(self) -> int:

@@ -66,7 +66,7 @@ class CudaDevice(Device):
     name = "cuda"
     synchronous = False
     transforms = True
-    max_elements = 2**31 - 1  # kernels count in int
+    max_elements = cuda.INT_MAX
 
     def __init__(
         self,

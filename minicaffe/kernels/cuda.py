@@ -20,6 +20,9 @@ from .registry import KernelSpec, Parameter, family, geometries
 BLOCK = 256  # threads per block
 MAX_BLOCKS = 4096  # some waves of all multiprocessors; grid-stride loops cover the rest
 
+INT_MAX = 2**31 - 1  # kernels count in int
+TOO_MANY = "make the batch or the layer smaller, or run on the CPU: --cpu"
+
 COMMON = Path(__file__).with_name("common.cuh")
 
 
@@ -80,17 +83,10 @@ class Launch:
             converted = [convert(arg) for convert, arg in zip(self.convert, args, strict=True)]
             return min(blocks, MAX_BLOCKS), [*converted, np.int32(n)]
         except OverflowError:
-            largest = max(n, *_numbers(args))
+            largest = max(n, *(arg for arg in args if isinstance(arg, int)))
             raise ShapeError(
-                f"{self.spec.name}: a count of {largest}; kernels on a GPU count to {np.iinfo(np.int32).max}",
-                hint="make the batch or the layer smaller, or run on the CPU: --cpu",
+                f"{self.spec.name}: a count of {largest}; kernels on a GPU count to {INT_MAX}", hint=TOO_MANY
             ) from None
-
-
-def _numbers(args) -> list[int]:
-    """The integers among a kernel's arguments, and in its geometries."""
-    several = [arg if isinstance(arg, tuple) else (arg,) for arg in args]
-    return [number for numbers in several for number in numbers if isinstance(number, int)]
 
 
 def _converter(spec: KernelSpec, parameter: Parameter, real: np.dtype, pointer: Callable) -> Callable:
@@ -113,5 +109,12 @@ def _converter(spec: KernelSpec, parameter: Parameter, real: np.dtype, pointer: 
 
 @functools.lru_cache(maxsize=1024)
 def packed(g: tuple) -> np.ndarray:
-    """A geometry as one element of so many bytes: an array of size 1 is what CuPy passes by value."""
+    """A geometry as one element of so many bytes: an array of size 1 is what CuPy passes by value.
+
+    Raises ShapeError for a number that int does not hold.
+    """
+    if max(g) > INT_MAX:
+        raise ShapeError(
+            f"{type(g).__name__}: a count of {max(g)}; kernels on a GPU count to {INT_MAX}", hint=TOO_MANY
+        )
     return np.array(g, np.int32).view(np.dtype((np.void, 4 * len(g))))

@@ -118,9 +118,11 @@ def test_arrays_that_kernels_cannot_count(device):
     view.device = device
     with pytest.raises(ShapeError, match=wanted):
         view.view(0, (32768, 65536), np.float32)
-    with pytest.raises(ShapeError, match="gemm: a count of 8796093022208; kernels on a GPU count to"):
-        one = device.zeros((1, 1))
-        device.bind(gemm).gemm(one, one, one, gemm.Gemm(1 << 20, 1 << 20, 0, 0, 0, 1)._replace(n=1 << 31))
+    one, k = device.zeros((1, 1)), device.bind(gemm)
+    with pytest.raises(ShapeError, match="Gemm: a count of 2147483648; kernels on a GPU count to 2147483647"):
+        k.gemm(one, one, one, gemm.Gemm(1, 1 << 31, 0, 0, 0, 1))
+    with pytest.raises(ShapeError, match="add_bias: a count of 4294967296; kernels on a GPU count to"):
+        k.add_bias(one, one, 1 << 16, 1 << 16)
 
 
 def test_a_net_with_more_parameters_than_kernels_can_count():

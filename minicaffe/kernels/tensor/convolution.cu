@@ -75,13 +75,13 @@ conv_gather(const float* __restrict__ weights, const float* __restrict__ source,
 #pragma unroll
     for (int m = 0; m < BM; m += DOWN) {
       const bool ok = (m0 + a_m + m < g.m) & (k0 + a_k < depth);
-      if (BM % DOWN == 0 || a_m + m < BM) cp_async<4 * VECTOR>(a_to + m * A_ROW, rows + (ok ? a_from + m * g.row + k0 : 0), ok);
+      if (BM % DOWN == 0 || a_m + m < BM) cp_async<4 * VECTOR>(a_to + m * A_ROW, rows + (a_from + m * g.row + k0), ok);
     }
 #pragma unroll
     for (int k = 0; k < DEPTH; k += STEP) {
       const Place tap = places[k0 + b_k + k];
       const bool ok = inside(read, here, tap);
-      cp_async<4>(b_to + k * B_ROW, from + (ok ? here.offset + tap.offset : 0), ok);
+      cp_async<4>(b_to + k * B_ROW, from + (here.offset + tap.offset), ok);
     }
   };
 
@@ -93,16 +93,16 @@ conv_gather(const float* __restrict__ weights, const float* __restrict__ source,
   }
   const int warp = threadIdx.x / 32, wm = warp / (BN / WN) * WM, wn = warp % (BN / WN) * WN;
   Accumulators<WM, WN> acc = {};
-  int use = 0, fill = STAGES - 1;
+  int use = 0;
   for (int slice = first; slice < last; ++slice) {
     cp_async_wait<STAGES - 2>();
     __syncthreads();  // all copies of `use` have arrived, and nobody reads `fill` any more
+    const int fill = use ? use - 1 : STAGES - 1;
     if (slice + STAGES - 1 < last) copy_slice(slice + STAGES - 1, staged + fill * STAGE);
     cp_async_commit();
     const float* as = staged + use * STAGE;
     multiply<PASSES, WM, WN, A_ROW, B_ROW, 1>(acc, as + wm * A_ROW, as + BM * A_ROW + wn);
     use = use + 1 == STAGES ? 0 : use + 1;
-    fill = fill + 1 == STAGES ? 0 : fill + 1;
   }
 
   __syncthreads();  // targets, where there was no slice
@@ -149,13 +149,13 @@ conv_weights(const float* __restrict__ dy, const float* __restrict__ x, float* _
 #pragma unroll
     for (int m = 0; m < BM; m += DOWN) {
       const bool ok = there & (m0 + down + m < g.m);
-      cp_async<4>(to + m * ROW, slopes + (ok ? (down + m) * g.pixels : 0), ok);
+      cp_async<4>(to + m * ROW, slopes + (down + m) * g.pixels, ok);
     }
 #pragma unroll
     for (int column = 0; column < BN; column += DOWN) {
       const Place tap = columns[down + column];
       const bool ok = inside(read, here, tap);
-      cp_async<4>(to + (BM + column) * ROW, from + (ok ? here.offset + tap.offset : 0), ok);
+      cp_async<4>(to + (BM + column) * ROW, from + (here.offset + tap.offset), ok);
     }
     for (pixel += DEPTH; pixel >= g.pixels; pixel -= g.pixels) ++image;
   };
@@ -166,16 +166,16 @@ conv_weights(const float* __restrict__ dy, const float* __restrict__ x, float* _
   }
   const int warp = threadIdx.x / 32, wm = warp / (BN / WN) * WM, wn = warp % (BN / WN) * WN;
   Accumulators<WM, WN> acc = {};
-  int use = 0, fill = STAGES - 1;
+  int use = 0;
   for (int slice = first; slice < last; ++slice) {
     cp_async_wait<STAGES - 2>();
     __syncthreads();  // all copies of `use` have arrived, and nobody reads `fill` any more
+    const int fill = use ? use - 1 : STAGES - 1;
     if (slice + STAGES - 1 < last) copy_next_slice(staged + fill * STAGE);
     cp_async_commit();
     const float* as = staged + use * STAGE;
     multiply<PASSES, WM, WN, ROW, 1, ROW>(acc, as + wm * ROW, as + (BM + wn) * ROW);
     use = use + 1 == STAGES ? 0 : use + 1;
-    fill = fill + 1 == STAGES ? 0 : fill + 1;
   }
 
   float* to = parts + ((long long)blockIdx.z * g.groups + group) * g.m * g.n;

@@ -46,7 +46,7 @@ class GatherPlan:
         columns = g.n * max(lattice.pixels for lattice in found.lattices)
         slices = max(lattice.slices for lattice in found.lattices)
         count = g.groups * len(found.lattices)
-        chosen = tiles.choose(rows, columns, slices, count, kernels.device.multiprocessors)
+        chosen = tiles.choose(*(rows, columns, slices, count, kernels.device.multiprocessors, kernels.passes))
         self.tile, self.parts = chosen.tile, chosen.parts
         self.grid = -(-rows // self.tile.bm) * -(-columns // self.tile.bn), count, self.parts
         self.row, self.channels = found.row, g.groups * rows
@@ -88,7 +88,9 @@ class WeightsPlan:
         self.kernels = kernels
         n = g.c * g.taps
         slices = -(-g.n * g.pixels // places.DEPTH)
-        tile, self.parts, each = tiles.choose(g.m, n, slices, g.groups, kernels.device.multiprocessors)
+        tile, self.parts, each = tiles.choose(
+            *(g.m, n, slices, g.groups, kernels.device.multiprocessors, kernels.passes)
+        )
         self.size = g.groups * g.m * n
         self.taps = kernels.table(places.whole_slices(places.channel_taps(g)))
         self.pixels = kernels.table(places.pixels(g))

@@ -87,7 +87,8 @@ def source() -> str:
 
 def instance(name: str, passes: int, tile: Tile, *options: int) -> str:
     """The name of a template instance."""
-    sizes = passes, tile.bm, tile.bn, tile.wm, tile.wn, tile.stages, tile.blocks, *options
+    blocks = tile.blocks_for(name, passes)
+    sizes = passes, tile.bm, tile.bn, tile.wm, tile.wn, tile.stages, blocks, *options
     return f"{name}<{', '.join(map(str, sizes))}>"
 
 
@@ -98,12 +99,12 @@ class Kernels:
         self.device = device
         self.passes = 1 if device.math == "TF32" else 3
         module = device.module(source())
-        self.functions = {name: module.get_function(name) for name in ("conv_pack", "conv_add_parts")}
+        self.functions = {name: device.load(module, name) for name in ("conv_pack", "conv_add_parts")}
 
     def tiled(self, name: str, tile: Tile, shared_bytes: int, *options: int) -> Callable:
         """A template instance for a tile: a function of grid and arguments."""
         name = instance(name, self.passes, tile, *options)
-        function = self.device.module(source(), [name]).get_function(name)
+        function = self.device.load(self.device.module(source(), [name]), name)
         if shared_bytes > SHARED_BYTES:
             function.max_dynamic_shared_size_bytes = shared_bytes
 

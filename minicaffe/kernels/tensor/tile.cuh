@@ -26,40 +26,43 @@ __device__ __forceinline__ void multiply(Accumulators<WM, WN>& acc, const float*
   const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   as += g * A_ROW + t;
   bs += t * B_ROW + g * B_COLUMN;
-#pragma unroll(SPLIT ? 1 : 2)  // both halves of both steps would not fit the registers
+#pragma unroll(SPLIT || WM * WN > 32 * 32 ? 1 : 2)  // two steps of more would not fit the registers
   for (int k = 0; k < DEPTH; k += 8, as += 8, bs += 8 * B_ROW) {
-    uint32_t a[WM / 16][4], a_low[WM / 16][4];
+    if constexpr (SPLIT) {
+      uint32_t b[WN / 8][2], b_low[WN / 8][2];
 #pragma unroll
-    for (int i = 0; i < WM / 16; ++i)
+      for (int j = 0; j < WN / 8; ++j)
 #pragma unroll
-      for (int e = 0; e < 4; ++e) {
-        const float x = as[(i * 16 + e % 2 * 8) * A_ROW + e / 2 * 4];
-        if (SPLIT) split(x, a[i][e], a_low[i][e]);
-        else a[i][e] = f32_to_tf32(x);
-      }
+        for (int e = 0; e < 2; ++e) split(bs[e * 4 * B_ROW + j * 8 * B_COLUMN], b[j][e], b_low[j][e]);
 #pragma unroll
-    for (int j = 0; j < WN / 8; ++j) {
-      uint32_t b[2], b_low[2];
+      for (int i = 0; i < WM / 16; ++i) {
+        uint32_t a[4], a_low[4];
 #pragma unroll
-      for (int e = 0; e < 2; ++e) {
-        const float x = bs[e * 4 * B_ROW + j * 8 * B_COLUMN];
-        if (SPLIT) split(x, b[e], b_low[e]);
-        else b[e] = f32_to_tf32(x);
-      }
-      if (SPLIT) {
+        for (int e = 0; e < 4; ++e) split(as[(i * 16 + e % 2 * 8) * A_ROW + e / 2 * 4], a[e], a_low[e]);
         // Small products first; and no sum thrice in a row, which would wait for itself.
-        float sum[WM / 16][4] = {};
+        float sum[WN / 8][4] = {};
 #pragma unroll
-        for (int i = 0; i < WM / 16; ++i) mma_m16n8k8_tf32(sum[i], a_low[i], b);
+        for (int j = 0; j < WN / 8; ++j) mma_m16n8k8_tf32(sum[j], a_low, b[j]);
 #pragma unroll
-        for (int i = 0; i < WM / 16; ++i) mma_m16n8k8_tf32(sum[i], a[i], b_low);
+        for (int j = 0; j < WN / 8; ++j) mma_m16n8k8_tf32(sum[j], a, b_low[j]);
 #pragma unroll
-        for (int i = 0; i < WM / 16; ++i) mma_m16n8k8_tf32(sum[i], a[i], b);
+        for (int j = 0; j < WN / 8; ++j) mma_m16n8k8_tf32(sum[j], a, b[j]);
 #pragma unroll
-        for (int i = 0; i < WM / 16; ++i)
+        for (int j = 0; j < WN / 8; ++j)
 #pragma unroll
-          for (int e = 0; e < 4; ++e) acc.of[i][j][e] += sum[i][e];
-      } else {
+          for (int e = 0; e < 4; ++e) acc.of[i][j][e] += sum[j][e];
+      }
+    } else {
+      uint32_t a[WM / 16][4];
+#pragma unroll
+      for (int i = 0; i < WM / 16; ++i)
+#pragma unroll
+        for (int e = 0; e < 4; ++e) a[i][e] = f32_to_tf32(as[(i * 16 + e % 2 * 8) * A_ROW + e / 2 * 4]);
+#pragma unroll
+      for (int j = 0; j < WN / 8; ++j) {
+        uint32_t b[2];
+#pragma unroll
+        for (int e = 0; e < 2; ++e) b[e] = f32_to_tf32(bs[e * 4 * B_ROW + j * 8 * B_COLUMN]);
 #pragma unroll
         for (int i = 0; i < WM / 16; ++i) mma_m16n8k8_tf32(acc.of[i][j], a[i], b);
       }
