@@ -427,5 +427,5 @@ def test_tiles_follow_the_rows(passes):
 
 def test_three_passes_are_worth_more_parts():
     """Products take longer, adding parts up does not."""
-    parts = [tiles.choose(64, 49, 16, 1, 132, passes).parts for passes in (1, 3)]
+    parts = [tiles.choose(64, 1600, 16, 1, 132, passes).parts for passes in (1, 3)]
     assert parts[0] < parts[1]

@@ -81,8 +81,8 @@ def _library(major: int) -> ctypes.CDLL:
 def compile(text: str, arch: str, names: Sequence[str] = (), version: int | None = None) -> Compiled:
     """Compile CUDA C++ to machine code for an architecture ("sm_80").
 
-    `names` are template instances to compile beside the kernels that are none, "kernel<float, 3>"; `version` is
-    CUDA's, the first that is installed by default.
+    `names` are template instances to compile beside the kernels that are none, "kernel<float, 3>"; `version`
+    is CUDA's, the first that is installed by default.
 
     Raises CompileError.
     """

@@ -8,7 +8,7 @@
 // Where a gathered value lies is the sum of a place for n and a place for k, by offset and by coordinates; it is zero
 // unless the coordinates lie inside the image.  So nothing is divided on the way: places come from tables.
 //
-// PASSES: tile.cuh.  The other parameters are tiles.py's, in capitals.
+// PASSES: tile.cuh; with one, conv_gather's weights come rounded, from conv_pack.  The other parameters are tiles.py's, in capitals.
 
 struct __align__(16) Place { int offset, z, i, j; };
 
@@ -101,7 +101,7 @@ conv_gather(const float* __restrict__ weights, const float* __restrict__ source,
     if (slice + STAGES - 1 < last) copy_slice(slice + STAGES - 1, staged + fill * STAGE);
     cp_async_commit();
     const float* as = staged + use * STAGE;
-    multiply<PASSES, WM, WN, A_ROW, B_ROW, 1>(acc, as + wm * A_ROW, as + BM * A_ROW + wn);
+    multiply<PASSES, true, WM, WN, A_ROW, B_ROW, 1>(acc, as + wm * A_ROW, as + BM * A_ROW + wn);
     use = use + 1 == STAGES ? 0 : use + 1;
   }
 
@@ -174,7 +174,7 @@ conv_weights(const float* __restrict__ dy, const float* __restrict__ x, float* _
     if (slice + STAGES - 1 < last) copy_next_slice(staged + fill * STAGE);
     cp_async_commit();
     const float* as = staged + use * STAGE;
-    multiply<PASSES, WM, WN, ROW, 1, ROW>(acc, as + wm * ROW, as + (BM + wn) * ROW);
+    multiply<PASSES, false, WM, WN, ROW, 1, ROW>(acc, as + wm * ROW, as + (BM + wn) * ROW);
     use = use + 1 == STAGES ? 0 : use + 1;
   }
 
@@ -186,10 +186,12 @@ conv_weights(const float* __restrict__ dy, const float* __restrict__ x, float* _
 }
 
 // packed[group, c, k] = weights[group, m, c, tap] for the m and tap that origins[k] stands for; 0 where it is -1.
+// They are rounded to TF32 here, once, if they will be multiplied so.
 KERNEL conv_pack(const float* weights, float* packed, const int* origins, Pack g, int n) {
   FOR(e, n) {
     const int k = e % g.row, c = e / g.row % g.c, group = e / g.row / g.c;
-    packed[e] = origins[k] < 0 ? 0.0f : weights[group * g.m * g.c * g.taps + origins[k] + c * g.taps];
+    const float value = origins[k] < 0 ? 0.0f : weights[group * g.m * g.c * g.taps + origins[k] + c * g.taps];
+    packed[e] = g.round ? __uint_as_float(f32_to_tf32(value)) : value;
   }
 }
 

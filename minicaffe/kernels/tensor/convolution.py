@@ -24,7 +24,8 @@ class GatherPlan:
     """conv_gather for a geometry: `rows` results per pixel and group, from `channels` of the image read.
 
     read, written   extents of the two images
-    packs           whether the weights are packed first, as found.origins says
+    pack            how the weights are packed first, as found.origins says; None: they are taken as they are
+    bias            whether the result gets a bias
     """
 
     def __init__(
@@ -37,33 +38,34 @@ class GatherPlan:
         channels: int,
         read: Extent,
         written: Extent,
-        packs: bool,
+        pack: Pack | None,
+        bias: int,
     ) -> None:
-        self.kernels, self.groups, self.packs = kernels, g.groups, packs
+        self.kernels, self.groups = kernels, g.groups
         self.taps = kernels.table(found.taps)
         self.lattices = kernels.table(np.array(found.lattices, np.int32))
-        self.origins = kernels.table(found.origins) if packs else None
+        self.origins = kernels.table(found.origins) if pack else None
         columns = g.n * max(lattice.pixels for lattice in found.lattices)
         slices = max(lattice.slices for lattice in found.lattices)
         count = g.groups * len(found.lattices)
         chosen = tiles.choose(*(rows, columns, slices, count, kernels.device.multiprocessors, kernels.passes))
         self.tile, self.parts = chosen.tile, chosen.parts
         self.grid = -(-rows // self.tile.bm) * -(-columns // self.tile.bn), count, self.parts
-        self.row, self.channels = found.row, g.groups * rows
+        self.row, self.channels = pack.row if pack else found.row, g.groups * rows
         self.area = written.d * written.h * written.w
         self.size = g.n * self.channels * self.area
-        self.pack = cuda.packed(Pack(g.m, g.c, g.taps, found.row))
-        bias = g.bias if not packs and self.parts == 1 else 0
-        gather = Gather(g.n, g.groups, channels, rows, found.row, chosen.slices, self.size, bias)
+        self.pack = cuda.packed(pack) if pack else None
+        in_gather = bias if self.parts == 1 else 0
+        gather = Gather(g.n, g.groups, channels, rows, self.row, chosen.slices, self.size, in_gather)
         self.geometry = cuda.packed(read), cuda.packed(written), cuda.packed(gather)
-        self.add = cuda.packed(Parts(self.parts, 0, 0 if packs else g.bias, self.area, self.channels))
+        self.add = cuda.packed(Parts(self.parts, 0, bias, self.area, self.channels))
         self.launches: dict[int, Callable] = {}
 
     def __call__(self, weights, source, bias, result) -> None:
-        in_packing = self.channels * self.row if self.packs else 0
+        in_packing = self.channels * self.row if self.pack is not None else 0
         in_parts = self.parts * self.size if self.parts > 1 else 0
         packed, parts = self.kernels.floats(in_packing, in_parts)
-        if self.packs:
+        if self.pack is not None:
             self.kernels.over("conv_pack", in_packing, weights, packed, self.origins, self.pack)
             weights = packed
         to = parts if self.parts > 1 else result
@@ -148,13 +150,16 @@ def make_forward(device) -> Callable | None:
                 kernels.over("conv_add_parts", y.size, y, bias, y, add)
             return
         if g not in plans:
+            found = places.forward(g)
+            rounded = Pack(1, g.m, g.c * g.taps, len(found.taps), 1)
             plans[g] = GatherPlan(
-                *(kernels, g, places.forward(g)),
+                *(kernels, g, found),
                 rows=g.m,
                 channels=g.c,
                 read=Extent(g.d, g.h, g.w),
                 written=Extent(g.od, g.oh, g.ow),
-                packs=False,
+                pack=rounded if kernels.passes == 1 else None,
+                bias=g.bias,
             )
         plans[g](weights, x, bias, y)
 
@@ -172,13 +177,15 @@ def make_backward_data(device) -> Callable | None:
             multiply_planes(device, g, weights, dy, dx, g.c, g.m, True)
             return
         if g not in plans:
+            found = places.backward_data(g)
             plans[g] = GatherPlan(
-                *(kernels, g, places.backward_data(g)),
+                *(kernels, g, found),
                 rows=g.c,
                 channels=g.m,
                 read=Extent(g.od, g.oh, g.ow),
                 written=Extent(g.d, g.h, g.w),
-                packs=True,
+                pack=Pack(g.m, g.c, g.taps, found.row, int(kernels.passes == 1)),
+                bias=0,
             )
         plans[g](weights, dy, dy, dx)  # no bias: any array will do
 

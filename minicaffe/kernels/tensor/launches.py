@@ -57,12 +57,13 @@ class Weights(NamedTuple):
 
 @geometry
 class Pack(NamedTuple):
-    """conv_pack: weights (groups, m, c, taps) to (groups, c, row)."""
+    """conv_pack: weights (groups, m, c, taps) to (groups, c, row), rounded to TF32 or not."""
 
     m: int
     c: int
     taps: int
     row: int
+    round: int
 
 
 @geometry

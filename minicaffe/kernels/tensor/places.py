@@ -62,7 +62,7 @@ class Gathering(NamedTuple):
     taps      places of (channel, tap), (k, 4) int32; every lattice's part is filled up to whole slices
     lattices  the lattices that have pixels
     row       floats of a row of the weights as the kernel takes them
-    origins   (row,) int32, for weights to be packed: where element (m, tap) of a row comes from; -1: a zero
+    origins   int32, for weights to be packed: where element (m, tap) of a row comes from; -1: a zero
     """
 
     taps: np.ndarray
@@ -72,14 +72,17 @@ class Gathering(NamedTuple):
 
 
 def forward(g) -> Gathering:
-    """One lattice, the output pixels; rows of the weights (channel, tap) as they are stored."""
+    """One lattice, the output pixels; rows of the weights (channel, tap) as they are stored, or packed and
+    filled up to whole slices."""
     taps = whole_slices(channel_taps(g))
     lattice = Lattice(
         *(0, len(taps) // DEPTH, g.od, g.oh, g.ow),
         *(g.sd, g.sh, g.sw, -g.pd, -g.ph, -g.pw),
         *(1, 1, 1, 0, 0, 0),
     )
-    return Gathering(taps, [lattice], g.c * g.taps, np.arange(g.c * g.taps, dtype=np.int32))
+    origins = np.arange(len(taps), dtype=np.int32)
+    origins[g.c * g.taps :] = -1
+    return Gathering(taps, [lattice], g.c * g.taps, origins)
 
 
 def backward_data(g) -> Gathering:

@@ -3,7 +3,7 @@
 // a lies at as[m * A_ROW + k], b at bs[k * B_ROW + n * B_COLUMN].  A fragment's 32 values come from 32 different
 // banks if A_ROW and one of b's strides are DEPTH + 4 (k runs fastest) or b's row is 8 more than a multiple of 32.
 //
-// PASSES = 1: TF32, factors of 10 bits.  PASSES = 3: every factor is split, x = high + low of 10 bits each, and
+// PASSES = 1: TF32, factors of 10 bits, to which those of a have been rounded before if A_ROUNDED.  PASSES = 3: every factor is split, x = high + low of 10 bits each, and
 // three of the four products are summed; the fourth, low * low, is 2^-22 of the whole.  Tensor cores do not round a
 // sum but cut it, toward zero, which would add up over a long k: so they sum 8 products at a time, and float32
 // additions the rest.  Results are about as exact as in float32, at a third of the speed.
@@ -20,13 +20,13 @@ __device__ __forceinline__ void split(float x, uint32_t& high, uint32_t& low) {
   low = __float_as_uint(x - __uint_as_float(high));  // mma cuts it to 10 bits; its sign is any, so nothing adds up
 }
 
-template <int PASSES, int WM, int WN, int A_ROW, int B_ROW, int B_COLUMN>
+template <int PASSES, bool A_ROUNDED, int WM, int WN, int A_ROW, int B_ROW, int B_COLUMN>
 __device__ __forceinline__ void multiply(Accumulators<WM, WN>& acc, const float* as, const float* bs) {
   constexpr int SPLIT = PASSES == 3;
   const int lane = threadIdx.x % 32, g = lane / 4, t = lane % 4;
   as += g * A_ROW + t;
   bs += t * B_ROW + g * B_COLUMN;
-#pragma unroll(SPLIT || WM * WN > 32 * 32 ? 1 : 2)  // two steps of more would not fit the registers
+#pragma unroll(SPLIT ? 1 : 2)  // both halves of both steps would not fit the registers
   for (int k = 0; k < DEPTH; k += 8, as += 8, bs += 8 * B_ROW) {
     if constexpr (SPLIT) {
       uint32_t b[WN / 8][2], b_low[WN / 8][2];
@@ -57,7 +57,10 @@ __device__ __forceinline__ void multiply(Accumulators<WM, WN>& acc, const float*
 #pragma unroll
       for (int i = 0; i < WM / 16; ++i)
 #pragma unroll
-        for (int e = 0; e < 4; ++e) a[i][e] = f32_to_tf32(as[(i * 16 + e % 2 * 8) * A_ROW + e / 2 * 4]);
+        for (int e = 0; e < 4; ++e) {
+          const float x = as[(i * 16 + e % 2 * 8) * A_ROW + e / 2 * 4];
+          a[i][e] = A_ROUNDED ? __float_as_uint(x) : f32_to_tf32(x);
+        }
 #pragma unroll
       for (int j = 0; j < WN / 8; ++j) {
         uint32_t b[2];
