@@ -10,10 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minicaffe.kernels import cuda
 from minicaffe.layers import LAYERS, resolve
+from minicaffe.proto import text
+from minicaffe.proto.schema import SolverParameter
+from minicaffe.solvers import SOLVERS
+from minicaffe.solvers.solver import Solver
 
 from .support import laws
 from .support.devices import CUDA, NAMES, make_device
+from .support.emulator import EmulatedCuda, available
 
 TESTS = Path(__file__).parent / "layers"
 SOURCES_AND_SINKS = {
@@ -46,6 +52,7 @@ def cases() -> list:
 
 CASES = cases()
 DIFFERENTIABLE = [case for case in CASES if case.values[0].gradient]
+SLOW = pytest.mark.slow
 each_case = pytest.mark.parametrize("case", CASES)
 
 
@@ -114,6 +121,53 @@ def test_a_gpu_agrees_in_float32(case, name):
 @each_case
 def test_captured(case, name):
     laws.check_captured(case, make_device(name))
+
+
+@pytest.fixture
+def racing(monkeypatch):
+    """An emulated GPU whose blocks are small, so that there are several, and are watched for races."""
+    monkeypatch.setattr(cuda, "BLOCK", 32)
+    return make_device("cuda-racing", np.float32)
+
+
+# The first case of a type by default, all of them with -m slow.
+@pytest.mark.parametrize(
+    "case",
+    [
+        case if case.id.endswith("-0") else pytest.param(*case.values, id=case.id, marks=SLOW)
+        for case in CASES
+    ],
+)
+def test_blocks_do_not_race(case, racing):
+    rig = laws.Rig(case, racing)
+    rig.forward(case.arrays())
+    if case.gradient:
+        rig.seed_tops()
+        rig.backward()
+
+
+def test_blocks_of_an_update_do_not_race(racing):
+    """All solvers' kernels, with clipping, weight decay and the verdict on a step."""
+    net = """net_param {
+      layer { name: "in" type: "DummyData" top: "x" top: "t" dummy_data_param {
+        shape { dim: 2 dim: 3 dim: 6 dim: 6 } shape { dim: 2 dim: 8 dim: 4 dim: 4 }
+        data_filler { type: "gaussian" } } }
+      layer { name: "conv" type: "Convolution" bottom: "x" top: "y" convolution_param {
+        num_output: 8 kernel_size: 3 weight_filler { type: "xavier" } } }
+      layer { name: "loss" type: "EuclideanLoss" bottom: "y" bottom: "t" top: "loss" } }
+    base_lr: 0.01 lr_policy: "fixed" clip_gradients: 1 weight_decay: 0.1 iter_size: 2 random_seed: 1"""
+    for solver_type in sorted(SOLVERS):
+        momentum = 0 if solver_type in ("AdaGrad", "RMSProp") else 0.9
+        param = text.parse(f'{net} type: "{solver_type}" momentum: {momentum}', SolverParameter)
+        Solver.create(param, device=racing).step(2)
+
+
+@pytest.mark.skipif(not available(), reason="the CUDA emulator needs g++")
+def test_blocks_of_a_product_do_not_race():
+    """Apart, as a tile of it takes all threads of a block that is not made smaller."""
+    device = EmulatedCuda(np.float32, races=True)
+    a, b, c = (device.zeros(shape) for shape in ((40, 20), (20, 50), (40, 50)))
+    device.gemm(a, b, c, add=True)
 
 
 def test_a_planted_decision_of_the_host_is_seen():

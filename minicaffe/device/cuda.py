@@ -245,7 +245,7 @@ class CudaDevice(Device):
         if "dnn" not in self._shared:
             self._shared["dnn"] = self._open("cudnn", lambda found: Cudnn(found, self.stream.ptr))
             without = self._shared["missing"].get("cudnn")
-            if without is not None and not isinstance(without, libraries.NotFound):
+            if self._libraries and without is not None and not isinstance(without, libraries.NotFound):
                 log.warning(f"Convolutions by the project's own kernels: {without}")
         return self._shared["dnn"]
 

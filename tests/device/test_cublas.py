@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from minicaffe.device import cublas, libraries
 from minicaffe.device.cublas import Cublas
-from minicaffe.errors import DeviceError
+from minicaffe.errors import CaptureError, DeviceError
 from minicaffe.kernels import gemm as family
 
 from ..support import emulator
@@ -227,6 +227,22 @@ def test_the_devices_product(emulated):
     assert emulated.fake.products == 2
     emulated.gemm(emulated.empty((3, 0)), emulated.empty((0, 4)), placed[2])
     assert not emulated.get(placed[2]).any() and emulated.fake.products == 2
+
+
+def test_a_product_that_ends_a_capture(emulated):
+    """Its status is the first to say that CUDA has given the capture up."""
+    a, b = emulated.zeros((2, 2)), emulated.zeros((2, 2))
+
+    def body():
+        emulated.stream.invalid = emulated.stream.recording is not None
+        emulated.gemm(a, a, b)
+
+    body()
+    with pytest.raises(
+        CaptureError, match="gave the capture up: cublasGemmStridedBatchedEx: CUBLAS_STATUS_INT"
+    ):
+        emulated.capture(body)
+    body()
 
 
 # -- finding the library

@@ -128,8 +128,9 @@ def test_a_missing_cublas_is_said(caplog):
     device = EmulatedCuda(libraries={"cudnn": FakeCudnn()})
     assert device.blas is None and device.blas is None
     assert caplog.text.count("slower: cuBLAS is not found; hint: pip install nvidia-cublas-cu12") == 1
-    assert EmulatedCuda().blas is None  # not wanted
-    assert caplog.text.count("slower") == 1
+    unwanted = EmulatedCuda()
+    assert unwanted.blas is None and unwanted.dnn is None
+    assert caplog.text.count("own kernels") == 1
 
 
 @pytest.mark.parametrize(

@@ -204,6 +204,19 @@ def test_arithmetic(dtype):
         np.testing.assert_allclose(y, wanted, rtol=4 * np.finfo(dtype).eps, err_msg=expression)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_small_numbers_are_flushed_in_float32(dtype):
+    """Results and operands below the smallest normal number are 0, as CuPy compiles; not so on the host."""
+    real = {np.float32: "float", np.float64: "double"}[dtype]
+    body = "y[threadIdx.x] = x[threadIdx.x] * x[2 + threadIdx.x];"
+    head = f'typedef {real} real;\nextern "C" __global__ void k(real* y, const real* x)'
+    tiny = np.finfo(dtype).tiny
+    x, y = np.array([tiny, -tiny / 2, 0.5, 4], dtype), np.ones(2, dtype)
+    EmuModule(f"{head} {{ {body} }}").get_function("k")((1,), (2,), (y, x))
+    np.testing.assert_array_equal(y, [0, 0] if dtype == np.float32 else [tiny / 2, -2 * tiny])
+    assert (x[:1] * x[2:3] > 0).all()
+
+
 @pytest.mark.parametrize("function", ["sum", "max"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_block_reductions_of_the_common_prefix(function, dtype):

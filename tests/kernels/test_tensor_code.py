@@ -13,8 +13,8 @@ from ..support import nvrtc
 pytestmark = pytest.mark.skipif(not nvrtc.available(), reason="NVRTC is not installed (extra cuda-compile)")
 
 # Instructions that a warp has for one slice of the main loop, by tile and passes, with NVRTC 12.9 for sm_90:
-# of conv_gather with copies of 16 bytes, of conv_weights, and of conv_gather with copies of 4 bytes, as weights
-# that are not packed may need.
+# of conv_gather with copies of 16 bytes, of conv_weights, and of conv_gather with copies of 4 bytes, which
+# weights that are not packed may need.
 INSTRUCTIONS = {
     (128, 128, 1): (246, 445),
     (128, 128, 3): (681, 789, 726),

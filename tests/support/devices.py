@@ -26,7 +26,8 @@ each_device = pytest.mark.parametrize("device", NAMES, indirect=True)
 @functools.cache
 def make_device(name: str, dtype: type = np.float64) -> Device:
     """cpu: composites, as users run them; plain: the kernels' own loops, compiled; python: the same,
-    interpreted; cuda-emulated: the .cu sources on the CPU; cuda, cuda-own: on a GPU."""
+    interpreted; cuda-emulated: the .cu sources on the CPU; cuda-racing: the same, its blocks watched for
+    races; cuda, cuda-own: on a GPU."""
     if name == "cpu":
         return CpuDevice(dtype)
     if name in ("plain", "python"):
@@ -38,4 +39,4 @@ def make_device(name: str, dtype: type = np.float64) -> Device:
             pytest.skip(str(error))
     if not emulator.available():
         pytest.skip("the CUDA emulator needs g++")
-    return emulator.EmulatedCuda(dtype)
+    return emulator.EmulatedCuda(dtype, races=name == "cuda-racing", orders=1 if name == "cuda-racing" else 2)

@@ -11,7 +11,9 @@ meet in different barriers or warp operations, an argument of the wrong size, a 
     runtime/      C++: fibers, scheduling, guarded memory, faults
     cuda/         C++: what a kernel sees (threadIdx, __syncthreads, shuffles, atomics, mma ...)
 
-It does not see speed, bank conflicts, coalescing, or races between blocks that run at the same time.
+Races between blocks are watched for where a device is made with races=True, which costs time.
+
+It does not see speed, bank conflicts, or coalescing.
 """
 
 from __future__ import annotations

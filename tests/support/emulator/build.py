@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import hashlib
 import os
@@ -22,15 +23,22 @@ KERNELS = [
     *("-ffp-contract=off", "-fno-strict-aliasing", "-ftrivial-auto-var-init=pattern"),
     *("-fsanitize=bounds,alignment", "-fsanitize-undefined-trap-on-error"),
 ]
+# The compiler's calls for a race detector, which runtime/races.cpp answers in place of its library: so that
+# library is not linked, and the others must be named.
+WATCHED = [
+    *("-fsanitize=thread", "-O1", "-fno-sanitize=bounds,alignment"),
+    *("-nodefaultlibs", "-Wl,--no-as-needed", "-lstdc++", "-lm", "-lc", "-lgcc_s", "-lgcc"),
+]
 
 
 class BuildError(Exception):
     """g++ refused the source; the message is what it said."""
 
 
-def library(code: str) -> Path:
-    """The shared library of a translation unit of kernels, with the runtime in it."""
-    return build(code, KERNELS, runtime(), ".so")
+def library(code: str, races: bool = False) -> Path:
+    """The shared library of a translation unit of kernels, with the runtime in it; `races`: every access is
+    noted, and looked at in launches that ask for it."""
+    return build(code, [*KERNELS, *(WATCHED if races else ())], runtime(), ".so")
 
 
 @functools.cache
@@ -41,19 +49,28 @@ def runtime() -> tuple[Path, ...]:
 
 
 def build(code: str, flags: list[str], objects: tuple[Path, ...], suffix: str) -> Path:
-    """Run g++ unless this was built before.  Processes may build the same thing at the same time."""
+    """Run g++ unless this was built before.  Of processes that want the same thing at the same time one
+    builds it, and the others wait."""
     total = hashlib.sha256("\0".join([fixed(), code, *flags, *map(str, objects)]).encode()).hexdigest()[:24]
     out = folder() / f"{total}{suffix}"
-    if not out.exists():
-        with tempfile.TemporaryDirectory(dir=folder()) as place:
-            source, result = Path(place) / "kernels.cpp", Path(place) / out.name
-            source.write_text(code)
-            command = ["g++", *flags, str(source), *map(str, objects), "-o", str(result)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise BuildError(done.stderr)
-            os.replace(result, out)
+    if out.exists():
+        return out
+    with open(folder() / f"lock-{total[0]}", "w") as lock:  # a few files, that stay
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not out.exists():
+            _run(["g++", *flags], code, objects, out)
     return out
+
+
+def _run(compiler: list[str], code: str, objects: tuple[Path, ...], out: Path) -> None:
+    with tempfile.TemporaryDirectory(dir=folder()) as place:
+        source, result = Path(place) / "kernels.cpp", Path(place) / out.name
+        source.write_text(code)
+        command = [*compiler, str(source), *map(str, objects), "-o", str(result)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise BuildError(done.stderr)
+        os.replace(result, out)
 
 
 @functools.cache

@@ -235,7 +235,7 @@ class RawModule:
         if options != ("--std=c++17",):
             raise ValueError(f"unknown options {options}")
         self.cupy = cupy
-        self.compiled = EmuModule(code, name_expressions or ())
+        self.compiled = EmuModule(code, name_expressions or (), races=cupy.races)
         self.strides = not name_expressions  # the kernels loop over the grid: a rule for kernel families
 
     def get_function(self, name: str) -> RawKernel:
@@ -284,6 +284,7 @@ class EmulatedCupy:
     orders        in which every launch runs, 1 or 2
     memory_bytes  what the GPU has
     count         how many GPUs there are
+    races         blocks are watched for races
     """
 
     __version__ = "emulated"
@@ -297,7 +298,9 @@ class EmulatedCupy:
         orders: int = 2,
         memory_bytes: int = 8 << 30,
         count: int = 1,
+        races: bool = False,
     ) -> None:
+        self.races = races
         self.lazy, self.orders, self.memory_bytes = lazy, orders, memory_bytes
         self.streams: dict[int, Stream] = {}
         self.current: list[Stream] = []  # entered by `with`

@@ -18,6 +18,7 @@ class EmulatedCuda(CudaDevice):
     arch       compute capability times ten
     lazy       streams execute only when somebody waits for them
     orders     2: every launch runs in two orders of threads, which must agree; 1: in one, for long runs
+    races      True: a block that touches what another one writes is a fault
     libraries  what stands for cuBLAS and cuDNN, by name; none by default: the project's own kernels
     """
 
@@ -33,10 +34,11 @@ class EmulatedCuda(CudaDevice):
         math: str = "FP32",
         lazy: bool = False,
         orders: int = 2,
+        races: bool = False,
         libraries: dict[str, Any] | None = None,
     ) -> None:
         self.found = libraries or {}
-        cupy = cupy or EmulatedCupy(arch, lazy=lazy, orders=orders)
+        cupy = cupy or EmulatedCupy(arch, lazy=lazy, orders=orders, races=races)
         super().__init__(dtype, number=number, math=math, libraries=bool(self.found), cupy=cupy)
 
     def find_library(self, name):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import re
 import struct
 import subprocess
@@ -64,9 +65,15 @@ class Parameter(ctypes.Structure):
 
 class EmuModule:
     """Kernels from a CUDA C++ text: those declared extern "C" or with KERNEL, or, if given, the template
-    instances in `name_expressions`."""
+    instances in `name_expressions`.
 
-    def __init__(self, code: str, name_expressions: Sequence[str] = ()) -> None:
+    flush  whether numbers below the smallest normal one count as 0, as in float32 under CuPy's -ftz=true; the
+           processor does so in both types or in none
+    races  True: a block that touches what another one writes is a fault; some times slower
+    """
+
+    def __init__(self, code: str, name_expressions: Sequence[str] = (), *, races: bool = False) -> None:
+        self.flush, self.races = "typedef double real" not in code, races
         names = list(name_expressions) or declared(code)
         lines = ['#include "cuda/emulator.h"', '#include "runtime/launch.h"', '#line 1 "kernels.cu"', code]
         for i, name in enumerate(names):
@@ -76,7 +83,7 @@ class EmuModule:
                 f"EMU_EXPORT({i}, {name})",
             ]
         try:
-            self.path = build.library("\n".join([*lines, ""]))
+            self.path = build.library("\n".join([*lines, ""]), races)
         except build.BuildError as error:
             raise KernelError(f"the CUDA source does not compile:\n{error}") from None
         self.library = ctypes.CDLL(str(self.path))
@@ -169,7 +176,9 @@ class EmuFunction:
             raise KernelError(f"{self.name}: takes {len(self.parameters)} arguments; got {len(args)}")
         packed = b"".join([self._pack(i, arg) for i, arg in enumerate(args)])
         head = struct.pack(
-            "10I", *grid, *block, shared_mem, self.module.alignment, self.time_limit_s, len(schedules)
+            "12I",
+            *(*grid, *block, shared_mem, self.module.alignment, self.time_limit_s, len(schedules)),
+            *(self.module.flush, self.module.races and math.prod(grid) > 1),
         )
         if self._launch(head + pack_schedules(schedules), packed):
             raise KernelError(f"{self.name}: {self.module.fault()}")

@@ -105,7 +105,10 @@ inline int __all_sync(unsigned mask, int value, EMU_HERE) {
   return all.bits == all.mask;
 }
 
-// -- atomics: nothing interrupts a thread.  The second type keeps the value from deciding T.
+// -- atomics: nothing interrupts a thread, and races.h does not look at them.  The second type keeps the value from
+// deciding T.
+
+#define EMU_ATOMIC template <class T> __attribute__((no_sanitize("thread")))
 
 namespace emu {
 
@@ -113,7 +116,7 @@ template <class T> struct Same {
   using Type = T;
 };
 
-template <class T> T replace(T* at, T value) {
+EMU_ATOMIC T replace(T* at, T value) {
   const T old = *at;
   *at = value;
   return old;
@@ -121,14 +124,14 @@ template <class T> T replace(T* at, T value) {
 
 }  // namespace emu
 
-template <class T> T atomicAdd(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, T(*at + v)); }
-template <class T> T atomicSub(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, T(*at - v)); }
-template <class T> T atomicMax(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, *at > v ? *at : v); }
-template <class T> T atomicMin(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, *at < v ? *at : v); }
-template <class T> T atomicOr(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, *at | v); }
-template <class T> T atomicAnd(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, *at & v); }
-template <class T> T atomicExch(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, v); }
-template <class T> T atomicCAS(T* at, typename emu::Same<T>::Type compare, typename emu::Same<T>::Type v) {
+EMU_ATOMIC T atomicAdd(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, T(*at + v)); }
+EMU_ATOMIC T atomicSub(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, T(*at - v)); }
+EMU_ATOMIC T atomicMax(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, *at > v ? *at : v); }
+EMU_ATOMIC T atomicMin(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, *at < v ? *at : v); }
+EMU_ATOMIC T atomicOr(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, *at | v); }
+EMU_ATOMIC T atomicAnd(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, *at & v); }
+EMU_ATOMIC T atomicExch(T* at, typename emu::Same<T>::Type v) { return emu::replace(at, v); }
+EMU_ATOMIC T atomicCAS(T* at, typename emu::Same<T>::Type compare, typename emu::Same<T>::Type v) {
   return emu::replace(at, *at == compare ? v : *at);
 }
 

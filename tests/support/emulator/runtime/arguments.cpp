@@ -67,13 +67,14 @@ static const Array& nearest(const Span& span, ptrdiff_t offset) {
   return *best;
 }
 
-// "x[15], and x has 15 elements" for the element of array x at an offset in its span.
-static void name_element(const Span& span, ptrdiff_t offset, char* text, size_t size) {
+// "x[15]" for the element of array x at an offset in its span; `told` says also "and x has 15 elements".
+static void name_element(const Span& span, ptrdiff_t offset, char* text, size_t size, bool told = true) {
   const Array& array = nearest(span, offset);
   const ptrdiff_t bytes = offset - (array.host - span.host);
   const ptrdiff_t index = bytes >= 0 ? bytes / array.element : -((array.element - 1 - bytes) / array.element);
-  snprintf(text, size, "%s[%td], and %s has %zu elements", array.name, index, array.name,
-           array.bytes / array.element);
+  const int used = snprintf(text, size, "%s[%td]", array.name, index);
+  if (told && used < int(size))
+    snprintf(text + used, size - used, ", and %s has %zu elements", array.name, array.bytes / array.element);
 }
 
 bool inspect_copies(Finding& finding) {
@@ -119,6 +120,22 @@ void unstage() {
   for (Span& span : spans)
     for (Guarded& copy : span.copies) copy.give_back();
   spans.clear();
+}
+
+std::vector<Region> regions(int run) {
+  std::vector<Region> found;
+  for (const Span& span : spans) found.push_back({span.copies[run].data, span.bytes});
+  return found;
+}
+
+bool name(const void* address, char* text, size_t size) {
+  for (const Span& span : spans)
+    for (const Guarded& copy : span.copies)
+      if (copy.around(address)) {
+        name_element(span, static_cast<const char*>(address) - copy.data, text, size, false);
+        return true;
+      }
+  return false;
 }
 
 bool describe(const void* address, char* text, size_t size) {

@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include <vector>
+
 #include "memory.h"
 
 namespace emu {
@@ -49,6 +51,16 @@ void copy_back();
 
 // Release the copies.
 void unstage();
+
+// Memory of the arrays of a run; those that overlap are one.
+struct Region {
+  const char* data;
+  size_t bytes;
+};
+std::vector<Region> regions(int run);
+
+// "x[15]" for an address in or near an array; false if there is none.
+bool name(const void* address, char* text, size_t size);
 
 // Say in words what lies at an address outside of readable memory; false if it is near no array.
 bool describe(const void* address, char* text, size_t size);

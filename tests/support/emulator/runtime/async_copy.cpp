@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "races.h"
 #include "scheduler.h"
 
 namespace emu {
@@ -29,6 +30,7 @@ static Queue& own_queue() {
 
 void begin_copy(void* to, const void* from, int bytes) {
   used = true;
+  note_access(from, bytes, false);
   if (order == REVERSE || (order == RANDOM && (random_bits() >> 20 & 1)))
     memcpy(to, from, bytes);
   else

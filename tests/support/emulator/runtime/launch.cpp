@@ -1,8 +1,13 @@
 #include "launch.h"
 
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
 #include "fault.h"
 #include "fiber.h"
 #include "memory.h"
+#include "races.h"
 
 namespace emu {
 
@@ -11,6 +16,29 @@ static dim3 extent(const uint32_t* e) { return {e[0], e[1], e[2]}; }
 static const Schedule& schedule(const Launch& launch, int run) {
   return reinterpret_cast<const Schedule*>(&launch + 1)[run];
 }
+
+// Small numbers of the processor's arithmetic become 0, of float and of double, while this exists.
+class Flushing {
+ public:
+#if defined(__x86_64__)
+  explicit Flushing(bool flush) : before_(_mm_getcsr()) {
+    if (flush) _mm_setcsr(before_ | 0x8040);  // FTZ: results, DAZ: operands
+  }
+  ~Flushing() { _mm_setcsr(before_); }
+
+ private:
+  unsigned before_;
+#else
+  explicit Flushing(bool flush) {
+    asm volatile("mrs %0, fpcr" : "=r"(before_));
+    if (flush) asm volatile("msr fpcr, %0" : : "r"(before_ | 1ull << 24));
+  }
+  ~Flushing() { asm volatile("msr fpcr, %0" : : "r"(before_)); }
+
+ private:
+  uint64_t before_;
+#endif
+};
 
 // False if the kernel wrote outside of its dynamic shared memory.
 static bool run_once(const Launch& launch, int run, Body body) {
@@ -21,7 +49,9 @@ static bool run_once(const Launch& launch, int run, Body body) {
   dynamic_memory.take(launch.shared_bytes, Side(how.side), 16);
   dynamic_memory.poison_around();
   dynamic_shared = reinterpret_cast<unsigned char*>(dynamic_memory.data);
+  if (launch.races && !run) watch_races(run);
   run_grid(body, Order(how.order), how.seed);
+  forget_races();
   const bool inside = !dynamic_memory.trace();
   dynamic_memory.give_back();
   return inside;
@@ -56,6 +86,7 @@ static void run_all(const Launch& launch, Array* arrays, int count, Body body) {
 
 int run_launch(const Launch* launch, Array* arrays, int count, Body body) {
   const Handlers handlers(launch->time_limit_s);
+  const Flushing flushing(launch->flush);
   fault_offset = 0;
   const int faulty = sigsetjmp(escape, 0);
   if (faulty)
@@ -64,6 +95,7 @@ int run_launch(const Launch* launch, Array* arrays, int count, Body body) {
     run_all(*launch, arrays, count, body);
   current = nullptr;
   watch(nullptr);
+  forget_races();
   dynamic_memory.give_back();
   unstage();
   return faulty;

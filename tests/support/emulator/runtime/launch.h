@@ -30,6 +30,8 @@ struct Launch {
   uint32_t alignment;  // kept by the addresses of arrays
   uint32_t time_limit_s;
   uint32_t runs;
+  uint32_t flush;  // 1: float32 arithmetic takes and gives 0 for what is below 1.2e-38, as CuPy compiles it
+  uint32_t races;  // 1: watch for races between blocks
 };
 
 const int MAX_RUNS = 4;
