@@ -1,9 +1,10 @@
 """HDF5 files, read as if a stranger had written them.
 
 HDF5 can send a reader anywhere: links lead into other files or in circles, values may lie in other files
-(external storage, virtual datasets), a few bytes can stand for any number of values, and text of variable
-length hangs the library where it is damaged.  So nothing is followed out of the file, sizes are known before
-anything is allocated, and text is read here.  All that reads HDF5 reads through this module.
+(external storage, virtual datasets), a few bytes can stand for any number of values, and lists that lead back
+to themselves, of free space or around text of variable length, hang the library.  So nothing is followed out
+of the file, sizes are known before anything is allocated, such lists are looked for first, and text is read
+here.  All that reads HDF5 reads through this module.
 
 h5py is imported on first use.
 """
@@ -15,12 +16,12 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import DataError, MiniCaffeError, locate
-from ..files import LARGEST_BYTES, check_room, open_file
+from ..files import LARGEST_BYTES, PIECE_BYTES, check_room, open_file
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 DEPTH = 200  # groups inside each other
@@ -38,6 +39,8 @@ _FAILURES = (
     OverflowError,
     MemoryError,
 )
+_LOCAL_HEAP = struct.Struct("<4sB3xQQQ")  # HEAP, version, size of the values, first free block, values
+_LAST_BLOCK = 1  # what follows the last free block
 _HEAP_HEADER = struct.Struct("<4sB3xQ")  # GCOL, version, size of the collection
 _HEAP_OBJECT = struct.Struct("<HH4xQ")  # number, references, size
 _HEAP_POINTER = struct.Struct("<IQI")  # length of the text; where it lies: collection, number
@@ -49,8 +52,10 @@ def opened(path: str | os.PathLike, error: type[MiniCaffeError]) -> Iterator[Any
     file; DataError if it cannot be read."""
     import h5py
 
-    open_file(path).close()
     with locate(os.fspath(path)):
+        with open_file(path) as plain:
+            if any(_is_endless(plain, at) for at in _found(plain, b"HEAP")):
+                raise error("not a whole HDF5 file: a list in it leads back to itself")
         try:
             with h5py.File(path, "r") as file:
                 yield file
@@ -58,6 +63,37 @@ def opened(path: str | os.PathLike, error: type[MiniCaffeError]) -> Iterator[Any
             raise
         except _FAILURES as failure:
             raise error(f"not a whole HDF5 file of this kind ({failure})") from None
+
+
+def _found(file: BinaryIO, word: bytes) -> Iterator[int]:
+    """Where a word stands in a file."""
+    start, rest = 0, b""  # of what is at hand, and the end of the piece before, where the word may begin
+    while piece := file.read(PIECE_BYTES):
+        data, at = rest + piece, -1
+        while (at := data.find(word, at + 1)) >= 0:
+            yield start + at
+            file.seek(start + len(data))
+        rest = data[len(data) - len(word) + 1 :]
+        start += len(data) - len(rest)
+
+
+def _is_endless(file: BinaryIO, at: int) -> bool:
+    """Whether the list of free blocks of the local heap at a place, which holds the names in a group, leads
+    back to itself: HDF5 follows it for ever.  False for anything else that is wrong, or no heap."""
+    file.seek(at)
+    if len(header := file.read(_LOCAL_HEAP.size)) < _LOCAL_HEAP.size:
+        return False
+    _, _, _, block, values = _LOCAL_HEAP.unpack(header)
+    seen: set[int] = set()
+    while block not in seen:
+        seen.add(block)
+        if block == _LAST_BLOCK or values + block >= 1 << 63:
+            return False
+        file.seek(values + block)
+        if len(following := file.read(8)) < 8:
+            return False
+        block = int.from_bytes(following, "little")
+    return True
 
 
 def find(group: Any, path: str) -> Any | None:
