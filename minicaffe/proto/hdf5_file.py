@@ -47,14 +47,18 @@ _HEAP_POINTER = struct.Struct("<IQI")  # length of the text; where it lies: coll
 
 
 @contextmanager
-def opened(path: str | os.PathLike, error: type[MiniCaffeError]) -> Iterator[Any]:
+def opened(path: str | os.PathLike, error: type[MiniCaffeError], *, known: bool = False) -> Iterator[Any]:
     """The file, open for reading.  What h5py raises within becomes an `error`, and every error names the
-    file; DataError if it cannot be read."""
+    file; DataError if it cannot be read.
+
+    known  it was opened here before, and need not be looked through again, which takes about as long as
+           reading it
+    """
     import h5py
 
     with locate(os.fspath(path)):
         with open_file(path) as plain:
-            if any(_is_endless(plain, at) for at in _found(plain, b"HEAP")):
+            if not known and any(_is_endless(plain, at) for at in _found(plain, b"HEAP")):
                 raise error("not a whole HDF5 file: a list in it leads back to itself")
         try:
             with h5py.File(path, "r") as file:
@@ -80,6 +84,7 @@ def _found(file: BinaryIO, word: bytes) -> Iterator[int]:
 def _is_endless(file: BinaryIO, at: int) -> bool:
     """Whether the list of free blocks of the local heap at a place, which holds the names in a group, leads
     back to itself: HDF5 follows it for ever.  False for anything else that is wrong, or no heap."""
+    size = os.fstat(file.fileno()).st_size
     file.seek(at)
     if len(header := file.read(_LOCAL_HEAP.size)) < _LOCAL_HEAP.size:
         return False
@@ -87,12 +92,10 @@ def _is_endless(file: BinaryIO, at: int) -> bool:
     seen: set[int] = set()
     while block not in seen:
         seen.add(block)
-        if block == _LAST_BLOCK or values + block >= 1 << 63:
+        if block == _LAST_BLOCK or values + block + 8 > size:
             return False
         file.seek(values + block)
-        if len(following := file.read(8)) < 8:
-            return False
-        block = int.from_bytes(following, "little")
+        block = int.from_bytes(file.read(8), "little")
     return True
 
 
@@ -197,19 +200,20 @@ def _variable(dataset: Any) -> bytes:
     if dataset.chunks or dataset.file.userblock_size or dataset.id.get_storage_size() != _HEAP_POINTER.size:
         raise ValueError(f"{dataset.name} is stored in a way that is not read")
     with open_file(dataset.file.filename) as file:
+        size = os.fstat(file.fileno()).st_size
 
         def take(at: int, count: int) -> bytes:
-            file.seek(at)
-            if len(data := file.read(count)) < count:
+            if at + count > size:
                 raise ValueError(f"the text of {dataset.name} lies beyond the end")
-            return data
+            file.seek(at)
+            return file.read(count)
 
         nbytes, at, wanted = _HEAP_POINTER.unpack(take(dataset.id.get_offset(), _HEAP_POINTER.size))
         if not nbytes:
             return b""
-        signature, version, size = _HEAP_HEADER.unpack(take(at, _HEAP_HEADER.size))
+        signature, version, length = _HEAP_HEADER.unpack(take(at, _HEAP_HEADER.size))
         if (signature, version) == (b"GCOL", 1):
-            end, at = at + size, at + _HEAP_HEADER.size
+            end, at = at + length, at + _HEAP_HEADER.size
             while at + _HEAP_OBJECT.size <= end:
                 number, _, length = _HEAP_OBJECT.unpack(take(at, _HEAP_OBJECT.size))
                 if number == wanted and nbytes <= length <= end - at:
