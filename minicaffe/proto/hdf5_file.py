@@ -133,33 +133,32 @@ def _parts(path: str) -> list[str]:
 
 
 def members(top: Any) -> Iterator[tuple[str, Any]]:
-    """All groups and datasets below a group, by path, each group once and before what is in it, in the order
-    of names; links that are not hard are left out."""
+    """All groups and datasets below a group, by path, in the order of names, each group once and before what
+    it holds; links that are not hard are left out."""
     from h5py import Dataset, Group, h5l, h5o
 
     seen = {h5o.get_info(top.id).addr}
-    open_groups = [("", top, iter(top))]
-    while open_groups:
-        prefix, group, names = open_groups[-1]
-        for name in names:
-            if not isinstance(name, str) or "/" in name or name in ("", "."):
-                raise DataError(f"an object of the name {name!r}", hint="the file is damaged")
-            if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+    inside = [("", top, iter(top))]
+    while inside:
+        prefix, group, names = inside[-1]
+        if (name := next(names, None)) is None:
+            inside.pop()
+            continue
+        if not isinstance(name, str) or "/" in name or name in ("", "."):
+            raise DataError(f"an object of the name {name!r}", hint="the file is damaged")
+        if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+            continue
+        item, path = group[name], f"{prefix}{name}"
+        if isinstance(item, Group):
+            if (address := h5o.get_info(item.id).addr) in seen:
                 continue
-            item, path = group[name], f"{prefix}{name}"
-            if isinstance(item, Group):
-                if (address := h5o.get_info(item.id).addr) in seen:
-                    continue
-                seen.add(address)
-                if path.count("/") >= DEPTH:
-                    raise DataError(f"groups {DEPTH} deep", hint="the file is damaged")
-                open_groups.append((f"{path}/", item, iter(item)))
-                yield path, item
-                break
-            if isinstance(item, Dataset):
-                yield path, item
-        else:
-            open_groups.pop()
+            seen.add(address)
+            if len(inside) >= DEPTH:
+                raise DataError(f"groups {DEPTH} deep", hint="the file is damaged")
+            inside.append((f"{path}/", item, iter(item)))
+        elif not isinstance(item, Dataset):
+            continue
+        yield path, item
 
 
 def check_datasets(datasets: Iterable[Any], largest_bytes: int = LARGEST_BYTES, dtype: Any = None) -> None:

@@ -43,6 +43,17 @@ def test_weights_survive_names_with_slashes(tmp_path):
             assert array.shape == (2, 3) and (array == len(name)).all()
 
 
+def test_layers_come_in_the_order_of_their_names(tmp_path):
+    (tmp_path / "x.h5").write_bytes(hdf5.from_weights(some_net(["b", "c/x", "a", "c", "c/b/y"])))
+    assert [layer.name for layer in hdf5.to_weights(tmp_path / "x.h5").layer] == [
+        "a",
+        "b",
+        "c",
+        "c/b/y",
+        "c/x",
+    ]
+
+
 def test_the_layout_is_caffes(tmp_path):
     net = some_net(["conv", "relu"])
     net.layer[0].blobs[0].CopyFrom(binary.from_array(np.ones(2, np.float32), np.zeros(2, np.float32)))
