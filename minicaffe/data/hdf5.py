@@ -89,7 +89,7 @@ class HDF5Batches:
     def _load(self, file: int) -> list[np.ndarray]:
         if self._loaded[0] != file:
             self._loaded = (-1, [])  # let go of the file before the next is read
-            with opened(self.paths[file], DataError) as h5:
+            with opened(self.paths[file], DataError, known=True) as h5:
                 arrays = []
                 for name, dataset, shape in zip(self.names, self._datasets(h5), self.shapes):
                     if dataset.shape != (self.rows[file], *shape):  # another program has written it anew

@@ -1,9 +1,10 @@
 """HDF5 files, read as if a stranger had written them.
 
 HDF5 can send a reader anywhere: links lead into other files or in circles, values may lie in other files
-(external storage, virtual datasets), a few bytes can stand for any number of values, and text of variable
-length hangs the library where it is damaged.  So nothing is followed out of the file, sizes are known before
-anything is allocated, and text is read here.  All that reads HDF5 reads through this module.
+(external storage, virtual datasets), a few bytes can stand for any number of values, and lists that lead back
+to themselves, of free space or around text of variable length, hang the library.  So nothing is followed out
+of the file, sizes are known before anything is allocated, such lists are looked for first, and text is read
+here.  All that reads HDF5 reads through this module.
 
 h5py is imported on first use.
 """
@@ -15,12 +16,12 @@ import os
 import struct
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
 from ..errors import DataError, MiniCaffeError, locate
-from ..files import LARGEST_BYTES, check_room, open_file
+from ..files import LARGEST_BYTES, PIECE_BYTES, check_room, open_file
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 DEPTH = 200  # groups inside each other
@@ -38,19 +39,27 @@ _FAILURES = (
     OverflowError,
     MemoryError,
 )
+_LOCAL_HEAP = struct.Struct("<4sB3xQQQ")  # HEAP, version, size of the values, first free block, values
+_LAST_BLOCK = 1  # what follows the last free block
 _HEAP_HEADER = struct.Struct("<4sB3xQ")  # GCOL, version, size of the collection
 _HEAP_OBJECT = struct.Struct("<HH4xQ")  # number, references, size
 _HEAP_POINTER = struct.Struct("<IQI")  # length of the text; where it lies: collection, number
 
 
 @contextmanager
-def opened(path: str | os.PathLike, error: type[MiniCaffeError]) -> Iterator[Any]:
+def opened(path: str | os.PathLike, error: type[MiniCaffeError], *, known: bool = False) -> Iterator[Any]:
     """The file, open for reading.  What h5py raises within becomes an `error`, and every error names the
-    file; DataError if it cannot be read."""
+    file; DataError if it cannot be read.
+
+    known  it was opened here before, and need not be looked through again, which takes about as long as
+           reading it
+    """
     import h5py
 
-    open_file(path).close()
     with locate(os.fspath(path)):
+        with open_file(path) as plain:
+            if not known and any(_is_endless(plain, at) for at in _found(plain, b"HEAP")):
+                raise error("not a whole HDF5 file: a list in it leads back to itself")
         try:
             with h5py.File(path, "r") as file:
                 yield file
@@ -58,6 +67,36 @@ def opened(path: str | os.PathLike, error: type[MiniCaffeError]) -> Iterator[Any
             raise
         except _FAILURES as failure:
             raise error(f"not a whole HDF5 file of this kind ({failure})") from None
+
+
+def _found(file: BinaryIO, word: bytes) -> Iterator[int]:
+    """Where a word stands in a file."""
+    start, rest = 0, b""  # of what is at hand, and the end of the piece before, where the word may begin
+    while piece := file.read(PIECE_BYTES):
+        data, at = rest + piece, -1
+        while (at := data.find(word, at + 1)) >= 0:
+            yield start + at
+            file.seek(start + len(data))
+        rest = data[len(data) - len(word) + 1 :]
+        start += len(data) - len(rest)
+
+
+def _is_endless(file: BinaryIO, at: int) -> bool:
+    """Whether the list of free blocks of the local heap at a place, which holds the names in a group, leads
+    back to itself: HDF5 follows it for ever.  False for anything else that is wrong, or no heap."""
+    size = os.fstat(file.fileno()).st_size
+    file.seek(at)
+    if len(header := file.read(_LOCAL_HEAP.size)) < _LOCAL_HEAP.size:
+        return False
+    _, _, _, block, values = _LOCAL_HEAP.unpack(header)
+    seen: set[int] = set()
+    while block not in seen:
+        seen.add(block)
+        if block == _LAST_BLOCK or values + block + 8 > size:
+            return False
+        file.seek(values + block)
+        block = int.from_bytes(file.read(8), "little")
+    return True
 
 
 def find(group: Any, path: str) -> Any | None:
@@ -94,33 +133,32 @@ def _parts(path: str) -> list[str]:
 
 
 def members(top: Any) -> Iterator[tuple[str, Any]]:
-    """All groups and datasets below a group, by path, each group once and before what is in it, in the order
-    of names; links that are not hard are left out."""
+    """All groups and datasets below a group, by path, in the order of names, each group once and before what
+    it holds; links that are not hard are left out."""
     from h5py import Dataset, Group, h5l, h5o
 
     seen = {h5o.get_info(top.id).addr}
-    open_groups = [("", top, iter(top))]
-    while open_groups:
-        prefix, group, names = open_groups[-1]
-        for name in names:
-            if not isinstance(name, str) or "/" in name or name in ("", "."):
-                raise DataError(f"an object of the name {name!r}", hint="the file is damaged")
-            if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+    inside = [("", top, iter(top))]
+    while inside:
+        prefix, group, names = inside[-1]
+        if (name := next(names, None)) is None:
+            inside.pop()
+            continue
+        if not isinstance(name, str) or "/" in name or name in ("", "."):
+            raise DataError(f"an object of the name {name!r}", hint="the file is damaged")
+        if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
+            continue
+        item, path = group[name], f"{prefix}{name}"
+        if isinstance(item, Group):
+            if (address := h5o.get_info(item.id).addr) in seen:
                 continue
-            item, path = group[name], f"{prefix}{name}"
-            if isinstance(item, Group):
-                if (address := h5o.get_info(item.id).addr) in seen:
-                    continue
-                seen.add(address)
-                if path.count("/") >= DEPTH:
-                    raise DataError(f"groups {DEPTH} deep", hint="the file is damaged")
-                open_groups.append((f"{path}/", item, iter(item)))
-                yield path, item
-                break
-            if isinstance(item, Dataset):
-                yield path, item
-        else:
-            open_groups.pop()
+            seen.add(address)
+            if len(inside) >= DEPTH:
+                raise DataError(f"groups {DEPTH} deep", hint="the file is damaged")
+            inside.append((f"{path}/", item, iter(item)))
+        elif not isinstance(item, Dataset):
+            continue
+        yield path, item
 
 
 def check_datasets(datasets: Iterable[Any], largest_bytes: int = LARGEST_BYTES, dtype: Any = None) -> None:
@@ -161,19 +199,20 @@ def _variable(dataset: Any) -> bytes:
     if dataset.chunks or dataset.file.userblock_size or dataset.id.get_storage_size() != _HEAP_POINTER.size:
         raise ValueError(f"{dataset.name} is stored in a way that is not read")
     with open_file(dataset.file.filename) as file:
+        size = os.fstat(file.fileno()).st_size
 
         def take(at: int, count: int) -> bytes:
-            file.seek(at)
-            if len(data := file.read(count)) < count:
+            if at + count > size:
                 raise ValueError(f"the text of {dataset.name} lies beyond the end")
-            return data
+            file.seek(at)
+            return file.read(count)
 
         nbytes, at, wanted = _HEAP_POINTER.unpack(take(dataset.id.get_offset(), _HEAP_POINTER.size))
         if not nbytes:
             return b""
-        signature, version, size = _HEAP_HEADER.unpack(take(at, _HEAP_HEADER.size))
+        signature, version, length = _HEAP_HEADER.unpack(take(at, _HEAP_HEADER.size))
         if (signature, version) == (b"GCOL", 1):
-            end, at = at + size, at + _HEAP_HEADER.size
+            end, at = at + length, at + _HEAP_HEADER.size
             while at + _HEAP_OBJECT.size <= end:
                 number, _, length = _HEAP_OBJECT.unpack(take(at, _HEAP_OBJECT.size))
                 if number == wanted and nbytes <= length <= end - at:

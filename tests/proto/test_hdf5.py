@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import struct
+
 import h5py
 import numpy as np
 import pytest
@@ -38,6 +41,17 @@ def test_weights_survive_names_with_slashes(tmp_path):
     for name, arrays in again.items():
         for array in arrays.values():
             assert array.shape == (2, 3) and (array == len(name)).all()
+
+
+def test_layers_come_in_the_order_of_their_names(tmp_path):
+    (tmp_path / "x.h5").write_bytes(hdf5.from_weights(some_net(["b", "c/x", "a", "c", "c/b/y"])))
+    assert [layer.name for layer in hdf5.to_weights(tmp_path / "x.h5").layer] == [
+        "a",
+        "b",
+        "c",
+        "c/b/y",
+        "c/x",
+    ]
 
 
 def test_the_layout_is_caffes(tmp_path):
@@ -164,6 +178,22 @@ def test_what_all_weights_take_together_is_known_before_any_is_read(tmp_path):
             file.create_dataset(f"data/a/{i}", (1000,), "f4", chunks=(1000,))
     with pytest.raises(DataError, match=r"x.h5: 12000 bytes of memory for a file of .*; 11999 is the most"):
         hdf5.to_weights(tmp_path / "x.h5", 11_999)
+
+
+def test_free_space_without_end(tmp_path):
+    """HDF5 would follow the list for ever."""
+    path = tmp_path / "x.h5"
+    path.write_bytes(hdf5.from_weights(some_net(["a"])))
+    whole = path.read_bytes()
+    heaps = [match.start() for match in re.finditer(b"HEAP", whole)]
+    assert len(heaps) == 3
+    for heap in heaps:
+        first, values = struct.unpack_from("<QQ", whole, heap + 16)
+        data = bytearray(whole)
+        struct.pack_into("<Q", data, values + first, first)
+        path.write_bytes(data)
+        with pytest.raises(WeightsError, match=r"x\.h5: not a whole HDF5 file: a list in it leads back"):
+            hdf5.to_weights(path)
 
 
 def test_groups_without_end(tmp_path):
