@@ -64,6 +64,10 @@ class DeviceError(MiniCaffeError, RuntimeError):
     """A device that is missing or cannot do what was asked."""
 
 
+class UserCodeError(MiniCaffeError, RuntimeError):
+    """What the code of a user raised, say that of a Python layer; the exception itself is the cause."""
+
+
 class CaptureError(DeviceError):
     """Work that a GPU does, but that cannot be recorded as a graph."""
 

@@ -62,7 +62,8 @@ class Net:
     keep     "all": every blob has memory of its own and can be read after a pass;
              "needed": blobs whose lifetimes do not meet share memory, and only outputs can be read
     forward_only  nothing is kept for a backward pass: much less memory
-    allocate False: shapes and plans alone; the net has no arrays and cannot run
+    allocate False: shapes and plans alone; the net has no arrays and cannot run, and building it writes,
+             fills and fetches nothing
     share    the parameters are those of this net, by layer name: neither allocated nor filled
 
     Raises a MiniCaffeError that names file, line and layer for anything the prototxt gets wrong.
@@ -142,6 +143,7 @@ class Net:
                 layer = node.kind(node.param, self.device, phase)
                 layer.settle = partial(weakly(self._settle), i)
                 layer.folder = str(Path(self.source).parent) if self.source else None
+                layer.allocate = self.memory.allocate
                 self.layers.append(layer)
                 layer.check_counts(len(node.bottoms), len(node.tops))
                 if layer.stochastic:

@@ -12,11 +12,13 @@ from ..proto import extensions
 from ..proto.schema import NetParameter
 from ..solvers.all_in_one import deployed
 from . import rules
+from .absent import Given
 from .cost import Bytes, LayerCost, memory, per_layer
-from .finding import ADVICE, ERROR, SEVERITIES, WARNING, Finding, from_error, merged
+from .finding import ADVICE, ERROR, NEEDS, SEVERITIES, Finding, from_error, merged
 from .reading import Subject, read
 from .rules.data import transforms_differ
 from .shapes import outline
+from .solver import of_solver, refusals
 from .state import State, lines_of
 
 
@@ -39,51 +41,68 @@ class StateReport:
 
 @dataclass
 class Report:
-    """What is found out about one file; absent says why it has no net in a state."""
+    """What is found out about one file; absent says why it has no net in a state.
+
+    allow_missing_data  data that is not here does not keep it from being ok
+    """
 
     file: str
     kind: str = "file"
     states: list[StateReport] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    allow_missing_data: bool = False
 
     def count(self, severity: str) -> int:
         return sum(finding.severity == severity for finding in self.findings)
 
     @property
     def ok(self) -> bool:
-        return not self.count(ERROR)
+        return not self.count(ERROR) and (self.allow_missing_data or not self.count(NEEDS))
 
 
-def check(path: str, *, strict: bool = False, source: str | None = None) -> Report:
+def check(
+    path: str,
+    *,
+    strict: bool = False,
+    source: str | None = None,
+    shapes: Given | None = None,
+    allow_missing_data: bool = False,
+    cpu: bool = False,
+) -> Report:
     """Everything that can be said of a net or solver prototxt without running it; raises nothing that is the
     file's fault.
 
     strict   extensions that Caffe does not read are errors
     source   the data of an all-in-one net that leaves it open
+    shapes   of tops, by name, where data that would tell them is not here
+    allow_missing_data  such data does not keep the file from being ok
+    cpu      it would be trained on the CPU, whatever solver_mode says
     """
     try:
         subject = read(path, source)
     except MiniCaffeError as error:
         return Report(path, findings=[from_error(error, path, "cannot_be_read")])
-    report = Report(path, subject.kind, absent=dict(subject.absent))
+    report = Report(path, subject.kind, absent=dict(subject.absent), allow_missing_data=allow_missing_data)
     found: list[Finding] = list(_extensions(subject, strict))
     for state in subject.states:
-        report.states.append(_state(state, subject, found))
+        report.states.append(_state(state, subject, found, shapes))
     _deploy(subject, report, found)
     found += transforms_differ(subject.states)
-    found += _solver(subject, path)
+    if subject.solver is not None:
+        found += of_solver(subject, path)
+        found += refusals(subject, path, cpu=cpu)
     report.findings = merged(found)
     return report
 
 
-def _state(state: State, subject: Subject, found: list[Finding]) -> StateReport:
+def _state(state: State, subject: Subject, found: list[Finding], shapes: Given | None = None) -> StateReport:
     """Costs of a state; what is found goes into `found`."""
     open_ends = list(_open(state)) if subject.kind == "all-in-one net" else []
     found += open_ends
     wrong = [f for rule in rules.BEFORE for f in rules.one(rule, state)]
     if not wrong and not open_ends:
-        found += outline(state)
+        found += outline(state, shapes)
     found += rules.apply(state)
     if state.net is None:
         return StateReport(state.name)
@@ -133,34 +152,6 @@ def _extensions(subject: Subject, strict: bool) -> Iterator[Finding]:
                 where, name = f"{file}:{line}" if line else file, message.layer[i].name
                 what = f"{place[2]} is an extension of minicaffe that Caffe does not read"
             yield Finding(ERROR if strict else ADVICE, "extension", where, name, what, remedy)
-
-
-def _solver(subject: Subject, path: str) -> Iterator[Finding]:
-    """What a solver says of the nets."""
-    solver = subject.solver
-    if solver is None:
-        return
-
-    def finding(severity: str, rule: str, what: str, remedy: str) -> Finding:
-        return Finding(severity, rule, path, "", what, remedy)
-
-    if not solver.base_lr:
-        yield finding(WARNING, "no_rate", "base_lr is 0: nothing is learned", "base_lr: 0.01")
-    if solver.max_iter <= 0:
-        yield finding(WARNING, "no_iterations", "max_iter is 0: training ends at once", "set max_iter")
-    tests = [state for state in subject.states if not state.trains]
-    for state, iterations in zip(tests, solver.test_iter):
-        for i in state.of_type("Data"):
-            conf = state.layers[i].data_param
-            if conf.source in datasets.names():
-                name, _, split = conf.source.partition("/")
-                samples = datasets.SETS[name].splits[split].samples
-                seen = iterations * conf.batch_size
-                if seen != samples:
-                    what = f"a test sees {seen} samples: test_iter {iterations} times batch_size"
-                    what += f" {conf.batch_size}; {conf.source} has {samples}"
-                    remedy = "let the product be the number of samples"
-                    yield finding(ADVICE, "part_of_test_set", what, remedy)
 
 
 def totals(reports: list[Report]) -> dict[str, int]:

@@ -61,7 +61,7 @@ def compare(probe: Probe, direction: np.ndarray) -> Outcome:
     for step in STEPS:
         h = step * size
         up, down = probe.evaluate(probe.value + h * direction), probe.evaluate(probe.value - h * direction)
-        if not all(a.shape == b.shape == c.shape for a, b, c in zip(up, down, probe.tops)):
+        if not _alike(up, down, probe.tops):
             return Outcome(KINK, 0.0, "the shapes of the tops change with the values")
         sides = _Sides(probe.tops, up, down, h)
         error, tolerated = _mismatch(sides, probe.slopes, probe.gradient, direction)
@@ -69,6 +69,53 @@ def compare(probe: Probe, direction: np.ndarray) -> Outcome:
             return Outcome(OK, error)
     assert sides is not None
     return _explain(probe, direction, sides)
+
+
+class Culprit(NamedTuple):
+    """An element whose partial derivative is wrong: its index, what differences give, what backward gives."""
+
+    element: tuple[int, ...]
+    numeric: float
+    analytic: float
+
+
+def culprit(probe: Probe, direction: np.ndarray) -> Culprit | None:
+    """The element that is most to blame for a mismatch along `direction`: of halves of the elements that move
+    it is in the one that is further off.  None if the tops change their shapes on the way."""
+    moved = np.flatnonzero(direction)
+    unwritten = np.flatnonzero(~np.isfinite(probe.gradient))
+    moved = unwritten[:1] if unwritten.size else moved
+    while len(moved) > 1:
+        halves = np.array_split(moved, 2)
+        pairs = [_derivatives(probe, half, direction) for half in halves]
+        if None in pairs:
+            return None
+        moved = max(zip(halves, pairs), key=lambda half: _off(half[1]))[0]
+    found = _derivatives(probe, moved, np.ones(direction.shape))
+    return found and Culprit(tuple(map(int, np.unravel_index(moved[0], direction.shape))), *found)
+
+
+def _derivatives(probe: Probe, moved: np.ndarray, direction: np.ndarray) -> tuple[float, float] | None:
+    """The numeric and the analytic derivative along the part of a direction that moves these elements,
+    without the outputs that have a kink."""
+    part = np.zeros(direction.shape)
+    part.flat[moved] = direction.flat[moved]
+    h = STEPS[0] * (math.sqrt(float(np.mean(np.square(probe.value)))) or 1.0)
+    up, down = probe.evaluate(probe.value + h * part), probe.evaluate(probe.value - h * part)
+    if not _alike(up, down, probe.tops):
+        return None
+    sides = _Sides(probe.tops, up, down, h)
+    slopes, gradient, _ = _without_kinks(probe, sides)
+    return sides.central(slopes), float((gradient.flat[moved] * part.flat[moved]).sum())
+
+
+def _off(pair: tuple[float, float] | None) -> float:
+    error = abs(pair[0] - pair[1]) if pair else 0.0
+    return math.inf if math.isnan(error) else error
+
+
+def _alike(*tops: Arrays) -> bool:
+    return all(len({array.shape for array in same}) == 1 for same in zip(*tops))
 
 
 def _mismatch(sides: _Sides, slopes: Arrays, gradient: np.ndarray, direction) -> tuple[float, float]:
@@ -94,14 +141,8 @@ def _explain(probe: Probe, direction: np.ndarray, sides: _Sides) -> Outcome:
     Outputs with a kink are left out (if that leaves any); the rest must agree, but for kinks too small to
     see, which leave a gap between the derivatives of the two sides.
     """
-    bent = sides.bent()
-    count, total = sum(int(b.sum()) for b in bent), sum(b.size for b in bent)
-    slopes, gradient = probe.slopes, probe.gradient
-    if 0 < count < total:
-        slopes = [np.where(b, 0.0, s) for b, s in zip(bent, slopes)]
-        gradient = probe.backward(slopes)
+    slopes, gradient, note = _without_kinks(probe, sides)
     error, tolerated = _mismatch(sides, slopes, gradient, direction)
-    note = f"{count} of {total} outputs have a kink here"
     if error <= tolerated:
         return Outcome(KINK, error, f"{note}, the others agree")
     analytic = float((gradient * direction).sum())
@@ -110,6 +151,18 @@ def _explain(probe: Probe, direction: np.ndarray, sides: _Sides) -> Outcome:
     if high - low > slack and low - slack <= analytic <= high + slack:
         return Outcome(KINK, 0.0, f"{note}; the derivative lies between the sides")
     return Outcome(FAIL, error)
+
+
+def _without_kinks(probe: Probe, sides: _Sides) -> tuple[Arrays, np.ndarray, str]:
+    """Slopes that leave the outputs out that have a kink, unless all have one, the gradient for them, and how
+    many there are, in words."""
+    bent = sides.bent()
+    count, total = sum(int(b.sum()) for b in bent), sum(b.size for b in bent)
+    slopes, gradient = probe.slopes, probe.gradient
+    if 0 < count < total:
+        slopes = [np.where(b, 0.0, s) for b, s in zip(bent, slopes)]
+        gradient = probe.backward(slopes)
+    return slopes, gradient, f"{count} of {total} outputs have a kink here"
 
 
 class _Sides:

@@ -7,15 +7,16 @@ from typing import NamedTuple
 
 from ..errors import MiniCaffeError
 
-ERROR, WARNING, ADVICE = "error", "warning", "advice"
-SEVERITIES = (ERROR, WARNING, ADVICE)
+ERROR, NEEDS, WARNING, ADVICE = "error", "needs data", "warning", "advice"
+SEVERITIES = (ERROR, NEEDS, WARNING, ADVICE)
 
 
 class Finding(NamedTuple):
     """One thing to correct or to think over.
 
-    severity  error: the net cannot run, or cannot do what it is for; warning: it will hardly do what was
-              meant; advice: it might do better
+    severity  error: the net cannot run, or cannot do what it is for; needs data: nor can it here, as data
+              that it names is not on this machine; warning: it will hardly do what was meant; advice: it
+              might do better
     rule      the rule's name
     where     file:line, or the file
     layer     its name; "" if no single layer is meant
@@ -34,13 +35,14 @@ class Finding(NamedTuple):
         layer = f"layer {self.layer!r}: " if self.layer else ""
         states = f" [{', '.join(self.states)}]" if self.states else ""
         remedy = f"; hint: {self.remedy}" if self.remedy else ""
-        return f"{self.where}: {layer}{self.what}{remedy}{states}"
+        where = f"{self.where}: " if self.where else ""
+        return f"{where}{layer}{self.what}{remedy}{states}"
 
 
 def from_error(error: MiniCaffeError, file: str, rule: str = "cannot_be_built") -> Finding:
     """An exception as a finding: its first place is the file, perhaps with a line, a second one the layer."""
     places = list(error.places)
-    where = places.pop(0) if places and places[0].startswith(file) else file
+    where = places.pop(0) if places and file and places[0].startswith(file) else file
     layer = ""
     if places and (match := re.match(r"layer '(.*)'(?: \(.*\))?$", places[0])):
         layer = match[1]

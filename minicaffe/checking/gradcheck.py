@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ConfigError, suggest
 from ..net import Net
-from .difference import FAIL, KINK, OK, Probe, compare
+from .difference import FAIL, KINK, OK, Probe, compare, culprit
 from .isolated import Isolated
 
 NOT_CHECKED = "not checked"
@@ -25,6 +25,8 @@ class Row(NamedTuple):
     error    the largest relative error; None if nothing was tried
     verdict  "ok", "kink", "FAIL" or "not checked"
     note     why it is not ok
+    element  of a FAIL: the index of the element that is most to blame
+    numeric, analytic   its partial derivative by differences and by backward
     """
 
     layer: str
@@ -34,6 +36,9 @@ class Row(NamedTuple):
     error: float | None
     verdict: str
     note: str = ""
+    element: tuple[int, ...] | None = None
+    numeric: float | None = None
+    analytic: float | None = None
 
 
 def gradcheck(
@@ -125,12 +130,16 @@ def _check(
             yield Row(*where, blob, 0, None, NOT_CHECKED, reason)
             continue
         probe = _probe(alone, k, tops, slopes, gradient)
-        outcomes = []
-        for direction in _moves(gradient, rng, directions, coordinates):
-            outcomes.append(compare(probe, direction))
+        moves = list(_moves(gradient, rng, directions, coordinates))
+        outcomes = [compare(probe, direction) for direction in moves]
         worst = max(outcomes, key=lambda outcome: (OK, KINK, FAIL).index(outcome.verdict))
         error = max((o.error for o in outcomes if o.verdict == worst.verdict), default=0.0)
-        yield Row(*where, blob, len(outcomes), error, worst.verdict, worst.note)
+        row = Row(*where, blob, len(outcomes), error, worst.verdict, worst.note)
+        if worst.verdict == FAIL:
+            failed = [move for move, outcome in zip(moves, outcomes) if outcome.verdict == FAIL]
+            found = culprit(probe, min(failed, key=np.count_nonzero))  # a single element, if one was moved
+            row = row._replace(**found._asdict()) if found else row
+        yield row
 
 
 def _probe(alone: Isolated, k: int, tops, slopes, gradient: np.ndarray) -> Probe:

@@ -15,6 +15,10 @@ from ..solvers.all_in_one import STATES, Wishes, complete
 from ..solvers.policy import Policy
 from .state import State
 
+PHASES = {"TRAIN": TRAIN, "TEST": TEST}
+LABEL_MAP = "a label map"  # as text.read says it
+NO_DATA = "no layer brings data in"
+
 
 class Subject(NamedTuple):
     """What a file describes.
@@ -47,12 +51,16 @@ def read(path: str, source: str | None = None) -> Subject:
 
 
 def _is_net(path: str) -> bool:
-    """Whether a file holds a net: it has named layers, or no field that a net has not."""
+    """Whether a file holds a net: it has named layers, or no field that a net has not.  SchemaError for one
+    that holds neither a net nor a solver."""
     if text.is_net(path):
         return True
     try:
         text.read(path, NetParameter)
-    except SchemaError:
+    except SchemaError as error:
+        if error.message.startswith(LABEL_MAP):
+            error.message, error.hint = f"{LABEL_MAP}, neither a net nor a solver", "give one of these"
+            raise
         return False
     return True
 
@@ -61,24 +69,24 @@ def _net(net: NetParameter, path: str) -> Subject:
     if net.state.HasField("phase"):
         name = "TRAIN" if net.state.phase == TRAIN else "TEST"
         return Subject("net", [State(name, net, path)], {}, [(net, path)])
-    states, absent = [], {}
-    for name, phase in (("TRAIN", TRAIN), ("TEST", TEST)):
-        chosen = _with_state(net, NetState(phase=phase, level=net.state.level, stage=net.state.stage))
-        if _has_data(chosen):
-            states.append(State(name, chosen, path))
-        else:
-            absent[name] = "no layer brings data in"
-    inputs = any(layer.type == "Input" for layer in net.layer)
-    if inputs and not states:
-        param = _with_state(net, NetState(phase=TEST, level=net.state.level, stage=net.state.stage))
-        if not _has_loss(param):
-            return Subject("net", [State("deploy", param, path, deploys=True)], absent, [(net, path)])
-    else:
+    level, stage = net.state.level, net.state.stage
+    nets = {
+        name: _with_state(net, NetState(phase=phase, level=level, stage=stage))
+        for name, phase in PHASES.items()
+    }
+    fed = [name for name, param in nets.items() if _is_fed(param)]
+    with_data = [name for name in fed if _has_data(nets[name])]
+    if fed and not with_data and "TEST" in fed and not _has_loss(nets["TEST"]):
+        absent = dict.fromkeys(PHASES, NO_DATA)
+        return Subject("net", [State("deploy", nets["TEST"], path, deploys=True)], absent, [(net, path)])
+    # Without data it is fed from outside, without inputs it is wrong: rules tell.
+    chosen = with_data or fed or list(PHASES)
+    absent = {name: NO_DATA for name in PHASES if name not in chosen}
+    if len(chosen) > 1 and not (_is_for_training(net) or _has_loss(nets["TRAIN"])):
+        chosen, absent["TRAIN"] = ["TEST"], "there is no loss, and no layer is for training"
+    if not any(layer.type == "Input" for layer in net.layer):
         absent["deploy"] = "no Input layers"
-    if not states:  # fed from outside, or wrong: rules tell
-        absent = {name: why for name, why in absent.items() if name == "deploy"}
-        for name, phase in (("TRAIN", TRAIN), ("TEST", TEST)):
-            states.append(State(name, _with_state(net, NetState(phase=phase)), path))
+    states = [State(name, nets[name], path) for name in chosen]
     return Subject("net", states, absent, [(net, path)])
 
 
@@ -100,7 +108,7 @@ def _solver(path: str) -> Subject:
     Policy(solver)
     train, source = nets.training(solver, path)
     written = [(solver, path), *([] if source == path else [(train, source)])]
-    states = [State("TRAIN", train, source)]
+    states = [State("TRAIN", train, source, weights=bool(solver.weights))]
     tests = nets.testing(solver, path)
     for i, (net, file) in enumerate(tests):
         states.append(State("TEST" if len(tests) == 1 else f"TEST {i}", net, file))
@@ -127,6 +135,19 @@ def _has_stages(net: NetParameter) -> bool:
 def _kinds(net: NetParameter):
     taking_part = (layer for layer in net.layer if takes_part(layer, net.state))
     return ((layer, resolve(layer.type)) for layer in taking_part if layer.type in LAYERS)
+
+
+def _is_for_training(net: NetParameter) -> bool:
+    """Whether a layer's rules speak of training, or what a layer does is not known."""
+    rules = (rule for layer in net.layer for rule in (*layer.include, *layer.exclude))
+    return any(rule.HasField("phase") and rule.phase == TRAIN for rule in rules) or any(
+        layer.type not in LAYERS for layer in net.layer
+    )
+
+
+def _is_fed(net: NetParameter) -> bool:
+    """Whether a layer of the state brings something in, Input layers too."""
+    return any(not layer.bottom for layer, _ in _kinds(net))
 
 
 def _has_data(net: NetParameter) -> bool:

@@ -7,10 +7,10 @@ from typing import Any
 
 from ..printable import printable
 from .check import Report, StateReport, totals
-from .finding import SEVERITIES
+from .finding import ADVICE, NEEDS, SEVERITIES
 from .table import aligned, amount, size, spelled, wrapped
 
-TITLES = {"error": "Errors", "warning": "Warnings", "advice": "Advice"}
+TITLES = {"error": "Errors", "needs data": "Needs data", "warning": "Warnings", "advice": "Advice"}
 
 
 def as_text(reports: Sequence[Report], width: int | None = None) -> str:
@@ -21,8 +21,14 @@ def as_text(reports: Sequence[Report], width: int | None = None) -> str:
 
 def verdict(report: Report) -> str:
     counts = {severity: report.count(severity) for severity in SEVERITIES}
-    named = [f"{n} {s if n == 1 or s == 'advice' else s + 's'}" for s, n in counts.items() if n]
+    named = [_counted(severity, count) for severity, count in counts.items() if count]
     return ", ".join(["ok" if report.ok else "NOT ok", *named])
+
+
+def _counted(severity: str, count: int) -> str:
+    if severity == NEEDS:
+        return f"needs data in {count} {'place' if count == 1 else 'places'}"
+    return f"{count} {severity if count == 1 or severity == ADVICE else severity + 's'}"
 
 
 def as_json(reports: Sequence[Report]) -> dict[str, Any]:

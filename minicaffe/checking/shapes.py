@@ -1,33 +1,90 @@
-"""Shapes and plans of a net without its memory, and without its data where the file tells their shape."""
+"""Shapes and plans of a net without its memory, and without its data where their shape is known."""
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Sequence
 
-import numpy as np
-
-from ..core.filler import Stream, fill
-from ..data import datasets
-from ..data.transformer import Transformer
+from ..core import filler
 from ..device.cpu import CpuDevice
-from ..errors import MiniCaffeError, locate
+from ..errors import DataError, MiniCaffeError, locate
 from ..net import Net
-from ..proto.schema import LayerParameter, Message, NetParameter, enum_name
-from .finding import WARNING, Finding, from_error
+from ..proto.schema import LayerParameter, Message, NetParameter
+from . import absent
+from .absent import Given, Shape
+from .finding import ERROR, NEEDS, WARNING, Finding, from_error
 from .state import State
 
-Shapes = list[tuple[int, ...]]
+LEVELDB = "LEVELDB"  # data in it is as good as absent: it has to be converted
 
 
-def outline(state: State) -> list[Finding]:
+def outline(state: State, given: Given | None = None) -> list[Finding]:
     """Set state.net, and return what stands in its way.
 
-    Data layers that cannot be set up (a source that is not here) are errors, and replaced by inputs of the
-    same shapes if the file tells them; a named set is never downloaded.  Any other error ends it: net stays
-    None.
+    given   shapes of tops, by name, where the file does not tell them or others are wanted
+
+    Every layer that brings data in is tried alone, and stands in the net as an input of its shape: data that
+    is not here is a finding of its own kind, and its shape is taken from `given` or from the file.  A named
+    set is never downloaded.  Any other error ends it: net stays None.
     """
-    findings: list[Finding] = []
+    given = given or {}
+    param, findings = _bare(state), list(_unknown_tops(state, given))
+    whole = True
+    for i, layer in enumerate(state.layers):
+        if _brings_data(state, i):
+            found, shapes = _alone(state, i, given)
+            findings += found
+            whole = whole and shapes is not None
+            if shapes is not None:
+                stand_in(param.layer[i], shapes)
+        elif layer.type == "InfogainLoss" and any(absent.files(layer)):
+            findings += _missing(state, i, None)
+            param.layer[i].type = "SoftmaxWithLoss"  # of the same shapes
+            param.layer[i].ClearField("infogain_loss_param")
+    while whole and state.net is None:
+        try:
+            net = _looked_at(param, state, state.file)
+            _try_fillers(net)
+            state.net = net
+        except MiniCaffeError as error:
+            place = _layer_of(error, state)
+            findings.append(_located(error, state, place))
+            shapes = None
+            if place is not None and param.layer[place].type != "Input":
+                shapes = absent.shapes(state.layers[place], state.phase, given)
+            if place is None or not shapes:
+                break
+            stand_in(param.layer[place], shapes)
+    return findings
+
+
+def without_data(state: State, given: Given) -> tuple[NetParameter, list[Finding]]:
+    """The layers of a state, with inputs in the place of those whose data is not here or whose shape is
+    given, and what is missing: so that it runs, on made-up values.  A named set counts as here."""
+    param, findings = _bare(state), list(_unknown_tops(state, given))
+    for i, layer in enumerate(state.layers):
+        missing = any(absent.files(layer))
+        if _brings_data(state, i) and (missing or any(name in given for name in layer.top)):
+            shapes = absent.shapes(layer, state.phase, given)
+            findings += _missing(state, i, shapes)
+            if shapes is not None:
+                stand_in(param.layer[i], shapes)
+    return param, findings
+
+
+def stand_in(layer: LayerParameter, shapes: Sequence[Shape]) -> None:
+    """Make it an Input layer of the same name and tops."""
+    name, tops, weights = layer.name, list(layer.top), list(layer.loss_weight)
+    layer.Clear()
+    layer.name, layer.type = name, "Input"
+    layer.top.extend(tops)
+    layer.loss_weight.extend(weights)
+    for shape in shapes:
+        layer.input_param.shape.add(dim=shape)
+
+
+def _bare(state: State) -> NetParameter:
+    """The net of the layers that take part, without the rules that chose them."""
     param = NetParameter()
     param.CopyFrom(state.param)
     del param.layer[:]
@@ -35,35 +92,79 @@ def outline(state: State) -> list[Finding]:
     for layer in param.layer:
         for field in ("include", "exclude"):
             layer.ClearField(field)
-    for i, layer in enumerate(state.layers):
-        if (named := _absent(layer)) and (shapes := _shapes(layer, state.phase)):
-            what = f"{layer.data_param.source} is not on this machine yet, it is downloaded when first used"
-            findings.append(state.finding(WARNING, i, what, f"minicaffe data get {named}"))
-            _replace(param.layer[i], shapes)
-    while state.net is None:
-        try:
-            net = Net(
-                param,
-                device=CpuDevice(kernels="python"),
-                seed=0,
-                keep="needed",
-                source=state.file,
-                forward_only=not state.trains,
-                allocate=False,
-            )
-            _try_fillers(net)
-            state.net = net
-        except MiniCaffeError as error:
-            place = _layer_of(error, state)
-            finding = from_error(error, state.file)
-            if place is not None and state.lines[place]:
-                finding = finding._replace(where=f"{state.file}:{state.lines[place]}")
-            findings.append(finding._replace(states=(state.name,)))
-            shapes = None if place is None else _shapes(state.layers[place], state.phase)
-            if place is None or not shapes or param.layer[place].type == "Input":
-                break
-            _replace(param.layer[place], shapes)
-    return findings
+    return param
+
+
+def _looked_at(param: NetParameter, state: State, source: str) -> Net:
+    return Net(
+        param,
+        device=CpuDevice(kernels="python"),
+        seed=0,
+        keep="needed",
+        source=source,
+        forward_only=not state.trains,
+        allocate=False,
+    )
+
+
+def _brings_data(state: State, i: int) -> bool:
+    kind = state.kind(i)
+    layer = state.layers[i]
+    return kind is not None and kind.source and bool(layer.top) and not layer.bottom
+
+
+def _unknown_tops(state: State, given: Given) -> list[Finding]:
+    tops = {name for layer in state.layers for name in layer.top}
+    return [
+        state.finding(WARNING, None, f"--shape {name}: no layer has a top of this name", "look at the names")
+        for name in given
+        if name not in tops
+    ]
+
+
+def _alone(state: State, i: int, given: Given) -> tuple[list[Finding], list[Shape] | None]:
+    """What is wrong with a layer that brings data in, and the shapes of its tops; None if they are not
+    known."""
+    layer = state.layers[i]
+    told = absent.shapes(layer, state.phase, given)
+    if (named := absent.named_set(layer)) and told and not absent.set_is_here(named):
+        what = f"{named} is not on this machine yet, it is downloaded when first used"
+        return [state.finding(WARNING, i, what, f"minicaffe data get {named.partition('/')[0]}")], told
+    param = NetParameter(state=state.param.state)
+    param.layer.add().CopyFrom(layer)
+    for field in ("include", "exclude"):
+        param.layer[0].ClearField(field)
+    missing = list(absent.files(layer))
+    if "transform_param.mean_file" in dict(missing):  # the data itself may be here
+        param.layer[0].transform_param.ClearField("mean_file")
+    wanted = told is not None and any(name in given for name in layer.top)
+    try:
+        # Without a source no error looks for its line in the whole file: the line is known.
+        shapes = [top.shape for top in _looked_at(param, state, "").tops[0]]
+        return _missing(state, i, shapes), told if wanted else shapes
+    except MiniCaffeError as error:
+        expected = missing and (isinstance(error, DataError) or LEVELDB in error.message)
+        return _missing(state, i, told) + ([] if expected else [_located(error, state, i)]), told
+
+
+def _missing(state: State, i: int, shapes: Sequence[Shape] | None) -> list[Finding]:
+    """What a layer names and is not here."""
+    layer = state.layers[i]
+    known = shapes or layer.bottom or not layer.top
+    remedy = "" if known else f"--shape {layer.top[0]}=N,C,H,W tells its shape"
+    return [
+        state.finding(NEEDS, i, f"{path} is not here ({field})", remedy)._replace(rule="needs_data")
+        for field, path in absent.files(layer)
+    ]
+
+
+def _located(error: MiniCaffeError, state: State, place: int | None) -> Finding:
+    finding = from_error(error, state.file)
+    if place is not None:
+        line = state.lines[place]
+        where = f"{state.file}:{line}" if line else finding.where
+        finding = finding._replace(where=where, layer=state.layers[place].name)
+    return finding._replace(severity=ERROR, states=(state.name,))
 
 
 def _layer_of(error: MiniCaffeError, state: State) -> int | None:
@@ -74,59 +175,10 @@ def _layer_of(error: MiniCaffeError, state: State) -> int | None:
     return None
 
 
-def _absent(layer: LayerParameter) -> str:
-    """The named set that a Data layer reads and that is not here."""
-    if layer.type != "Data" or layer.data_param.source not in datasets.names():
-        return ""
-    name, _, split = layer.data_param.source.partition("/")
-    dataset = datasets.SETS[name]
-    return name if datasets.find(dataset, dataset.splits[split]) is None else ""
-
-
-def _shapes(layer: LayerParameter, phase: int) -> Shapes | None:
-    """The tops of a Data or ImageData layer as far as the file and the named sets tell; images are taken to
-    have three channels unless they are grey by the file."""
-    image: tuple[int, int, int]
-    transform = layer.transform_param
-    side = transform.crop_size
-    if layer.type == "Data":
-        batch, source = layer.data_param.batch_size, layer.data_param.source
-        size = (transform.resize.height, transform.resize.width)
-        if source in datasets.names() and enum_name(layer.data_param, "backend") == "IDX":
-            image = datasets.SETS[source.partition("/")[0]].shape
-            try:
-                image = Transformer(transform, phase, image).out_shape
-            except MiniCaffeError:
-                return None
-            side = 0
-        else:
-            image = (1 if transform.force_gray else 3, *size)
-    elif layer.type == "ImageData":
-        conf = layer.image_data_param
-        batch, image = conf.batch_size, (3 if conf.is_color else 1, conf.new_height, conf.new_width)
-    else:
-        return None
-    if side:
-        image = (image[0], side, side)
-    return [(batch, *image), (batch,)][: len(layer.top)] if batch > 0 and math.prod(image) else None
-
-
-def _replace(layer: LayerParameter, shapes: Shapes) -> None:
-    """Make it an Input layer of the same name and tops."""
-    name, tops = layer.name, list(layer.top)
-    layer.Clear()
-    layer.name, layer.type = name, "Input"
-    layer.top.extend(tops)
-    for shape in shapes:
-        layer.input_param.shape.add(dim=shape)
-
-
 def _try_fillers(net: Net) -> None:
-    """Refuse a filler that would be refused when parameters are filled, on a few elements."""
+    """Refuse a filler that would be refused when parameters are filled."""
     for layer in net.layers:
-        for j, (blob, filler) in enumerate(zip(layer.params, layer.fillers)):
-            if isinstance(filler, Message) and not layer.param.blobs:
-                kept = 2 if len(blob.shape) == 4 else 0  # a bilinear filler looks at the last two
-                few = [min(d, 2) if i < len(blob.shape) - kept else d for i, d in enumerate(blob.shape)]
+        for j, (blob, conf) in enumerate(zip(layer.params, layer.fillers)):
+            if isinstance(conf, Message) and not layer.param.blobs:
                 with locate(f"layer {layer.name!r} ({layer.type})"), locate(f"parameter {j}"):
-                    fill(np.zeros(few, np.float32), filler, Stream(0))
+                    filler.check(conf, blob.shape)

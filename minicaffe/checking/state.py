@@ -23,12 +23,16 @@ class State:
 
     name     "TRAIN", "TEST", "deploy", ...
     deploys  there is no data and no loss: outputs are what it is for
+    weights  training starts from weights that the solver names
     layers   their descriptions, in order; lines are where they stand in the file (None if unknown)
     net      shapes and plan; None if the net could not be built
     """
 
-    def __init__(self, name: str, param: NetParameter, file: str, *, deploys: bool = False) -> None:
-        self.name, self.param, self.file, self.deploys = name, param, file, deploys
+    def __init__(
+        self, name: str, param: NetParameter, file: str, *, deploys: bool = False, weights: bool = False
+    ) -> None:
+        self.name, self.param, self.file = name, param, file
+        self.deploys, self.weights = deploys, weights
         chosen = [i for i, layer in enumerate(param.layer) if takes_part(layer, param.state)]
         everywhere = lines_of(file, param)
         self.layers: list[LayerParameter] = [param.layer[i] for i in chosen]

@@ -12,18 +12,18 @@ from ..files import is_binary, read_start
 from ..net import Net
 from ..printable import printable
 from ..proto import binary, hdf5, upgrade
-from ..proto.schema import TEST, TRAIN, LayerParameter, NetParameter
+from ..proto.schema import TEST, LayerParameter, NetParameter
 from . import multiply_adds
+from .absent import Given
 from .check import StateReport
 from .cost import Bytes, LayerCost, memory, per_layer
 from .finding import Finding
-from .reading import read
+from .reading import PHASES, read
 from .report import layer_table, memory_lines, state_json
 from .shapes import outline
 from .state import State, is_automatic
 from .table import aligned, amount, size, spelled, wrapped
 
-PHASES = {"TRAIN": TRAIN, "TEST": TEST}
 WEIGHTS = (".caffemodel", ".h5", ".hdf5")  # endings of files of weights
 
 
@@ -57,12 +57,14 @@ def summarize(
     level: int = 0,
     stages: Sequence[str] = (),
     source: str | None = None,
+    shapes: Given | None = None,
 ) -> Summary:
     """The summary of a net or solver prototxt, or a file of weights, binary or HDF5.
 
     phase, level, stages   the state; the first that the file describes if no phase is given: training where
                            there is data
     source                 the data of an all-in-one net that leaves it open
+    shapes                 of tops, by name, where data that would tell them is not here
 
     Raises a MiniCaffeError for a file that cannot be read, or a prototxt whose shapes cannot be known.
     """
@@ -72,7 +74,7 @@ def summarize(
             raise ConfigError(f"{path} holds weights, which have one state", hint=hint)
         return _of_weights(path)
     state, slots = state_of(path, phase=phase, level=level, stages=stages, source=source)
-    summary = Summary(path, state.param.name, state.name, notes=outline(state))
+    summary = Summary(path, state.param.name, state.name, notes=outline(state, shapes))
     if state.net is None:
         raise unknown_shapes(state, summary.notes)
     _count(summary, state, slots)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 
+from ..checking.absent import given
 from ..checking.check import check
 from ..checking.report import as_json, as_text
 from ..errors import ConfigError
@@ -14,10 +17,13 @@ def parser() -> flags.Parser:
     p = flags.Parser(
         "check",
         "Say of each prototxt, net or solver, what its layers cost and what is wrong with it, without running"
-        " it: errors (exit status 1), warnings, and advice.",
+        " it: errors and data that is not here (exit status 1), warnings, and advice.",
     )
     p.add_argument("nets", nargs="*", metavar="NET", help="net or solver prototxts; all are checked")
     p.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
+    flags.add_shapes(p)
+    p.flag("allow_missing_data", action="store_true", help="data that is not here is no reason for status 1")
+    p.flag("cpu", action="store_true", help="judge solvers as train --cpu runs them")
     p.flag("json", action="store_true", help="for programs")
     p.flag("strict", action="store_true", help="extensions that Caffe does not read are errors")
     return p
@@ -27,7 +33,18 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     if not args.nets:
         raise ConfigError("name one prototxt at least", hint="minicaffe check train_test.prototxt")
-    reports = [check(path, strict=args.strict, source=args.source) for path in args.nets]
+    with contextlib.redirect_stdout(sys.stderr):  # what a user's layer prints is no part of the report
+        reports = [
+            check(
+                path,
+                strict=args.strict,
+                source=args.source,
+                shapes=given(args.shape),
+                allow_missing_data=args.allow_missing_data,
+                cpu=args.cpu,
+            )
+            for path in args.nets
+        ]
     terminal.show(
         json.dumps(as_json(reports), indent=2) if args.json else as_text(reports, width=terminal.width())
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..checking.absent import Given, given
 from ..checking.cost import LayerCost
 from ..checking.shapes import outline
 from ..checking.state import State
@@ -48,6 +49,7 @@ def parser() -> flags.Parser:
     )
     flags.add_state(p)
     p.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
+    flags.add_shapes(p)
     p.flag("splits", action="store_true", help="show the layers that hand one blob to several readers")
     return p
 
@@ -71,7 +73,7 @@ def run(arguments: list[str]) -> int:
             layer.ClearField("exclude")
         if args.splits:
             net = insert_splits(net)
-        costs = _costs(state)
+        costs = _costs(state, given(args.shape))
         tops = {layer.name: list(layer.top) for layer in net.layer}
         notes = {cost.name: _notes(cost, tops[cost.name]) for cost in costs}
         subtitle = f"{state.name}: {_total(state.net, costs)}" if state.net else state.name
@@ -89,9 +91,9 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _costs(state: State) -> list[LayerCost]:
+def _costs(state: State, shapes: Given) -> list[LayerCost]:
     """What the layers cost; nothing, and a word about why, if shapes are not known."""
-    findings = outline(state)
+    findings = outline(state, shapes)
     if state.net is None:
         reason = unknown_shapes(state, findings)
         terminal.complain(f"minicaffe draw: no shapes and costs are drawn: {reason}")

@@ -12,11 +12,12 @@ from .. import log
 from ..device.base import MATH, Device
 from ..device.cpu import CpuDevice
 from ..device.gpu_properties import numbers
+from ..device.gpus import or_cpu
 from ..errors import ConfigError, suggest
 from ..files import LARGEST_BYTES
-from ..net import Net
+from ..net import PHASES, Net
 from ..proto import extensions, upgrade
-from ..proto.schema import SolverParameter
+from ..proto.schema import NetParameter, SolverParameter
 from . import terminal
 
 # What gflags takes for the value of a boolean flag.
@@ -114,6 +115,17 @@ def _size(text: str) -> int:
     return int(found[1]) << 10 * " KMGT".index(found[2].upper() or " ")
 
 
+def add_shapes(parser: Parser) -> None:
+    """--shape, for `checking.absent.given`."""
+    parser.flag(
+        "shape",
+        action="append",
+        default=[],
+        metavar="TOP=N,C,H,W",
+        help="shape of a top whose data is not here; may be repeated",
+    )
+
+
 def add_device(parser: Parser) -> None:
     add_largest(parser)
     parser.flag("gpu", default="", metavar="ID", help="run on this GPU")
@@ -144,7 +156,8 @@ def _device(arguments: argparse.Namespace, solver: SolverParameter | None, dtype
     from ..device.cuda import CudaDevice
 
     number, asked = _gpu(arguments, solver)
-    return CudaDevice(dtype, number=number, math=arguments.math or MATH[0], asked=asked)
+    with or_cpu():
+        return CudaDevice(dtype, number=number, math=arguments.math or MATH[0], asked=asked)
 
 
 def _gpu(arguments: argparse.Namespace, solver: SolverParameter | None) -> tuple[int, str]:
@@ -227,19 +240,28 @@ def one_file(by_position: str | None, flag: str, by_flag: str | None, usage: str
     return by_position or by_flag or ""
 
 
-def net(path: str, arguments: argparse.Namespace, phase: str, *, forward_only: bool = False) -> Net:
-    """The net in a file, in the state and on the device that the flags name; the log starts here."""
+def net(
+    path: str,
+    arguments: argparse.Namespace,
+    phase: str,
+    *,
+    forward_only: bool = False,
+    prepare: Callable[[NetParameter], NetParameter] = lambda param: param,
+) -> Net:
+    """The net in a file, in the state and on the device that the flags name; the log starts here.
+
+    prepare   what is made of it, in its state, before it is built
+    """
     terminal.start_log(arguments.log)
     param = upgrade.read_net(path)
     if arguments.strict:
         extensions.refuse(param)
+    param.state.phase, param.state.level = PHASES[phase], arguments.level
+    param.state.stage.extend(stages(arguments))
     where = device(arguments)
     report(where)
     return Net(
-        param,
-        phase=phase,
-        level=arguments.level,
-        stages=stages(arguments),
+        prepare(param),
         device=where,
         keep="needed",
         source=path,

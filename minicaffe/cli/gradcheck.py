@@ -72,14 +72,17 @@ def run(arguments: list[str]) -> int:
 
 
 def _plain(row: Row) -> dict:
-    """JSON has no NaN and no infinity: the error is then null."""
-    finite = row.error is not None and np.isfinite(row.error)
-    return {**row._asdict(), "error": row.error if finite else None}
+    """JSON has no NaN and no infinity: such a number is null."""
+    odd = {k: None for k, v in row._asdict().items() if isinstance(v, float) and not np.isfinite(v)}
+    return {**row._asdict(), **odd}
 
 
 def _cells(row: Row) -> list[str]:
     error = "" if row.error is None else f"{row.error:.1e}"
-    verdict = f"{row.verdict}: {row.note}" if row.note else row.verdict
+    notes = [row.note] if row.note else []
+    if row.element is not None:
+        notes.append(f"at {row.element} it is {row.analytic:.6g}, differences give {row.numeric:.6g}")
+    verdict = f"{row.verdict}: {'; '.join(notes)}" if notes else row.verdict
     return [row.layer, row.type, row.blob, str(row.checked or ""), error, verdict]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from ..checking.absent import given
 from ..checking.summary import as_json, as_text, summarize
 from . import flags, terminal
 
@@ -19,6 +20,7 @@ def parser() -> flags.Parser:
     p.flag("phase", choices=("TRAIN", "TEST"), help="the net's phase (default: the first that has data)")
     flags.add_state(p)
     p.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
+    flags.add_shapes(p)
     p.flag("json", action="store_true", help="for programs")
     return p
 
@@ -26,7 +28,14 @@ def parser() -> flags.Parser:
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     stages = flags.stages(args)
-    summary = summarize(args.net, phase=args.phase, level=args.level, stages=stages, source=args.source)
+    summary = summarize(
+        args.net,
+        phase=args.phase,
+        level=args.level,
+        stages=stages,
+        source=args.source,
+        shapes=given(args.shape),
+    )
     terminal.show(
         json.dumps(as_json(summary), indent=2) if args.json else as_text(summary, width=terminal.width())
     )

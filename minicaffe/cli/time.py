@@ -11,18 +11,25 @@ Differs   backward is that of training: a layer that it leaves out takes no time
 
 from __future__ import annotations
 
+import argparse
 import json
 from pathlib import Path
 
 import numpy as np
 
 from .. import log
+from ..checking.absent import given
+from ..checking.finding import Finding
+from ..checking.gradcheck import fill_inputs
+from ..checking.shapes import without_data
+from ..checking.state import State
 from ..checking.timing import Times, measure, per_layer
 from ..checking.timing_report import as_json, as_text
-from ..errors import DataError
+from ..errors import DataError, locate
 from ..files import write_atomic
 from ..log import number
 from ..net import Net
+from ..proto.schema import NetParameter
 from . import flags, terminal
 
 
@@ -37,6 +44,7 @@ def parser() -> flags.Parser:
     )
     p.flag("weights", metavar="FILE", help="accepted and ignored, as in Caffe: values do not change the time")
     flags.add_net(p, "passes to time")
+    flags.add_shapes(p)
     p.flag("sort", action="store_true", help="the table with the slowest layers first")
     p.flag("json", metavar="FILE", help="write all of it for programs; - for the terminal, without the table")
     return p
@@ -46,7 +54,7 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     model = flags.one_file(args.net, "model", args.model, "minicaffe time net.prototxt")
     target = None if args.json in (None, "-") else _writable(args.json)
-    net = flags.net(model, args, args.phase)
+    net = _net(model, args)
     log.detail("Performing Forward")
     net.forward()
     log.info(f"Initial loss: {number(net.loss())}")
@@ -65,6 +73,25 @@ def run(arguments: list[str]) -> int:
         except OSError as error:
             raise _unwritable(target, error.strerror or str(error)) from None
     return 0
+
+
+def _net(model: str, args: argparse.Namespace) -> Net:
+    """The net, with made-up values in the place of data that is not here."""
+    findings: list[Finding] = []
+
+    def prepare(param: NetParameter) -> NetParameter:
+        with locate(model):
+            state = State(args.phase, param, model)
+        prepared, found = without_data(state, given(args.shape))
+        for finding in found:
+            log.warning(str(finding._replace(remedy=finding.remedy or "it is timed on made-up values")))
+        findings.extend(found)
+        return prepared
+
+    net = flags.net(model, args, args.phase, prepare=prepare)
+    if findings or args.shape:
+        fill_inputs(net)
+    return net
 
 
 def _benchmark(net: Net, iterations: int) -> Times:

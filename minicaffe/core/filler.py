@@ -9,7 +9,7 @@ distribution.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -55,6 +55,14 @@ def fill(array: np.ndarray, filler: Message, stream: Stream) -> None:
             f"filler sparse is for type gaussian only; got type {filler.type!r}", hint="remove sparse"
         )
     FILLERS[filler.type](array, filler, stream)
+
+
+def check(filler: Message, shape: Sequence[int]) -> None:
+    """Raise what `fill` would raise for an array of this shape, at the cost of a few elements."""
+    few = [min(max(extent, 0), 2) for extent in shape]
+    if len(shape) == 4 and shape[2] != shape[3]:  # a bilinear filler wants them equal
+        few[2:] = 1, 2
+    fill(np.zeros(few, np.float32), filler, Stream(0))
 
 
 def _constant(array, filler, stream):

@@ -53,6 +53,8 @@ class Layer:
                         makes it None if this layer draws none after all
     folder              of the net's file, set before setup; None if it came from no file
     setup_draws         words that Caffe's layer takes from the stream of the fillers when it is set up
+    allocate            False in a net that is only looked at: setup reads no more than shapes need, fills and
+                        fetches nothing, and writes no file
     """
 
     ALL = frozenset(range(64))
@@ -74,6 +76,7 @@ class Layer:
     source = False
     stochastic = False
     setup_draws = 0
+    allocate = True
 
     def __init__(self, param: Message, device: Device, phase: int) -> None:
         self.param = param

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 
 from ..errors import DeviceError
@@ -51,13 +53,24 @@ def check_number(number: int, count: int, asked: str) -> None:
         raise DeviceError(f"{asked}: there is no GPU {number}", hint=there)
 
 
+@contextmanager
+def or_cpu() -> Iterator[None]:
+    """Add to the hint of a DeviceError that passes through that --cpu is the other remedy."""
+    try:
+        yield
+    except DeviceError as error:
+        if "--cpu" not in error.hint:
+            error.hint = f"{error.hint}; --cpu runs it on the CPU"
+        raise
+
+
 def _without_gpu(runtime, asked: str, error: Exception) -> DeviceError:
     """What is wrong with the driver: both versions are as CUDA counts them, 1000 * major + 10 * minor."""
     driver, needed = runtime.driverGetVersion(), runtime.runtimeGetVersion()
     if driver == 0:
         return DeviceError(
             f"{asked}: there is no NVIDIA driver on this machine",
-            hint="install it (nvidia-smi then lists the GPUs), or run on the CPU",
+            hint="install it (nvidia-smi then lists the GPUs)",
         )
     if driver // 1000 < needed // 1000:
         oldest = OLDEST_DRIVER.get(needed // 1000, "a newer one")

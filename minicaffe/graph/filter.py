@@ -21,8 +21,8 @@ def filter_net(net: NetParameter) -> NetParameter:
 
 def takes_part(layer: LayerParameter, state: Message) -> bool:
     """Whether the layer's rules select it in a state."""
-    with locate(f"layer {layer.name!r}"):
-        if layer.include and layer.exclude:
+    if layer.include and layer.exclude:
+        with locate(f"layer {layer.name!r}"):
             raise ConfigError(
                 "both include and exclude rules are set", hint="state one as the other's opposite"
             )

@@ -71,4 +71,7 @@ def _missing(net: NetParameter, at: int, name: str, known: dict[str, Top]) -> st
     later = [layer.name for layer in net.layer[at:] if name in layer.top]
     if later:
         return f"layer {later[0]!r} produces it, but file order is execution order: move it up"
-    return suggest(name, known) or "check the name, and the include rules of the layer that should produce it"
+    hint = suggest(name, known)
+    if net.layer[at].type.endswith(("Accuracy", "Loss")) and not hint.startswith("did you mean"):
+        return "without labels there is nothing to measure: remove the layer"
+    return hint or "check the name, and the include rules of the layer that should produce it"

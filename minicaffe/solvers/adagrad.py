@@ -16,10 +16,11 @@ class AdaGrad(Solver):
     type = "AdaGrad"
     slots = 1
 
-    def _check(self) -> None:
-        super()._check()
-        if self.param.momentum:
-            what = f"{self.type} has no momentum; got momentum: {self.param.momentum:g}"
+    @classmethod
+    def check(cls, param, *, trial=True):
+        super().check(param, trial=trial)
+        if param.momentum:
+            what = f"{cls.type} has no momentum; got momentum: {param.momentum:g}"
             raise ConfigError(what, hint="remove it", field="momentum")
 
     def apply(self, w, dw, history, hyper):

@@ -21,11 +21,12 @@ class Adam(Solver):
     type = "Adam"
     slots = 2
 
-    def _check(self) -> None:
-        super()._check()
+    @classmethod
+    def check(cls, param, *, trial=True):
+        super().check(param, trial=trial)
         for name in ("momentum", "momentum2"):
-            if not 0 <= getattr(self.param, name) < 1:
-                what = f"{name} must be from 0 to below 1; got {getattr(self.param, name):g}"
+            if not 0 <= getattr(param, name) < 1:
+                what = f"{name} must be from 0 to below 1; got {getattr(param, name):g}"
                 raise ConfigError(what, field=name)
 
     def further(self, hyper) -> None:

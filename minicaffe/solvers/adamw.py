@@ -17,9 +17,10 @@ class AdamW(Adam):
 
     type = "AdamW"
 
-    def _check(self) -> None:
-        super()._check()
-        if self.param.regularization_type != "L2":
+    @classmethod
+    def check(cls, param, *, trial=True):
+        super().check(param, trial=trial)
+        if param.regularization_type != "L2":
             raise ConfigError("AdamW decays weights as L2 does; got L1", field="regularization_type")
 
     def apply(self, w, dw, history, hyper):

@@ -17,13 +17,14 @@ class RMSProp(Solver):
     type = "RMSProp"
     slots = 1
 
-    def _check(self) -> None:
-        super()._check()
-        if self.param.momentum:
-            what = f"{self.type} has no momentum; got momentum: {self.param.momentum:g}"
+    @classmethod
+    def check(cls, param, *, trial=True):
+        super().check(param, trial=trial)
+        if param.momentum:
+            what = f"{cls.type} has no momentum; got momentum: {param.momentum:g}"
             raise ConfigError(what, hint="remove it", field="momentum")
-        if not 0 <= self.param.rms_decay < 1:
-            what = f"rms_decay must be from 0 to below 1; got {self.param.rms_decay:g}"
+        if not 0 <= param.rms_decay < 1:
+            what = f"rms_decay must be from 0 to below 1; got {param.rms_decay:g}"
             raise ConfigError(what, field="rms_decay")
 
     def further(self, hyper) -> None:

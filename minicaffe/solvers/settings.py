@@ -16,8 +16,9 @@ MADE_FROM = (
 )
 
 
-def check(param: Message) -> None:
-    """ConfigError for settings that no solver can train with."""
+def check(param: Message, *, trial: bool = True) -> None:
+    """ConfigError for settings that no solver can train with, WeightsError if its snapshots could not be
+    written; `trial` as for snapshot.check_writable."""
     for described, value in param.ListFields():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{described.name} must be finite; got {value}", field=described.name)
@@ -34,7 +35,7 @@ def check(param: Message) -> None:
         if not param.snapshot_prefix:
             hint = "set snapshot_prefix"
             raise ConfigError("snapshot is set but snapshot_prefix is not", hint=hint, field="snapshot")
-        snapshot.check_writable(param.snapshot_prefix)
+        snapshot.check_writable(param.snapshot_prefix, trial=trial)
 
 
 def check_change(before: Message, now: Message) -> None:

@@ -27,7 +27,7 @@ import numpy as np
 
 from .. import log
 from ..errors import MiniCaffeError, WeightsError, locate
-from ..files import PIECE_BYTES, open_file, probe, write_together
+from ..files import PIECE_BYTES, open_file, probe, refuse_unwritable, write_together
 from ..proto import binary, hdf5, upgrade
 from ..proto.schema import NetParameter, SolverParameter, SolverState
 from . import runstate
@@ -259,13 +259,13 @@ def _alive(process: int) -> bool:
     return False
 
 
-def check_writable(prefix: str) -> None:
-    """Try a file with the prefix, before hours of training depend on it.  Raises WeightsError if that
-    fails.  Caffe's trial, <prefix>_iter_0.tempfile, removes a file of that name; this one has a name that
-    nobody else has."""
+def check_writable(prefix: str, *, trial: bool = True) -> None:
+    """Try a file with the prefix, before hours of training depend on it; without `trial` only look whether
+    one could be written.  Raises WeightsError if that fails.  Caffe's trial, <prefix>_iter_0.tempfile,
+    removes a file of that name; this one has a name that nobody else has."""
     stem = Path(f"{prefix}_iter_0")
     try:
-        probe(stem)
+        (probe if trial else refuse_unwritable)(stem)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         missing = isinstance(error, FileNotFoundError)
         reason = f"there is no folder {stem.parent}" if missing else getattr(error, "strerror", None) or error

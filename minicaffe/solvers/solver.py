@@ -19,7 +19,7 @@ from ..errors import DataError, WeightsError
 from ..kernels import memory, update
 from ..log import number
 from ..proto import text, upgrade
-from ..proto.schema import SolverParameter
+from ..proto.schema import Message, SolverParameter
 from . import display, extras, nets, nonfinite, resolve, resume, settings, snapshot
 from .callbacks import Callback
 from .display import Outputs, Shown
@@ -98,7 +98,7 @@ class Solver:
         self._started = False  # the callbacks were told
         self._diverged = False  # it was said that training has
         with text.in_file(source or "solver"):
-            self._check()
+            self.check(param)
             self.policy = Policy(param)
             self.rate: float | None = None
             self.seed = param.random_seed if param.random_seed >= 0 else secrets.randbits(32)
@@ -113,9 +113,11 @@ class Solver:
                 self.load_weights([path.strip() for path in entry.split(",")])
         log.detail("Solver scaffolding done.")
 
-    def _check(self) -> None:
-        """ConfigError for settings that are out of range."""
-        settings.check(self.param)
+    @classmethod
+    def check(cls, param: Message, *, trial: bool = True) -> None:
+        """ConfigError for settings that this type of solver cannot train with, WeightsError if its snapshots
+        could not be written; `trial` as for snapshot.check_writable."""
+        settings.check(param, trial=trial)
 
     def follow(self) -> None:
         """Let what was set in `param` since the last time count.  ConfigError, until it is taken back, for
@@ -123,7 +125,7 @@ class Solver:
         if self.param == self._followed:
             return
         settings.check_change(self._followed, self.param)
-        self._check()
+        self.check(self.param)
         policy = Policy(self.param)
         policy.current_step, policy.factor = self.policy.current_step, self.policy.factor
         self.policy = policy

@@ -20,3 +20,9 @@ class Square(caffe.Layer):
 class WrongSquare(Square):
     def backward(self, top, propagate_down, bottom):
         bottom[0].diff[...] = 2.02 * bottom[0].data * top[0].diff
+
+
+class WrongAtOne(Square):
+    def backward(self, top, propagate_down, bottom):
+        Square.backward(self, top, propagate_down, bottom)
+        bottom[0].diff[2, 1, 0, 5] += 0.5

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import re
+import time
 import tracemalloc
 
+import numpy as np
 import pytest
 
-from minicaffe.checking import multiply_adds
+from minicaffe.checking import absent, multiply_adds
 from minicaffe.checking.check import check
 from minicaffe.checking.shapes import outline
 from minicaffe.checking.state import State
-from minicaffe.data import datasets
+from minicaffe.cli import flags, train
+from minicaffe.data import datasets, mean
+from minicaffe.errors import ConfigError, MiniCaffeError
 from minicaffe.layers import LAYERS
 from minicaffe.net import Net
-from minicaffe.proto import text
+from minicaffe.proto import text, upgrade
 from minicaffe.proto.schema import NetParameter
+from minicaffe.solvers.solver import Solver
 
 from ..support.running import PROTOTXT
-from .test_rules import DATA, END, GOOD, HEAD, LOSS, act, conv, inner
+from .test_rules import ACCURACY, DATA, END, GOOD, HEAD, LOSS, act, conv, inner
 
 BIG = """
 layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 256 dim: 3 dim: 224 dim: 224 } } }
@@ -110,10 +115,6 @@ def test_all_in_one():
             GOOD.replace("digits/train", "digits/trian"),
             "net.prototxt:2: layer 'data': no data set and no file 'digits/trian'; hint: did you mean",
         ),
-        (
-            GOOD.replace('source: "digits/train" backend: IDX', 'source: "nowhere_lmdb" backend: LMDB'),
-            "layer 'data': nowhere_lmdb: no LMDB database",
-        ),
     ],
 )  # fmt: skip
 def test_errors(text, message, tmp_path):
@@ -121,13 +122,84 @@ def test_errors(text, message, tmp_path):
     assert found and any(re.search(message, error) for error in found), found
 
 
+LMDB = GOOD.replace('source: "digits/train" backend: IDX', 'source: "nowhere_lmdb" backend: LMDB')
+
+
+def needed(report) -> list[str]:
+    return [str(finding) for finding in report.findings if finding.severity == "needs data"]
+
+
 def test_shapes_are_known_though_the_source_is_missing(tmp_path):
-    """The crop tells them: the net is checked, and the missing source is an error all the same."""
-    text = GOOD.replace("scale: 0.0625", "scale: 0.0625 crop_size: 20")
-    text = text.replace('source: "digits/train" backend: IDX', 'source: "nowhere_lmdb" backend: LMDB')
-    report = of(tmp_path, text)
-    assert len(errors(report)) == 2  # digits/test has no crop of 20
-    assert report.states[0].layers[0][:3] == ("data", "Data", [(8, 3, 20, 20), (8,)])
+    """The crop tells them: the net is checked, and what is missing is a finding of its own kind."""
+    report = of(tmp_path, LMDB.replace("scale: 0.0625", "scale: 0.0625 crop_size: 8"))
+    (missing,) = needed(report)
+    assert "net.prototxt:2: layer 'data': nowhere_lmdb is not here (data_param.source)" in missing
+    assert not errors(report) and not report.ok
+    assert report.states[0].layers[0][:3] == ("data", "Data", [(8, 3, 8, 8), (8,)])
+    assert of(tmp_path, LMDB, allow_missing_data=True).ok
+
+
+def test_shapes_that_are_given(tmp_path):
+    """Without them the net is not judged, with them it is; labels follow."""
+    report = of(tmp_path, LMDB)
+    assert report.states[0].bytes is None and "hint: --shape data=N,C,H,W" in needed(report)[0]
+    report = of(tmp_path, LMDB, shapes={"data": (5, 1, 8, 8)})
+    assert report.states[0].layers[0].tops == [(5, 1, 8, 8), (5,)] and len(needed(report)) == 1
+    assert report.states[1].layers[0].tops == [(5, 1, 8, 8), (5,)], "it wins over data that is here"
+    report = of(tmp_path, LMDB, shapes={"dta": (5,)})
+    assert any("--shape dta: no layer has a top of this name" in f.what for f in report.findings)
+    with pytest.raises(ConfigError, match="--shape data=3,x: no name and shape; hint: --shape data=32"):
+        absent.given(["data=3,x"])
+
+
+@pytest.mark.parametrize(
+    ("layer", "missing", "shapes"),
+    [
+        ('"ImageData" image_data_param { source: "no.txt" batch_size: 3 new_height: 6 new_width: 7 }',
+         "no.txt is not here (image_data_param.source)", [(3, 3, 6, 7), (3,)]),
+        ('"ImageData" image_data_param { source: "list.txt" is_color: false new_height: 6 new_width: 7 }',
+         "no.png is not here (image_data_param.source, list.txt)", [(1, 1, 6, 7), (1,)]),
+        ('"HDF5Data" hdf5_data_param { source: "list.txt" batch_size: 3 }', "no.png is not here", None),
+        ('"WindowData" window_data_param { source: "no" batch_size: 3 } transform_param { crop_size: 9 }',
+         "no is not here", [(3, 3, 9, 9), (3,)]),
+        ('"Data" data_param { source: "no" batch_size: 2 } transform_param { crop_size: 4 force_gray: true }',
+         "no is not here (data_param.source)", [(2, 1, 4, 4), (2,)]),  # in LevelDB, the default
+        ('"Data" data_param { source: "no" batch_size: 2 backend: LMDB }'
+         ' transform_param { mean_file: "mean" }',
+         "no is not here", [(2, 3, 5, 6), (2,)]),
+        ('"Data" data_param { source: "digits/test" backend: IDX batch_size: 2 }'
+         ' transform_param { mean_file: "no.binaryproto" }',
+         "no.binaryproto is not here (transform_param.mean_file)", [(2, 1, 8, 8), (2,)]),
+        ('"Data" data_param { source: "digits/trian" backend: IDX batch_size: 2 }', "", None),  # a mistake
+    ],
+)  # fmt: skip
+def test_what_is_missing_and_the_shapes_all_the_same(layer, missing, shapes, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "list.txt").write_text("no.png 0\n".replace(" 0", "" if "HDF5" in layer else " 0"))
+    (tmp_path / "mean").write_bytes(mean.to_blob(np.zeros((3, 5, 6), np.float32)).SerializeToString())
+    report = of(tmp_path, f'layer {{ name: "data" top: "data" top: "label" type: {layer} }}')
+    assert [missing in text for text in needed(report)] == [True] * bool(missing), report.findings
+    assert len(errors(report)) == (not missing)
+    state = report.states[0]
+    assert (state.layers[0].tops if state.bytes else None) == shapes
+
+
+def test_an_infogain_matrix_that_is_missing(tmp_path):
+    report = of(
+        tmp_path, GOOD.replace('"SoftmaxWithLoss"', '"InfogainLoss" infogain_loss_param { source: "H" }')
+    )
+    assert "H is not here (infogain_loss_param.source)" in needed(report)[0] and not errors(report)
+    assert report.states[0].layers[-1].type == "InfogainLoss" and report.states[0].bytes
+
+
+def test_a_layer_of_a_user_with_a_given_shape(tmp_path):
+    """Its module is not here, which stays an error; the rest is judged."""
+    text = """layer { name: "data" type: "Python" top: "data" top: "label"
+      python_param { module: "no_such_module" layer: "L" } }
+    """
+    report = of(tmp_path, text + HEAD + END, shapes={"data": (4, 6)})
+    assert ["'no_such_module' cannot be found" in error for error in errors(report)] == [True]
+    assert [state.layers[1].tops for state in report.states] == [[(4, 16)]] * 2
 
 
 def test_a_named_set_that_is_not_here_is_not_fetched(tmp_path, monkeypatch):
@@ -142,8 +214,8 @@ def test_a_named_set_that_is_not_here_is_not_fetched(tmp_path, monkeypatch):
 
 def test_layers_of_one_name_have_their_own_lines(tmp_path):
     text = GOOD.replace('name: "test"', 'name: "data"').replace("digits/test", "nothing")
-    (error,) = errors(of(tmp_path, text))
-    assert ":4: layer 'data': no data set" in error
+    (missing,) = needed(of(tmp_path, text))
+    assert ":4: layer 'data': nothing is not here" in missing
 
 
 def test_inputs_of_the_old_form_have_no_line(tmp_path):
@@ -168,6 +240,7 @@ SOLVER = 'net: "net.prototxt" base_lr: 0.1 lr_policy: "fixed" max_iter: 10 test_
     ("text", "rule", "message"),
     [
         (SOLVER.replace("0.1", "0"), "no_rate", "base_lr is 0"),
+        (SOLVER.replace("0.1", "1.5"), "high_rate", "base_lr is 1.5: with SGD the loss will hardly stay"),
         (SOLVER.replace("max_iter: 10", ""), "no_iterations", "max_iter is 0"),
         (SOLVER.replace("test_iter: 40", "test_iter: 39"), "part_of_test_set", "a test sees 351 samples"),
         (SOLVER.replace("fixed", "fixd"), "cannot_be_read", "no learning-rate policy 'fixd'"),
@@ -203,3 +276,83 @@ def test_every_layer_type_has_a_count_or_is_known_to_cost_nothing():
     assert not set(multiply_adds.TABLE) & multiply_adds.NOTHING
     unknown = set(LAYERS) - counted
     assert "Python" in unknown and "Convolution" not in unknown
+
+
+def test_what_training_refuses_is_refused_here(tmp_path, monkeypatch):
+    """Without writing anything, and in the words of `train`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.prototxt").write_text(GOOD)
+    path = tmp_path / "solver.prototxt"
+    for more, rule in [
+        ('snapshot: 5 snapshot_prefix: "no/such/x"', "bad_solver"),
+        ('snapshot_prefix: "no/such/x"', "no_snapshots"),  # after training
+        ("average_loss: 0", "bad_solver"),
+        ('type: "Adam" momentum: 1', "bad_solver"),
+        ('early_stop { output: "acuracy" patience: 2 }', "bad_solver"),
+        ("solver_mode: GPU", "no_gpu"),
+        ('weights: "no.caffemodel"', "no_weights"),
+    ]:
+        path.write_text(SOLVER + more)
+        (error,) = [f for f in check(str(path)).findings if f.severity == "error"]
+        assert error.rule == rule and error.where == f"{path}:2", error
+        with pytest.raises(MiniCaffeError) as raised:
+            param = upgrade.read_solver(str(path))
+            device = flags.device(train.parser().parse([]), param)
+            Solver.create(str(path), device=device).solve()
+        assert error.what in str(raised.value)
+    path.write_text(SOLVER + "solver_mode: GPU")
+    (error,) = [f for f in check(str(path)).findings if f.severity == "error"]
+    assert error.remedy.endswith("; --cpu runs it on the CPU")
+    assert check(str(path), cpu=True).ok and sorted(p.name for p in tmp_path.iterdir()) == [
+        "net.prototxt",
+        "solver.prototxt",
+    ]
+
+
+def test_a_label_map_is_neither_net_nor_solver(tmp_path):
+    (error,) = errors(of(tmp_path, 'item { name: "cat" label: 1 display_name: "cat" }'))
+    assert "net.prototxt: a label map, neither a net nor a solver" in error
+
+
+INPUT = 'layer { name: "in" type: "Input" top: "data" input_param { shape { dim: 4 dim: 6 } } %s }\n'
+DUMMY = 'layer { name: "in" type: "DummyData" top: "data" dummy_data_param { shape { dim: 4 dim: 6 } } %s }\n'
+SCORES = HEAD + act("p", "Softmax", "ip2", "p")
+LABELS = INPUT.replace('"in"', '"lab"').replace('"data"', '"label"').replace(" dim: 6", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "states", "absent"),
+    [
+        (DUMMY % "" + SCORES, ["TEST"], {"TRAIN": "no loss", "deploy": "no Input"}),
+        (DUMMY % "include { phase: TEST }" + SCORES, ["TEST"],
+         {"TRAIN": "no layer brings data", "deploy": ""}),
+        (INPUT % "" + SCORES, ["deploy"], {"TRAIN": "no layer brings data", "TEST": ""}),
+        (INPUT % "include { phase: TRAIN }" + LABELS % "include { phase: TRAIN }" + HEAD + LOSS % "ip2",
+         ["TRAIN"], {"TEST": "no layer brings data in"}),
+        (INPUT % "" + LABELS % "" + HEAD + LOSS % "ip2", ["TRAIN", "TEST"], {}),
+    ],
+)  # fmt: skip
+def test_states_that_there_are(text, states, absent, tmp_path):
+    report = of(tmp_path, text)
+    assert [state.name for state in report.states] == states and report.ok, report.findings
+    assert set(report.absent) == set(absent)
+    assert all(why in report.absent[name] for name, why in absent.items())
+
+
+def test_an_accuracy_in_a_net_for_use(tmp_path):
+    accuracy = ACCURACY.replace("include { phase: TEST }", "")
+    (error,) = errors(of(tmp_path, INPUT % "" + HEAD + accuracy))
+    assert "bottom 'label' is made by no layer before this one; hint: without labels there is" in error
+    with pytest.raises(ConfigError, match="hint: without labels there is nothing to measure: remove"):
+        Net(text.parse(INPUT % "" + HEAD + accuracy, NetParameter), phase="TEST")
+
+
+def test_a_net_of_many_layers_with_many_faults(tmp_path):
+    """No time that grows with their square: at that 3,000 would take minutes."""
+    data = 'layer { name: "d%d" type: "Data" top: "d%d" transform_param { crop_size: 3 }'
+    data += ' data_param { source: "no" batch_size: 1 backend: LMDB } }\n'
+    missing = 'layer { name: "m%d" type: "Power" bottom: "n%d" top: "o%d" }\n'
+    for line, severity in ((data, "needs data"), (missing, "error")):
+        begun = time.process_time()
+        report = of(tmp_path, "".join(line.replace("%d", str(i)) for i in range(1500)))
+        assert report.count(severity) == 1500 and time.process_time() - begun < 30

@@ -214,6 +214,16 @@ layer { name: "l" type: "Python" bottom: "x" top: "y"
     assert verdicts(make(body % "WrongSquare"))["l", "x"] == "FAIL"
 
 
+@pytest.mark.parametrize("moved", [{"coordinates": 0}, {"directions": 0, "coordinates": 4 * 3 * 6 * 6}])
+def test_a_failure_names_the_element(moved):
+    """Found by halving where all elements moved together."""
+    body = """layer { name: "l" type: "Python" bottom: "x" top: "y"
+  python_param { module: "tests.checking.layers_of_a_user" layer: "WrongAtOne" } }"""
+    (row,) = [row for row in gradcheck(make(INPUT + body), **moved) if row.verdict == "FAIL"]
+    assert row.element == (2, 1, 0, 5)
+    assert row.analytic == pytest.approx(row.numeric + 0.5, rel=1e-6)
+
+
 def test_labels_among_inputs_are_whole_numbers():
     net = make(MANY)
     assert set(np.unique(net.blobs["label"].data)) <= {0.0, 1.0}

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from minicaffe.checking.check import check
 from minicaffe.checking.rules import RULES
+from minicaffe.data import mean
 
 DATA = """
 layer { name: "data" type: "Data" top: "data" top: "label" include { phase: TRAIN }
@@ -40,8 +44,25 @@ def act(name: str, type: str, blob: str, top: str = "") -> str:
 HEAD = inner("ip1", "data", 16) + act("relu", "ReLU", "ip1") + inner("ip2", "ip1", 10)
 END = LOSS % "ip2" + ACCURACY
 GOOD = DATA + HEAD + END
+GONE = GOOD.replace("digits/", "nowhere/")
 TOP = inner("ip1", "n", 16) + act("relu", "ReLU", "ip1") + inner("ip2", "ip1", 10) + END
 NORM = act("n", "BatchNorm", "conv", "n") + act("s", "Scale", "n")
+
+STILL = "batch_norm_param { use_global_stats: true }"
+LISTS = {
+    "sorted.txt": [0, 0, 1, 1, 1, 2],
+    "mixed.txt": [0, 1, 0, 2, 1],
+    "one.txt": [0, 0, 0],
+    "short.txt": [0, 1, 2],
+}
+
+
+def listed(name: str, more: str = "") -> str:
+    """GOOD with a list of images."""
+    data = """layer { name: "data" type: "ImageData" top: "data" top: "label"
+      image_data_param { source: "%s" batch_size: 2 %s } transform_param { scale: 0.1 } }\n"""
+    return data % (name, more) + HEAD + END
+
 
 # rule: (net that triggers it, a piece of what is said, the same net without the cause)
 CASES = {
@@ -101,6 +122,32 @@ CASES = {
         "layer 'n': takes its statistics from batches of one",
         DATA + conv("data", "bias_term: false") + NORM + TOP,
     ),
+    "statistics_that_never_start": (
+        DATA + conv("data", "bias_term: false") + NORM.replace('"BatchNorm"', '"BatchNorm" ' + STILL) + TOP,
+        "layer 'n': use_global_stats: true in training",
+        DATA + conv("data", "bias_term: false") + NORM + TOP,
+    ),
+    "statistics_of_the_batch": (
+        DATA + conv("data", "bias_term: false")
+        + NORM.replace('"BatchNorm"', '"BatchNorm" ' + STILL.replace("true", "false")) + TOP,
+        r"layer 'n': use_global_stats: false: an output depends .*\[TEST\]",
+        DATA + conv("data", "bias_term: false") + NORM + TOP,
+    ),
+    "dropped_scores": (
+        DATA + HEAD + act("d", "Dropout", "ip2") + END,
+        "layer 'd': it wipes out scores of layer 'ip2'",
+        DATA + HEAD.replace('"ReLU"', '"Dropout"') + END,
+    ),
+    "sorted_by_label": (
+        listed("sorted.txt"),
+        r"layer 'data': .*sorted\.txt lists one class after the other",
+        listed("mixed.txt"),
+    ),
+    "mean_of_another_size": (
+        GONE.replace("scale: 0.0625 }", 'mean_file: "mean" crop_size: 7 }'),
+        "layer 'data': the mean in mean is 5 x 6, smaller than crop_size 7",
+        GONE.replace("scale: 0.0625 }", 'mean_file: "mean" crop_size: 5 }'),
+    ),
     "softmax_twice": (
         DATA + HEAD + act("p", "Softmax", "ip2", "p") + END.replace('bottom: "ip2"', 'bottom: "p"', 1),
         "layer 'loss': SoftmaxWithLoss contains a Softmax; it is fed by layer 'p'",
@@ -149,6 +196,16 @@ CASES = {
 }  # fmt: skip
 
 
+@pytest.fixture(autouse=True)
+def files(tmp_path, monkeypatch):
+    """Lists of images, and a mean of 5 x 6."""
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save("a.png")
+    for name, labels in LISTS.items():
+        Path(name).write_text("".join(f"a.png {label}\n" for label in labels))
+    Path("mean").write_bytes(mean.to_blob(np.zeros((1, 5, 6), np.float32)).SerializeToString())
+
+
 def test_every_rule_has_a_case():
     assert {rule.__name__ for rule in RULES} | {"transforms_differ"} == set(CASES)
 
@@ -165,6 +222,49 @@ def test_rule(rule, tmp_path):
     found = findings(tmp_path, bad, rule)
     assert any(re.search(message, text) for text in found), found
     assert findings(tmp_path, good, rule) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "net"),
+    [
+        ("sorted_by_label", listed("sorted.txt", "shuffle: true")),
+        ("sorted_by_label", listed("one.txt")),
+        ("sorted_by_label", listed("short.txt")),
+        ("sorted_by_label", listed("nowhere.txt")),
+        ("sorted_by_label", listed("sorted.txt").replace(" image_", " include { phase: TEST } image_")),
+        ("duplicate_name", DATA + HEAD + act("relu", "Dropout", "ip1") + END),
+    ],
+)
+def test_rules_that_hold_their_tongue(rule, net, tmp_path):
+    assert findings(tmp_path, net, rule) == []
+
+
+@pytest.mark.parametrize(
+    ("resize", "said"),
+    [("height: 8 width: 8", [", the images are 8 x 8"] * 2), ("height: 5 width: 6", [])],
+)
+def test_a_mean_of_another_size_than_images_are_brought_to(resize, said, tmp_path):
+    net = GONE.replace("scale: 0.0625 }", f'mean_file: "mean" resize {{ {resize} }} }}')
+    found = findings(tmp_path, net, "mean_of_another_size")
+    assert len(found) == len(said) and all(words in text for words, text in zip(said, found))
+
+
+def test_constant_weights_come_once(tmp_path):
+    net = DATA + HEAD.replace('weight_filler { type: "xavier" }', "") + END
+    (finding,) = findings(tmp_path, net, "constant_weights")
+    assert "layer 'ip1'" in finding and "(and 1 more like it)" in finding
+
+
+def test_one_name_in_two_layers_without_shapes(tmp_path):
+    """Types tell which have weights."""
+    net = (HEAD.replace('name: "relu"', 'name: "ip1"') + END).replace('bottom: "data"', 'bottom: "dta"')
+    assert len(findings(tmp_path, DATA + net, "duplicate_name")) == 1
+
+
+def test_batches_of_one_without_shapes(tmp_path):
+    net = DATA.replace("batch_size: 8", "batch_size: 1").replace("digits/", "nowhere/").replace("9 }", "1 }")
+    (finding,) = findings(tmp_path, net + conv("data", "bias_term: false") + NORM + TOP, "batch_of_one")
+    assert "layer 'n'" in finding
 
 
 def test_the_good_net_is_good(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from ..support.running import PROTOTXT, run
 
@@ -52,3 +53,45 @@ def test_mistakes(capsys):
     result = run(capsys, "check")
     assert result.status == 1 and "name one prototxt at least" in result.err
     assert "no flag '--jsn'; hint: did you mean --json" in run(capsys, "check", NET, "--jsn").err
+
+
+RAISING = """layer { name: "d" type: "Python" top: "x" python_param { module: "raising_layer" layer: "D" } }
+layer { name: "l" type: "Power" bottom: "x" top: "y" loss_weight: 1 }
+"""
+
+
+def test_a_layer_whose_code_raises_is_one_finding(capsys, tmp_path, monkeypatch):
+    """The other files are judged, and what the code prints is no part of the report."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    lines = ["import caffe", "class D(caffe.Layer):", " def setup(self, bottom, top):", "  print('hello')"]
+    (tmp_path / "raising_layer.py").write_text("\n".join([*lines, "  open('nowhere')"]))
+    (tmp_path / "net.prototxt").write_text(RAISING)
+    (tmp_path / "solver.prototxt").write_text('net: "net.prototxt" max_iter: 1 lr_policy: "fixed"\n')
+    said = "net.prototxt:1: layer 'd'(?: \\(Python\\))?: .*raising_layer.py:5: FileNotFoundError: .*'nowhere'"
+    result = run(capsys, "check", "net.prototxt", NET, "--json")
+    bad, good = json.loads(result.out)["files"]
+    assert result.status == 1 and good["ok"] and not bad["ok"] and "hello" in result.err
+    assert [finding["layer"] for finding in bad["findings"] if finding["severity"] == "error"] == ["d"]
+    assert re.search(said, run(capsys, "check", "net.prototxt", NET).out)
+    for command in (
+        ["summary", "net.prototxt"],
+        ["train", "solver.prototxt"],
+        ["time", "-model", "net.prototxt"],
+    ):
+        result = run(capsys, *command)
+        assert result.status == 1 and re.search(said, result.err) and "Traceback" not in result.err
+    drawn = run(capsys, "draw", "net.prototxt", "-o", "net.svg")
+    assert drawn.status == 0 and re.search(said, drawn.err)  # without shapes
+
+
+def test_data_that_is_not_here(capsys, tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(NET.read_text().replace("digits/", "nowhere/"))
+    result = run(capsys, "check", path)
+    assert result.status == 1 and f"{path}: NOT ok, needs data in 2 places" in result.out
+    assert "TRAIN: shapes are not known" in result.out and "Needs data:" in result.out
+    result = run(capsys, "check", path, "--allow-missing-data", "--shape", "data=4,1,8,8", "--json")
+    document = json.loads(result.out)
+    assert result.status == 0 and document["needs data"] == 2 and document["files"][0]["ok"]
+    assert document["files"][0]["states"][0]["layers"][0]["tops"] == [[4, 1, 8, 8], [4]]

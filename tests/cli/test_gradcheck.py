@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -41,6 +42,8 @@ def test_a_wrong_gradient_is_status_1(capsys, monkeypatch):
     assert "FAIL: the gradient is not finite, or not written" in result.out
     document = json.loads(run(capsys, "gradcheck", NET, *FEW, "--layer", "ip1", "--json").out)
     assert document["failed"] == 3 and document["rows"][0]["error"] is None
+    assert document["rows"][0]["element"] == [0, 0, 0, 0] and document["rows"][0]["analytic"] is None
+    assert re.search(r"not written; at \(0, 0, 0, 0\) it is nan, differences give -?\d", result.out)
 
 
 @pytest.mark.parametrize(

@@ -83,10 +83,11 @@ def test_data_that_is_not_here_but_of_known_shape(capsys, tmp_path):
     )
     result = run(capsys, "summary", path)
     assert result.status == 0 and "2x3x5x5" in result.out and "note: net" not in result.err
-    assert "no LMDB database" in result.out.splitlines()[-1]
+    assert "none is not here (data_param.source)" in result.out.splitlines()[-1]
     path.write_text(path.read_text().replace("crop_size: 5", ""))
     result = run(capsys, "summary", path)
-    assert result.status == 1 and result.out == "" and "no LMDB database" in result.err
+    assert result.status == 1 and result.out == "" and "none is not here" in result.err
+    assert "2x1x7x7" in run(capsys, "summary", path, "--shape", "x=2,1,7,7").out
 
 
 def test_an_all_in_one_net(capsys):
@@ -118,9 +119,7 @@ def test_weights_of_training(capsys):
     """Caffe's own file; its database is not here, so shapes of tops are not known."""
     result = run(capsys, "summary", GOLDEN / "lenet" / "lenet_iter_2000.caffemodel")
     lines = result.out.splitlines()
-    assert result.status == 0 and lines[-1].startswith(
-        "note: shapes of tops are not known: layer 'mnist' (Data)"
-    )
+    assert result.status == 0 and lines[-1].startswith("note: shapes of tops are not known: layer 'mnist': ")
     assert "total                1.6 MiB in float32   431,080" in lines
 
 

@@ -138,3 +138,15 @@ def test_a_file_that_cannot_be_written_leaves_the_table(model, tmp_path, monkeyp
     result = run(capsys, "time", "--model", model, "--iterations", 1, "--json", target)
     assert result.status == 1 and "total" in result.out
     assert f"--json: cannot write {target}: No space left on device" in result.err
+
+
+def test_data_that_is_not_here_is_made_up(capsys, tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(DIGITS.read_text().replace("digits/train", "nowhere/train"))
+    result = run(capsys, "time", path, "--iterations", 1)
+    assert result.status == 1 and "hint: --shape data=N,C,H,W tells its shape" in result.err
+    result = run(capsys, "time", path, "--iterations", 1, "--shape", "data=4,1,8,8", "--json", "-")
+    document = json.loads(result.out)
+    assert result.status == 0 and document["net"]["batch"] == 4
+    assert "nowhere/train is not here (data_param.source); hint: it is timed on made-up values" in result.err
+    assert re.search(r"Initial loss: [\d.]+", result.err)

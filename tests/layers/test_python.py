@@ -1,12 +1,13 @@
 """Python: layers written for pycaffe run unchanged."""
 
 import importlib
+import signal
 import sys
 
 import numpy as np
 import pytest
 
-from minicaffe.errors import ConfigError, ShapeError
+from minicaffe.errors import ConfigError, ShapeError, UserCodeError
 from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
@@ -138,9 +139,69 @@ def test_errors(entry, message):
         net(f'layer {{ name: "p" top: "y" {entry} }}')
 
 
-def test_what_the_class_raises_reaches_the_caller():
-    with pytest.raises(Exception, match="Twice needs one bottom"):
-        net(f'layer {{ name: "p" top: "y" {layer("Twice")} }}')
+FAULTS = """import caffe
+{head}
+class L(caffe.Layer):
+    def setup(self, bottom, top):
+        self.net = None; {setup}
+    def reshape(self, bottom, top):
+        top[0].reshape(2); {reshape}
+    def forward(self, bottom, top):
+        top[0].data[...] = 1; {forward}
+    def backward(self, top, propagate_down, bottom):
+        {backward}
+"""
+PARTS = {"head": 2, "setup": 5, "reshape": 7, "forward": 9, "backward": 11}
+
+
+@pytest.mark.parametrize(
+    ("raising", "said"),
+    [
+        ("open('nowhere')", "FileNotFoundError: .*nowhere"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise ValueError('one\\ntwo')", "ValueError: one two"),
+        ("raise KeyError", "KeyError"),
+        ("import numpy as np; np.zeros(2).reshape(3)", "ValueError: cannot reshape"),
+        ("raise type('Bad', (Exception,), {'__str__': lambda self: 1 / 0})", "Bad"),
+    ],
+)
+@pytest.mark.parametrize("part", PARTS)
+def test_what_the_code_raises_is_an_error_of_its_layer(part, raising, said, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "faults", raising=False)
+    importlib.invalidate_caches()
+    (tmp_path / "faults.py").write_text(FAULTS.format_map(dict.fromkeys(PARTS, "pass") | {part: raising}))
+    with pytest.raises(
+        UserCodeError, match=rf"layer 'p' \(Python\): .*faults\.py:{PARTS[part]}: {said}"
+    ) as error:
+        made = net(
+            "force_backward: true",
+            'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 } } }',
+            f'layer {{ name: "p" bottom: "x" top: "y" loss_weight: 1 {layer("L", module="faults")} }}',
+        )
+        made.forward()
+        made.backward()
+    assert error.value.__cause__ is not None and "\n" not in str(error.value)
+
+
+def test_a_module_in_another_language_is_an_error_of_its_layer(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    importlib.invalidate_caches()
+    (tmp_path / "python2.py").write_text('\nprint "two"\n')
+    with pytest.raises(UserCodeError, match=r"python2\.py:2: SyntaxError: Missing parentheses"):
+        net(f'layer {{ name: "p" top: "y" {layer("L", module="python2")} }}')
+
+
+def test_an_interrupt_is_not_wrapped(tmp_path, monkeypatch):
+    made = net(f'layer {{ name: "p" top: "y" {layer("Phase")} }}')
+    monkeypatch.setattr(
+        made.layers[0].user, "forward", lambda bottom, top: signal.raise_signal(signal.SIGINT)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        made.forward()
+
+
+def test_a_class_can_be_called_directly():
     made = net(f'layer {{ name: "p" top: "y" {layer("Phase")} }}')
     with pytest.raises(NotImplementedError, match="Phase has no backward"):
         made.layers[0].user.backward([], [], [])

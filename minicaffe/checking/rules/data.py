@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...data import datasets
+from ...errors import MiniCaffeError
+from ...files import open_file
+from ..absent import files, mean_shape
 from ..finding import ADVICE, ERROR, WARNING, Finding
 from ..state import SHAPING, State
 from .structure import made_layers
@@ -53,6 +56,58 @@ def raw_pixels(state: State) -> Iterator[Finding]:
         if any(state.layers[j].type not in SCALING | SHAPING for j in readers):
             what = "pixels come in neither scaled nor centred"
             yield state.finding(ADVICE, i, what, "transform_param { scale: 0.00390625 }, or mean_value")
+
+
+def sorted_by_label(state: State) -> Iterator[Finding]:
+    """A list of training images with one class after the other: a batch holds a single class."""
+    if not state.trains:
+        return
+    for i in state.of_type("ImageData"):
+        conf = state.layers[i].image_data_param
+        if not conf.shuffle and _is_sorted(conf.source):
+            what = f"{conf.source} lists one class after the other: a batch holds but one or two"
+            yield state.finding(WARNING, i, what, "shuffle: true in image_data_param")
+
+
+def _is_sorted(source: str) -> bool:
+    """Whether the lines of a list of images form one run per label, of which there are several and not all
+    of a single line."""
+    seen: set[bytes] = set()
+    last, lines = b"", 0
+    try:
+        with open_file(source) as file:
+            for line in file:
+                label = line.rstrip().rpartition(b" ")[2]
+                if label != last and label in seen:
+                    return False
+                seen.add(label)
+                last, lines = label, lines + 1
+    except (MiniCaffeError, OSError):  # said elsewhere
+        return False
+    return 1 < len(seen) < lines
+
+
+def mean_of_another_size(state: State) -> Iterator[Finding]:
+    """A mean image that is smaller than what is cut out of the images, or not as large as they are; where
+    the data is here, trying it tells."""
+    for i in state.of_type(*SOURCES):
+        layer = state.layers[i]
+        transform = layer.transform_param
+        mean = mean_shape(transform.mean_file)
+        if mean is None or not any(files(layer)):
+            continue
+        conf = layer.image_data_param if layer.type == "ImageData" else None
+        size = (transform.resize.height, transform.resize.width)
+        if conf is not None and conf.new_height:
+            size = (conf.new_height, conf.new_width)
+        what = f"the mean in {transform.mean_file} is {mean[1]} x {mean[2]}"
+        if all(size) and size != mean[1:]:
+            what += f", the images are {size[0]} x {size[1]}"
+        elif transform.crop_size > min(mean[1:]):
+            what += f", smaller than crop_size {transform.crop_size}"
+        else:
+            continue
+        yield state.finding(ERROR, i, what, "make it from these images, or use mean_value")
 
 
 def reads_images(state: State, reader: int, source: int) -> bool:

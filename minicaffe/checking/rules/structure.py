@@ -12,7 +12,13 @@ from ..state import State, is_automatic
 
 # What is looked at as it is: a measure of the net, or what a test net is run for.
 MEASURES = frozenset({"Accuracy"})
+MEASURING = ("Accuracy", "Loss")  # types that end so compare with labels
 RESULTS = frozenset({"ArgMax", "Sigmoid", "Softmax"})
+WEIGHTED = (
+    *("BatchNorm", "Bias", "Convolution", "Deconvolution", "Embed", "InnerProduct"),
+    *("LSTM", "PReLU", "Parameter", "RNN", "Scale"),
+)
+SUGGESTIONS = 20  # names that a missing bottom is compared with all others for: it takes long in a large net
 
 
 def unknown_type(state: State) -> Iterator[Finding]:
@@ -24,25 +30,34 @@ def unknown_type(state: State) -> Iterator[Finding]:
 
 def missing_bottom(state: State) -> Iterator[Finding]:
     """A bottom that no layer before it makes."""
+    makers = {name: i for i, layer in reversed(list(enumerate(state.layers))) for name in layer.top}
+    before: set[str] = set()
+    suggestions = SUGGESTIONS
     for i, (layer, sources) in enumerate(zip(state.layers, state.below)):
         for name, source in zip(layer.bottom, sources):
             if source is None:
-                later = [other.name for other in state.layers[i:] if name in other.top]
-                before = {top for other in state.layers[:i] for top in other.top}
                 hint = "name a top of a layer above"
-                if later:
-                    hint = f"layer {later[0]!r} makes it: put that before"
-                elif before:
+                if name in makers:
+                    hint = f"layer {state.layers[makers[name]].name!r} makes it: put that before"
+                elif before and suggestions:
                     hint = suggest(name, before) or hint
+                    suggestions -= 1
+                if layer.type.endswith(MEASURING) and not hint.startswith(("did you mean", "layer ")):
+                    hint = "without labels there is nothing to measure: remove the layer"
                 yield state.finding(ERROR, i, f"bottom {name!r} is made by no layer before this one", hint)
+        before.update(layer.top)
 
 
 def duplicate_name(state: State) -> Iterator[Finding]:
-    """Two layers of one name: weights are saved and loaded by name."""
+    """Two layers of one name, one of them with weights: those are saved and loaded by name."""
     first: dict[str, int] = {}
+    if state.net is None:
+        weighted = set(state.of_type(*WEIGHTED))
+    else:
+        weighted = {i for i, layer, _ in made_layers(state) if layer.params}
     for i, layer in enumerate(state.layers):
         earlier = first.setdefault(layer.name, i)
-        if earlier != i:
+        if earlier != i and not weighted.isdisjoint((earlier, i)):
             line = f", line {state.lines[earlier]}," if state.lines[earlier] else ""
             what = f"another layer{line} has this name; weights are stored under it"
             yield state.finding(WARNING, i, what, "give each layer a name of its own")

@@ -44,7 +44,10 @@ class Data(Prefetching):
         self.records: Samples | Database
         if enum_name(conf, "backend") == "IDX":
             self.records = datasets.open_source(
-                conf.source, labels=len(top) > 1, largest_bytes=self.device.largest_bytes
+                conf.source,
+                labels=len(top) > 1,
+                download=self.allocate,
+                largest_bytes=self.device.largest_bytes,
             )
         else:
             forced = Channels.COLOR if transform.force_color else Channels.GRAY

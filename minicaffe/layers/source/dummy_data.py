@@ -33,11 +33,13 @@ class DummyData(Source):
         self._check_count("data_filler", len(fillers), count)
         self.fillers_of_tops = _each(fillers, count)
         self.constant = [f.type == "constant" for f in self.fillers_of_tops]
-        # A random top is filled here and then copied; of a constant the value is enough.
-        shapes = [() if constant else shape for constant, shape in zip(self.constant, self.shapes)]
-        self.host = [self.device.host_empty(shape) for shape in shapes]
-        for i in range(count):  # refuses a bad filler now
-            self._fill(i, 0)
+        for i, (conf, shape) in enumerate(zip(self.fillers_of_tops, self.shapes)):
+            with locate(f"top {i}"):
+                filler.check(conf, shape)
+        if self.allocate:
+            # A random top is filled here and then copied; of a constant the value is enough.
+            shapes = zip(self.constant, self.shapes)
+            self.host = [None if constant else self.device.host_empty(shape) for constant, shape in shapes]
         self.begun = False
 
     def stage(self, passes, top):
@@ -46,7 +48,7 @@ class DummyData(Source):
                 self._fill(i, passes)
                 self.device.stage(self.host[i], blob.data)
             elif not self.begun and not self.device.get(blob.data).any():
-                self.device.fill(blob.data, self.host[i].item())
+                self.device.fill(blob.data, self.fillers_of_tops[i].value)
         self.begun = True
 
     def _fill(self, i: int, passes: int) -> None:

@@ -39,7 +39,8 @@ class HDF5Data(Source):
             largest_bytes=self.device.largest_bytes,
         )
         self.shapes = [(conf.batch_size, *row) for row in self.batches.shapes]
-        self.host = [self.device.host_empty(shape) for shape in self.shapes]
+        if self.allocate:
+            self.host = [self.device.host_empty(shape) for shape in self.shapes]
 
     def stage(self, passes, top):
         self.batches(passes, self.host, self.random.seed)

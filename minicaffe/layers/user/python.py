@@ -9,6 +9,7 @@ from ...core.blob import Blob
 from ...core.layer import Layer
 from ...core.view import BlobView, ParamViews
 from .module import find
+from .raised import users_code
 
 
 class Python(Layer):
@@ -26,8 +27,9 @@ class Python(Layer):
     Backward  as the class says; it may read every bottom and top.  Diffs of bottoms that it does not write
               are 0.
     Source    Caffe's Python layer.
-    Differs   runs on every device, on copies where memory is not the host's.  Whatever the class raises
-              reaches the caller as it is.
+    Differs   runs on every device, on copies where memory is not the host's.  What the code raises, when it
+              is imported and in every method, reaches the caller as the cause of a UserCodeError, which names
+              layer, file and line.
               Caffe does not look beside the prototxt.  The module's code runs as soon as the net is built,
               and so when it is only looked at (check, summary, draw): it must be code that you trust.
     Raises    ConfigError for a module or class that cannot be found, and for a class that is no layer.
@@ -42,10 +44,11 @@ class Python(Layer):
 
     def setup(self, bottom, top):
         conf = self.param.python_param
-        self.user = find(conf.module, conf.layer, self.folder)(self.param)
-        self.user.param_str = self.user.param_str_ = conf.param_str
-        self.user.phase = self.phase
-        self.user.blobs = self.views_of_params = ParamViews(self.device, self.add_param)
+        with users_code():
+            self.user = find(conf.module, conf.layer, self.folder)(self.param)
+            self.user.param_str = self.user.param_str_ = conf.param_str
+            self.user.phase = self.phase
+            self.user.blobs = self.views_of_params = ParamViews(self.device, self.add_param)
         if any(blob is other for blob in bottom for other in top):
             self.backward_reads = frozenset({"top.data"})  # there is nothing else; the class knows
         one_each: dict[int, BlobView] = {}  # in place, bottom and top are one blob and one view
@@ -55,17 +58,18 @@ class Python(Layer):
         self.above = [one_each[id(blob)] for blob in top]
         self.views = list(one_each.values())
         self.around: Callable[[], AbstractContextManager] = nullcontext  # entered while the class runs
-        self.user.setup(self.below, self.above)
+        with users_code():
+            self.user.setup(self.below, self.above)
 
     def reshape(self, bottom, top):
-        with self.around():
+        with self.around(), users_code():
             self.user.reshape(self.below, self.above)
 
     def forward(self, bottom, top):
         self._refresh()
         self.reshape(bottom, top)
         self._follow(top)
-        with self.around():
+        with self.around(), users_code():
             self.user.forward(self.below, self.above)
         self._follow(top)
         self._flush()
@@ -77,7 +81,7 @@ class Python(Layer):
         self._refresh()
         frozen = [p for p, wanted in zip(self.params, self.param_gradient) if not wanted]
         before = [self.device.get(p.diff) for p in frozen]  # the class is not told what is frozen
-        with self.around():
+        with self.around(), users_code():
             self.user.backward(self.above, list(propagate_down), self.below)
         self._flush()
         for param, diff in zip(frozen, before):

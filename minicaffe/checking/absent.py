@@ -1,0 +1,168 @@
+"""Data that a net names and that is not here: what is missing, and what shape its blobs would have."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from ..data import datasets
+from ..data.transformer import Transformer
+from ..errors import ConfigError, MiniCaffeError
+from ..files import open_file, read_text
+from ..proto import binary
+from ..proto.schema import BlobProto, LayerParameter, enum_name
+
+Shape = tuple[int, ...]
+Given = Mapping[str, Shape]  # by the name of a top
+
+SOURCES = {
+    "Data": "data_param",
+    "HDF5Data": "hdf5_data_param",
+    "ImageData": "image_data_param",
+    "InfogainLoss": "infogain_loss_param",
+    "WindowData": "window_data_param",
+}
+
+
+def given(words: list[str]) -> Given:
+    """Shapes as the command line says them, data=32,3,224,224; ConfigError for other words."""
+    shapes = {}
+    for word in words:
+        name, _, dims = word.rpartition("=")
+        extents = dims.replace(" ", "").split(",")
+        if not name or not all(extent.isascii() and extent.isdigit() for extent in extents):
+            raise ConfigError(f"--shape {word}: no name and shape", hint="--shape data=32,3,224,224")
+        shapes[name] = tuple(map(int, extents))
+    return shapes
+
+
+def files(layer: LayerParameter) -> Iterator[tuple[str, str]]:
+    """The files and folders that a layer reads and that are not here: the field, and its value.  Named sets
+    are left out."""
+    if layer.type in SOURCES:
+        field = SOURCES[layer.type]
+        source = getattr(layer, field).source
+        if source and not _can_be_read(layer, source):
+            yield f"{field}.source", source
+        elif layer.type == "ImageData" and source:
+            yield from _first_image(layer)
+        elif layer.type == "HDF5Data" and source:
+            yield from ((f"{field}.source, {source}", path) for path in _words(source) if not is_here(path))
+    if layer.transform_param.mean_file and not is_here(layer.transform_param.mean_file):
+        yield "transform_param.mean_file", layer.transform_param.mean_file
+
+
+def _can_be_read(layer: LayerParameter, source: str) -> bool:
+    """Whether a source is here, or will never be: a name that is nearly that of a named set is a mistake."""
+    if layer.type != "Data" or enum_name(layer.data_param, "backend") != "IDX":
+        return is_here(source)
+    close = difflib.get_close_matches(source, datasets.names(), n=1)
+    return bool(close) or datasets.present(Path(source)) is not None
+
+
+def named_set(layer: LayerParameter) -> str:
+    """The named set, with its part, that a Data layer reads: mnist/train; "" if it reads none."""
+    source = layer.data_param.source if layer.type == "Data" else ""
+    return source if source in datasets.names() else ""
+
+
+def set_is_here(source: str) -> bool:
+    """Whether the files of a named set are on this machine."""
+    name, _, split = source.partition("/")
+    dataset = datasets.SETS[name]
+    return datasets.find(dataset, dataset.splits[split]) is not None
+
+
+def shapes(layer: LayerParameter, phase: int, given: Given) -> list[Shape] | None:
+    """The shapes of the tops of a layer that brings data in, as far as `given`, the file, its mean_file and
+    the named sets tell; None if they do not.  Images have three channels unless something says otherwise."""
+    tops = list(layer.top)
+    told = _told(layer, phase)
+    batch = next((given[name][:1] for name in tops if given.get(name)), None)
+    found: list[Shape] = []
+    for i, name in enumerate(tops):
+        if name in given:
+            found.append(given[name])
+        elif told is not None and i < len(told):
+            found.append((*(batch or told[i][:1]), *told[i][1:]))
+        elif i and batch:  # labels
+            found.append(batch)
+        else:
+            return None
+    return found
+
+
+def _told(layer: LayerParameter, phase: int) -> list[Shape] | None:
+    transform = layer.transform_param
+    image: Shape | None
+    if layer.type == "Data":
+        batch = layer.data_param.batch_size
+        if named := named_set(layer):
+            image = datasets.SETS[named.partition("/")[0]].shape
+        else:
+            image = _colours(1 if transform.force_gray else 3, layer)
+    elif layer.type == "ImageData":
+        conf = layer.image_data_param
+        batch = conf.batch_size
+        image = _colours(3 if conf.is_color else 1, layer, conf.new_height, conf.new_width)
+    elif layer.type == "WindowData":
+        batch, image = layer.window_data_param.batch_size, _colours(3, layer)
+    else:
+        return None
+    if named_set(layer):
+        try:
+            image = Transformer(transform, phase, image).out_shape  # type: ignore[arg-type]
+        except MiniCaffeError:
+            return None
+    elif transform.crop_size:
+        image = (image[0], transform.crop_size, transform.crop_size)
+    return [(batch, *image), (batch,)] if batch > 0 and math.prod(image) else None
+
+
+def _colours(channels: int, layer: LayerParameter, height: int = 0, width: int = 0) -> Shape:
+    """Channels, height and width of the images before they are cropped; 0 for what is not known."""
+    transform = layer.transform_param
+    if transform.HasField("resize"):
+        height, width = transform.resize.height, transform.resize.width
+    return mean_shape(transform.mean_file) or (channels, height, width)
+
+
+def mean_shape(path: str) -> Shape | None:
+    """Channels, height and width of a mean_file; None if there is none, or nothing like it in it."""
+    if not path or not is_here(path):
+        return None
+    try:
+        shape = binary.blob_shape(binary.read(path, BlobProto))
+    except MiniCaffeError:
+        return None
+    return shape[-3:] if len(shape) >= 3 else None
+
+
+def _first_image(layer: LayerParameter) -> Iterator[tuple[str, str]]:
+    """The first image of a list, if it is not here: nor will the others be."""
+    conf = layer.image_data_param
+    try:
+        with open_file(conf.source) as file:
+            path = os.fsdecode(file.readline().rstrip(b"\r\n").rpartition(b" ")[0])
+    except (MiniCaffeError, OSError):  # said by the layer
+        return
+    if path and not is_here(conf.root_folder + path):
+        yield f"image_data_param.source, {conf.source}", conf.root_folder + path
+
+
+def _words(source: str) -> list[str]:
+    try:
+        return read_text(source).split()
+    except MiniCaffeError:
+        return []
+
+
+def is_here(path: str) -> bool:
+    """Whether there is a file or folder of this name."""
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # a name too long, or with a NUL
+        return False
