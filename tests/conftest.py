@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from .support.devices import make_device
+# Before OpenMP is loaded: several test processes share the cores, and a thread that waits by spinning takes
+# them from the others.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+from .support.devices import make_device  # noqa: E402
 
 # Kernels compile on first use, so time says nothing about an example; devices are shared between examples on
 # purpose.
