@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 # them from the others.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-from .support.devices import make_device  # noqa: E402
+from .support.devices import make_device
 
 # Kernels compile on first use, so time says nothing about an example; devices are shared between examples on
 # purpose.
