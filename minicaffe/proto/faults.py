@@ -220,7 +220,7 @@ def explain(error: ParseError, text: str, descriptor: Any, source: str) -> Schem
         return _located(SchemaError(what, hint=hint), source, place)
     words = re.sub(r"^\d+:\d+ : ", "", str(error))
     if place[0]:
-        words = words.removeprefix(f"'{walk.lines.line(place[0])}': ")
+        words = words.removeprefix(f"'{walk.lines.line(place[0])}': ").removeprefix("'': ")
     return _located(_of_syntax(words), source, place)
 
 

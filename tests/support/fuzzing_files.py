@@ -39,7 +39,7 @@ from minicaffe.proto import binary, hdf5, npy
 from minicaffe.proto.schema import NetParameter, SolverState, message_class
 
 MEMORY = 6 << 30  # bytes of address space: libraries map much that they never touch
-SECONDS = 20  # for one file
+SECONDS = 20  # of the processor, for one file
 WORDS = [
     0,
     1,
@@ -258,20 +258,20 @@ def run(
             path = Path(folder) / kinds_of[kind].name
             path.write_bytes(data)
             print(f"\rseed {seed}: {kind}", end="", flush=True)
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             try:
                 kinds_of[kind].read(path)
                 end = "read"
             except MiniCaffeError as error:
                 str(error)
                 end = "refused"
-            except BaseException as error:  # anything at all, the alarm's too
+            except BaseException as error:  # anything at all, the timer's too
                 traceback.print_exc(limit=-3)
                 print(f"seed {seed}: {kind}: {type(error).__name__}: {error}", file=sys.stderr)
                 end = type(error).__name__
                 failures += 1
             finally:
-                signal.alarm(0)
+                signal.setitimer(signal.ITIMER_PROF, 0)
             ends[kind, end] += 1
     print("", *(f"{kind}: {number} {end}" for (kind, end), number in sorted(ends.items())), sep="\n")
     return failures
@@ -281,7 +281,7 @@ if __name__ == "__main__":
     os.nice(10)
     for name in KINDS:
         corpus(name)
-    # The alarm's own action ends the process, also inside a library that never comes back to Python.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    # The timer's own action ends the process, also inside a library that never comes back to Python.
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     sys.exit(run(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:] or tuple(KINDS)) > 0)

@@ -207,7 +207,7 @@ def test_sizes_that_differ(capsys, folder):
         (["./", "list"], "the following arguments are required: DB_NAME"),
         (["./", "list", "db", "more"], "surplus argument 'more'"),
         (["./", "none", "db"], "cannot read none: No such file or directory"),
-        (["./", "a.png", "db"], "a.png is a PNG image"),
+        (["./", "a.png", "db"], "a.png: a PNG image"),
         (["./", "list", "list"], "list: exists already"),
         (["--backend=leveldb", "./", "list", "db"], "--backend must be lmdb; got 'leveldb'"),
         (["--resize_width=3", "./", "list", "db"], "need each other; got 0 and 3"),
