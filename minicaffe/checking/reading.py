@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..errors import SchemaError
 from ..graph.filter import takes_part
 from ..layers import LAYERS, resolve
 from ..proto import text, upgrade
@@ -16,7 +15,6 @@ from ..solvers.policy import Policy
 from .state import State
 
 PHASES = {"TRAIN": TRAIN, "TEST": TEST}
-LABEL_MAP = "a label map"  # as text.read says it
 NO_DATA = "no layer brings data in"
 
 
@@ -44,25 +42,11 @@ def read(path: str, source: str | None = None) -> Subject:
 
     Raises a MiniCaffeError for a file that cannot be read.
     """
-    if not _is_net(path):
-        return _solver(path)
+    if not text.is_net(path):
+        with text.in_file(path):
+            return _solver(path)
     net = upgrade.read_net(path)
     return _all_in_one(net, path, source) if _has_stages(net) else _net(net, path)
-
-
-def _is_net(path: str) -> bool:
-    """Whether a file holds a net: it has named layers, or no field that a net has not.  SchemaError for one
-    that holds neither a net nor a solver."""
-    if text.is_net(path):
-        return True
-    try:
-        text.read(path, NetParameter)
-    except SchemaError as error:
-        if error.message.startswith(LABEL_MAP):
-            error.message, error.hint = f"{LABEL_MAP}, neither a net nor a solver", "give one of these"
-            raise
-        return False
-    return True
 
 
 def _net(net: NetParameter, path: str) -> Subject:

@@ -20,7 +20,7 @@ from . import guesses, v1
 from .schema import NetParameter, SolverParameter
 
 TOKEN = re.compile(
-    r"""#[^\n]*|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'|[{}<>\[\]:,;]|[\w.+-]+|\S""",
+    r"""#[^\n]*|"[^"\\\n]*(?:\\.[^"\\\n]*)*"|'[^'\\\n]*(?:\\.[^'\\\n]*)*'|“[^“”\n]*”|‘[^‘’\n]*’|[{}<>\[\]:,;]|[\w.+-]+|\S""",
     re.DOTALL,
 )
 MOST_FAULTS = 1000  # looked for in a text
@@ -58,6 +58,7 @@ class Walk:
     faults   in file order
     fields   the names of its outermost fields
     open     the messages that it does not close, outermost first
+    surplus  where a brace closes what nothing has opened; None if there is none
     """
 
     def __init__(self, text: str, descriptor: Any) -> None:
@@ -66,6 +67,7 @@ class Walk:
         self.fields: set[str] = set()
         self.open = [_Open(descriptor)]
         self.end = 0  # where the last token begins
+        self.surplus: int | None = None
         for token in TOKEN.finditer(text):
             if token[0][0] != "#":
                 self.end = token.start()
@@ -82,6 +84,7 @@ class Walk:
             self.open.append(_Open(kind, now.field_name, now.field_offset))
         elif word in "}>":
             self.open.pop()
+            self.surplus = None if self.open else at
             return bool(self.open)
         elif word == ":":
             now.reads_value = True
@@ -97,15 +100,16 @@ class Walk:
         return True
 
     def _take_name(self, now: _Open, name: str, at: int) -> bool:
-        before, now.field_name, now.field_offset = now.field_name, name, at
+        if name[0].isdigit() and now.field_name and now.kind is not None:
+            self.faults.append(_of_second_value(now.kind, now.field_name, name, at))
+            return True
+        now.field_name, now.field_offset = name, at
         now.field = now.kind.fields_by_name.get(name) if now.kind is not None else None
         if len(self.open) == 1:
             self.fields.add(name)
         if now.kind is None or now.field is not None:
             return True
-        if name[0].isdigit() and before:
-            self.faults.append(_of_second_value(now.kind, before, name, at))
-        elif name in ("layer", "layers") and len(self.open) > 1:
+        if name in ("layer", "layers") and len(self.open) > 1:
             line, _ = self.lines.place(now.offset)
             what = f"the {now.name!r} of line {line} is still open where this {name!r} begins"
             self.faults.append(Fault(at, what, "", "a closing brace is missing before it"))
@@ -162,6 +166,7 @@ def _of_value(now: _Open, word: str, at: int) -> Iterator[Fault]:
     elif field.type == field.TYPE_STRING:
         is_type = field.name == "type" and _plain(now.kind) == "LayerParameter"
         if not quoted:
+            bare = bare.strip("“”‘’")
             said = _type_of(bare) if is_type else bare
             yield Fault(at, f"{field.name!r} is a text in quotes; got", word, f'write {field.name}: "{said}"')
         elif is_type and bare not in guesses.TYPES:
@@ -218,10 +223,14 @@ def explain(error: ParseError, text: str, descriptor: Any, source: str) -> Schem
         count = len(walk.open)
         hint = "a closing brace is missing" if count == 1 else f"{count} closing braces are missing"
         return _located(SchemaError(what, hint=hint), source, place)
-    words = re.sub(r"^\d+:\d+ : ", "", str(error))
+    if walk.surplus is not None and place == walk.lines.place(walk.surplus):
+        what = "a closing brace, and nothing is open"
+        return _located(SchemaError(what, hint="remove it, or one before it"), source, place)
+    words, there = re.sub(r"^\d+:\d+ : ", "", str(error)), ""
     if place[0]:
-        words = words.removeprefix(f"'{walk.lines.line(place[0])}': ").removeprefix("'': ")
-    return _located(_of_syntax(words), source, place)
+        there = walk.lines.line(place[0])
+        words = words.removeprefix(f"'{there}': ").removeprefix("'': ")
+    return _located(_of_syntax(words, there), source, place)
 
 
 def _located(error: SchemaError, source: str, place: tuple[int, int] = (0, 0)) -> SchemaError:
@@ -238,7 +247,7 @@ def _other_kind(walk: Walk, descriptor: Any) -> tuple[str, str] | None:
         return None
     wanted = "net" if is_net else "solver"
     if walk.fields == {"item"}:
-        return f"a label map, no {wanted}", f"give the prototxt of a {wanted}"
+        return "a label map, neither a net nor a solver", f"give the prototxt of a {wanted}"
     layers, solves = walk.fields & {"layer", "layers"}, walk.fields & _OF_A_SOLVER
     if is_solver and layers and not solves:
         return "a net, no solver", 'a solver names its net: net: "FILE"'
@@ -277,26 +286,30 @@ def _names(names: dict[str, list[int]], alone: bool) -> str:
 
 
 def _hints(faults: Sequence[Fault]) -> str:
-    """What each fault suggests, once; which it is of, if they differ."""
-    names: dict[str, str] = {}
+    """What each fault suggests, once; which it is of, if that is one of several."""
+    names: dict[str, set[str]] = {}
     for fault in faults:
-        names.setdefault(fault.hint.split("; it has ")[0] if len(faults) > 1 else fault.hint, fault.name)
+        hint = fault.hint.split("; it has ")[0] if len(faults) > 1 else fault.hint
+        names.setdefault(hint, set()).add(fault.name)
+    names.pop("", None)
     if len(names) == 1:
         return next(iter(names))
-    parts = [
-        f"{_short(name, MOST_LETTERS // MOST_NAMES)}: {hint}" if name else hint
-        for hint, name in names.items()
-    ][:MOST_NAMES]
-    return "; ".join(parts)
+    parts = []
+    for hint, of in names.items():
+        name = next(iter(of)) if len(of) == 1 else ""  # a hint for many speaks of them itself
+        parts.append(f"{_short(name, MOST_LETTERS // MOST_NAMES)}: {hint}" if name else hint)
+    return "; ".join(parts[:MOST_NAMES])
 
 
-def _of_syntax(text: str) -> SchemaError:
-    """Protobuf's own words, in one line."""
+def _of_syntax(text: str, line: str) -> SchemaError:
+    """Protobuf's own words on a line of the file, in one line."""
     if "should not have multiple" in text:
         names = re.findall(r'"([\w.]+)"', text)
         what = f"{names[0].removeprefix('caffe.')} takes {names[1]!r} once"
         return SchemaError(what, hint="delete one of the two")
     hint = "comments begin with #" if text.endswith("got /.") else ""
+    if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+        hint = "Git left both sides of a merge here: keep one"
     return SchemaError(_short(text).rstrip("."), hint=hint)
 
 

@@ -21,7 +21,7 @@ from google.protobuf import text_format
 from ..errors import MiniCaffeError, SchemaError, locate
 from ..files import read_text
 from .faults import MOST_LETTERS, TOKEN, explain, refuse_other_encodings
-from .schema import Message, pool
+from .schema import Message, NetParameter, SolverParameter, pool
 
 M = TypeVar("M", bound=Message)
 
@@ -61,8 +61,9 @@ def read(path: str | Path, kind: type[M]) -> M:
         return parse(text, kind, str(path))
     except SchemaError:
         if "\0" in text:
-            hint = "weights are given with --weights" if str(path).endswith(_WEIGHTS) else ""
-            raise SchemaError(f"{path}: a binary file, no prototxt", hint=hint) from None
+            hint = "weights have --weights, a flag of their own" if str(path).endswith(_WEIGHTS) else ""
+            with locate(str(path)):
+                raise SchemaError("a binary file, no prototxt", hint=hint) from None
         raise
 
 
@@ -75,8 +76,30 @@ def spell(message: Message) -> str:
 
 
 def is_net(path: str | Path) -> bool:
-    """Whether a prototxt describes a net: it has layers of its own, as no solver has."""
-    return bool(layer_lines(read_text(path)))
+    """Whether a prototxt is meant as a net and not as a solver: it has layers of its own, or no field that
+    only a solver has.  A text that cannot be parsed is meant as something too."""
+    names = set()
+    for name in _outermost(read_text(path)):
+        if name in ("layer", "layers"):
+            return True
+        names.add(name)
+    return not names & _OF_SOLVERS
+
+
+_OF_SOLVERS = set(SolverParameter.DESCRIPTOR.fields_by_name) - set(NetParameter.DESCRIPTOR.fields_by_name)
+
+
+def _outermost(text: str) -> Iterator[str]:
+    """The names of the outermost fields, in file order."""
+    depth = 0
+    for token, following in pairwise(found for found in TOKEN.finditer(text) if found[0][0] != "#"):
+        word = token[0]
+        if word in "{<":
+            depth += 1
+        elif word in "}>":
+            depth -= 1
+        elif depth == 0 and following[0] in "{<:" and word != ":":
+            yield word
 
 
 def layer_lines(text: str) -> dict[str, int]:

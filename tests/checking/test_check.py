@@ -13,6 +13,7 @@ from minicaffe.checking import absent, multiply_adds
 from minicaffe.checking.check import check
 from minicaffe.checking.shapes import outline
 from minicaffe.checking.state import State
+from minicaffe.checking.summary import summarize
 from minicaffe.cli import flags, train
 from minicaffe.data import datasets, mean
 from minicaffe.errors import ConfigError, MiniCaffeError
@@ -307,6 +308,27 @@ def test_what_training_refuses_is_refused_here(tmp_path, monkeypatch):
         "net.prototxt",
         "solver.prototxt",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        (
+            'base_lr: 0.1\nlr_policy: "fixed"\nnet: "absent.prototxt"',
+            3,
+            "net 'absent.prototxt' does not exist",
+        ),
+        ('net: "a"\nlr_policy: "never"', 2, "no learning-rate policy 'never'"),
+        ('layer { name: "a"\nlayer { name: "b" }', 2, "the 'layer' of line 1 is still open"),
+    ],
+)
+def test_a_file_that_cannot_be_judged_is_named_with_its_line(tmp_path, text, line, what):
+    (tmp_path / "x.prototxt").write_text(text)
+    (finding,) = check(str(tmp_path / "x.prototxt")).findings
+    assert re.match(f"{re.escape(str(tmp_path))}/x.prototxt:{line}(:1)?$", finding.where), finding
+    assert what in finding.what
+    with pytest.raises(MiniCaffeError, match=rf"x\.prototxt:{line}(:1)?: .*{what}"):
+        summarize(str(tmp_path / "x.prototxt"))
 
 
 def test_a_label_map_is_neither_net_nor_solver(tmp_path):

@@ -97,6 +97,13 @@ REFUSED = {
     "layers { type: Scale }": (1, 16, 'it goes in `layer`, as type: "Scale"'),
     "layers { type: UNPOOLING }": (1, 16, "no value 'UNPOOLING'; hint: Caffe 1.0 has no such layer"),
     "layer { convolution_param { kernel_size: 3, 5 } }": (1, 45, "a list is written kernel_size: [1, 2]"),
+    "layer { input_param { shape { dim: 1, 3, 32, 32 } } }": (
+        1,
+        39,
+        "'dim' takes one value here; got another one: '3' (line 1), '32' (line 1); hint: a list is written",
+    ),
+    "layer { type: “ReLU” }": (1, 15, "is a text in quotes; got '“ReLU”'; hint: write type: \"ReLU\""),
+    "layer { }\n<<<<<<< HEAD\nlayer { }": (2, 1, "hint: Git left both sides of a merge here"),
     "layer { include { min_level: 1,2 } }": (1, 32, "'min_level' takes one value here; got another one: '2'"),
     'layer {\n name: "a"\n  param { lr_mult: 1\n}\n\nlayer {\n name: "b"\n}\n': (
         6,
@@ -117,7 +124,7 @@ REFUSED = {
     "layer { convolution_param { num_output: -1 } }": (1, 41, "out of range"),
     "force_backward: yes": (1, 17, "true"),
     "layer {": (1, 7, "the text ends inside the 'layer' of line 1"),
-    "layer { } }": (1, 11, "Expected"),
+    "layer { } }": (1, 11, "a closing brace, and nothing is open; hint: remove it"),
     'name: "unterminated': (1, 7, "missing ending quote"),
     "name: 'two\nlines'": (1, 7, "missing ending quote"),
     "name: \"a' ": (1, 7, "missing ending quote"),
@@ -173,8 +180,8 @@ def test_everything_that_a_file_has_and_the_schema_lacks_is_told_at_once():
         " PoolingParameter.PoolMethod has no value 'AVG' (line 5);"
         " ConvolutionParameter has no field 'kernel_sise' (line 7);"
         " FillerParameter has no field 'typ' (line 7);"
-        " hint: Normalize: Caffe 1.0 has no such layer: it is of a fork of Caffe, or a layer of your own"
-        ' (type: "Python"); norm_param: Caffe 1.0 has no such field; it may be one of a fork of Caffe;'
+        " hint: Caffe 1.0 has no such layer: it is of a fork of Caffe, or a layer of your own"
+        ' (type: "Python"); Caffe 1.0 has no such field; it may be one of a fork of Caffe;'
         " AVG: did you mean 'AVE'?; blob: did you mean 'blobs'?; Convoluton: did you mean 'Convolution'?;"
         " kernel_sise: did you mean 'kernel_size'?; typ: did you mean 'type'?"
     )
@@ -192,8 +199,8 @@ def test_many_faults_make_a_short_line():
     [
         ("net: 'a' base_lr: 1", NetParameter, "x: a solver, no net"),
         ("layer { } name: 'x'", SolverParameter, "x: a net, no solver"),
-        ("item { name: 'a' id: 1 }", NetParameter, "x: a label map, no net"),
-        ("item { name: 'a' id: 1 }", SolverParameter, "x: a label map, no solver"),
+        ("item { name: 'a' id: 1 }", NetParameter, "x: a label map, neither a net nor a solver"),
+        ("item { name: 'a' id: 1 }", SolverParameter, "x: a label map, neither a net nor a solver"),
         ("layer { } base_lr: 1", NetParameter, "1:11: NetParameter has no field 'base_lr'"),
         ("layer { } base_lr: 1", SolverParameter, "1:1: SolverParameter has no field 'layer'"),
         ("device_id: 0,1", SolverParameter, "'device_id' takes one value here.* a solver runs on one GPU"),
@@ -202,6 +209,25 @@ def test_many_faults_make_a_short_line():
 def test_files_of_another_kind(source, kind, message):
     with pytest.raises(SchemaError, match=message):
         text.parse(source, kind, "x")
+
+
+@pytest.mark.parametrize(
+    ("source", "meant"),
+    [
+        ("layer { name: 'a' ", True),  # cut short
+        ("name: 'a'\n<<<<<<< HEAD\nlayer { }", True),
+        ("name: x\nlayers:\n  - conv: 1\n", True),
+        ("\ufeffinput: 'data'", True),
+        ("", True),
+        ("item { name: 'a' }", True),
+        ("\ufeffnet: 'a.prototxt'", False),
+        ("net: 'a.prototxt' stagelr: 0.1", False),
+        ("net_param { layer { } }", False),
+    ],
+)
+def test_what_a_text_is_meant_as_does_not_depend_on_its_faults(tmp_path, source, meant):
+    (tmp_path / "x").write_text(source)
+    assert text.is_net(tmp_path / "x") is meant
 
 
 @pytest.mark.parametrize(
