@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ..data import datasets
 from ..errors import MiniCaffeError
+from ..layers.user.module import forgetting
 from ..proto import extensions
 from ..proto.schema import NetParameter
 from ..solvers.all_in_one import deployed
@@ -83,6 +85,13 @@ def check(
         subject = read(path, source)
     except MiniCaffeError as error:
         return Report(path, findings=[from_error(error, path, "cannot_be_read")])
+    with forgetting(Path(path).parent):
+        return _judged(subject, path, strict, shapes, allow_missing_data, cpu)
+
+
+def _judged(
+    subject: Subject, path: str, strict: bool, shapes: Given | None, allow_missing_data: bool, cpu: bool
+) -> Report:
     report = Report(path, subject.kind, absent=dict(subject.absent), allow_missing_data=allow_missing_data)
     found: list[Finding] = list(_extensions(subject, strict))
     for state in subject.states:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
 
 from ..checking.absent import given
 from ..checking.check import check
@@ -33,7 +31,7 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     if not args.nets:
         raise ConfigError("name one prototxt at least", hint="minicaffe check train_test.prototxt")
-    with contextlib.redirect_stdout(sys.stderr):  # what a user's layer prints is no part of the report
+    with terminal.report_alone():
         reports = [
             check(
                 path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 
 import numpy as np
@@ -46,18 +47,8 @@ def run(arguments: list[str]) -> int:
     for name in ("directions", "elements"):
         if getattr(args, name) < 0 or not args.directions + args.elements:
             raise ConfigError(f"--{name} is {getattr(args, name)}: nothing would be checked")
-    net = Net(
-        args.net,
-        phase=args.phase,
-        level=args.level,
-        stages=flags.stages(args),
-        device=CpuDevice(np.float64),
-        seed=args.seed,
-    )
-    if args.weights:
-        net.load(args.weights, must_match=True)
-    fill_inputs(net, args.seed)
-    rows = gradcheck(net, args.layer, directions=args.directions, coordinates=args.elements, seed=args.seed)
+    with terminal.report_alone():
+        rows = _rows(args)
     failed = sum(row.verdict == FAIL for row in rows)
     if args.json:
         terminal.show(
@@ -69,6 +60,21 @@ def run(arguments: list[str]) -> int:
         terminal.show(aligned(head, cells, "<<<>><", width=terminal.width(), leaving=leaving))
         terminal.say(_summary(rows))
     return int(failed > 0)
+
+
+def _rows(args: argparse.Namespace) -> list[Row]:
+    net = Net(
+        args.net,
+        phase=args.phase,
+        level=args.level,
+        stages=flags.stages(args),
+        device=CpuDevice(np.float64),
+        seed=args.seed,
+    )
+    if args.weights:
+        net.load(args.weights, must_match=True)
+    fill_inputs(net, args.seed)
+    return gradcheck(net, args.layer, directions=args.directions, coordinates=args.elements, seed=args.seed)
 
 
 def _plain(row: Row) -> dict:

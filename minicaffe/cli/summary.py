@@ -28,14 +28,15 @@ def parser() -> flags.Parser:
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     stages = flags.stages(args)
-    summary = summarize(
-        args.net,
-        phase=args.phase,
-        level=args.level,
-        stages=stages,
-        source=args.source,
-        shapes=given(args.shape),
-    )
+    with terminal.report_alone():
+        summary = summarize(
+            args.net,
+            phase=args.phase,
+            level=args.level,
+            stages=stages,
+            source=args.source,
+            shapes=given(args.shape),
+        )
     terminal.show(
         json.dumps(as_json(summary), indent=2) if args.json else as_text(summary, width=terminal.width())
     )

@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import time
+from contextlib import AbstractContextManager, redirect_stdout
 from typing import Any, TextIO
 
 from .. import log
@@ -29,6 +30,11 @@ LOOKS = [  # of lines in a compact log, by how they begin: codes of ANSI termina
 ]
 FAINT = "2"
 LEVELS = {logging.WARNING: "warning: ", logging.ERROR: "error: "}
+
+
+def report_alone() -> AbstractContextManager:
+    """Send what a user's layer prints to stderr: it is no part of a report, which a program may read."""
+    return redirect_stdout(sys.stderr)
 
 
 def say(line: str) -> None:

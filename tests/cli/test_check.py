@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 from ..support.running import PROTOTXT, run
 
@@ -83,6 +84,44 @@ def test_a_layer_whose_code_raises_is_one_finding(capsys, tmp_path, monkeypatch)
         assert result.status == 1 and re.search(said, result.err) and "Traceback" not in result.err
     drawn = run(capsys, "draw", "net.prototxt", "-o", "net.svg")
     assert drawn.status == 0 and re.search(said, drawn.err)  # without shapes
+
+
+NOISY = """import caffe
+print("noise")
+class D(caffe.Layer):
+    def setup(self, bottom, top): print("noise")
+    def reshape(self, bottom, top): top[0].reshape(AXES)
+    def forward(self, bottom, top): print("noise")
+    def backward(self, top, propagate_down, bottom): print("noise")
+"""
+
+
+def test_what_a_layer_prints_is_no_part_of_a_report(capsys, tmp_path):
+    """Of equal names, every net has the module that lies beside it."""
+    paths = [tmp_path / name / "net.prototxt" for name in ("a", "b", "c")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_text(RAISING.replace("raising_layer", "minicaffe_test_noisy"))
+    for axes, path in enumerate(paths[:2], 3):
+        source = NOISY.replace("AXES", str(axes))
+        path.with_name("minicaffe_test_noisy.py").write_text(source)
+    result = run(capsys, "check", *paths, "--json")
+    tops = [
+        state["layers"][0]["tops"]
+        for report in json.loads(result.out)["files"]
+        for state in report["states"][:1]
+        if state["layers"]
+    ]
+    assert tops == [[[3]], [[4]]] and "noise" in result.err
+    assert "'minicaffe_test_noisy' cannot be found" in result.out
+    for command in (
+        ["summary", paths[0], "--json"],
+        ["time", paths[0], "--iterations", 1, "--json", "-"],
+        ["gradcheck", paths[0], "--json"],
+    ):
+        result = run(capsys, *command)
+        assert json.loads(result.out) and "noise" in result.err, result.err
+    sys.modules.pop("minicaffe_test_noisy", None)
 
 
 def test_data_that_is_not_here(capsys, tmp_path):

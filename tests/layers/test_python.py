@@ -159,6 +159,7 @@ PARTS = {"head": 2, "setup": 5, "reshape": 7, "forward": 9, "backward": 11}
     [
         ("open('nowhere')", "FileNotFoundError: .*nowhere"),
         ("raise SystemExit(3)", "SystemExit: 3"),
+        ("raise type('Stop', (BaseException,), {})('enough')", "Stop: enough"),
         ("raise ValueError('one\\ntwo')", "ValueError: one two"),
         ("raise KeyError", "KeyError"),
         ("import numpy as np; np.zeros(2).reshape(3)", "ValueError: cannot reshape"),

@@ -76,6 +76,22 @@ def _check_only(root: str, folder: str) -> None:
 
 
 @contextmanager
+def forgetting(folder: Path) -> Iterator[None]:
+    """Have Python forget what is imported meanwhile and lies in `folder`, but not on its own path: what one
+    net finds beside it must decide nothing about the next."""
+    before, folder = set(sys.modules), folder.absolute()
+    try:
+        yield
+    finally:
+        for name in set(sys.modules) - before:
+            root = name.split(".")[0]
+            origin = getattr(getattr(sys.modules[name], "__spec__", None), "origin", None)
+            beside = origin is not None and folder in Path(origin).parents and root not in before
+            if beside and PathFinder.find_spec(root) is None:
+                del sys.modules[name]
+
+
+@contextmanager
 def _last_on_path(folder: str | None) -> Iterator[None]:
     if folder is None or folder in sys.path:
         yield

@@ -20,14 +20,17 @@ LONGEST = 300  # characters of a message
 @contextmanager
 def users_code() -> Iterator[None]:
     """Turn what the code inside raises, SystemExit too, into a UserCodeError that names file and line of the
-    user's code; the exception is its cause.  Errors of the engine's own pass, with that place."""
+    user's code; the exception is its cause.  Errors of the engine's own pass, with that place, and so does
+    Ctrl-C."""
     try:
         yield
     except MiniCaffeError as error:
         if place := _place(error):
             error.places.insert(0, place)
         raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         wrapped = UserCodeError(_said(error))
         if place := _place(error):
             wrapped.places.append(place)
