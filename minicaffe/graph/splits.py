@@ -6,6 +6,7 @@ After this, every layer may overwrite its bottoms' diffs; only Split adds.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Sequence
 
 from ..errors import ConfigError, locate, suggest
 from ..proto.schema import LayerParameter, NetParameter
@@ -28,7 +29,7 @@ def insert_splits(net: NetParameter) -> NetParameter:
             if name not in latest:
                 with locate(f"layer {layer.name!r} ({layer.type})"):
                     what = f"bottom {j} {name!r} is no top of an earlier layer"
-                    raise ConfigError(what, hint=_missing(net, i, name, latest))
+                    raise ConfigError(what, hint=remedy(net.layer, i, name, latest))
             source[i, j] = latest[name]
             readers[latest[name]] += 1
         for j, name in enumerate(layer.top):
@@ -67,11 +68,14 @@ def _blob_name(layer: LayerParameter, top: int, consumer: int) -> str:
     return f"{_split_name(layer, top)}_{consumer}"
 
 
-def _missing(net: NetParameter, at: int, name: str, known: dict[str, Top]) -> str:
-    later = [layer.name for layer in net.layer[at:] if name in layer.top]
+def remedy(layers: Sequence[LayerParameter], at: int, name: str, known: Collection[str]) -> str:
+    """What to do about a bottom of layer `at` that is none of the `known` tops of the layers before it."""
+    later = [layer.name for layer in layers[at:] if name in layer.top]
     if later:
         return f"layer {later[0]!r} produces it, but file order is execution order: move it up"
     hint = suggest(name, known)
-    if net.layer[at].type.endswith(("Accuracy", "Loss")) and not hint.startswith("did you mean"):
+    if layers[at].type.endswith(("Accuracy", "Loss")) and not hint.startswith("did you mean"):
         return "without labels there is nothing to measure: remove the layer"
+    if not known:
+        return f'nothing is put into the net: give it data, or an Input layer with top: "{name}"'
     return hint or "check the name, and the include rules of the layer that should produce it"

@@ -20,7 +20,7 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 
 from ..errors import SchemaError, WeightsError, locate
 from ..files import read_bytes, refuse_foreign
-from .schema import BlobProto, Message
+from .schema import BlobProto, Message, SolverState
 
 M = TypeVar("M", bound=Message)
 
@@ -43,7 +43,9 @@ def parse(data: bytes | memoryview, kind: type[M], source: str = "<bytes>") -> M
             message = kind.FromString(data)  # type: ignore[arg-type]  # any buffer will do
         except DecodeError:
             hint = "the file is damaged, cut short, or of another kind"
-            if (whole := bytes(data)).isascii() and b"\0" not in whole:
+            if ".solverstate" in Path(source).name and kind is not SolverState:
+                hint = "it is the state of a solver; its weights lie in a .caffemodel beside it"
+            elif (whole := bytes(data)).isascii() and b"\0" not in whole:
                 hint = "it is text; weights and solver states are binary"
             raise SchemaError(f"not a whole binary {kind.DESCRIPTOR.name}", hint=hint) from None
         _check_strings(message)

@@ -84,7 +84,8 @@ def solver_for(net: NetParameter, wishes: Wishes) -> SolverParameter:
     train, val = next(_data_layers(net, "train"), None), next(_data_layers(net, "val"), None)
     if train is None:
         raise ConfigError(
-            "the net has no Data layer for training", hint='a Data layer with include { stage: "train" }'
+            "the net has no Data layer for training",
+            hint='give a solver that names the net, or the net a Data layer with include { stage: "train" }',
         )
     epoch = max(round(_samples(train) / train.data_param.batch_size), 1)
     steps = max(math.ceil((30 if wishes.epochs is None else wishes.epochs) * epoch), 1)

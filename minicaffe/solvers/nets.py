@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os.path
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,8 @@ def find(path: str, solver_file: str, *, tell: bool = False) -> str:
     if not solver_file:
         return path
     folder = Path(solver_file).parent
-    others = [str(place) for place in (folder / path, folder / Path(path).name) if _is_there(place)]
+    name = re.split(r"[/\\]", path)[-1]  # of a path on Windows too
+    others = [str(place) for place in (folder / path, folder / name) if _is_there(place)]
     if not _is_there(path):
         if others and tell:
             log.info(f"{path!r} is not in {Path.cwd()}: taken from beside the solver, {others[0]}")

@@ -369,6 +369,11 @@ def test_an_accuracy_in_a_net_for_use(tmp_path):
         Net(text.parse(INPUT % "" + HEAD + accuracy, NetParameter), phase="TEST")
 
 
+def test_a_net_that_nothing_is_put_into(tmp_path):
+    (error,) = errors(of(tmp_path, 'input: "data"\n' + act("r", "ReLU", "data", "r")))
+    assert 'nothing is put into the net: give it data, or an Input layer with top: "data"' in error
+
+
 def test_a_net_of_many_layers_with_many_faults(tmp_path):
     """No time that grows with their square: at that 3,000 would take minutes."""
     data = 'layer { name: "d%d" type: "Data" top: "d%d" transform_param { crop_size: 3 }'

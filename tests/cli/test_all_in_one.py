@@ -103,6 +103,7 @@ def test_a_net_without_data_to_train_on(capsys):
     Path("net.prototxt").write_text('layer { name: "x" type: "Input" top: "x" }')
     result = run(capsys, "train", "net.prototxt")
     assert result.status == 1 and "net.prototxt: the net has no Data layer for training" in result.err
+    assert "hint: give a solver that names the net, or the net a Data layer" in result.err
 
 
 def test_databases(capsys):

@@ -69,6 +69,14 @@ def test_random_bytes_are_refused_or_parsed_never_worse(data):
             assert str(error).startswith("x.caffemodel: not a whole binary")
 
 
+def test_the_state_of_a_solver_is_no_net():
+    state = SolverState(iter=2, learned_net="s_iter_2.caffemodel")
+    with pytest.raises(
+        SchemaError, match=r"hint: it is the state of a solver; its weights lie in a \.caffem"
+    ):
+        binary.parse(state.SerializeToString(), NetParameter, "s_iter_2.solverstate")
+
+
 @given(st.data())
 def test_truncated_nets_are_refused(data):
     net = NetParameter(name="n")

@@ -38,6 +38,7 @@ def write(path: str, name: str) -> None:
         ("net", ["net"], "net", ""),
         ("a/net", ["../repo/a/net"], "../repo/a/net", "taken from beside the solver"),
         ("examples/x/net", ["../repo/net"], "../repo/net", "taken from beside the solver"),
+        (r"E:\\caffe\\net", ["../repo/net"], "../repo/net", "taken from beside the solver"),
         ("/gone/net", ["../repo/net"], "../repo/net", "taken from beside the solver"),
         ("net", ["net", "../repo/net"], "net", "beside the solver lies another"),
         ("a/net", ["a/net", "../repo/net"], "a/net", "beside the solver lies another"),

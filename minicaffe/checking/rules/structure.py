@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...errors import suggest
+from ...graph.splits import remedy
 from ...layers import LAYERS
 from ...proto import guesses
 from ..finding import ERROR, WARNING, Finding
@@ -12,13 +12,12 @@ from ..state import State, is_automatic
 
 # What is looked at as it is: a measure of the net, or what a test net is run for.
 MEASURES = frozenset({"Accuracy"})
-MEASURING = ("Accuracy", "Loss")  # types that end so compare with labels
 RESULTS = frozenset({"ArgMax", "Sigmoid", "Softmax"})
 WEIGHTED = (
     *("BatchNorm", "Bias", "Convolution", "Deconvolution", "Embed", "InnerProduct"),
     *("LSTM", "PReLU", "Parameter", "RNN", "Scale"),
 )
-SUGGESTIONS = 20  # names that a missing bottom is compared with all others for: it takes long in a large net
+REMEDIES = 20  # that are looked for: to compare a name with all others takes long in a large net
 
 
 def unknown_type(state: State) -> Iterator[Finding]:
@@ -30,20 +29,13 @@ def unknown_type(state: State) -> Iterator[Finding]:
 
 def missing_bottom(state: State) -> Iterator[Finding]:
     """A bottom that no layer before it makes."""
-    makers = {name: i for i, layer in reversed(list(enumerate(state.layers))) for name in layer.top}
     before: set[str] = set()
-    suggestions = SUGGESTIONS
+    remedies = REMEDIES
     for i, (layer, sources) in enumerate(zip(state.layers, state.below)):
         for name, source in zip(layer.bottom, sources):
             if source is None:
-                hint = "name a top of a layer above"
-                if name in makers:
-                    hint = f"layer {state.layers[makers[name]].name!r} makes it: put that before"
-                elif before and suggestions:
-                    hint = suggest(name, before) or hint
-                    suggestions -= 1
-                if layer.type.endswith(MEASURING) and not hint.startswith(("did you mean", "layer ")):
-                    hint = "without labels there is nothing to measure: remove the layer"
+                hint = remedy(state.layers, i, name, before) if remedies else "name a top of a layer above"
+                remedies -= bool(remedies)
                 yield state.finding(ERROR, i, f"bottom {name!r} is made by no layer before this one", hint)
         before.update(layer.top)
 
