@@ -77,5 +77,5 @@ def remedy(layers: Sequence[LayerParameter], at: int, name: str, known: Collecti
     if layers[at].type.endswith(("Accuracy", "Loss")) and not hint.startswith("did you mean"):
         return "without labels there is nothing to measure: remove the layer"
     if not known:
-        return f'nothing is put into the net: give it data, or an Input layer with top: "{name}"'
+        return f'nothing is put in here: look at the include rules, or add an Input layer with top: "{name}"'
     return hint or "check the name, and the include rules of the layer that should produce it"

@@ -371,7 +371,9 @@ def test_an_accuracy_in_a_net_for_use(tmp_path):
 
 def test_a_net_that_nothing_is_put_into(tmp_path):
     (error,) = errors(of(tmp_path, 'input: "data"\n' + act("r", "ReLU", "data", "r")))
-    assert 'nothing is put into the net: give it data, or an Input layer with top: "data"' in error
+    assert (
+        'nothing is put in here: look at the include rules, or add an Input layer with top: "data"' in error
+    )
 
 
 def test_a_net_of_many_layers_with_many_faults(tmp_path):
