@@ -14,6 +14,7 @@ from . import absent
 from .absent import Given, Shape
 from .finding import ERROR, NEEDS, WARNING, Finding, from_error
 from .state import State
+from .table import spelled
 
 LEVELDB = "LEVELDB"  # data in it is as good as absent: it has to be converted
 
@@ -66,7 +67,7 @@ def without_data(state: State, given: Given) -> tuple[NetParameter, list[Finding
         missing = any(absent.files(layer))
         if _brings_data(state, i) and (missing or any(name in given for name in layer.top)):
             shapes = absent.shapes(layer, state.phase, given)
-            findings += _missing(state, i, shapes)
+            findings += _missing(state, i, shapes, given)
             if shapes is not None:
                 stand_in(param.layer[i], shapes)
     return param, findings
@@ -144,14 +145,23 @@ def _alone(state: State, i: int, given: Given) -> tuple[list[Finding], list[Shap
         return _missing(state, i, shapes), told if wanted else shapes
     except MiniCaffeError as error:
         expected = missing and (isinstance(error, DataError) or LEVELDB in error.message)
-        return _missing(state, i, told) + ([] if expected else [_located(error, state, i)]), told
+        return _missing(state, i, told, given) + ([] if expected else [_located(error, state, i)]), told
 
 
-def _missing(state: State, i: int, shapes: Sequence[Shape] | None) -> list[Finding]:
-    """What a layer names and is not here."""
+def _missing(
+    state: State, i: int, shapes: Sequence[Shape] | None, given: Given | None = None
+) -> list[Finding]:
+    """What a layer names and is not here.
+
+    given   where the shapes were read from no data: those of tops that it lacks are assumed, which is said
+    """
     layer = state.layers[i]
-    known = shapes or layer.bottom or not layer.top
-    remedy = "" if known else f"--shape {layer.top[0]}=N,C,H,W tells its shape"
+    remedy = ""
+    if not (shapes or layer.bottom or not layer.top):
+        remedy = f"--shape {layer.top[0]}=N,C,H,W tells its shape"
+    elif shapes and given is not None and layer.top[0] not in given:
+        taken = spelled(shapes[:1])
+        remedy = f"taken as {taken}; --shape {layer.top[0]}=N,C,H,W if it has another shape"
     return [
         state.finding(NEEDS, i, f"{path} is not here ({field})", remedy)._replace(rule="needs_data")
         for field, path in absent.files(layer)

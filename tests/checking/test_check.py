@@ -135,6 +135,7 @@ def test_shapes_are_known_though_the_source_is_missing(tmp_path):
     report = of(tmp_path, LMDB.replace("scale: 0.0625", "scale: 0.0625 crop_size: 8"))
     (missing,) = needed(report)
     assert "net.prototxt:2: layer 'data': nowhere_lmdb is not here (data_param.source)" in missing
+    assert "; hint: taken as " in missing and "--shape data=N,C,H,W if it has another shape" in missing
     assert not errors(report) and not report.ok
     assert report.states[0].layers[0][:3] == ("data", "Data", [(8, 3, 8, 8), (8,)])
     assert of(tmp_path, LMDB, allow_missing_data=True).ok

@@ -65,7 +65,7 @@ def sorted_by_label(state: State) -> Iterator[Finding]:
     for i in state.of_type("ImageData"):
         conf = state.layers[i].image_data_param
         if not conf.shuffle and _is_sorted(conf.source):
-            what = f"{conf.source} lists one class after the other: a batch holds but one or two"
+            what = f"{conf.source} lists one class after the other: a batch holds few of them"
             yield state.finding(WARNING, i, what, "shuffle: true in image_data_param")
 
 
