@@ -105,7 +105,8 @@ def is_state(path: str | Path) -> bool:
 
 def _weights(file: Any) -> dict[str, dict[int, Any]]:
     if (layers := _datasets(file, "data")) is None:
-        raise WeightsError("no weights: it has no group 'data'")
+        hint = "it is the state of a solver" if find(file, "history") is not None else ""
+        raise WeightsError("no weights: it has no group 'data'", hint=hint)
     return layers
 
 

@@ -128,6 +128,7 @@ def test_layers_without_weights_may_have_any_name():
             r"x\.h5: no weights: it has no group 'data'",
         ),
         (lambda file: file.create_dataset("data", data=[1.0]), "it has no group 'data'"),
+        (lambda file: file.create_group("history"), "hint: it is the state of a solver"),
         (
             lambda file: file.create_dataset("data/a/w", data=[1.0]),
             "'a/w' is no parameter: they are numbered",
