@@ -362,6 +362,12 @@ def test_states_that_there_are(text, states, absent, tmp_path):
     assert all(why in report.absent[name] for name, why in absent.items())
 
 
+def test_what_a_net_without_a_loss_computes_is_what_it_is_for(tmp_path):
+    unread = DUMMY.replace('"data"', '"unread"') % ""
+    report = of(tmp_path, DUMMY % "" + unread + act("r", "ReLU", "data", "r"))
+    assert [f.what for f in report.findings] == ["top 'unread' is read by nobody"]
+
+
 def test_an_accuracy_in_a_net_for_use(tmp_path):
     accuracy = ACCURACY.replace("include { phase: TEST }", "")
     (error,) = errors(of(tmp_path, INPUT % "" + HEAD + accuracy))

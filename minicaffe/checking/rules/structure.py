@@ -69,18 +69,25 @@ def empty_top(state: State) -> Iterator[Finding]:
 def no_loss(state: State) -> Iterator[Finding]:
     """A training net that minimises nothing."""
     known = all(state.kind(i) for i in range(len(state.layers)))
-    if state.trains and known and not any(any(state.loss_weights(i)) for i in range(len(state.layers))):
+    if state.trains and known and not has_loss(state):
         what = "no loss in the training net: nothing would be learned"
         yield state.finding(ERROR, None, what, "add a loss layer, or set loss_weight on a top")
 
 
+def has_loss(state: State) -> bool:
+    return any(any(state.loss_weights(i)) for i in range(len(state.layers)))
+
+
 def unused_top(state: State) -> Iterator[Finding]:
-    """A top that nobody reads, other than losses and measures."""
+    """A top that nobody reads, other than losses and measures; of a test net without a loss, tops that are
+    computed are what it is run for."""
     if state.deploys:
         return
+    for_use = not state.trains and not has_loss(state)
     for i, layer in enumerate(state.layers):
         kind = state.kind(i)
         looked_at = layer.type in MEASURES or (not state.trains and layer.type in RESULTS)
+        looked_at |= for_use and bool(layer.bottom)
         if kind is None or kind.loss_weight or any(layer.loss_weight) or looked_at:
             continue
         read = {
