@@ -152,6 +152,13 @@ def refuse_foreign(start: bytes, path: str | os.PathLike) -> None:
             )
 
 
+def refuse_foreign_file(path: str | os.PathLike, known: bytes) -> None:
+    """As `refuse_foreign`, of a file that does not begin as its kind does, with `known`."""
+    start = read_start(path, 512)
+    if not start.startswith(known):
+        refuse_foreign(start, path)
+
+
 _UNPACK = "unpack it, and give the file inside"
 _FOREIGN = (
     (b"version https://git-lfs", "a Git LFS pointer: a note that stands for the file", "run git lfs pull"),

@@ -126,6 +126,13 @@ def test_files_that_are_no_weights(data, message, tmp_path):
         net(dense("a")).load(tmp_path / "x.caffemodel")
 
 
+@pytest.mark.parametrize("name", ["x.npz", "x.safetensors", "x.h5"])
+def test_a_pointer_in_the_place_of_weights(name, tmp_path):
+    (tmp_path / name).write_text("version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(MiniCaffeError, match=rf"{name}: a Git LFS pointer"):
+        net(dense("a")).load(tmp_path / name)
+
+
 @pytest.mark.parametrize("data", [b"", b"\x0a\x01a"])
 def test_a_file_without_layers_is_no_weights(data, tmp_path):
     (tmp_path / "x").write_bytes(data)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..data import datasets
 from ..data.transformer import Transformer
 from ..errors import ConfigError, MiniCaffeError
-from ..files import open_file, read_text
+from ..files import open_file, read_start, read_text, refuse_foreign
 from ..proto import binary
 from ..proto.schema import BlobProto, LayerParameter, enum_name
 
@@ -145,6 +145,7 @@ def _first_image(layer: LayerParameter) -> Iterator[tuple[str, str]]:
     """The first image of a list, if it is not here: nor will the others be."""
     conf = layer.image_data_param
     try:
+        refuse_foreign(read_start(conf.source, 512), conf.source)
         with open_file(conf.source) as file:
             path = os.fsdecode(file.readline().rstrip(b"\r\n").rpartition(b" ")[0])
     except (MiniCaffeError, OSError):  # said by the layer

@@ -21,7 +21,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import DataError, MiniCaffeError, locate
-from ..files import LARGEST_BYTES, PIECE_BYTES, check_room, open_file
+from ..files import LARGEST_BYTES, PIECE_BYTES, check_room, open_file, refuse_foreign_file
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
 DEPTH = 200  # groups inside each other
@@ -56,6 +56,8 @@ def opened(path: str | os.PathLike, error: type[MiniCaffeError], *, known: bool 
     """
     import h5py
 
+    if not known:
+        refuse_foreign_file(path, SIGNATURE)
     with locate(os.fspath(path)):
         with open_file(path) as plain:
             if not known and any(_is_endless(plain, at) for at in _found(plain, b"HEAP")):

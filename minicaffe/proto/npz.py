@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, MiniCaffeError, WeightsError, locate
-from ..files import LARGEST_BYTES, check_room, open_file
+from ..files import LARGEST_BYTES, check_room, open_file, refuse_foreign_file
 from . import named, npy
 from .schema import NetParameter
 
@@ -48,6 +48,7 @@ def read(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> NetParameter:
     Raises WeightsError, naming file and array, if it is damaged or holds others; DataError, before anything
     is unpacked, if it would take more than `largest_bytes`.
     """
+    refuse_foreign_file(path, b"PK")
     with open_file(path) as file, locate(str(path)):
         try:
             with zipfile.ZipFile(file) as archive:

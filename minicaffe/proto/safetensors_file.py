@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import WeightsError, locate
-from ..files import read_whole
+from ..files import read_whole, refuse_foreign
 from . import named
 from .schema import NetParameter
 
@@ -50,8 +50,12 @@ def write(net: NetParameter) -> bytes:
 def read(path: str | Path) -> NetParameter:
     """The weights in a file.  WeightsError, naming file and array, if it is damaged or holds others."""
     data = read_whole(path)
+    if (found := _header(data)) is None:
+        refuse_foreign(data[:512], path)
     with locate(str(path)):
-        header, start = _header(data)
+        if found is None:
+            raise WeightsError("not a whole safetensors file: it has no header")
+        header, start = found
         metadata = header.pop(METADATA, {})
         body = memoryview(data)[start:]
         spans, arrays = [], {}
@@ -72,8 +76,8 @@ def read(path: str | Path) -> NetParameter:
         return named.from_arrays(arrays, prototxt)
 
 
-def _header(data: bytes) -> tuple[dict[str, Any], int]:
-    """The header, and where the arrays begin."""
+def _header(data: bytes) -> tuple[dict[str, Any], int] | None:
+    """The header, and where the arrays begin; None if there is none."""
     if len(data) >= 8:
         (length,) = struct.unpack_from("<Q", data)
         if length <= min(LARGEST_HEADER, len(data) - 8):
@@ -83,7 +87,7 @@ def _header(data: bytes) -> tuple[dict[str, Any], int]:
                 header = None
             if isinstance(header, dict):
                 return header, 8 + length
-    raise WeightsError("not a whole safetensors file: it has no header")
+    return None
 
 
 def _array(entry: Any, body: memoryview) -> tuple[tuple[int, int], np.ndarray]:

@@ -362,6 +362,22 @@ def test_states_that_there_are(text, states, absent, tmp_path):
     assert all(why in report.absent[name] for name, why in absent.items())
 
 
+@pytest.mark.parametrize(
+    "entry",
+    [
+        'type: "ImageData" image_data_param { source: "pointer" new_height: 4 new_width: 4 }',
+        'type: "HDF5Data" hdf5_data_param { source: "list.txt" batch_size: 1 }',
+    ],
+)
+def test_data_of_which_git_holds_a_pointer(entry, tmp_path, monkeypatch):
+    """It is no data that is not here, of which nothing is known."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pointer").write_text("version https://git-lfs.github.com/spec/v1\n")
+    (tmp_path / "list.txt").write_text("pointer\n")
+    report = of(tmp_path, f'layer {{ name: "d" top: "data" top: "label" {entry} }}\n' + HEAD + LOSS % "ip2")
+    assert "pointer: a Git LFS pointer" in errors(report)[0] and not needed(report)
+
+
 def test_what_a_net_without_a_loss_computes_is_what_it_is_for(tmp_path):
     unread = DUMMY.replace('"data"', '"unread"') % ""
     report = of(tmp_path, DUMMY % "" + unread + act("r", "ReLU", "data", "r"))
