@@ -159,6 +159,8 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
     device = flags.device(args, param)
     flags.report(device, training=True)
     options: dict[str, Any] = {"source": path, "device": device, "strict": args.strict}
+    if home is not None:
+        options["folder"] = home.net_folder
     state = _state(args, param, home)
     if state:
         del param.weights[:]
