@@ -341,15 +341,16 @@ class Begun(Callback):
 
 @contextmanager
 def _signals(solver: Solver, effects: dict[int, str], begun: Begun) -> Iterator[None]:
-    """While training, signals become requests that the solver answers between iterations.  An interrupt that
-    is to stop it ends the program at once if nothing has been trained yet (kernels may be compiling for a
-    while), and so does a second one before the first is answered."""
+    """While training, signals become requests that the solver answers between iterations.  One that is to
+    stop it ends the program at once if nothing has been trained yet (kernels may be compiling for longer than
+    docker waits), and so does a second interrupt before the first is answered."""
     before: dict[int, Any] = {}
 
     def request(number: int, frame: object) -> None:
-        if number == signal.SIGINT and effects[number] == "stop":
-            if begun.iteration in (None, solver.iteration):
-                raise KeyboardInterrupt("interrupted before the first update: there is nothing to keep")
+        stops = effects[number] == "stop"
+        if stops and begun.iteration in (None, solver.iteration):
+            raise KeyboardInterrupt("interrupted before the first update: there is nothing to keep")
+        if stops and number == signal.SIGINT:
             if "stop" in solver.requests:
                 raise KeyboardInterrupt
             log.info("Interrupted: stopping behind this iteration; Ctrl-C again ends it at once")
