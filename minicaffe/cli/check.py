@@ -6,7 +6,6 @@ import contextlib
 import json
 import sys
 
-from ..checking.absent import given
 from ..checking.check import check
 from ..checking.report import as_json, as_text
 from ..errors import ConfigError
@@ -39,7 +38,7 @@ def run(arguments: list[str]) -> int:
                 path,
                 strict=args.strict,
                 source=args.source,
-                shapes=given(args.shape),
+                shapes=flags.shapes(args),
                 allow_missing_data=args.allow_missing_data,
                 cpu=args.cpu,
             )
