@@ -39,7 +39,11 @@ def commands() -> list[str]:
 
 
 KNOWN = [["minicaffe"], ["pip"], ["python"]]
-ELSEWHERE = {"pip install .": "", 'pip install ".[test]"': "", "python -m pytest -n 2": "this is what runs here"}
+ELSEWHERE = {
+    "pip install .": "",
+    'pip install ".[test]"': "",
+    "python -m pytest -n 2": "this is what runs here",
+}
 
 # What a command needs that README takes for granted, and the flags that make it short: of a flag given twice
 # the last counts.

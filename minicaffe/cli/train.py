@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -294,12 +295,14 @@ def _state(args, param: SolverParameter, home: Home | None) -> str | None:
 
 def _callbacks(args, home: Home | None, handler: log.StderrHandler) -> tuple[list[Callback], Events | None]:
     callbacks: list[Callback] = []
-    events = None
+    events, clock = None, time.monotonic
     if home is not None:
         events = Events(home)
-        callbacks += [events, Control(home, events), Metrics(home.metrics)]
+        control = Control(home, events)
+        clock = control.clock  # pauses are no training
+        callbacks += [events, control, Metrics(home.metrics, clock=clock)]
     if args.metrics:
-        callbacks.append(Metrics(args.metrics))
+        callbacks.append(Metrics(args.metrics, clock=clock))
     if args.tensorboard:
         from ..runs.tensorboard import TensorBoard
 

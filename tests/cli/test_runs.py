@@ -164,6 +164,10 @@ def test_commands_to_a_process(capsys):
     assert "home  stopped" in run(capsys, "runs").out
     stopped = run(capsys, "run", "home", "pause")
     assert stopped.status == 1 and "home: nothing runs here" in stopped.err
+    events = read("home/events.jsonl")
+    at = {event.get("command", event["event"]): event["time"] for event in events}
+    trained_s = max(row["seconds"] for row in read("home/metrics.jsonl"))
+    assert trained_s <= at["stop"] - at["start"] - (at["resume"] - at["pause"]) / 2  # a pause is no training
 
 
 def test_a_killed_run_is_listed_as_died(capsys):
