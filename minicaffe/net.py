@@ -65,6 +65,8 @@ class Net:
     allocate False: shapes and plans alone; the net has no arrays and cannot run, and building it writes,
              fills and fetches nothing
     share    the parameters are those of this net, by layer name: neither allocated nor filled
+    folder   where modules of Python layers are looked for if they are not on Python's path; the net's file's
+             if left out
 
     Raises a MiniCaffeError that names file, line and layer for anything the prototxt gets wrong.
 
@@ -85,6 +87,7 @@ class Net:
         forward_only: bool = False,
         allocate: bool = True,
         share: Net | None = None,
+        folder: str | None = None,
     ) -> None:
         if not isinstance(net, NetParameter):
             source = str(net)
@@ -98,6 +101,7 @@ class Net:
             param.state.level = level
         param.state.stage.extend(stages)
         self.source = source
+        self.folder = str(Path(source).parent) if source and folder is None else folder
         self.name: str = param.name
         self.phase: int = param.state.phase
         self.device = device or CpuDevice()
@@ -142,7 +146,7 @@ class Net:
                 phase = node.param.phase if node.param.HasField("phase") else self.phase
                 layer = node.kind(node.param, self.device, phase)
                 layer.settle = partial(weakly(self._settle), i)
-                layer.folder = str(Path(self.source).parent) if self.source else None
+                layer.folder = self.folder
                 layer.allocate = self.memory.allocate
                 self.layers.append(layer)
                 layer.check_counts(len(node.bottoms), len(node.tops))

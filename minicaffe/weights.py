@@ -68,37 +68,42 @@ def load_message(
 def _fill(
     net: Net, pending: list[tuple[np.ndarray, Blob]], path: str | Path, quiet: bool, must_match: bool
 ) -> list[str]:
-    _judge(net, pending, path, quiet, must_match)
+    served = _served(net, pending)
+    _judge(served, path, quiet, must_match)
     for host, blob in pending:
         net.device.put(host, blob.data)
-    filled = {id(blob) for _, blob in pending}
-    lacking = [
-        layer.name
-        for layer in net.layers
-        if layer.params and not any(id(blob) in filled for blob in layer.params)
-    ]
+    lacking = [name for name, takes in served if not takes]
     if not quiet:
         for name in lacking:
             log.info(f"Layer {name} is not in {path}: it stays as it was")
     return lacking
 
 
-def _judge(net: Net, pending: Sequence[tuple[np.ndarray, Blob]], path, quiet: bool, must_match: bool) -> None:
+def _served(net: Net, pending: Sequence[tuple[np.ndarray, Blob]]) -> list[tuple[str, bool]]:
+    """The name of each layer with parameters, and whether weights go to it, or to what it shares."""
+    owner = {id(blob): o.blob for o in net.parameters.owned for blob in (o.blob, *o.sharers)}
+    filled = {id(owner[id(blob)]) for _, blob in pending}
+    return [
+        (layer.name, any(id(owner[id(blob)]) in filled for blob in layer.params))
+        for layer in net.layers
+        if layer.params
+    ]
+
+
+def _judge(served: list[tuple[str, bool]], path: str | Path, quiet: bool, must_match: bool) -> None:
     """Say so where weights are rather those of another net."""
-    filled = {id(blob) for _, blob in pending}
-    learned = [layer for layer in net.layers if layer.params]
-    matched = sum(any(id(blob) in filled for blob in layer.params) for layer in learned)
-    if not learned or matched * 2 >= len(learned):
+    names, matched = [name for name, _ in served], sum(takes for _, takes in served)
+    if not names or matched * 2 >= len(names):
         return
     if matched == 0:
-        some = ", ".join(repr(layer.name) for layer in learned[:3]) + (", ..." if len(learned) > 3 else "")
+        some = ", ".join(map(repr, names[:3])) + (", ..." if len(names) > 3 else "")
         what = f"{path}: no layer of the net takes weights from it: none has the name of {some}"
         if must_match:
             raise WeightsError(what, hint="weights go to layers of equal name; it is of another net")
         log.warning(f"{what}; all keep their values")
     elif not quiet:
         log.warning(
-            f"{path}: only {matched} of the net's {len(learned)} layers with weights take any from it;"
+            f"{path}: only {matched} of the net's {len(names)} layers with weights take any from it;"
             " the others keep their values"
         )
 

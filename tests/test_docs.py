@@ -79,6 +79,12 @@ def test_links_lead_somewhere(path):
             )
 
 
+def test_the_index_names_every_page():
+    content = (ROOT / "docs" / "README.md").read_text()
+    pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
+    assert pages - {"README.md"} <= set(re.findall(r"\]\(([^)]+)\)", content))
+
+
 def anchor(heading: str) -> str:
     """What GitHub makes of a heading."""
     return re.sub(r"[^\w -]", "", heading).replace(" ", "-").lower()

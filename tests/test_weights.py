@@ -96,6 +96,8 @@ def test_weights_of_another_net(form, tmp_path, caplog):
     caplog.clear()
     net(dense("a"), dense("b")).load(path)
     net().load(path)
+    share = 'param { name: "w" } param { name: "c" }'  # what b and d share they take from a
+    net(dense("b", share), dense("a", share), dense("d", share)).load(path)
     assert not caplog.messages
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..data import datasets
 from ..data.transformer import Transformer
-from ..errors import ConfigError, MiniCaffeError
+from ..errors import MiniCaffeError
 from ..files import open_file, read_start, read_text, refuse_foreign
 from ..proto import binary
 from ..proto.schema import BlobProto, LayerParameter, enum_name
@@ -25,18 +25,6 @@ SOURCES = {
     "InfogainLoss": "infogain_loss_param",
     "WindowData": "window_data_param",
 }
-
-
-def given(words: list[str]) -> Given:
-    """Shapes as the command line says them, data=32,3,224,224; ConfigError for other words."""
-    shapes = {}
-    for word in words:
-        name, _, dims = word.rpartition("=")
-        extents = dims.replace(" ", "").split(",")
-        if not name or not all(extent.isascii() and extent.isdigit() for extent in extents):
-            raise ConfigError(f"--shape {word}: no name and shape", hint="--shape data=32,3,224,224")
-        shapes[name] = tuple(map(int, extents))
-    return shapes
 
 
 def files(layer: LayerParameter) -> Iterator[tuple[str, str]]:

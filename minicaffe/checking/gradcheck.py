@@ -75,6 +75,10 @@ def gradcheck(
     net.stage()
     for i, layer in enumerate(net.layers):
         alone = None
+        if layer.writes:
+            if not layers or layer.name in layers:
+                rows.append(Row(layer.name, layer.type, "", 0, None, NOT_CHECKED, "it writes a file"))
+            continue
         if not layers or layer.name in layers:
             if layer.source or not (layer.params or net.bottoms[i]):
                 rows.append(Row(layer.name, layer.type, "", 0, None, NOT_CHECKED, "it brings data in"))

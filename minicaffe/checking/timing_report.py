@@ -19,10 +19,9 @@ PACKAGES = ("numpy", "numba", "llvmlite")
 HEAD = ["layer", "type", "top", "forward ms", "backward ms", "%"]
 RATES = ["forward GFLOP/s", "GB/s", "backward GFLOP/s", "GB/s"]
 LEAVING = [*reversed(RATES), "type", "top"]  # where the terminal is narrow
-LEGEND = """\
-ms: medians; %: of the total, which is measured over whole passes.
-GFLOP/s: two operations per multiply-add; GB/s: blobs and parameters moved once.
-Empty: nothing to count; -: not known, or no backward runs."""
+LEGEND = "ms: medians; %: of the total, which is measured over whole passes."
+LEGEND_OF_RATES = "GFLOP/s: two operations per multiply-add; GB/s: blobs and parameters moved once."
+LEGEND_OF_CELLS = "Empty: nothing to count; -: not known, or no backward runs."
 
 
 def as_text(
@@ -41,13 +40,10 @@ def as_text(
     )
     spreads = [(name, Spread.of(seconds)) for name, seconds in passes]
     footer = [[name, *(f"{ms:.3f}" for ms in (s.median, s.p25, s.p75, s.min))] for name, s in spreads]
-    return "\n\n".join(
-        [
-            aligned(HEAD + RATES, lines, "<<<" + 7 * ">", width=width, leaving=LEAVING),
-            aligned(["", "median ms", "p25", "p75", "least"], footer, "<>>>>"),
-            LEGEND,
-        ]
-    )
+    table = aligned(HEAD + RATES, lines, "<<<" + 7 * ">", width=width, leaving=LEAVING)
+    of_rates = [LEGEND_OF_RATES] if RATES[0] in table else []
+    legend = "\n".join([LEGEND, *of_rates, LEGEND_OF_CELLS])
+    return "\n\n".join([table, aligned(["", "median ms", "p25", "p75", "least"], footer, "<>>>>"), legend])
 
 
 def as_json(net: Net, rows: Sequence[Row], times: Times) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from ..checking.absent import given
 from ..checking.check import check
 from ..checking.report import as_json, as_text
 from ..errors import ConfigError
@@ -37,7 +36,7 @@ def run(arguments: list[str]) -> int:
                 path,
                 strict=args.strict,
                 source=args.source,
-                shapes=given(args.shape),
+                shapes=flags.shapes(args),
                 allow_missing_data=args.allow_missing_data,
                 cpu=args.cpu,
             )

@@ -45,7 +45,7 @@ def parser() -> flags.Parser:
         help="--model: parameters of as many values as the net's take its shapes; says which",
     )
     p.flag("fold", action="store_true", help="fold BatchNorm, Scale and Bias into the layers before them")
-    p.flag("shape", action="append", metavar="NAME=1,3,224,224", help="--fold, ONNX: the shape of an input")
+    flags.add_shapes(p, "--fold, ONNX: shape of an input; may be repeated")
     p.flag("free_batch", action="store_true", help="ONNX: the batch may have any extent")
     p.flag("level", type=int, metavar="N", help="--model, ONNX: level of the net's state (default 0)")
     p.flag("stage", default="", metavar="A,B", help="--model, ONNX: stages of the net's state")
@@ -95,7 +95,6 @@ def _convert(args: argparse.Namespace) -> None:
 
 def _fold(args: argparse.Namespace) -> None:
     from ..convert.fold_proof import prove
-    from ..convert.onnx import read_shapes
 
     usage = "minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold"
     if args.model is not None:
@@ -107,7 +106,7 @@ def _fold(args: argparse.Namespace) -> None:
     _say_doubts(stored, weights, out_weights)
     with locate(weights):
         folded = fold(net, stored)
-    proof = prove(net, stored, folded, read_shapes(args.shape or []))
+    proof = prove(net, stored, folded, flags.shapes(args))
     for line in [*folded.lines, proof]:
         terminal.complain(line)
     _strip(args, folded.net, model)
@@ -120,12 +119,11 @@ def _fold(args: argparse.Namespace) -> None:
 
 
 def _export(args: argparse.Namespace) -> None:
-    from ..convert.onnx import export, read_shapes
+    from ..convert.onnx import export
 
-    shapes = read_shapes(args.shape or [])
     report = export(
         *args.files,
-        shapes=shapes,
+        shapes=flags.shapes(args),
         free_batch=args.free_batch,
         level=args.level or 0,
         stages=flags.stages(args),

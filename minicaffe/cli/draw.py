@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..checking.absent import Given, given
+from ..checking.absent import Given
 from ..checking.cost import LayerCost
 from ..checking.shapes import outline
 from ..checking.state import State
@@ -73,7 +73,7 @@ def run(arguments: list[str]) -> int:
             layer.ClearField("exclude")
         if args.splits:
             net = insert_splits(net)
-        costs = _costs(state, given(args.shape))
+        costs = _costs(state, flags.shapes(args))
         tops = {layer.name: list(layer.top) for layer in net.layer}
         notes = {cost.name: _notes(cost, tops[cost.name]) for cost in costs}
         subtitle = f"{state.name}: {_total(state.net, costs)}" if state.net else state.name

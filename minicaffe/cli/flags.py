@@ -115,15 +115,22 @@ def _size(text: str) -> int:
     return int(found[1]) << 10 * " KMGT".index(found[2].upper() or " ")
 
 
-def add_shapes(parser: Parser) -> None:
-    """--shape, for `checking.absent.given`."""
-    parser.flag(
-        "shape",
-        action="append",
-        default=[],
-        metavar="TOP=N,C,H,W",
-        help="shape of a top whose data is not here; may be repeated",
-    )
+def add_shapes(parser: Parser, what: str = "shape of a top whose data is not here; may be repeated") -> None:
+    """--shape, which `shapes` reads."""
+    parser.flag("shape", action="append", default=[], metavar="TOP=N,C,H,W", help=what)
+
+
+def shapes(arguments: argparse.Namespace) -> dict[str, tuple[int, ...]]:
+    """Shapes by name, given as --shape data=32,3,224,224; ConfigError for another form or a name twice."""
+    found: dict[str, tuple[int, ...]] = {}
+    for word in arguments.shape:
+        name, _, extents = word.rpartition("=")
+        if not name or not re.fullmatch(r"[1-9][0-9]{0,18}(, *[1-9][0-9]{0,18})*", extents):
+            raise ConfigError(f"--shape {word}: no name and shape", hint="--shape data=32,3,224,224")
+        if name in found:
+            raise ConfigError(f"--shape {word}: {name} has a shape already", hint="give one of the two")
+        found[name] = tuple(map(int, extents.split(",")))
+    return found
 
 
 def add_device(parser: Parser) -> None:

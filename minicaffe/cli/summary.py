@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from ..checking.absent import given
 from ..checking.summary import as_json, as_text, summarize
 from . import flags, terminal
 
@@ -35,7 +34,7 @@ def run(arguments: list[str]) -> int:
             level=args.level,
             stages=stages,
             source=args.source,
-            shapes=given(args.shape),
+            shapes=flags.shapes(args),
         )
     terminal.show(
         json.dumps(as_json(summary), indent=2) if args.json else as_text(summary, width=terminal.width())

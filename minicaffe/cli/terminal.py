@@ -93,7 +93,7 @@ def _lost(error: OSError) -> Exception:
 
 
 def complain(what: str) -> None:
-    """A line on stderr, which may have gone."""
+    """A line on stderr, which may have gone; not broken, since what a hint says to run is copied from it."""
     if sys.stderr is not None:
         try:
             print(printable(what), file=sys.stderr, flush=True)

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 
 from .. import log
-from ..checking.absent import given
 from ..checking.finding import Finding
 from ..checking.gradcheck import fill_inputs
 from ..checking.shapes import without_data
@@ -83,7 +82,7 @@ def _net(model: str, args: argparse.Namespace) -> Net:
     def prepare(param: NetParameter) -> NetParameter:
         with locate(model):
             state = State(args.phase, param, model)
-        prepared, found = without_data(state, given(args.shape))
+        prepared, found = without_data(state, flags.shapes(args))
         for finding in found:
             log.warning(str(finding._replace(remedy=finding.remedy or "it is timed on made-up values")))
         findings.extend(found)

@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -159,6 +160,8 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
     device = flags.device(args, param)
     flags.report(device, training=True)
     options: dict[str, Any] = {"source": path, "device": device, "strict": args.strict}
+    if home is not None:
+        options["folder"] = home.net_folder
     state = _state(args, param, home)
     if state:
         del param.weights[:]
@@ -292,12 +295,14 @@ def _state(args, param: SolverParameter, home: Home | None) -> str | None:
 
 def _callbacks(args, home: Home | None, handler: log.StderrHandler) -> tuple[list[Callback], Events | None]:
     callbacks: list[Callback] = []
-    events = None
+    events, clock = None, time.monotonic
     if home is not None:
         events = Events(home)
-        callbacks += [events, Control(home, events), Metrics(home.metrics)]
+        control = Control(home, events)
+        clock = control.clock  # pauses are no training
+        callbacks += [events, control, Metrics(home.metrics, clock=clock)]
     if args.metrics:
-        callbacks.append(Metrics(args.metrics))
+        callbacks.append(Metrics(args.metrics, clock=clock))
     if args.tensorboard:
         from ..runs.tensorboard import TensorBoard
 
@@ -339,15 +344,16 @@ class Begun(Callback):
 
 @contextmanager
 def _signals(solver: Solver, effects: dict[int, str], begun: Begun) -> Iterator[None]:
-    """While training, signals become requests that the solver answers between iterations.  An interrupt that
-    is to stop it ends the program at once if nothing has been trained yet (kernels may be compiling for a
-    while), and so does a second one before the first is answered."""
+    """While training, signals become requests that the solver answers between iterations.  One that is to
+    stop it ends the program at once if nothing has been trained yet (kernels may be compiling for longer than
+    docker waits), and so does a second interrupt before the first is answered."""
     before: dict[int, Any] = {}
 
     def request(number: int, frame: object) -> None:
-        if number == signal.SIGINT and effects[number] == "stop":
-            if begun.iteration in (None, solver.iteration):
-                raise KeyboardInterrupt("interrupted before the first update: there is nothing to keep")
+        stops = effects[number] == "stop"
+        if stops and begun.iteration in (None, solver.iteration):
+            raise KeyboardInterrupt("interrupted before the first update: there is nothing to keep")
+        if stops and number == signal.SIGINT:
             if "stop" in solver.requests:
                 raise KeyboardInterrupt
             log.info("Interrupted: stopping behind this iteration; Ctrl-C again ends it at once")

@@ -49,6 +49,7 @@ class Layer:
     carries             True if forward leaves something for the next one: states, running statistics
     source              True for layers that bring data in: their tops have memory of their own, filled by
                         `stage`
+    writes              True for layers whose forward writes a file: gradcheck and diff run nets without them
     stochastic          True for layers that draw random numbers: self.random is set before setup, which
                         makes it None if this layer draws none after all
     folder              of the net's file, set before setup; None if it came from no file
@@ -74,6 +75,7 @@ class Layer:
     capturable = True
     carries = False
     source = False
+    writes = False
     stochastic = False
     setup_draws = 0
     allocate = True

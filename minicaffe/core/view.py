@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -55,6 +55,9 @@ class BlobView:
         self._blob, self._device, self.copied = blob, device, copied
         self._copies: dict[str, _Copy] = {}
         self._initial: np.ndarray | None = None  # data of a parameter before it has memory
+
+    def __repr__(self) -> str:
+        return repr(self._blob)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -226,5 +229,12 @@ class ParamViews(Sequence[BlobView]):
     def __len__(self) -> int:
         return len(self._views)
 
+    @overload
+    def __getitem__(self, index: int) -> BlobView: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[BlobView]: ...
     def __getitem__(self, index):
         return self._views[index]
+
+    def __repr__(self) -> str:
+        return repr(self._views)

@@ -39,7 +39,7 @@ JOB_FORMAT = 1
 JOB: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("folder", "solver", "net", "type", "started"), (str,)),
     **dict.fromkeys(("max_iter", "seed"), (int,)),
-    "snapshot": (str, type(None)),
+    **dict.fromkeys(("net_folder", "snapshot"), (str, type(None))),
     "command": (list,),
 }
 LOCK_TRIES = 10
@@ -53,6 +53,7 @@ class Home:
         self._locate(Path(folder))
         self._lock: Any = None
         self._interrupted = False
+        self._net_folder = ""  # of the file that a new run's net came from
         self._made: list[Path] = []  # for a run that has not come to be yet
 
     def make_absolute(self) -> None:
@@ -89,8 +90,9 @@ class Home:
                 f"{self.folder} holds a run", hint="--resume auto goes on with it; or name another folder"
             )
         with text.in_file(source):
-            nets.training(param, source)
+            _, net_file = nets.training(param, source)
             nets.testing(param, source)
+        self._net_folder = str(Path(net_file).parent)
         moved = SolverParameter()
         moved.CopyFrom(param)
         if moved.random_seed < 0:
@@ -115,6 +117,12 @@ class Home:
                 write_atomic(self.folder / name, content.encode())
                 self._made.append(self.folder / name)
         return self.read_solver()
+
+    @property
+    def net_folder(self) -> str | None:
+        """The folder of the file that the run's net is a copy of, from the working folder in which the run
+        began: modules of Python layers lie there."""
+        return self._net_folder or self.read_job().get("net_folder")  # earlier versions record none
 
     def abandon(self) -> None:
         """Take back what was made for a run that did not come to be."""
@@ -177,6 +185,7 @@ class Home:
             "command": list(command),
             "folder": str(Path.cwd()),
             "solver": source,
+            "net_folder": self._net_folder,
             "snapshot": state and os.path.abspath(state),
             "net": solver.net.name,
             "type": solver.type,
@@ -207,7 +216,7 @@ class Home:
         try:
             job = json.loads(content)
             fits = job["format"] == JOB_FORMAT and all(
-                type(job[name]) in kinds and "\0" not in str(job[name]) for name, kinds in JOB.items()
+                type(job.get(name)) in kinds and "\0" not in str(job.get(name)) for name, kinds in JOB.items()
             )
         except (ValueError, KeyError, TypeError, RecursionError):
             fits = False

@@ -53,29 +53,39 @@ def _are_equal(one: str, other: str) -> bool:
     return os.path.samefile(one, other) or filecmp.cmp(one, other, shallow=False)
 
 
-def train_net(param: Message, solver_file: str, device: Device, seed: int, strict: bool, keep: str) -> Net:
+def train_net(
+    param: Message, solver_file: str, device: Device, seed: int, strict: bool, keep: str, folder: str | None
+) -> Net:
     """The training net, built."""
     net, source = training(param, solver_file, strict)
     field = next(f for f in TRAIN_NETS if param.HasField(f))
     place = f"specified in {field}." if field.endswith("_param") else f"from {field} file: {source}"
     log.info(f"Creating training net {place}")
-    return Net(net, device=device, seed=seed, keep=keep, source=source)
+    return Net(net, device=device, seed=seed, keep=keep, source=source, folder=folder)
 
 
 def test_nets(
-    param: Message, solver_file: str, device: Device, seed: int, strict: bool, keep: str, trained: Net
+    param: Message,
+    solver_file: str,
+    device: Device,
+    seed: int,
+    strict: bool,
+    keep: str,
+    folder: str | None,
+    trained: Net,
 ) -> list[Net]:
     """The test nets, built on the parameters of the training net; for forward passes alone unless all blobs
     are kept."""
     general = "net_param" if param.HasField("net_param") else "net"
     fields = ["test_net_param"] * len(param.test_net_param) + ["test_net"] * len(param.test_net)
-    options: dict[str, Any] = {"device": device, "seed": seed, "keep": keep, "forward_only": keep != "all"}
+    options: dict[str, Any] = {"device": device, "seed": seed, "keep": keep, "folder": folder}
+    options |= {"forward_only": keep != "all", "share": trained}
     built = []
     for i, (net, source) in enumerate(testing(param, solver_file, strict)):
         field = fields[i] if i < len(fields) else general
         place = field if field.endswith("_param") else f"{field} file: {source}"
         log.info(f"Creating test net (#{i}) specified by {place}")
-        built.append(Net(net, source=source, share=trained, **options))
+        built.append(Net(net, source=source, **options))
     return built
 
 

@@ -240,7 +240,7 @@ def dump(solver: Solver, begun: Position, finding: Finding | None, loss: float) 
             "finding": None if finding is None else asdict(finding),
             "loss": repr(loss),
             "folder": str(Path.cwd()),
-            "source": os.path.abspath(solver.net.source) if solver.net.source else "",
+            "net_folder": solver.net.folder and os.path.abspath(solver.net.folder),
             "version": __version__,
             "dtype": str(solver.device.dtype),
             **solver.device.describe(),

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from ..device.cpu import CpuDevice
 from ..errors import WeightsError
 from ..files import LARGEST_TEXT_BYTES, read_bytes
-from ..proto import upgrade
 from . import nonfinite
 from .nonfinite import Finding
 from .solver import Solver
@@ -34,7 +33,8 @@ def recorded(folder: str | Path) -> dict[str, Any]:
     try:
         report = json.loads(content)
         fits = isinstance(report["loss"], str) and isinstance(report["folder"], str)
-        fits = fits and isinstance(report.get("source", ""), str) and "\0" not in report["folder"]
+        fits = fits and isinstance(report.get("net_folder"), (str, type(None)))
+        fits = fits and "\0" not in f"{report['folder']}{report.get('net_folder')}"
         fits = fits and (report["finding"] is None or set(Finding.PLACE) <= set(report["finding"]))
     except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
@@ -49,9 +49,8 @@ def replay(folder: str | Path, **options) -> Replay:
     that is no dump."""
     report = recorded(folder)
     options.setdefault("device", CpuDevice(report.get("dtype", "float32")))
-    param = upgrade.read_solver(Path(folder) / "solver.prototxt")
-    source = report.get("source") or str(Path(folder) / "solver.prototxt")
-    solver = Solver.create(param, source=source, **options)
+    options.setdefault("folder", report.get("net_folder"))
+    solver = Solver.create(Path(folder) / "solver.prototxt", **options)
     states = list(Path(folder).glob(f"{nonfinite.STATE}_iter_*.solverstate"))
     if len(states) != 1:
         raise WeightsError(f"{folder} holds {len(states)} solver states; a dump has one")

@@ -40,6 +40,7 @@ class Solver:
     nonfinite_effect  what a loss or gradient that is NaN or infinite does: "stop" raises NonFiniteError,
                "report" says so once and goes on, as Caffe would, "none" goes on
     keep       "all": every blob of its nets can be read between steps, and test nets run backward too
+    folder     of its nets, where their files are copies from elsewhere, see Net
 
     One iteration: iter_size passes forward and backward, whose parameter gradients add up; then clipping by
     the global norm, division by iter_size, weight decay, and the update.  All parameters, gradients and
@@ -79,6 +80,7 @@ class Solver:
         strict: bool = False,
         nonfinite_effect: str = "stop",
         keep: str = "needed",
+        folder: str | None = None,
     ) -> None:
         for line in ["Initializing solver from parameters: ", *text.spell(param).split("\n")]:
             log.detail(line)
@@ -102,7 +104,7 @@ class Solver:
             self.policy = Policy(param)
             self.rate: float | None = None
             self.seed = param.random_seed if param.random_seed >= 0 else secrets.randbits(32)
-            made_on = source, self.device, self.seed, strict, keep
+            made_on = source, self.device, self.seed, strict, keep, folder
             self.net = nets.train_net(param, *made_on)
             self.test_nets = nets.test_nets(param, *made_on, self.net)
             self.callbacks = [*extras.of(self), *callbacks]

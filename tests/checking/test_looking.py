@@ -105,11 +105,21 @@ def test_a_named_set_is_not_fetched(monkeypatch):
         )
 
 
-@pytest.mark.parametrize("command", [["check"], ["summary"], ["draw", "-o", "net.svg"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check"],
+        ["summary"],
+        ["draw", "-o", "net.svg"],
+        ["gradcheck"],
+        ["diff", "--backends", "cpu,float64", "--model"],
+    ],
+    ids=lambda command: command[0],
+)
 def test_commands_leave_an_output_file_alone(command, folder, capsys):
     Path("net.prototxt").write_text(PAIR + f'layer {{ name: "l" type: "HDF5Output" {SINKS["HDF5Output"]} }}')
     before = contents(folder)
-    run(capsys, command[0], "net.prototxt", *command[1:])
+    assert run(capsys, *command, "net.prototxt").status == 0
     after = contents(folder)
     after.pop(folder / "net.svg", None)
     assert after == before

@@ -126,6 +126,8 @@ def test_table():
 def test_passes_below_the_table_and_what_the_columns_mean(net):
     times = measure(net, 2)
     _, passes, legend = as_text(per_layer(net, times), times).split("\n\n")
+    narrow = as_text(per_layer(net, times), times, width=66)
+    assert "GFLOP/s" in legend and "GFLOP/s" not in narrow and max(map(len, narrow.splitlines())) <= 66
     names = [line.split("  ")[0] for line in passes.splitlines()[1:]]
     assert names == ["forward pass", "backward pass", "both", "next batch, before"]
     assert "two operations per multiply-add" in legend

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import sys
+
+import pytest
+
+from minicaffe.cli import flags
+from minicaffe.errors import ConfigError
 
 from ..support.running import PROTOTXT, run
 
@@ -134,3 +140,17 @@ def test_data_that_is_not_here(capsys, tmp_path):
     document = json.loads(result.out)
     assert result.status == 0 and document["needs data"] == 2 and document["files"][0]["ok"]
     assert document["files"][0]["states"][0]["layers"][0]["tops"] == [[4, 1, 8, 8], [4]]
+
+
+def test_shapes_are_read():
+    def given(*words: str):
+        return flags.shapes(argparse.Namespace(shape=words))
+
+    assert given("data=1,3,224, 224", "a=b=7") == {"data": (1, 3, 224, 224), "a=b": (7,)}
+    for word in ("data", "=1,2", "data=", "data=1,x", "data=0,3", "data=1x3", "data=1_0", "data=\u0661"):
+        with pytest.raises(
+            ConfigError, match=r"--shape .*: no name and shape; hint: --shape data=32,3,224,224"
+        ):
+            given(word)
+    with pytest.raises(ConfigError, match="--shape data=2: data has a shape already"):
+        given("data=1", "data=2")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 
@@ -163,6 +164,10 @@ def test_commands_to_a_process(capsys):
     assert "home  stopped" in run(capsys, "runs").out
     stopped = run(capsys, "run", "home", "pause")
     assert stopped.status == 1 and "home: nothing runs here" in stopped.err
+    events = read("home/events.jsonl")
+    at = {event.get("command", event["event"]): event["time"] for event in events}
+    trained_s = max(row["seconds"] for row in read("home/metrics.jsonl"))
+    assert trained_s <= at["stop"] - at["start"] - (at["resume"] - at["pause"]) / 2  # a pause is no training
 
 
 def test_a_killed_run_is_listed_as_died(capsys):
@@ -256,6 +261,45 @@ def test_a_loss_that_is_not_finite_is_dumped_and_replayed(capsys):
     report.write_text(report.read_text().replace('"sha256": "', '"sha256": "0'))
     other = run(capsys, "replay", dump)
     assert other.status == 1 and "the replay differs from what was recorded" in other.err
+
+
+PYTHON_NET = """
+layer { name: "data" type: "DummyData" top: "x" dummy_data_param { shape { dim: 2 } } }
+layer { name: "w" type: "Bias" bottom: "x" top: "y" bias_param { axis: 0 } }
+layer { name: "user" type: "Python" bottom: "y" top: "z"
+  python_param { module: "minicaffe_test_of_a_run" layer: "Doubles" } loss_weight: 1 }
+"""
+DOUBLES = """
+import caffe
+class Doubles(caffe.Layer):
+    gain = 2
+    def setup(self, bottom, top): pass
+    def reshape(self, bottom, top): top[0].reshape(*bottom[0].shape)
+    def forward(self, bottom, top): top[0].data[...] = self.gain * bottom[0].data
+    def backward(self, top, propagate_down, bottom): bottom[0].diff[...] = self.gain * top[0].diff
+"""
+
+
+def test_a_run_finds_the_layers_beside_its_net(capsys):
+    """A run's net is a copy in another folder; its resume and the replay of a dump find them too."""
+    os.makedirs("project/net")
+    Path("project/net/net.prototxt").write_text(PYTHON_NET)
+    Path("project/net/minicaffe_test_of_a_run.py").write_text(DOUBLES)
+    Path("project/solver.prototxt").write_text(
+        'net: "net/net.prototxt" base_lr: 1 lr_policy: "fixed" max_iter: 2 snapshot: 1 snapshot_prefix: "p"'
+    )
+
+    def anew(*words: str) -> str:
+        sys.modules.pop("minicaffe_test_of_a_run", None)
+        return run(capsys, *words).err
+
+    assert "error" not in anew("train", "project/solver.prototxt", "--run", "home")
+    source = Path("project/net/minicaffe_test_of_a_run.py")
+    source.write_text(DOUBLES.replace("gain = 2", "gain = float('inf')"))
+    err = anew("train", "--run", "home", "--resume", "auto", "--iterations", "3")
+    assert "error: iteration 2, forward of layer 'user'" in err
+    assert "error" not in anew("replay", err.rsplit("minicaffe replay ", 1)[1].strip())
+    sys.modules.pop("minicaffe_test_of_a_run", None)
 
 
 def test_what_a_bad_loss_does_can_be_chosen(capsys):

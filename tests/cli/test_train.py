@@ -88,12 +88,13 @@ def test_interrupt_stops_after_the_iteration_and_snapshots(tmp_path):
     assert "Optimization Done." in log
 
 
-def test_an_interrupt_before_the_first_update_ends_at_once(capsys, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_before_the_first_update_ends_at_once(number, capsys, monkeypatch):
     """Kernels may be compiling then, for a while."""
 
     def compiling(solver):
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(60)
+        os.kill(os.getpid(), number)
+        time.sleep(2)
 
     monkeypatch.setattr("minicaffe.solvers.solver.Solver.test_all", compiling)
     result = run(capsys, "train", DIGITS / "solver.prototxt", "--run", "home")

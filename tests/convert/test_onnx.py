@@ -10,7 +10,7 @@ import pytest
 
 from minicaffe.cli.main import main
 from minicaffe.convert import formats
-from minicaffe.convert.onnx import export, read_shapes
+from minicaffe.convert.onnx import export
 from minicaffe.convert.onnx.graph import NoEquivalent
 from minicaffe.convert.onnx.proof import ProofError, difference
 from minicaffe.convert.onnx.rules import RULES, pooling, vision
@@ -194,15 +194,6 @@ def test_two_losses_of_one_name_do_not_clash():
         param.layer.append(text.parse(layer(kind, "", ["y", "t"], [top], "loss"), NetParameter).layer[0])
     _, model = written(param)
     assert names(model.graph.output) == ["loss/prob", "loss/prob_"]
-
-
-def test_shapes_are_read():
-    assert read_shapes(["data=1,3,224,224", "a=b=7"]) == {"data": (1, 3, 224, 224), "a=b": (7,)}
-    for word in ("data", "=1,2", "data=", "data=1,x", "data=0,3", "data=1x3"):
-        with pytest.raises(ConfigError, match="is not the name and the shape of an input; hint: write data="):
-            read_shapes([word])
-    with pytest.raises(ConfigError, match="two shapes are given for input 'data'"):
-        read_shapes(["data=1", "data=2"])
 
 
 def test_a_loss_alone_leaves_nothing():

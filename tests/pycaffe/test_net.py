@@ -90,6 +90,9 @@ def test_a_blob_knows_its_shape():
     assert blob.data.dtype == np.float32
     assert net.blobs["label"].width == 1
     assert np.asarray(net.blobs["loss"]).shape == ()
+    assert repr(blob) == "Blob('data', (5, 2, 3, 4))" and repr(net.params["conv"][:1]).startswith(
+        "[Blob('conv.0', "
+    )
     with pytest.raises(TypeError):
         blob.reshape(dims=3)
 

@@ -76,8 +76,9 @@ def compare(first: Net, second: Net, seed: int = 1) -> Iterator[Row]:
         net.clear_param_diffs()
         net.stage()
     pair = _Pair(first, second)
-    for i in range(len(first.layers)):
-        yield from pair.forward(i)
+    for i, layer in enumerate(first.layers):
+        if not layer.writes:
+            yield from pair.forward(i)
     for i in reversed(range(len(first.layers))):
         if first.gradients[i].runs:
             yield from pair.backward(i)

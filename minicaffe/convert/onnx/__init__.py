@@ -21,12 +21,12 @@ from ...files import write_atomic
 from ...net import Net
 from ...proto.schema import Message, NetParameter
 from .. import model as any_format
-from .deploy import Deployment, Shapes, read_shapes
+from .deploy import Deployment, Shapes
 from .model import BATCH, OPSET, require_packages, to_model
 from .proof import TOLERANCE, Agreement, Proof, inputs_for
 from .translate import Translation, check_types, translate
 
-__all__ = ["Report", "export", "read_shapes"]
+__all__ = ["Report", "export"]
 
 
 @dataclass

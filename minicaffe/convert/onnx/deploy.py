@@ -28,24 +28,6 @@ LEARNED = {
 }
 
 
-def read_shapes(words: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    """Shapes by name, written as data=1,3,224,224; ConfigError for another form or a name twice."""
-    shapes = {}
-    for word in words:
-        name, _, extents = word.rpartition("=")
-        if name in shapes:
-            raise ConfigError(f"two shapes are given for input {name!r}")
-        try:
-            shapes[name] = tuple(int(extent) for extent in extents.split(","))
-        except ValueError:
-            shapes[name] = ()
-        if not name or min(shapes[name], default=0) < 1:
-            raise ConfigError(
-                f"{word!r} is not the name and the shape of an input", hint="write data=1,3,224,224"
-            )
-    return shapes
-
-
 class Deployment:
     """`net` without what serves training and testing, in phase TEST.
 

@@ -32,6 +32,7 @@ class HDF5Output(Layer):
     tops = 0
     backward_reads = frozenset()
     capturable = False
+    writes = True
 
     def setup(self, bottom, top):
         self.path = self.param.hdf5_output_param.file_name
