@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -52,9 +52,16 @@ def _total(widths: Sequence[int], kept: Sequence[int]) -> int:
 def _cell(text: str, side: str, width: int) -> str:
     if columns(text) > width:
         tail = (width - 3) // 2
-        text = f"{text[: width - 3 - tail]}...{text[len(text) - tail :]}"
+        text = f"{_start(text, width - 3 - tail)}...{_start(text[::-1], tail)[::-1]}"
     space = " " * (width - columns(text))
     return text + space if side == "<" else space + text
+
+
+def _start(text: str, width: int) -> str:
+    """As many letters as fit."""
+    while columns(text) > width:
+        text = text[: min(width, len(text) - 1)]
+    return text
 
 
 def columns(text: str) -> int:
@@ -71,13 +78,13 @@ def wrapped(line: str, width: int | None, indent: str = "    ") -> list[str]:
     """A line as lines that fit the width, broken between words alone; the later ones are indented."""
     if width is None or columns(line) <= width:
         return [line]
-    return textwrap.wrap(
-        line,
-        max(width, 20),
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    lines = [""]
+    for word in re.findall(r"\s*\S+", line):
+        if lines[-1] and columns(lines[-1] + word) > max(width, 20):
+            lines.append(indent + word.lstrip())
+        else:
+            lines[-1] += word
+    return lines
 
 
 def size(nbytes: int) -> str:

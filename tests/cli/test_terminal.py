@@ -139,12 +139,15 @@ def test_a_narrow_terminal_gets_fewer_columns_and_shorter_cells():
     assert table(50)[1] == "inception_4a/very_long_name  Convolution  1.5"
     assert table(40)[1] == "inception_4a/very_long_name  1.5"
     assert table(20)[1] == "incept...g_name  1.5"
+    wide = aligned(["layer", "n"], [["中" * 30 + "end", "5"]], "<>", width=20)
+    assert wide.splitlines()[1] == "中中中...中中end   5"
     assert table(57)[2] == "x                            中中           2     1     2"
 
 
 def test_prose_is_broken_between_words():
     assert wrapped("  one two three four five", 20) == ["  one two three four", "    five"]
     assert wrapped("short", 10) == ["short"] and wrapped("as long as it is", None) == ["as long as it is"]
+    assert wrapped(" ".join(["中中中"] * 4), 20) == ["中中中 中中中 中中中", "    中中中"]
     assert wrapped("see /a/very/long/path/indeed/it/is", 20) == ["see", "    /a/very/long/path/indeed/it/is"]
 
 
