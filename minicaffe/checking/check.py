@@ -94,6 +94,10 @@ def _judged(
 ) -> Report:
     report = Report(path, subject.kind, absent=dict(subject.absent), allow_missing_data=allow_missing_data)
     found: list[Finding] = list(_extensions(subject, strict))
+    if not any(state.layers for state in subject.states):
+        found.append(
+            Finding(ERROR, "no_layers", path, "", "the net has no layers", "is this the right file?")
+        )
     for state in subject.states:
         report.states.append(_state(state, subject, found, shapes))
     _deploy(subject, report, found)

@@ -15,7 +15,9 @@ from ..errors import ConfigError
 from ..graph.filter import filter_net
 from ..graph.splits import insert_splits
 from ..net import Net
-from ..proto import upgrade
+from ..proto import text, upgrade
+from ..proto.schema import NetParameter
+from ..solvers import nets
 from . import flags, terminal
 
 
@@ -63,7 +65,7 @@ def run(arguments: list[str]) -> int:
     if args.phase == "ALL":
         if args.level or args.stage or args.splits:
             raise ConfigError("--phase ALL draws all layers", hint="leave out --level, --stage and --splits")
-        net = upgrade.read_net(args.net)
+        net = _all_layers(args.net)
     else:
         stages = flags.stages(args)
         state, _ = state_of(args.net, phase=args.phase, level=args.level, stages=stages, source=args.source)
@@ -89,6 +91,11 @@ def run(arguments: list[str]) -> int:
     write(args.output, drawn)
     terminal.say(f"Wrote {args.output}")
     return 0
+
+
+def _all_layers(path: str) -> NetParameter:
+    """The layers of all states of a net, or of the net that a solver trains."""
+    return upgrade.read_net(path) if text.is_net(path) else nets.training(upgrade.read_solver(path), path)[0]
 
 
 def _costs(state: State, shapes: Given) -> list[LayerCost]:

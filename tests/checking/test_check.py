@@ -406,3 +406,11 @@ def test_a_net_of_many_layers_with_many_faults(tmp_path):
         begun = time.process_time()
         report = of(tmp_path, "".join(line.replace("%d", str(i)) for i in range(1500)))
         assert report.count(severity) == 1500 and time.process_time() - begun < 30
+
+
+def test_a_file_without_layers(tmp_path):
+    path = tmp_path / "x.prototxt"
+    path.write_text("# nothing\n")
+    assert [str(finding) for finding in check(str(path)).findings] == [
+        f"{path}: the net has no layers; hint: is this the right file?"
+    ]

@@ -36,6 +36,9 @@ def test_states(capsys, tmp_path):
     run(capsys, "draw", NET, "-o", path, "--phase", "ALL", "--columns", "2", "--theme", "dark")
     drawn = path.read_text()
     assert all(words in drawn for words in ("digits/train", "digits/test", "TEST only", "#0d1117"))
+    options = "-o", path, "--phase", "ALL", "--columns", "2", "--theme", "dark"
+    assert run(capsys, "draw", NET.with_name("solver.prototxt"), *options).status == 0
+    assert path.read_text() == drawn
     run(capsys, "draw", NET.with_name("solver.prototxt"), "-o", path)
     assert "TRAIN: " in path.read_text()
 
