@@ -29,13 +29,14 @@ from .curves import Curves, History, Row
 from .glog import lines
 
 # C++ streams write nan, -nan and inf; Microsoft's 1.#QNAN, -1.#IND, 1.#INF and -nan(ind).
-VALUE = r"[-+]?(?:\d\.#\w+|\d+\.?\d*(?:[eE][-+]?\d+)?|nan(?:\(\w*\))?|inf(?:inity)?)"
+VALUE = r"[-+]?(?:\d\.#\w+|\d+(?:\.\d*)?(?:[eE][-+]?\d+)?|nan(?:\(\w*\))?|inf(?:inity)?)"
 ITERATION = r"\bIteration (?P<iteration>\d{1,15})"
+LONGEST = 4096  # characters of a line: the patterns may take time that grows with their square
 PAUSED = re.compile(r"Control: (?P<command>pause|resume|stop) at iteration \d")
 MOST_LOST = 100  # lines of one output that may be missing between two
 SOLVING = re.compile(r"Solving(?:\s|$)")
 TESTING = re.compile(rf"{ITERATION}, Testing net \(#(?P<net>\d{{1,6}})\)")
-DISPLAY = re.compile(rf"{ITERATION}(?: \(.*\).*)?, loss = (?P<value>{VALUE})\s*$")
+DISPLAY = re.compile(rf"{ITERATION}(?: \(.*)?, loss = (?P<value>{VALUE})\s*$")
 RATE = re.compile(rf"{ITERATION}, lr = (?P<value>{VALUE})(?:,.*)?\s*$")  # NVIDIA's goes on with the momentum
 TEST_LOSS = re.compile(rf"\bTest loss: (?P<value>{VALUE})\s*$")
 OUTPUT = re.compile(
@@ -64,6 +65,8 @@ class LogReader:
             self._take(message, seconds)
 
     def _take(self, message: str, seconds: float | None) -> None:
+        if len(message) > LONGEST:
+            return
         if SOLVING.match(message):
             self._begin(seconds)
         elif found := TESTING.search(message):

@@ -22,7 +22,8 @@ def read(path: str | os.PathLike, name: str = "") -> Curves:
     Raises DataError if the file cannot be read, or holds no display and no test.
     """
     file = _file(Path(path))
-    data = read_text(file).encode("utf-8", "surrogateescape")
+    # NULs stand where a power cut, or a program that moves logs away, has left a hole.
+    data = read_text(file).replace("\0", "").encode("utf-8", "surrogateescape")
     name = name or short_names([path])[0]
     entries = jsonlines.read(file)
     with locate(str(file)):

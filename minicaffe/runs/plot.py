@@ -30,6 +30,7 @@ OTHER_HEIGHT = 2.3
 WIDTH, WIDE = 8.0, 12.0
 MOST_IN_A_COLUMN = 4
 MOST_BROADENED = 6
+LONGEST_NAME = 200  # characters
 RATE_VARIES = 10  # highest to lowest, from which on the axis is logarithmic
 
 
@@ -234,7 +235,7 @@ def _dress(ax: Axes, panel: Panel, *, logarithmic: bool) -> None:
         ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", va="center", color=FAINT)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     ax.set_title(
-        printable(_titled(panel)), loc="left", fontsize=10, fontweight="bold", color=INK, parse_math=False
+        _shown(_titled(panel)), loc="left", fontsize=10, fontweight="bold", color=INK, parse_math=False
     )
     ax.grid(color=GRID, linewidth=0.8)
     ax.set_axisbelow(True)
@@ -291,14 +292,16 @@ def _name(picture: Figure, names: Sequence[str], title: str) -> None:
 
     if title:
         picture.suptitle(
-            printable(title), x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK, parse_math=False
+            _shown(title), x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK, parse_math=False
         )
     if len(names) == 1:
         return
     looks = [_look(i) for i in range(len(names))]
     handles = [Line2D([], [], color=colour, linestyle=dash, linewidth=3) for colour, dash in looks]
     width = picture.get_size_inches()[0]
-    fitting = int(width * 11 / (8 + max(len(name) for name in names)))  # letters of this size per inch
+    fitting = int(
+        width * 11 / (8 + max(len(_shown(name)) for name in names))
+    )  # letters of this size per inch
     legend = picture.legend(
         handles,
         [str(i) for i in range(len(names))],
@@ -312,9 +315,16 @@ def _name(picture: Figure, names: Sequence[str], title: str) -> None:
     _set_texts(legend, names, INK)
 
 
+def _shown(name: str) -> str:
+    """A name as the picture shows it: a long one without its middle."""
+    text = printable(name)
+    half = LONGEST_NAME // 2
+    return text if len(text) <= LONGEST_NAME else f"{text[:half]} ... {text[-half:]}"
+
+
 def _set_texts(legend, labels: Sequence[str], colour: str) -> None:
     """Labels set afterwards: matplotlib leaves out those that begin with _ and reads $ as mathematics."""
     for text, label in zip(legend.get_texts(), labels):
-        text.set_text(printable(label))
+        text.set_text(_shown(label))
         text.set_parse_math(False)
         text.set_color(colour)

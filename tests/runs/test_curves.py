@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -467,3 +468,25 @@ def test_short_names(paths, names):
 def test_the_name_of_a_file_in_a_run_is_that_of_the_run(tmp_path):
     (tmp_path / "job.json").write_text("{}")
     assert curve_files.short_names([tmp_path / "metrics.jsonl"]) == [tmp_path.name]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Iteration 1, loss = " + "1" * 4000 + "x",
+        "Iteration 1, lr = " + "1" * 4000 + "x",
+        "Iteration 1 ())" * 270,
+        "Iteration 1 (" * 300 + ", loss = 1x",
+        "Train net output #0: a = 1 (* " + "1" * 4000 + " = 1 losx",
+        "Iteration 1 (" + ")" * 300_000,
+    ],
+)
+def test_no_line_takes_long(line):
+    begun = time.monotonic()
+    assert caffe_log.read(f"{line}\n".encode(), "x").train == []
+    assert time.monotonic() - begun < 1
+
+
+def test_holes_in_a_log_are_passed_over(tmp_path):
+    (tmp_path / "x.log").write_bytes(b"\0" * 5000 + b"Iteration 1, loss = 0.5\n" + b"\0" * 5000)
+    assert curve_files.read(tmp_path / "x.log").train == [Row(1, loss=0.5)]

@@ -16,7 +16,7 @@ from minicaffe.runs.curves import Curves, Row
 from minicaffe.runs.plot_series import MOST, Points, panels
 
 matplotlib = pytest.importorskip("matplotlib")
-from minicaffe.runs.plot import draw, figure  # noqa: E402  (after the skip)
+from minicaffe.runs.plot import _shown, draw, figure  # noqa: E402  (after the skip)
 
 numbers = st.floats()
 
@@ -255,3 +255,8 @@ def test_without_matplotlib(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ConfigError, match=r"needs matplotlib, .*; hint: pip install 'minicaffe\[plot\]'"):
         figure([run()])
+
+
+def test_long_names_are_shown_without_their_middle():
+    assert _shown("a" * 200) == "a" * 200
+    assert _shown("a" * 150 + "\x1b" + "b" * 100_000) == "a" * 100 + " ... " + "b" * 100
