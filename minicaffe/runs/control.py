@@ -175,12 +175,14 @@ def send(
     poll: Callable = time.sleep,
 ) -> dict[str, Any] | None:
     """Give a command to the process that runs in a folder, and wait for its acknowledgement, an event; None
-    if there is none in time.  ConfigError if nothing runs there."""
+    if there is none in time.  ConfigError if nothing runs there, DataError for a link in the place of a file
+    (Home.refuse_links)."""
     if not home.running:
         raise ConfigError(
             f"{home.folder}: nothing runs here",
             hint=f"minicaffe train --run {shlex.quote(str(home.folder))} --resume auto",
         )
+    home.refuse_links()
     answers = Reader(home.events, from_end=True)
     entry: dict[str, Any] = {"id": secrets.token_hex(4), "command": command, "time": round(time.time(), 3)}
     Writer(home.control).append(entry if value is None else {**entry, "value": value})

@@ -28,7 +28,7 @@ from typing import Any
 
 from .. import __version__
 from ..errors import ConfigError, DataError
-from ..files import LARGEST_TEXT_BYTES, read_bytes, write_atomic
+from ..files import LARGEST_TEXT_BYTES, open_file, read_bytes, write_atomic
 from ..log import logger, to_file
 from ..proto import text, upgrade
 from ..proto.schema import NetParameter, SolverParameter
@@ -244,8 +244,7 @@ class Home:
         """Take the lock for the life of this process, in a folder that is made if need be.
 
         Only the lock itself counts: a file left behind by a process that died locks nothing.  Raises
-        ConfigError if a process holds it, DataError if the folder cannot be written, or if what a run
-        appends to is no file of the folder: a link would lead out of it.
+        ConfigError if a process holds it, DataError if the folder cannot be written, and as `refuse_links`.
         """
         try:
             str(self.folder).encode()
@@ -258,9 +257,7 @@ class Home:
                 self.folder.mkdir(parents=True)
                 self._made.append(self.folder)
             lock = self.folder / "lock"
-            for path in (lock, self.log, self.metrics, self.events, self.control):
-                if (path.is_symlink() and not path.is_char_device()) or path.is_fifo():
-                    raise DataError(f"{path} is no file of the run, but a link or a pipe", hint="remove it")
+            self.refuse_links()
             self._interrupted = lock.exists()  # a run that began here and did not get far
             handle = open(lock, "a+")
             if not self._interrupted:
@@ -285,6 +282,13 @@ class Home:
             handle.flush()
         self._lock = handle
 
+    def refuse_links(self) -> None:
+        """DataError if what a run appends to is no file of its folder, but a link, which would lead out of
+        it, or a pipe."""
+        for path in (self.folder / "lock", self.log, self.metrics, self.events, self.control):
+            if (path.is_symlink() and not path.is_char_device()) or path.is_fifo():
+                raise DataError(f"{path} is no file of the run, but a link or a pipe", hint="remove it")
+
     def release(self) -> None:
         if self._lock is not None:
             self._lock.close()
@@ -294,9 +298,9 @@ class Home:
     def running(self) -> bool:
         """Whether a process holds the lock."""
         try:
-            with open(self.folder / "lock") as handle:
+            with open_file(self.folder / "lock") as handle:
                 return not _lock(handle, shared=True)
-        except OSError:
+        except DataError:
             return False
 
 

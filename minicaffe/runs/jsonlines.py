@@ -10,6 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from .. import log
+from ..errors import DataError
+from ..files import LARGEST_TEXT_BYTES, open_file, unreadable
+
+LONGEST_BYTES = 1 << 24  # of a line
 
 
 class Writer:
@@ -56,20 +60,21 @@ class Reader:
         if size <= self._offset:
             return
         try:
-            with open(self.path, "rb") as file:
+            if size - self._offset > LARGEST_TEXT_BYTES:
+                raise unreadable(self.path, f"it has more than {LARGEST_TEXT_BYTES} bytes")
+            with open_file(self.path) as file:
                 file.seek(self._offset)
-                data = file.read()
-        except OSError as error:
+                while line := file.readline(LONGEST_BYTES):
+                    if not line.endswith(b"\n") and len(line) < LONGEST_BYTES:  # it is being written
+                        break
+                    self._offset += len(line)
+                    entry = _parse(line)
+                    if entry is not None:
+                        yield entry
+        except (DataError, OSError) as error:
             if not self._failed:
-                log.warning(f"cannot read {self.path}: {error.strerror or error}")
+                log.warning(str(unreadable(self.path, error) if isinstance(error, OSError) else error))
             self._failed = True
-            return
-        whole = data[: data.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        for line in whole.splitlines():
-            entry = _parse(line)
-            if entry is not None:
-                yield entry
 
     def _size(self) -> int:
         try:

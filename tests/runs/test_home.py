@@ -491,3 +491,33 @@ def test_a_link_in_the_folder_does_not_lead_out_of_it(name):
     with pytest.raises(DataError, match=f"{name} is no file of the run, but a link or a pipe"):
         Home("home").hold()
     assert Path("mine").read_text() == "a user's"
+
+
+def test_looking_at_a_run_waits_for_no_pipe(caplog):
+    home = begun()[0]
+    home.release()
+    for name in ("lock", "metrics.jsonl", "events.jsonl"):
+        (home.folder / name).unlink(missing_ok=True)
+        os.mkfifo(home.folder / name)
+    assert not home.running
+    assert [run.state for run in listing.runs(Path("."))] == ["died"]
+
+
+def test_files_without_end_are_not_read(caplog):
+    home = begun()[0]
+    home.release()
+    for name in (home.metrics, home.events):
+        name.write_bytes(b"")
+        os.truncate(name, 1 << 40)
+    assert [run.state for run in listing.runs(Path("."))] == ["died"]
+    assert caplog.text.count("has more than") == 2
+
+
+def test_a_command_goes_to_no_file_elsewhere(monkeypatch):
+    home = begun()[0]
+    Path("mine").write_text("a user's")
+    home.control.symlink_to(Path("mine").absolute())
+    with pytest.raises(DataError, match=r"control\.jsonl is no file of the run"):
+        send(home, "pause", timeout_s=0)
+    assert Path("mine").read_text() == "a user's"
+    home.release()
