@@ -91,6 +91,8 @@ def read_bytes(path: str | os.PathLike, limit_bytes: int) -> bytes:
                 held += len(part)
         except OSError as error:
             raise unreadable(path, error) from None
+        except MemoryError:
+            raise unreadable(path, f"its {size} bytes do not fit in memory") from None
     if max(size, held) > limit_bytes:
         raise unreadable(path, f"it has more than {limit_bytes} bytes, the most that is read")
     return b"".join(parts)
@@ -190,16 +192,19 @@ def write_atomic(path: str | os.PathLike, content: Content) -> None:
     write_together({path: content})
 
 
-def write_together(contents: Mapping[Any, Content]) -> None:
+def write_together(contents: Mapping[Any, Content], *, pipes: bool = False) -> None:
     """Write several files as `write_atomic` does one.  None takes its name before all have reached the disk,
     so that a full disk leaves every one as it was; then they take their names in the order given.
 
     A name that stands for no file, such as /dev/stdout or a pipe, is written to, last: a file that takes its
-    name would destroy it.  A folder's is refused before anything is written.
+    name would destroy it.  A folder's is refused before anything is written, and a named pipe's unless
+    `pipes`: it makes the writer wait until somebody reads.
     """
     for name in contents:
         if "\0" in os.fspath(name):
             raise OSError(errno.EINVAL, "a name cannot hold a NUL", str(name))
+        if not pipes and _is_named_pipe(name):
+            raise OSError(errno.EEXIST, "it is a named pipe", str(name))
     temporaries: dict[Path, Path] = {}
     streams = {path: content for path, content in contents.items() if _is_stream(Path(path))}
     try:
@@ -245,6 +250,8 @@ def refuse_unwritable(path: str | os.PathLike) -> None:
     path = Path(path)
     if not _is_stream(path) and not path.parent.is_dir():
         code = errno.ENOTDIR if path.parent.exists() else errno.ENOENT
+    elif _is_named_pipe(path):
+        raise OSError(errno.EEXIST, "it is a named pipe", str(path))
     elif not os.access(path if _is_stream(path) else path.parent, os.W_OK):
         code = errno.EACCES
     else:
@@ -264,6 +271,11 @@ def _is_stream(path: Path) -> bool:
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
     return path.exists() and not path.is_file()
+
+
+def _is_named_pipe(path: str | os.PathLike) -> bool:
+    """Whether a pipe lies there by name; not one that the process was given, such as /dev/stdout."""
+    return Path(path).is_fifo() and not os.fspath(path).startswith(("/dev/", "/proc/"))
 
 
 def sync_folder(folder: str | os.PathLike) -> None:

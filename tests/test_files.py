@@ -9,8 +9,10 @@ import tarfile
 import pytest
 
 from minicaffe import files
-from minicaffe.errors import DataError
+from minicaffe.errors import DataError, MiniCaffeError
 from minicaffe.printable import printable
+from minicaffe.proto import npy, safetensors_file
+from minicaffe.proto.text import is_net
 
 
 def test_a_file_within_the_limit(tmp_path):
@@ -105,3 +107,20 @@ def test_our_own_files_are_not_foreign():
 def test_errors_are_one_printable_line():
     assert str(DataError("a\n\x1b[31m\u202eb\udcff\u00e9")) == "a\\n\\x1b[31m\\u202eb\\udcff\u00e9"
     assert printable("a b") == "a b"
+
+
+def test_no_name_of_ours_waits_for_the_reader_of_a_pipe(tmp_path):
+    """Who names a pipe on the command line means it; the pipe that lies where a snapshot goes is a trap."""
+    os.mkfifo(tmp_path / "x_iter_0")
+    for attempt in (lambda path: files.write_atomic(path, b""), files.refuse_unwritable):
+        with pytest.raises(OSError, match="it is a named pipe"):
+            attempt(tmp_path / "x_iter_0")
+
+
+def test_a_hole_is_no_file_of_ours(tmp_path):
+    """Files of a terabyte that hold nothing, and take no room on the disk, are refused by their start."""
+    for name, read in (("x.safetensors", safetensors_file.read), ("x.npy", npy.read), ("x.prototxt", is_net)):
+        (tmp_path / name).write_bytes(b"")
+        os.truncate(tmp_path / name, 1 << 20 if read is is_net else 1 << 40)
+        with pytest.raises(MiniCaffeError, match=r"not a whole|a binary file"):
+            read(tmp_path / name)

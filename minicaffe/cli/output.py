@@ -11,7 +11,7 @@ from ..files import write_together
 def write(contents: Mapping[str, bytes]) -> None:
     """Write files by name, together; DataError if that cannot be, and then no file has changed."""
     try:
-        write_together(contents)
+        write_together(contents, pipes=True)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot write {' and '.join(contents)}: {reason}") from None

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from ..errors import DataError, locate
-from ..files import read_whole
+from ..files import read_start, read_whole
 
 # What NumPy raises for a damaged header, which it evaluates as a Python literal.
 _FAILURES = (
@@ -31,6 +31,8 @@ _FAILURES = (
 
 def read(path: str | os.PathLike) -> np.ndarray:
     """The array in a file; DataError, naming it, if it is damaged."""
+    if os.path.isfile(path) and read_start(path, len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
+        raise DataError(f"{os.fspath(path)}: not a whole .npy file")  # before all of it is read
     data = read_whole(path)
     with locate(os.fspath(path)):
         return parse(data)

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import WeightsError, locate
-from ..files import read_whole, refuse_foreign
+from ..files import read_start, read_whole, refuse_foreign
 from . import named
 from .schema import NetParameter
 
@@ -49,13 +51,15 @@ def write(net: NetParameter) -> bytes:
 
 def read(path: str | Path) -> NetParameter:
     """The weights in a file.  WeightsError, naming file and array, if it is damaged or holds others."""
+    if os.path.isfile(path):  # before all of it is read; of a pipe nothing can be read twice
+        first = read_start(path, 512)
+        if _header_end(first, os.path.getsize(path)) is None:
+            raise _no_header(first, path)
     data = read_whole(path)
     if (found := _header(data)) is None:
-        refuse_foreign(data[:512], path)
+        raise _no_header(data[:512], path)
+    header, start = found
     with locate(str(path)):
-        if found is None:
-            raise WeightsError("not a whole safetensors file: it has no header")
-        header, start = found
         metadata = header.pop(METADATA, {})
         body = memoryview(data)[start:]
         spans, arrays = [], {}
@@ -78,16 +82,24 @@ def read(path: str | Path) -> NetParameter:
 
 def _header(data: bytes) -> tuple[dict[str, Any], int] | None:
     """The header, and where the arrays begin; None if there is none."""
-    if len(data) >= 8:
-        (length,) = struct.unpack_from("<Q", data)
-        if length <= min(LARGEST_HEADER, len(data) - 8):
-            try:
-                header = json.loads(data[8 : 8 + length])
-            except (ValueError, RecursionError):
-                header = None
+    if (end := _header_end(data, len(data))) is not None:
+        with suppress(ValueError, RecursionError):
+            header = json.loads(data[8:end])
             if isinstance(header, dict):
-                return header, 8 + length
+                return header, end
     return None
+
+
+def _header_end(data: bytes, nbytes: int) -> int | None:
+    """Where the header of a file of so many bytes ends, by what it begins with; None if that cannot be."""
+    length = int.from_bytes(data[:8], "little")
+    return 8 + length if 2 <= length <= min(LARGEST_HEADER, nbytes - 8) else None
+
+
+def _no_header(start: bytes, path: str | Path) -> WeightsError:
+    """The error for a file that begins so."""
+    refuse_foreign(start, path)
+    return WeightsError(f"{path}: not a whole safetensors file: it has no header")
 
 
 def _array(entry: Any, body: memoryview) -> tuple[tuple[int, int], np.ndarray]:

@@ -56,15 +56,28 @@ def _in_octal(run: re.Match[str]) -> str:
 def read(path: str | Path, kind: type[M]) -> M:
     """Parse the file at `path`.  Raises DataError if it cannot be read or is no text, SchemaError as
     `parse`."""
-    text = read_text(path)
+    text = _read(path)
     try:
         return parse(text, kind, str(path))
     except SchemaError:
         if "\0" in text:
-            hint = "weights have --weights, a flag of their own" if str(path).endswith(_WEIGHTS) else ""
-            with locate(str(path)):
-                raise SchemaError("a binary file, no prototxt", hint=hint) from None
+            raise _binary(path) from None
         raise
+
+
+def _read(path: str | Path) -> str:
+    """The text of a prototxt.  One that begins with a NUL is none, and may be a hole of any length."""
+    text = read_text(path)
+    if text.startswith("\0"):
+        raise _binary(path)
+    return text
+
+
+def _binary(path: str | Path) -> SchemaError:
+    hint = "weights have --weights, a flag of their own" if str(path).endswith(_WEIGHTS) else ""
+    error = SchemaError("a binary file, no prototxt", hint=hint)
+    error.places.append(str(path))
+    return error
 
 
 _WEIGHTS = (".caffemodel", ".h5", ".solverstate")
@@ -79,7 +92,7 @@ def is_net(path: str | Path) -> bool:
     """Whether a prototxt is meant as a net and not as a solver: it has layers of its own, or no field that
     only a solver has.  A text that cannot be parsed is meant as something too."""
     names = set()
-    for name in _outermost(read_text(path)):
+    for name in _outermost(_read(path)):
         if name in ("layer", "layers"):
             return True
         names.add(name)

@@ -50,7 +50,10 @@ def _is_there(path: str | Path) -> bool:
 
 
 def _are_equal(one: str, other: str) -> bool:
-    return os.path.samefile(one, other) or filecmp.cmp(one, other, shallow=False)
+    try:
+        return os.path.samefile(one, other) or filecmp.cmp(one, other, shallow=False)
+    except OSError:  # one cannot be read, which reading it will tell
+        return True
 
 
 def train_net(
