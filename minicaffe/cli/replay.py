@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from ..checking.table import aligned
@@ -29,8 +30,8 @@ def run(arguments: list[str]) -> int:
     terminal.start_log(level=logging.WARNING)
     report, dump, before = recorded(args.dump), Path(args.dump).absolute(), Path.cwd()
     folder, dtype = report["folder"], report.get("dtype", "float32")
-    if Path(folder).is_dir():  # where paths of data are meant from
-        os.chdir(folder)
+    with suppress(OSError):  # gone, or not for this user
+        os.chdir(folder)  # where paths of data are meant from
     try:
         result = replay(dump, device=flags.device(args, dtype=dtype))
     finally:

@@ -14,6 +14,8 @@ from . import nonfinite
 from .nonfinite import Finding
 from .solver import Solver
 
+DTYPES = ("float32", "float64")  # that a net runs in
+
 
 class Replay(NamedTuple):
     """What was found again.  exact: the same place and the same bits as when the dump was written."""
@@ -32,10 +34,12 @@ def recorded(folder: str | Path) -> dict[str, Any]:
     content = read_bytes(path, LARGEST_TEXT_BYTES)
     try:
         report = json.loads(content)
-        fits = isinstance(report["loss"], str) and isinstance(report["folder"], str)
-        fits = fits and isinstance(report.get("net_folder"), (str, type(None)))
-        fits = fits and "\0" not in f"{report['folder']}{report.get('net_folder')}"
-        fits = fits and (report["finding"] is None or set(Finding.PLACE) <= set(report["finding"]))
+        finding, net_folder = report["finding"], report.get("net_folder")
+        texts = [report["loss"], report["folder"], "" if net_folder is None else net_folder]
+        fits = all(isinstance(text, str) and "\0" not in text for text in texts) and bool(report["folder"])
+        fits = fits and report.get("dtype", "float32") in DTYPES
+        if finding is not None:
+            fits = fits and isinstance(finding, dict) and {*Finding.PLACE, "sha256"} <= set(finding)
     except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
     if not fits:

@@ -14,6 +14,7 @@ from minicaffe.errors import NonFiniteError, WeightsError
 from minicaffe.proto import text
 from minicaffe.proto.schema import SolverParameter
 from minicaffe.solvers import nonfinite
+from minicaffe.solvers.nonfinite import Finding
 from minicaffe.solvers.replay import recorded, replay
 from minicaffe.solvers.solver import Solver
 
@@ -213,9 +214,20 @@ def test_a_resumed_recurrent_net_carries_on():
 def test_folders_that_are_no_dumps(tmp_path):
     with pytest.raises(WeightsError, match=r"is no dump: it has no report\.json"):
         replay(tmp_path)
-    (tmp_path / "report.json").write_text("[]")
-    with pytest.raises(WeightsError, match=r"report\.json is damaged"):
-        replay(tmp_path)
+    place = dict.fromkeys(Finding.PLACE)
+    whole = {"loss": "nan", "folder": "/", "finding": {**place, "sha256": ""}}
+    for report in (
+        [],
+        {**whole, "finding": place},
+        {**whole, "finding": [*Finding.PLACE, "sha256"]},
+        {**whole, "dtype": "x" * 500},
+        {**whole, "dtype": 2**70},
+        {**whole, "net_folder": "a\0b"},
+        {**whole, "folder": ""},
+    ):
+        (tmp_path / "report.json").write_text(json.dumps(report))
+        with pytest.raises(WeightsError, match=r"report\.json is damaged"):
+            recorded(tmp_path)
 
 
 def test_a_dump_holds_the_net_that_runs(tmp_path):
