@@ -31,10 +31,19 @@ _FAILURES = (
     MemoryError,
 )
 
+LONGEST_NAME = 65_000  # bytes; zip files count them with 16 bits, and .npy is added
+
 
 def write(net: NetParameter) -> bytes:
-    """The archive of a net's weights; WeightsError for layers of the same name."""
+    """The archive of a net's weights; WeightsError for layers of the same name, and for names that a zip file
+    cannot hold."""
     arrays = named.to_arrays(net)
+    for name in arrays:
+        if "\0" in name or len(name.encode()) > LONGEST_NAME:
+            what = (
+                f"layer {name.rpartition('/')[0][:100]!r}: an archive holds no names with a NUL, or of more"
+            )
+            raise WeightsError(f"{what} than {LONGEST_NAME} bytes", hint="store it as .safetensors")
     if prototxt := named.description(net):
         arrays[named.NET] = np.array(prototxt)
     buffer = io.BytesIO()

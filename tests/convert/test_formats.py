@@ -20,7 +20,7 @@ from minicaffe.convert import formats
 from minicaffe.convert.model import through_net
 from minicaffe.errors import ConfigError, DataError, MiniCaffeError, ShapeError, WeightsError
 from minicaffe.proto import binary, hdf5, named, npz, safetensors_file, text
-from minicaffe.proto.schema import BlobProto, NetParameter, SolverParameter, SolverState
+from minicaffe.proto.schema import BlobProto, LayerParameter, NetParameter, SolverParameter, SolverState
 from minicaffe.solvers.solver import Solver
 
 from .files import NET, arrays, same, weights
@@ -398,3 +398,10 @@ def test_weights_of_the_second_schema_are_upgraded(tmp_path):
     assert not got.layers and (got.layer[0].type, len(got.layer[0].blobs)) == ("InnerProduct", 1)
     got = formats.read(store(tmp_path / "new.npz", got))
     assert arrays(got)["a/0"].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 70_000])
+def test_names_that_an_archive_cannot_hold(name):
+    net = NetParameter(layer=[LayerParameter(name=name, blobs=[binary.from_array(np.ones(2))])])
+    with pytest.raises(WeightsError, match=r"an archive holds no names .*; hint: store it as \.safetensors"):
+        npz.write(net)
