@@ -48,7 +48,9 @@ def parser() -> flags.Parser:
     flags.add_shapes(p, "--fold, ONNX: shape of an input; may be repeated")
     p.flag("free_batch", action="store_true", help="ONNX: the batch may have any extent")
     p.flag("level", type=int, metavar="N", help="--model, ONNX: level of the net's state (default 0)")
-    p.flag("stage", default="", metavar="A,B", help="--model, ONNX: stages of the net's state")
+    p.flag(
+        "stage", type=flags.utf8, default="", metavar="A,B", help="--model, ONNX: stages of the net's state"
+    )
     flags.add_largest(p)
     return p
 

@@ -47,7 +47,13 @@ def parser() -> flags.Parser:
     )
     p.flag("phase", choices=("TRAIN", "TEST"), help="of --backends (default TRAIN)")
     p.flag("level", type=int, metavar="N", help="level of the net's state (default 0)")
-    p.flag("stage", default="", metavar="A,B", help="stages of the net's state, separated by commas")
+    p.flag(
+        "stage",
+        type=flags.utf8,
+        default="",
+        metavar="A,B",
+        help="stages of the net's state, separated by commas",
+    )
     p.flag(
         "seed", type=flags.at_least(0), metavar="N", help="of --backends: of weights and inputs (default 1)"
     )

@@ -88,7 +88,13 @@ class Parser(argparse.ArgumentParser):
 def add_state(parser: Parser) -> None:
     """--level and --stage, the parts of a NetState that include and exclude rules look at."""
     parser.flag("level", type=int, default=0, metavar="N", help="level of the net's state (default 0)")
-    parser.flag("stage", default="", metavar="A,B", help="stages of the net's state, separated by commas")
+    parser.flag(
+        "stage",
+        type=utf8,
+        default="",
+        metavar="A,B",
+        help="stages of the net's state, separated by commas",
+    )
 
 
 def stages(arguments: argparse.Namespace) -> list[str]:
@@ -208,6 +214,15 @@ def at_least(least: int) -> Callable[[str], int]:
 
     number.__name__ = "int"  # as argparse names it for what is no number
     return number
+
+
+def utf8(text: str) -> str:
+    """The type of a flag that becomes a text of a message, which names of files need not be."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise argparse.ArgumentTypeError(f"must be UTF-8; got {text!a}") from None
+    return text
 
 
 def positive(text: str) -> float:

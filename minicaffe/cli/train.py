@@ -39,7 +39,7 @@ def parser() -> flags.Parser:
     p.add_argument("file", nargs="?", metavar="SOLVER", help="the solver prototxt, or a net, see below")
     p.flag("solver", metavar="FILE", help="the same, as Caffe spells it")
     p.flag("snapshot", metavar="FILE", help="resume from this .solverstate")
-    p.flag("weights", metavar="FILES", help="start from these weights, separated by commas")
+    p.flag("weights", type=flags.utf8, metavar="FILES", help="start from these weights, separated by commas")
     p.flag("iterations", type=flags.at_least(0), metavar="N", help="train to iteration N instead of max_iter")
     flags.add_state(p)
     flags.add_device(p)

@@ -63,6 +63,8 @@ def test_spellings_of_a_flag(words, capsys):
         (["train", "a", "--iterations", "-5"], "--iterations: must be at least 0; got -5"),
         (["train", "a", "--epochs", "nan"], "--epochs: must be a number above 0; got nan"),
         (["train", "a", "--base_lr=x"], "--base_lr: invalid float value: 'x'"),
+        (["train", "a", "--weights", "\udcff"], r"--weights: must be UTF-8; got '\udcff'"),
+        (["test", "a", "b", "--stage", "\udcff"], r"--stage: must be UTF-8; got '\udcff'"),
         (["gradcheck", "a", "--seed", "-1"], "--seed: must be at least 0; got -1"),
         (["train", "a", "--blablubb"], "no flag '--blablubb'; hint: see minicaffe train --help"),
     ],
