@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..errors import DataError, ShapeError
+from ..files import open_file
 
 
 class MissingFileError(DataError, RuntimeError):
@@ -17,8 +18,10 @@ class InputArraysError(ShapeError, RuntimeError):
 
 def check_file(path: str | os.PathLike) -> str:
     """The path, if it can be read; else MissingFileError."""
+    name = os.fspath(path)
     try:
-        with open(path, "rb"):
-            return os.fspath(path)
-    except OSError as error:
-        raise MissingFileError(f"Could not open file {os.fspath(path)}: {error.strerror}") from None
+        open_file(path).close()
+    except DataError as error:
+        reason = error.message.removeprefix(f"cannot read {name}: ")
+        raise MissingFileError(f"Could not open file {name}: {reason}") from None
+    return name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import weakref
 from collections import OrderedDict
 from pathlib import Path
@@ -627,3 +628,11 @@ def test_a_blob_that_does_not_grow_keeps_what_it_holds(touch, mode):
     net.blobs["z"].reshape(8, 2)
     net.forward()
     assert not net.blobs["x"].data.any()
+
+
+@pytest.mark.parametrize("name", ["a\0b", "pipe", "/"])
+def test_names_of_what_is_no_file(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("pipe")  # nobody writes to it
+    with pytest.raises(RuntimeError, match="Could not open file"):
+        caffe.Net(name, caffe.TEST)
