@@ -71,7 +71,7 @@ def read(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> NetParameter:
         except MiniCaffeError:
             raise
         except _FAILURES as error:
-            raise WeightsError(f"not a whole .npz file ({error})") from None
+            raise WeightsError(f"not a whole .npz file ({str(error)[:200]})") from None
         prototxt = arrays.pop(named.NET, np.array(""))
         if prototxt.dtype.kind != "U" or prototxt.ndim:
             raise WeightsError(f"array {named.NET!r} should be the net as text; it has type {prototxt.dtype}")
