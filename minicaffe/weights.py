@@ -80,14 +80,16 @@ def _fill(
 
 
 def _served(net: Net, pending: Sequence[tuple[np.ndarray, Blob]]) -> list[tuple[str, bool]]:
-    """The name of each layer with parameters, and whether weights go to it, or to what it shares."""
+    """The name of each layer with parameters, and whether weights go to it, or to all that it shares."""
     owner = {id(blob): o.blob for o in net.parameters.owned for blob in (o.blob, *o.sharers)}
-    filled = {id(owner[id(blob)]) for _, blob in pending}
-    return [
-        (layer.name, any(id(owner[id(blob)]) in filled for blob in layer.params))
-        for layer in net.layers
-        if layer.params
-    ]
+    given = {id(blob) for _, blob in pending}
+    filled = {id(owner[key]) for key in given}
+
+    def is_served(layer: Layer) -> bool:
+        ids = [id(blob) for blob in layer.params]
+        return any(key in given for key in ids) or all(id(owner[key]) in filled for key in ids)
+
+    return [(layer.name, is_served(layer)) for layer in net.layers if layer.params]
 
 
 def _judge(served: list[tuple[str, bool]], path: str | Path, quiet: bool, must_match: bool) -> None:
