@@ -60,6 +60,8 @@ def opened(path: str | os.PathLike, error: type[MiniCaffeError], *, known: bool 
         refuse_foreign_file(path, SIGNATURE)
     with locate(os.fspath(path)):
         with open_file(path) as plain:
+            if not known and not _is_signed(plain):
+                raise error("not a whole HDF5 file of this kind (it has no signature of one)")
             if not known and any(_is_endless(plain, at) for at in _found(plain, b"HEAP")):
                 raise error("not a whole HDF5 file: a list in it leads back to itself")
         try:
@@ -69,6 +71,18 @@ def opened(path: str | os.PathLike, error: type[MiniCaffeError], *, known: bool 
             raise
         except _FAILURES as failure:
             raise error(f"not a whole HDF5 file of this kind ({failure})") from None
+
+
+def _is_signed(file: BinaryIO) -> bool:
+    """Whether the signature stands at one of its places: 0, 512, 1024, 2048, ..."""
+    size, at = os.fstat(file.fileno()).st_size, 0
+    while at < size:
+        file.seek(at)
+        if file.read(len(SIGNATURE)) == SIGNATURE:
+            file.seek(0)
+            return True
+        at = at * 2 or 512
+    return False
 
 
 def _found(file: BinaryIO, word: bytes) -> Iterator[int]:
@@ -136,7 +150,7 @@ def _parts(path: str) -> list[str]:
 
 def members(top: Any) -> Iterator[tuple[str, Any]]:
     """All groups and datasets below a group, by path, in the order of names, each group once and before what
-    it holds; links that are not hard are left out."""
+    it holds.  DataError for links that are not hard."""
     from h5py import Dataset, Group, h5l, h5o
 
     seen = {h5o.get_info(top.id).addr}
@@ -148,9 +162,10 @@ def members(top: Any) -> Iterator[tuple[str, Any]]:
             continue
         if not isinstance(name, str) or "/" in name or name in ("", "."):
             raise DataError(f"an object of the name {name!r}", hint="the file is damaged")
+        path = f"{prefix}{name}"
         if group.id.links.get_info(name.encode()).type != h5l.TYPE_HARD:
-            continue
-        item, path = group[name], f"{prefix}{name}"
+            raise DataError(f"{path!r} is a link, which is not followed", hint="copy what it leads to")
+        item = group[name]
         if isinstance(item, Group):
             if (address := h5o.get_info(item.id).addr) in seen:
                 continue

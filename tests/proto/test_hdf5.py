@@ -154,7 +154,6 @@ def test_groups_that_hold_themselves_end(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         data = file.create_group("data")
         data["loop"] = data
-        data["soft"] = h5py.SoftLink("/data")
         data.create_dataset("a/0", data=[1.0])
     with hdf5.open_weights(tmp_path / "x.h5") as layers:
         assert "a" in layers
@@ -168,8 +167,24 @@ def test_nothing_is_read_from_other_files(group, tmp_path):
         file["data/a/0"] = np.zeros(4, np.float32)
         stored = [(str(tmp_path / "secret"), 0, 16)]
         file.create_dataset(f"{group}/b/0", (4,), "f4", external=stored)
-        file[f"{group}/c"] = h5py.ExternalLink(str(tmp_path / "other.h5"), "/data/c")
     with pytest.raises(DataError, match=f"x.h5: the values of '/{group}/b/0' lie in other files"):
+        hdf5.to_weights(tmp_path / "x.h5")
+
+
+@pytest.mark.parametrize("link", [h5py.SoftLink("/data/a"), h5py.ExternalLink("other.h5", "/data/a")])
+def test_a_layer_that_is_a_link_is_refused(link, tmp_path):
+    """To leave it out would lose its weights in silence."""
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["data/a/0"] = np.zeros(4, np.float32)
+        file["data/b"] = link
+    with pytest.raises(DataError, match="x.h5: 'b' is a link, which is not followed"):
+        hdf5.to_weights(tmp_path / "x.h5")
+
+
+def test_a_file_of_holes_is_not_searched(tmp_path):
+    with open(tmp_path / "x.h5", "wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(WeightsError, match="it has no signature of one"):
         hdf5.to_weights(tmp_path / "x.h5")
 
 
