@@ -177,7 +177,7 @@ def test_a_layer_that_is_a_link_is_refused(link, tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as file:
         file["data/a/0"] = np.zeros(4, np.float32)
         file["data/b"] = link
-    with pytest.raises(DataError, match="x.h5: 'b' is a link, which is not followed"):
+    with pytest.raises(DataError, match=r"x\.h5: 'b' is a link, which is not followed"):
         hdf5.to_weights(tmp_path / "x.h5")
 
 
