@@ -141,7 +141,7 @@ def test_a_changed_magic_is_refused(tmp_path, at, value):
     elif (at, value) in ((0, 0), (1, 0), (2, 8), (2, 9), (3, 3)):  # unchanged, or as well int8
         assert idx.read(path).shape == IMAGES.shape
     else:  # other ranks and wider types do not fit the length
-        with pytest.raises(DataError, match=r"IDX header.*the file has 40"):
+        with pytest.raises(DataError, match=r"IDX header.*the file has 40|no array can have the shape"):
             idx.read(path)
 
 
