@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 # them from the others.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+import numba
+
 from .support.devices import make_device
 
 # Kernels compile on first use, so time says nothing about an example; devices are shared between examples on
@@ -32,6 +34,15 @@ def quiet_log():
     before = logger.handlers[:], logger.level, logger.propagate
     yield
     logger.handlers[:], logger.level, logger.propagate = before
+
+
+@pytest.fixture
+def one_thread():
+    """For passes of many small launches a second thread saves nothing, and on a busy machine it waits."""
+    before = numba.get_num_threads()
+    numba.set_num_threads(1)
+    yield
+    numba.set_num_threads(before)
 
 
 @pytest.fixture

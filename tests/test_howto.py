@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
-import numba
 import pytest
 
 from minicaffe.cli.main import COMMANDS, Command, main
@@ -27,13 +26,7 @@ HOWTO = Path(__file__).parent.parent / "docs" / "howto"
 BLOCK = re.compile(r"(?:`([\w./]+)`:\n\n)?^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """For nets as small as these a second thread saves nothing, and on a busy machine it waits."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def follow(page: Path, folder: Path, monkeypatch, commands: bool = True) -> None:

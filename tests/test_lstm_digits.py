@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numba
 import numpy as np
 import pytest
 
@@ -13,13 +12,7 @@ from minicaffe import Net, Solver
 LSTM = Path(__file__).parent.parent / "prototxt" / "lstm"
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Launches for every step are many and small."""
-    before = numba.get_num_threads()
-    numba.set_num_threads(1)
-    yield
-    numba.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def test_it_learns_and_its_weights_load(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -353,11 +353,13 @@ def _signals(solver: Solver, effects: dict[int, str], begun: Begun) -> Iterator[
         stops = effects[number] == "stop"
         if stops and begun.iteration in (None, solver.iteration):
             raise KeyboardInterrupt("interrupted before the first update: there is nothing to keep")
-        if stops and number == signal.SIGINT:
-            if "stop" in solver.requests:
-                raise KeyboardInterrupt
-            log.info("Interrupted: stopping behind this iteration; Ctrl-C again ends it at once")
+        interrupts = stops and number == signal.SIGINT
+        if interrupts and "stop" in solver.requests:
+            raise KeyboardInterrupt
         solver.requests.append(effects[number])
+        if interrupts:
+            with suppress(RuntimeError):  # a line was just being written, which cannot be entered twice
+                log.info("Interrupted: stopping behind this iteration; Ctrl-C again ends it at once")
 
     for number, effect in effects.items():
         before[number] = signal.signal(number, signal.SIG_IGN if effect == "none" else request)

@@ -7,8 +7,11 @@ import re
 import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+
+from minicaffe.cli import train
 
 from ..support.running import PROTOTXT, finish, run, start
 
@@ -86,6 +89,18 @@ def test_interrupt_stops_after_the_iteration_and_snapshots(tmp_path):
     assert len(states) == 2  # one for the hangup, one for the interrupt
     log = run_to(tmp_path, states[-1])
     assert "Optimization Done." in log
+
+
+def test_an_interrupt_while_a_line_is_being_written_counts(monkeypatch):
+    def reentered(line):
+        raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
+
+    monkeypatch.setattr(train.log, "info", reentered)
+    solver, begun = SimpleNamespace(iteration=5, requests=[]), train.Begun()
+    begun.on_start(SimpleNamespace(iteration=0))
+    with train._signals(solver, {signal.SIGINT: "stop"}, begun):
+        signal.raise_signal(signal.SIGINT)
+    assert solver.requests == ["stop"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
