@@ -17,7 +17,7 @@ RANKS = [
     [{"errors"}],
     [{"log"}, {"files"}, {"philox"}],
     [{"proto"}, {"kernels"}],
-    [{"data"}, {"device"}],
+    [{"data"}, {"device"}, {"zoo"}],
     [{"core"}],
     [{"layers"}, {"graph"}],
     [{"net", "memory", "parameters", "weights", "captured", "debug_info"}, {"drawing"}],
@@ -26,6 +26,8 @@ RANKS = [
     [{"runs"}],
     [{"convert"}],
     [{"checking"}],
+    [{"inference"}],
+    [{"reading"}, {"reports"}],
     [{"cli", "__main__"}],
 ]
 # Packages that only some parts may import, and what may be imported only on use.
@@ -37,7 +39,19 @@ HOMES = {
     "onnx": {"convert/onnx/"},
     "onnxruntime": {"convert/onnx/"},
 }
-LAZY = {"h5py", "PIL", "tqdm", "scipy", "matplotlib", "tensorboardX", "lmdb", "onnx", "onnxruntime", "cupy"}
+LAZY = {
+    "h5py",
+    "PIL",
+    "tqdm",
+    "scipy",
+    "matplotlib",
+    "tensorboardX",
+    "lmdb",
+    "onnx",
+    "onnxruntime",
+    "cupy",
+    "pyarrow",
+}
 
 READ_ENVIRONMENT = ("files.py", "data/datasets.py", "cli/terminal.py")
 
