@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import os
 import secrets
+import shutil
 import stat
 import sys
 from collections.abc import Callable, Mapping
@@ -229,6 +230,24 @@ def write_together(contents: Mapping[Any, Content], *, pipes: bool = False) -> N
     for name, content in streams.items():
         with open(name, "wb") as stream:
             _put(content, stream)
+
+
+def write_folder(path: str | os.PathLike, contents: Mapping[str, Content]) -> None:
+    """Make a folder of new files, by name, so that it is never seen half-filled: it is filled under a
+    temporary name, and takes its own when all of it has reached the disk.
+
+    Raises OSError as the system reports it, and if something that is no empty folder has the name.
+    """
+    path = Path(os.path.abspath(path))
+    temporary = temporary_name(path)
+    temporary.mkdir()
+    try:
+        write_together({temporary / name: content for name, content in contents.items()})
+        os.rename(temporary, path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_folder(path.parent)
 
 
 def temporary_name(path: str | os.PathLike) -> Path:

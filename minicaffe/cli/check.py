@@ -16,7 +16,12 @@ def parser() -> flags.Parser:
         "Say of each prototxt, net or solver, what its layers cost and what is wrong with it, without running"
         " it: errors and data that is not here (exit status 1), warnings, and advice.",
     )
-    p.add_argument("nets", nargs="*", metavar="NET", help="net or solver prototxts; all are checked")
+    p.add_argument(
+        "nets",
+        nargs="*",
+        metavar="NET",
+        help="net or solver prototxts, or nets of the package; all are checked",
+    )
     p.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
     flags.add_shapes(p)
     p.flag("allow_missing_data", action="store_true", help="data that is not here is no reason for status 1")
@@ -33,7 +38,7 @@ def run(arguments: list[str]) -> int:
     with terminal.report_alone():
         reports = [
             check(
-                path,
+                flags.named(path, "solver"),
                 strict=args.strict,
                 source=args.source,
                 shapes=flags.shapes(args),

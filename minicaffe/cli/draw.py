@@ -27,7 +27,7 @@ def parser() -> flags.Parser:
         "Draw a net as a graph, with shapes, parameters and multiply-adds of each layer.  NET is a net or"
         " solver prototxt.  Layers in place are attached to the layer whose top they change.",
     )
-    p.add_argument("net", metavar="NET", help="a net or solver prototxt")
+    p.add_argument("net", metavar="NET", help="a net or solver prototxt, or a net of the package")
     p.add_argument("-o", "--output", metavar="FILE", help="the picture: .svg or .png")
     p.flag("rankdir", choices=DIRECTIONS, default="TB", help="where data flows: top to bottom (default), ...")
     p.flag(
@@ -61,14 +61,15 @@ def run(arguments: list[str]) -> int:
     if not args.output:
         raise ConfigError("-o is missing: where the picture goes", hint="-o net.svg")
     form = form_of(args.output)
+    path = flags.named(args.net)
     notes, subtitle = {}, ""
     if args.phase == "ALL":
         if args.level or args.stage or args.splits:
             raise ConfigError("--phase ALL draws all layers", hint="leave out --level, --stage and --splits")
-        net = _all_layers(args.net)
+        net = _all_layers(path)
     else:
         stages = flags.stages(args)
-        state, _ = state_of(args.net, phase=args.phase, level=args.level, stages=stages, source=args.source)
+        state, _ = state_of(path, phase=args.phase, level=args.level, stages=stages, source=args.source)
         net = filter_net(state.param)
         for layer in net.layer:  # one state is drawn, of which nothing needs to be said
             layer.ClearField("include")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from .. import log
+from .. import log, zoo
 from ..device.base import MATH, Device
 from ..device.cpu import CpuDevice
 from ..device.gpu_properties import numbers
@@ -243,13 +243,22 @@ def add_strict(parser: Parser) -> None:
 def add_net(parser: Parser, iterations: str) -> None:
     """What `net` reads: the net, which is the first file by position too, and its flags, but for the
     weights."""
-    parser.add_argument("net", nargs="?", metavar="NET", help="the net prototxt")
+    parser.add_argument("net", nargs="?", metavar="NET", help="the net prototxt, or a net of the package")
     parser.flag("model", metavar="FILE", help="the same, as Caffe spells it")
     parser.flag("iterations", type=at_least(1), default=50, metavar="N", help=f"{iterations} (default 50)")
     add_state(parser)
     add_device(parser)
     add_strict(parser)
     add_log(parser)
+
+
+def named(path: str, kind: str = "net") -> str:
+    """The file that a net or, for kind "solver", a solver is given by: its path, or its name in the package;
+    a word in the log says so (zoo.find)."""
+    found = zoo.find(path, kind)
+    if found != path:
+        log.info(f"{path} is {found}")
+    return found
 
 
 def one_file(by_position: str | None, flag: str, by_flag: str | None, usage: str) -> str:
@@ -275,6 +284,7 @@ def net(
     prepare   what is made of it, in its state, before it is built
     """
     terminal.start_log(arguments.log)
+    path = named(path)
     param = upgrade.read_net(path)
     if arguments.strict:
         extensions.refuse(param)

@@ -22,7 +22,7 @@ def parser() -> flags.Parser:
         "Compare backward with central differences of forward, for every layer of a net, on one batch of its"
         f" own data and in float64; exit status 1 if any differs by more than {TOLERANCE:g}.",
     )
-    p.add_argument("net", nargs="?", metavar="NET", help="the net prototxt")
+    p.add_argument("net", nargs="?", metavar="NET", help="the net prototxt, or a net of the package")
     p.flag("layer", action="append", default=[], metavar="NAME", help="this layer only; may be repeated")
     p.flag("phase", choices=("TRAIN", "TEST"), default="TRAIN", help="phase of the net (default TRAIN)")
     flags.add_state(p)
@@ -64,7 +64,7 @@ def run(arguments: list[str]) -> int:
 
 def _rows(args: argparse.Namespace) -> list[Row]:
     net = Net(
-        args.net,
+        flags.named(args.net),
         phase=args.phase,
         level=args.level,
         stages=flags.stages(args),

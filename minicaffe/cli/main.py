@@ -19,6 +19,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
+    "new": Command("new", "list the nets of the package, or copy one"),
     "train": Command("train", "train the net of a solver prototxt"),
     "test": Command("test", "score a net with given weights"),
     "time": Command("time", "time every layer of a net"),

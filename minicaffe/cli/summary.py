@@ -15,7 +15,9 @@ def parser() -> flags.Parser:
         " the memory that it takes.  NET is a net or solver prototxt, or a file of weights.  Nothing runs and"
         " nothing is allocated.",
     )
-    p.add_argument("net", metavar="NET", help="a .prototxt, .caffemodel or .caffemodel.h5")
+    p.add_argument(
+        "net", metavar="NET", help="a .prototxt, .caffemodel or .caffemodel.h5, or a net of the package"
+    )
     p.flag("phase", choices=("TRAIN", "TEST"), help="the net's phase (default: the first that has data)")
     flags.add_state(p)
     p.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
@@ -29,7 +31,7 @@ def run(arguments: list[str]) -> int:
     stages = flags.stages(args)
     with terminal.report_alone():
         summary = summarize(
-            args.net,
+            flags.named(args.net),
             phase=args.phase,
             level=args.level,
             stages=stages,

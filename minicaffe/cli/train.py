@@ -36,7 +36,12 @@ SNAPSHOTS, LEAST_DISTANCE, KEPT = 20, 100, 2
 
 def parser() -> flags.Parser:
     p = flags.Parser("train", "Train the net of a solver prototxt; the log goes to stderr.")
-    p.add_argument("file", nargs="?", metavar="SOLVER", help="the solver prototxt, or a net, see below")
+    p.add_argument(
+        "file",
+        nargs="?",
+        metavar="SOLVER",
+        help="the solver prototxt, a net (see below), or a net of the package: lenet, lenet/solver_adam",
+    )
     p.flag("solver", metavar="FILE", help="the same, as Caffe spells it")
     p.flag("snapshot", metavar="FILE", help="resume from this .solverstate")
     p.flag("weights", type=flags.utf8, metavar="FILES", help="start from these weights, separated by commas")
@@ -108,6 +113,9 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     _check_flags(args)
     handler = terminal.start_log(args.log)
+    for name in ("file", "solver"):
+        if given := getattr(args, name):
+            setattr(args, name, flags.named(given, "solver"))
     home = Home(args.run) if args.run else None
     if home is None:
         return _train(args, None, handler, arguments)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import log
+from .. import log, zoo
 from ..device.base import Device
 from ..errors import ConfigError, DataError, locate
 from ..net import Net
@@ -25,6 +25,7 @@ def find(path: str, solver_file: str, *, tell: bool = False) -> str:
     """A path as the solver file means it: from the working folder, which is Caffe's rule; or else from the
     folder of the solver file; or else the file of that name beside the solver file: most published solvers
     name their nets from Caffe's root, whatever folder they lie in.  The path as it is if there is none.
+    A solver of the package means what lies beside it first, whatever the working folder holds.
 
     tell  log which was taken, where it is not Caffe's, or where both are there and differ
     """
@@ -37,6 +38,8 @@ def find(path: str, solver_file: str, *, tell: bool = False) -> str:
         if others and tell:
             log.info(f"{path!r} is not in {Path.cwd()}: taken from beside the solver, {others[0]}")
         return others[0] if others else path
+    if others and zoo.holds(solver_file):
+        return others[0]
     if others and tell and not _are_equal(path, others[0]):
         log.warning(
             f"{path!r} is taken from the working folder, {Path.cwd()}, as Caffe does; beside the solver lies"
