@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ..convert.deploy import Deployment, speaks_of_deployment
 from ..data import datasets
+from ..data.absent import Given
 from ..errors import MiniCaffeError
 from ..layers.user.module import forgetting
 from ..proto import extensions
 from ..proto.schema import NetParameter
-from ..solvers.all_in_one import deployed
 from . import rules
-from .absent import Given
 from .cost import Bytes, LayerCost, memory, per_layer
 from .finding import ADVICE, ERROR, NEEDS, SEVERITIES, Finding, from_error, merged
 from .reading import Subject, read
@@ -139,10 +139,14 @@ def _deploy(subject: Subject, report: Report, found: list[Finding]) -> None:
     first = subject.states[0]
     if subject.kind != "all-in-one net" or first.net is None:
         return
-    param = deployed(first.param, first.net)
     report.absent.pop("deploy")
-    if param is None:
+    if not speaks_of_deployment(first.param):
         report.absent["deploy"] = "no layer speaks of stage deploy"
+        return
+    try:
+        param = Deployment(first.param, written=True, like=first.net).param
+    except MiniCaffeError as error:
+        found.append(from_error(error, report.file))
         return
     state = State("deploy", param, report.file, deploys=True)
     report.states.append(_state(state, subject, found))

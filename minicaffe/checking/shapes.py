@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 
 from ..core import filler
+from ..data import absent
+from ..data.absent import Given, Shape
 from ..device.cpu import CpuDevice
 from ..errors import DataError, MiniCaffeError, locate
 from ..net import Net
 from ..proto.schema import LayerParameter, Message, NetParameter
-from . import absent
-from .absent import Given, Shape
 from .finding import ERROR, NEEDS, WARNING, Finding, from_error
 from .state import State
 from .table import spelled

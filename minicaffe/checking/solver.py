@@ -7,13 +7,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from ..data import datasets
+from ..data.absent import is_here
 from ..device.cpu import CpuDevice
 from ..device.gpus import check_number, count_gpus, import_cupy, or_cpu
 from ..errors import DataError, MiniCaffeError
 from ..proto import text
 from ..proto.schema import SolverParameter
 from ..solvers import extras, nets, resolve, snapshot
-from .absent import is_here
 from .finding import ADVICE, ERROR, WARNING, Finding, from_error
 from .reading import Subject
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..data.absent import Given
 from ..errors import ConfigError, locate
 from ..files import is_binary, read_start
 from ..net import Net
@@ -14,7 +15,6 @@ from ..printable import printable
 from ..proto import binary, hdf5, upgrade
 from ..proto.schema import TEST, LayerParameter, NetParameter
 from . import multiply_adds
-from .absent import Given
 from .check import StateReport
 from .cost import Bytes, LayerCost, memory, per_layer
 from .finding import Finding

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..checking.absent import Given
 from ..checking.cost import LayerCost
 from ..checking.shapes import outline
 from ..checking.state import State
 from ..checking.summary import costs_of, distinct_parameters, state_of, unknown_shapes
 from ..checking.table import short, spelled
+from ..data.absent import Given
 from ..drawing.layout import DIRECTIONS
 from ..drawing.picture import form_of, picture, write
 from ..drawing.theme import THEMES

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import log
+from ..convert.deploy import Deployment, speaks_of_deployment
 from ..errors import ConfigError, DataError, MiniCaffeError, locate
 from ..files import write_atomic
 from ..proto import extensions, text, upgrade
@@ -330,8 +331,8 @@ def _solver_of(net: NetParameter, path: str, wishes: Wishes) -> SolverParameter:
 
 
 def _write_deployed(net: NetParameter, path: str, solver: Solver, folder: Path) -> None:
-    deployed = all_in_one.deployed(net, solver.net)
-    if deployed is not None:
+    if speaks_of_deployment(net):
+        deployed = Deployment(net, written=True, like=solver.net).param
         target = folder / f"{Path(path).stem}_deploy.prototxt"
         try:
             write_atomic(target, text.spell(deployed).encode())

@@ -11,8 +11,8 @@ from ..device.cpu import CpuDevice
 from ..errors import MiniCaffeError
 from ..net import Net
 from ..proto.schema import NetParameter
+from .deploy import Deployment, Shapes
 from .fold import Folded
-from .onnx.deploy import Deployment, Shapes
 from .onnx.proof import TOLERANCE, ProofError, difference
 
 

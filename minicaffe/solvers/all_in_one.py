@@ -2,7 +2,7 @@
 
 Such a net tells its three uses apart by stages (train, val, deploy), and leaves open what depends on the
 data: the source of Data layers, and num_output of the last layer, the number of classes.  `complete` fills
-that in, `solver_for` adds a solver, `deployed` takes the finished net out for use.
+that in, `solver_for` adds a solver; `convert.deploy` takes the finished net out for use.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from ..data import datasets
 from ..data.facts import backend, facts
 from ..errors import ConfigError, locate
 from ..graph.filter import takes_part
-from ..net import Net
 from ..proto.schema import (
     TEST,
     TRAIN,
@@ -32,7 +31,6 @@ THIRDS = 3  # the rate falls after each third of the run
 STATES = {
     "train": NetState(phase=TRAIN, stage=["train"]),
     "val": NetState(phase=TEST, stage=["val"]),
-    "deploy": NetState(phase=TEST, stage=["deploy"]),
 }
 HOLD_OUTPUTS = {"InnerProduct": "inner_product_param", "Convolution": "convolution_param"}
 
@@ -107,31 +105,6 @@ def solver_for(net: NetParameter, wishes: Wishes) -> SolverParameter:
         solver.test_interval = epoch
         solver.test_state.add(stage=["val"])
     return solver
-
-
-def deployed(net: NetParameter, trained: Net) -> NetParameter | None:
-    """The net of stage deploy, with Input layers for one item of what data layers gave in training; None if
-    the net does not speak of deployment."""
-    rules = [rule for layer in net.layer for rule in (*layer.include, *layer.exclude)]
-    if not any("deploy" in (*rule.stage, *rule.not_stage) for rule in rules):
-        return None
-    result = NetParameter(name=net.name)
-    shapes = {name: blob.shape for name, blob in trained.blobs.items()}
-    there: set[str] = set()
-    for layer in net.layer:
-        if not takes_part(layer, STATES["deploy"]):
-            continue
-        for name in layer.bottom:
-            if name not in there and name in shapes:
-                there.add(name)
-                entry = result.layer.add(name=name, type="Input", top=[name])
-                entry.input_param.shape.add(dim=(1, *shapes[name][1:]))
-        there.update(layer.top)
-        entry = result.layer.add()
-        entry.CopyFrom(layer)
-        for field in ("include", "exclude"):
-            entry.ClearField(field)
-    return result
 
 
 def _data_layers(net: NetParameter, stage: str) -> Iterator[LayerParameter]:

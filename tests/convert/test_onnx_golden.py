@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minicaffe.convert.onnx import deploy, export
+from minicaffe.convert import deploy
+from minicaffe.convert.onnx import export
 from minicaffe.convert.onnx.rules import NONE, RULES
 from minicaffe.layers import LAYERS, resolve
 from minicaffe.net import Net

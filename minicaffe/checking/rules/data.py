@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...data import datasets
+from ...data.absent import files, mean_shape
 from ...errors import MiniCaffeError
 from ...files import open_file
-from ..absent import files, mean_shape
 from ..finding import ADVICE, ERROR, WARNING, Finding
 from ..state import SHAPING, State
 from .structure import made_layers

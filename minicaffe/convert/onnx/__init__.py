@@ -1,7 +1,7 @@
 """A net and its weights as an ONNX file, for inference, with proof: the file is written only after
 onnxruntime has computed the same from it as the net (extra `onnx`).
 
-    deploy.py     data layers become inputs, losses go
+    ../deploy.py  data layers become inputs, losses go
     translate.py  layer by layer (rules/) to a graph (graph.py), and names
     model.py      the graph as ONNX's messages, checked
     proof.py      the same inputs through both
@@ -21,7 +21,7 @@ from ...files import write_atomic
 from ...net import Net
 from ...proto.schema import Message, NetParameter
 from .. import model as any_format
-from .deploy import Deployment, Shapes
+from ..deploy import Deployment, Shapes
 from .model import BATCH, OPSET, require_packages, to_model
 from .proof import TOLERANCE, Agreement, Proof, inputs_for
 from .translate import Translation, check_types, translate

@@ -8,12 +8,12 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ..data import datasets
-from ..data.transformer import Transformer
 from ..errors import MiniCaffeError
 from ..files import open_file, read_start, read_text, refuse_foreign
 from ..proto import binary
 from ..proto.schema import BlobProto, LayerParameter, enum_name
+from . import datasets
+from .transformer import Transformer
 
 Shape = tuple[int, ...]
 Given = Mapping[str, Shape]  # by the name of a top

@@ -1,0 +1,322 @@
+"""A net as it is deployed: data layers become inputs, losses what they make of the scores, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from ..data import absent
+from ..errors import ConfigError, MiniCaffeError, locate, suggest
+from ..graph.filter import takes_part
+from ..layers import resolve
+from ..net import Net
+from ..proto import upgrade
+from ..proto.schema import TEST, TRAIN, LayerParameter, Message, NetParameter, NetState
+
+Shapes = Mapping[str, Sequence[int]]
+
+# Losses that begin with an activation, and the field that holds its axis.
+ACTIVATIONS = {
+    "SoftmaxWithLoss": ("Softmax", "softmax_param"),
+    "InfogainLoss": ("Softmax", "infogain_loss_param"),
+    "SigmoidCrossEntropyLoss": ("Sigmoid", ""),
+}
+MEASURES = {"Accuracy", "ContrastiveLoss", "EuclideanLoss", "HingeLoss", "MultinomialLogisticLoss"}
+LEARNED = {
+    *("BatchNorm", "Bias", "Convolution", "Deconvolution", "Embed", "InnerProduct"),
+    *("LSTM", "Parameter", "PReLU", "RNN", "Scale"),
+}
+SINKS = {"HDF5Output", "Silence"}
+PROB = "prob"
+# Where data is looked for that the state of a net does not bring in.
+STATES = [
+    NetState(phase=TEST),
+    NetState(phase=TEST, stage=["val"]),
+    NetState(phase=TRAIN),
+    NetState(phase=TRAIN, stage=["train"]),
+]
+
+
+def speaks_of_deployment(net: NetParameter) -> bool:
+    """Whether a rule of the net names the stage `deploy`, as those of all-in-one nets do."""
+    rules = [rule for layer in net.layer for rule in (*layer.include, *layer.exclude)]
+    return any("deploy" in (*rule.stage, *rule.not_stage) for rule in rules)
+
+
+def trains(net: NetParameter) -> bool:
+    """Whether the net has layers that a deploy net has not: data, losses, measures."""
+    losses = {*ACTIVATIONS, *MEASURES}
+    return any(layer.type in losses or (layer.type != "Input" and _is_source(layer)) for layer in net.layer)
+
+
+class Deployment:
+    """`net` without what serves training and testing, in phase TEST.
+
+    SoftmaxWithLoss and InfogainLoss leave their Softmax, SigmoidCrossEntropyLoss its Sigmoid, under the name
+    of the second top, or <layer>/prob; other losses and Accuracy go, and what is learned and was read by them
+    alone becomes an output.  What reads their results, and what remains of labels, goes too.  Data layers
+    become inputs, of the shapes given by blob name in `shapes`, or else as `like`, a net that is built, or
+    their sources have them; where the state has none for a blob, one that validates or trains is taken.
+
+    written  True: as people write deploy nets.  A batch has one item; data that is not here is no obstacle
+             where the net tells its shape; the stage `deploy` is meant if the net speaks of it; of several
+             losses those of less than the largest weight go, with all that served them alone (GoogLeNet's
+             auxiliary classifiers); losses of TRAIN alone leave their activation too; the activation is
+             called prob if there is one; an Input keeps the transform_param of its data, but for `mirror`,
+             which Caffe and the engine pass over, and `inference` carries out
+
+    param    the net that remains
+    source   the file it is from, for errors
+    sources  by the name of an input the layer that brought it in
+    notes    what was done to it, for people
+
+    Raises ConfigError for a shape of a blob that is no input, or if nothing remains; the source's error, with
+    a hint, for a data layer whose source cannot be read.
+    """
+
+    def __init__(
+        self,
+        net: str | Path | Message,
+        *,
+        shapes: Shapes | None = None,
+        level: int | None = None,
+        stages: Sequence[str] = (),
+        written: bool = False,
+        like: Net | None = None,
+    ) -> None:
+        self.source = "" if isinstance(net, NetParameter) else str(net)
+        self.param = NetParameter()
+        self.param.CopyFrom(upgrade.read_net(self.source) if self.source else net)
+        upgrade.upgrade_net(self.param)
+        self.param.state.phase = TEST
+        if level is not None:
+            self.param.state.level = level
+        self.written, self.like = written, like
+        in_stage = written and not stages and speaks_of_deployment(self.param)
+        self.param.state.stage.extend(["deploy"] if in_stage else stages)
+        self.notes: list[str] = []
+        self.sources: dict[str, LayerParameter] = {}
+        layers = self._separate_inputs(self._taking_part(losses=written and not in_stage))
+        layers = self._strip_measures(layers)
+        inputs = [layer for layer in layers if layer.type == "Input"]
+        self.sources = {name: self.sources[name] for layer in inputs for name in layer.top}
+        self._settle_shapes(inputs, shapes or {})
+        if all(layer.type == "Input" for layer in layers):
+            raise ConfigError("the net has no layer that computes something from its inputs")
+        del self.param.layer[:]
+        self.param.layer.extend(layers)
+        if written:
+            self.param.ClearField("state")
+
+    def _taking_part(self, *, losses: bool) -> Iterator[LayerParameter]:
+        """The layers of the state; with `losses`, those of TRAIN too, if what they read is there."""
+        made: set[str] = set()
+        for layer in self.param.layer:
+            part = takes_part(layer, self.param.state)
+            if not part and losses and layer.type in ACTIVATIONS:
+                part = any(takes_part(layer, state) for state in STATES) and layer.bottom[0] in made
+                part = part and not made & set(layer.top)
+            if part:
+                made |= set(layer.top)
+                yield layer
+
+    def _separate_inputs(self, layers: Iterable[LayerParameter]) -> list[LayerParameter]:
+        """The layers, with an Input layer for every top of one that brings data in, and for every bottom that
+        none makes."""
+        result: list[LayerParameter] = []
+        made: set[str] = set()
+
+        def bring(name: str, source: LayerParameter) -> None:
+            self.sources[name] = source
+            result.append(LayerParameter(name=name, type="Input", top=[name]))
+
+        for given in layers:
+            layer = LayerParameter()
+            layer.CopyFrom(given)
+            for field in ("include", "exclude", "loss_weight"):  # a loss_weight would count as a reader
+                if field != "loss_weight" or layer.type not in ACTIVATIONS:
+                    layer.ClearField(field)
+            if _is_source(layer):
+                for top in layer.top:
+                    bring(top, layer)
+            else:
+                for name in dict.fromkeys(layer.bottom):
+                    if name not in made and (source := self._elsewhere(name)) is not None:
+                        bring(name, source)
+                        made.add(name)
+                result.append(layer)
+            made |= set(layer.top)
+        said = {id(layer): layer for layer in self.sources.values() if layer.type not in ("Input", "")}
+        for layer in said.values():
+            self.notes.append(f"{_place(layer)} becomes inputs")
+            if layer.HasField("transform_param") and not self.written:
+                self.notes[-1] += ", which transform_param is not applied to"
+        return result
+
+    def _elsewhere(self, name: str) -> LayerParameter | None:
+        """A layer of another state that brings a blob in; one without a type for a blob of `like`."""
+        for state in STATES:
+            for layer in self.param.layer:
+                if name in layer.top and _is_source(layer) and takes_part(layer, state):
+                    return layer
+        return LayerParameter() if self.like is not None and name in self.like.blobs else None
+
+    def _strip_measures(self, layers: list[LayerParameter]) -> list[LayerParameter]:
+        """The layers without losses and measures, and without what reads their results."""
+        kept: list[LayerParameter] = []
+        labels = {top for top, layer in self.sources.items() if layer.type != "Input"}
+        least = max([_weight(layer) for layer in layers if layer.type in ACTIVATIONS], default=1.0)
+        heads = [layer for layer in layers if layer.type in ACTIVATIONS and _weight(layer) >= least]
+        gone: set[str] = set()
+        auxiliary: set[str] = set()
+        names = {top for layer in layers for top in layer.top}
+        for layer in layers:
+            if layer.type in ACTIVATIONS and self.written and _weight(layer) < least:
+                self.notes.append(f"{_place(layer)} is left out, of loss_weight {_weight(layer):g}")
+                auxiliary.add(layer.bottom[0])
+                gone |= set(layer.top)
+            elif layer.type in ACTIVATIONS:
+                labels |= set(layer.bottom[1:])
+                if self.written and _is_made(layer, layers):
+                    self.notes.append(f"{_place(layer)} is left out")
+                    gone |= set(layer.top)
+                    continue
+                kept.append(self._activation(layer, names, alone=len(heads) == 1))
+                gone |= set(layer.top) - set(kept[-1].top)
+            elif layer.type in MEASURES or gone & set(layer.bottom):
+                self.notes.append(f"{_place(layer)} is left out")
+                labels |= set(layer.bottom)
+                gone |= set(layer.top)
+            elif self.written and layer.type in SINKS:
+                self.notes.append(f"{_place(layer)} is left out")
+            else:
+                kept.append(layer)
+                gone -= set(layer.top)
+        return _without(_without(kept, auxiliary, learned=False), labels)
+
+    def _activation(self, layer: LayerParameter, names: set[str], *, alone: bool) -> LayerParameter:
+        kind, field = ACTIVATIONS[layer.type]
+        name = layer.name
+        if self.written and alone and PROB not in names:
+            name = PROB
+        top = layer.top[1] if len(layer.top) > 1 else PROB if name == PROB else f"{layer.name}/{PROB}"
+        while len(layer.top) < 2 and top in names:
+            top += "_"
+        result = LayerParameter(name=name, type=kind, bottom=layer.bottom[:1], top=[top])
+        if field and not (self.written and getattr(layer, field).axis == 1):  # which is the default
+            result.softmax_param.axis = getattr(layer, field).axis
+        names.add(top)
+        self.notes.append(f"{_place(layer)} becomes {kind}, with the top {top}")
+        return result
+
+    def _settle_shapes(self, inputs: list[LayerParameter], shapes: Shapes) -> None:
+        names = [layer.top[0] for layer in inputs]
+        for name in shapes:
+            if name not in names:
+                raise ConfigError(
+                    f"a shape is given for {name!r}, which is no input", hint=suggest(name, names)
+                )
+        opened: dict[int, Net] = {}
+        for layer, name in zip(inputs, names):
+            source = self.sources[name]
+            shape = shapes.get(name)
+            if shape is None and self.like is not None and name in self.like.blobs:
+                shape = self._of_one(self.like.blobs[name].shape)
+            if shape is None and self.written and source.type != "Input":
+                shape = self._told(source, name, opened)
+            if shape is None:
+                shape = self._opened(source, name, opened)
+            if 0 in shape:
+                raise ConfigError(f"input {name!r} has no shape", hint=_remedy(name))
+            layer.input_param.shape.add(dim=shape)
+            if self.written and source.HasField("transform_param"):
+                layer.transform_param.CopyFrom(source.transform_param)
+                layer.transform_param.ClearField("mirror")
+                if not layer.transform_param.ByteSize():
+                    layer.ClearField("transform_param")
+
+    def _of_one(self, shape: Sequence[int]) -> Sequence[int]:
+        return (1, *shape[1:]) if self.written else shape
+
+    def _told(self, source: LayerParameter, name: str, opened: dict[int, Net]) -> Sequence[int]:
+        """The shape of one item of a blob that a layer brings in: of its source, or else as the net tells."""
+        told = (absent.shapes(source, TEST, {}) or [])[: len(source.top)]
+        said = dict(zip(source.top, told))
+        if absent.named_set(source) and name in said:
+            return self._of_one(said[name])
+        try:
+            return self._of_one(self._opened(source, name, opened))
+        except MiniCaffeError:
+            if name not in said:
+                raise
+        shape = self._of_one(said[name])
+        self.notes.append(f"{_place(source)}: its data is not here; {_remedy(name, shape)} if it is another")
+        return shape
+
+    def _opened(self, source: LayerParameter, name: str, opened: dict[int, Net]) -> Sequence[int]:
+        if id(source) not in opened:
+            opened[id(source)] = self._open(source, name)
+        return opened[id(source)].blobs[name].shape
+
+    def _open(self, layer: LayerParameter, name: str) -> Net:
+        """A net of one layer that brings data in: its tops have their shapes."""
+        alone = NetParameter(state=self.param.state, layer=[layer])
+        for field in ("include", "exclude"):
+            alone.layer[0].ClearField(field)
+        try:
+            return Net(alone, source=self.source, allocate=False)
+        except MiniCaffeError as error:
+            if layer.type != "Input":
+                error.hint = _remedy(name)
+            raise
+
+
+def _is_source(layer: LayerParameter) -> bool:
+    """Whether a layer brings data in."""
+    with locate(lambda: _place(layer)):
+        kind = resolve(layer.type)
+    return kind.source or (layer.type == "Python" and bool(layer.top) and not layer.bottom)
+
+
+def _weight(layer: LayerParameter) -> float:
+    return layer.loss_weight[0] if layer.loss_weight else 1.0
+
+
+def _is_made(loss: LayerParameter, layers: Sequence[LayerParameter]) -> bool:
+    """Whether the net has the activation that a loss begins with anyway."""
+    kind, field = ACTIVATIONS[loss.type]
+    return any(
+        layer.type == kind
+        and layer.bottom[0] == loss.bottom[0] != layer.top[0]
+        and (not field or layer.softmax_param.axis == getattr(loss, field).axis)
+        for layer in layers
+    )
+
+
+def _without(layers: list[LayerParameter], labels: set[str], *, learned: bool = True) -> list[LayerParameter]:
+    """The layers but for those that make nothing but `labels`, which nobody reads now, and in which nothing
+    is learned; without `learned`, whether something is or not."""
+    held: set[str] = set()
+    for layer in layers if learned else ():
+        if layer.type in LEARNED or held & set(layer.bottom):
+            held |= set(layer.top)
+    kept: list[LayerParameter] = []
+    read: set[str] = set()
+    labels = set(labels)
+    for layer in reversed(layers):
+        if layer.top and set(layer.top) <= labels - read - held:
+            labels |= set(layer.bottom)
+        else:
+            kept.append(layer)
+            read |= set(layer.bottom)
+    return kept[::-1]
+
+
+def _remedy(name: str, shape: Sequence[int] | None = None) -> str:
+    if shape is not None:
+        return f"{name} is taken as {'x'.join(map(str, shape))}: give its shape (--shape {name}=...)"
+    return f"give the shape of {name} (--shape {name}=...)"
+
+
+def _place(layer: LayerParameter) -> str:
+    return f"layer {layer.name!r} ({layer.type})"
