@@ -163,7 +163,7 @@ def _extensions(subject: Subject, strict: bool) -> Iterator[Finding]:
             if isinstance(message, NetParameter) and (place := re.match(r"layer\[(\d+)\]\.(.*)", path)):
                 i = int(place[1])
                 if not strict and place[2].startswith("data_param."):
-                    if message.layer[i].data_param.source in datasets.names():
+                    if datasets.named_part(message.layer[i].data_param.source):
                         continue
                 line = lines_of(file, message)[i]
                 where, name = f"{file}:{line}" if line else file, message.layer[i].name

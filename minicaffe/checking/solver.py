@@ -39,15 +39,21 @@ def of_solver(subject: Subject, path: str) -> Iterator[Finding]:
     for state, iterations in zip(tests, solver.test_iter):
         for i in state.of_type("Data"):
             conf = state.layers[i].data_param
-            if conf.source in datasets.names():
-                name, _, split = conf.source.partition("/")
-                samples = datasets.SETS[name].splits[split].samples
+            if samples := _samples(conf.source):
                 seen = iterations * conf.batch_size
                 if seen != samples:
                     what = f"a test sees {seen} samples: test_iter {iterations} times batch_size"
                     what += f" {conf.batch_size}; {conf.source} has {samples}"
                     remedy = "let the product be the number of samples"
                     yield finding(ADVICE, "part_of_test_set", what, remedy)
+
+
+def _samples(source: str) -> int | None:
+    """Those of a named source; None for others, and for a range that it lacks, which the layer refuses."""
+    try:
+        return datasets.samples(source)
+    except DataError:
+        return None
 
 
 def refusals(subject: Subject, path: str, *, cpu: bool) -> Iterator[Finding]:

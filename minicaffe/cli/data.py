@@ -106,7 +106,8 @@ def _info(options: argparse.Namespace) -> None:
 def _facts(source: str) -> dict[str, Any]:
     if backend(source) == "LMDB":
         return _of_database(source)
-    dataset = SETS[source.split("/")[0]] if source in datasets.names() else None
+    part = datasets.named_part(source)
+    dataset = part[0] if part else None
     images, labels = datasets.load(source, download=False)
     values, counts = np.unique(np.asarray(labels), return_counts=True)
     published = {file.name: file.sha256 for file in dataset.files} if dataset else {}

@@ -12,7 +12,7 @@ from ..errors import MiniCaffeError
 from ..files import open_file, read_start, read_text, refuse_foreign
 from ..proto import binary
 from ..proto.schema import BlobProto, LayerParameter, enum_name
-from . import datasets
+from . import datasets, ranges
 from .transformer import Transformer
 
 Shape = tuple[int, ...]
@@ -47,14 +47,15 @@ def _can_be_read(layer: LayerParameter, source: str) -> bool:
     """Whether a source is here, or will never be: a name that is nearly that of a named set is a mistake."""
     if layer.type != "Data" or enum_name(layer.data_param, "backend") != "IDX":
         return is_here(source)
+    source = ranges.without(source)
     close = difflib.get_close_matches(source, datasets.names(), n=1)
     return bool(close) or datasets.present(Path(source)) is not None
 
 
 def named_set(layer: LayerParameter) -> str:
     """The named set, with its part, that a Data layer reads: mnist/train; "" if it reads none."""
-    source = layer.data_param.source if layer.type == "Data" else ""
-    return source if source in datasets.names() else ""
+    source = ranges.without(layer.data_param.source) if layer.type == "Data" else ""
+    return source if datasets.named_part(source) else ""
 
 
 def set_is_here(source: str) -> bool:
@@ -102,6 +103,7 @@ def _told(layer: LayerParameter, phase: int) -> list[Shape] | None:
         return None
     if named_set(layer):
         try:
+            datasets.samples(layer.data_param.source)  # a range that the set lacks
             image = Transformer(transform, phase, image).out_shape  # type: ignore[arg-type]
         except MiniCaffeError:
             return None

@@ -1,7 +1,8 @@
 """The data sets that have a name.
 
 A source is `mnist/train`, `mnist/test`, `digits/train`, `digits/test`, or a path to an IDX file of images,
-whose labels are in the file beside it with `labels` for `images` and `idx1` for `idx3` in its name.
+whose labels are in the file beside it with `labels` for `images` and `idx1` for `idx3` in its name.  A range
+behind it takes a part: `mnist/train[:45002]`, `mnist/train[75%:]` (ranges.py).
 
 A named set is looked for in $MINICAFFE_DATA/<set>/, then in the user's cache, and downloaded if it is in
 neither; `digits` comes with the package.  Files may be plain or gzip.
@@ -19,7 +20,7 @@ import numpy as np
 
 from ..errors import DataError, UnknownTypeError, suggest
 from ..files import LARGEST_BYTES, user_cache
-from . import idx
+from . import idx, ranges
 from .download import File, fetch
 
 PACKAGED = Path(__file__).parent
@@ -126,6 +127,21 @@ def names() -> list[str]:
     return [f"{dataset.name}/{split}" for dataset in SETS.values() for split in dataset.splits]
 
 
+def named_part(source: str) -> tuple[DataSet, Split] | None:
+    """The data set and the part that a named source speaks of, with a range or without; None for others."""
+    dataset, _, split = ranges.without(source).partition("/")
+    if dataset not in SETS or split not in SETS[dataset].splits:
+        return None
+    return SETS[dataset], SETS[dataset].splits[split]
+
+
+def samples(source: str) -> int | None:
+    """How many samples a named source has, in its range; None for others.  Opens no file; DataError for a
+    range that the set lacks."""
+    part = named_part(source)
+    return len(ranges.rows(source, part[1].samples)) if part else None
+
+
 def named(name: str) -> DataSet:
     """The data set called `name`; UnknownTypeError, with the closest names, if there is none."""
     if name not in SETS:
@@ -149,12 +165,14 @@ def load(source: str, *, labels: bool = True, download: bool = True) -> Loaded:
 def open_source(
     source: str, *, labels: bool = True, download: bool = True, largest_bytes: int = LARGEST_BYTES
 ) -> Samples:
-    """The samples of a named set or an IDX file; images of a large plain file stay there (idx.stored).
-    `labels` False leaves them out.
+    """The samples of a named set or an IDX file, or a range of them; images of a large plain file stay there
+    (idx.stored).  `labels` False leaves them out.
 
     Downloads a named set that is nowhere here if `download`.  Raises DataError for files that are missing,
-    damaged, do not belong together, or would be unpacked to more than `largest_bytes`.
+    damaged, do not belong together, or would be unpacked to more than `largest_bytes`, and for a range that
+    they do not have.
     """
+    samples(source)  # a range that the set lacks is refused before anything is downloaded
     images_path, labels_path = files(source, labels=labels, download=download)
     images = idx.stored(images_path, largest_bytes)
     if images.ndim == 3:
@@ -163,16 +181,18 @@ def open_source(
         raise DataError(
             f"{images_path}: images must have axes (N, H, W) or (N, C, H, W), none empty; got {images.shape}"
         )
-    if source in names():
-        dataset, split = _named_split(source)
+    if part := named_part(source):
+        dataset, split = part
         expected = (split.samples, *dataset.shape)
         if images.shape != expected:
             raise DataError(
-                f"{images_path}: the images of {source} have shape {expected}; got {images.shape}",
+                f"{images_path}: the images of {dataset.name} have shape {expected}; got {images.shape}",
                 hint="delete the file, or correct MINICAFFE_DATA",
             )
+    rows = ranges.rows(source, len(images))
+    chosen = images.part(rows) if isinstance(images, idx.Stored) else images[rows.start : rows.stop]
     if labels_path is None:
-        return Samples(images, None)
+        return Samples(chosen, None)
     values = idx.read(labels_path, largest_bytes)
     if values.ndim != 1:
         raise DataError(f"{labels_path}: labels must have one axis (N); got {values.shape}")
@@ -181,13 +201,14 @@ def open_source(
             f"{labels_path} has {len(values)} labels for the {len(images)} images of {images_path}",
             hint="the two files do not belong together",
         )
-    return Samples(images, values)
+    return Samples(chosen, values[rows.start : rows.stop])
 
 
 def files(source: str, *, labels: bool = True, download: bool = True) -> tuple[Path, Path | None]:
     """The files of a source that load() reads: images, and labels if wanted."""
-    if source in names():
-        dataset, split = _named_split(source)
+    source = ranges.without(source)
+    if part := named_part(source):
+        dataset, split = part
         paths = find(dataset, split)
         if paths is None and download:
             paths = get(dataset, split)
@@ -263,11 +284,6 @@ def sha256(path: Path) -> str:
     for piece in idx.contents(path):
         digest.update(piece)
     return digest.hexdigest()
-
-
-def _named_split(source: str) -> tuple[DataSet, Split]:
-    dataset, _, split = source.partition("/")
-    return SETS[dataset], SETS[dataset].splits[split]
 
 
 def _labels_of(images: Path) -> Path:

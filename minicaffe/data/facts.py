@@ -19,7 +19,7 @@ class Facts(NamedTuple):
 
 def backend(source: str) -> str:
     """The data_param.backend that reads a source: LMDB for a folder, IDX for named sets and files."""
-    named = source in datasets.names()
+    named = datasets.named_part(source)
     return "LMDB" if not named and os.path.isdir(source) else "IDX"
 
 
@@ -32,6 +32,6 @@ def facts(source: str, kind: str) -> Facts:
     if kind != "IDX":
         raise ConfigError(f"data_param.backend {kind} cannot be read", hint="backend: IDX or LMDB")
     images, labels = datasets.open_source(source)
-    if source in datasets.names():
-        return Facts(len(images), datasets.named(source.split("/")[0]).classes)
+    if part := datasets.named_part(source):
+        return Facts(len(images), part[0].classes)
     return Facts(len(images), int(labels.max()) + 1)  # type: ignore[union-attr]

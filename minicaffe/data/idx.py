@@ -89,6 +89,13 @@ class Stored:
         """The same values with other axes."""
         return Stored(self._file, self._start, shape, self.dtype)
 
+    def part(self, rows: range) -> Stored:
+        """These rows, which follow each other, and stay in the file."""
+        row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
+        return Stored(
+            self._file, self._start + rows.start * row_bytes, (len(rows), *self.shape[1:]), self.dtype
+        )
+
     def whole(self) -> np.ndarray:
         """The array, in memory."""
         out = np.empty(self.shape, self.dtype)

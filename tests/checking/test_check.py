@@ -263,6 +263,24 @@ def test_solvers(text, rule, message, tmp_path):
     assert found and message in str(found[0]), found
 
 
+def test_a_test_of_a_range(tmp_path):
+    (tmp_path / "net.prototxt").write_text(GOOD.replace("digits/test", "digits/test[75%:]"))
+    path = tmp_path / "solver.prototxt"
+    path.write_text(SOLVER.replace("test_iter: 40", "test_iter: 10"))
+    assert check(str(path)).findings == []
+    path.write_text(SOLVER)
+    (finding,) = check(str(path)).findings
+    assert "a test sees 360 samples" in finding.what and "digits/test[75%:] has 90" in finding.what
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist"])
+def test_a_range_that_a_set_lacks(name, tmp_path, monkeypatch):
+    """Said also of a set that is not here."""
+    monkeypatch.setattr(datasets, "folders", lambda dataset: [datasets.PACKAGED / dataset.name])
+    report = of(tmp_path, GOOD.replace("digits/test", f"{name}/test[:70000]"))
+    assert any("reaches beyond the" in error and "got 70000" in error for error in errors(report))
+
+
 def test_inputs_and_a_loss_are_a_net_to_train_from_outside(tmp_path):
     text = """layer { name: "in" type: "Input" top: "data" top: "label"
   input_param { shape { dim: 4 dim: 1 dim: 8 dim: 8 } shape { dim: 4 } } }

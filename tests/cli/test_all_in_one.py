@@ -50,6 +50,13 @@ def test_what_the_command_line_says_comes_first(capsys):
         assert line in result.err
 
 
+def test_a_part_of_the_training_data_for_validation():
+    net, wishes = read(), Wishes(source="digits/train[:1000], digits/train[1000:]", batch_size=100, epochs=2)
+    all_in_one.complete(net, wishes)
+    solver = all_in_one.solver_for(net, wishes)
+    assert (solver.max_iter, list(solver.test_iter), solver.test_interval) == (20, [5], 10)
+
+
 def test_a_plain_net_with_phases_trains_too(capsys):
     result = run(capsys, "train", PROTOTXT / "digits" / "train_test.prototxt", "--epochs", 0.1)
     assert result.status == 0 and "accuracy = " in result.err

@@ -69,6 +69,11 @@ def test_info_of_a_file(cache, tmp_path, capsys):
     assert "           1  2\n" in text and "published" not in text and "licence" not in text
 
 
+def test_info_of_a_range(cache, capsys):
+    facts = json.loads(said(capsys, "info", "digits/test[:25%]", "--json"))
+    assert (facts["name"], facts["images"], facts["licence"]) == ("digits/test[:25%]", 90, "CC BY 4.0")
+
+
 def test_info_of_a_database(tmp_path, capsys):
     with DatabaseWriter(tmp_path / "db") as writer:
         for label, shape in ((3, (1, 2, 2)), (0, (3, 4, 5)), (3, (1, 2, 2))):

@@ -1,5 +1,6 @@
 """Named data sets, and files of images with labels beside them."""
 
+import functools
 import gzip
 import hashlib
 import os
@@ -178,6 +179,71 @@ datasets.load("digits/train")
 datasets.find(datasets.MNIST, datasets.MNIST.splits["train"])
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60, env={**os.environ})
+
+
+# -- ranges
+
+
+@pytest.mark.parametrize(
+    ("spelled", "rows"),
+    [
+        ("[:4]", slice(0, 4)),
+        ("[1078:]", slice(1078, 1437)),
+        ("[5:7]", slice(5, 7)),
+        ("[:75%]", slice(0, 1077)),
+        ("[75%:]", slice(1077, 1437)),
+        ("[:]", slice(0, 1437)),
+        ("[ 10 : 100% ]", slice(10, 1437)),
+    ],
+)
+def test_a_range_of_a_named_set(spelled, rows, nowhere):
+    whole, part = datasets.load("digits/train"), datasets.load(f"digits/train{spelled}")
+    np.testing.assert_array_equal(part.images, whole.images[rows])
+    np.testing.assert_array_equal(part.labels, whole.labels[rows])
+    assert datasets.samples(f"digits/train{spelled}") == len(part.labels) == rows.stop - rows.start
+    assert datasets.files(f"digits/train{spelled}") == datasets.files("digits/train")
+
+
+def test_a_range_of_a_file(tmp_path, monkeypatch):
+    path = write_pair(tmp_path)
+    for kept_bytes in (idx.KEPT_BYTES, 0):  # in memory, and left in the file
+        stored = functools.partial(idx.stored, kept_bytes=kept_bytes)
+        monkeypatch.setattr(datasets.idx, "stored", stored)
+        images, labels = datasets.load(f"{path}[1:3]")
+        np.testing.assert_array_equal(images, IMAGES[1:3, None])
+        np.testing.assert_array_equal(labels, LABELS[1:3])
+    opened = datasets.open_source(f"{path}[2:]").images
+    assert isinstance(opened, idx.Stored) and opened.shape == (3, 1, 3, 4)
+    np.testing.assert_array_equal(opened.take(np.array([2, 0])), IMAGES[[4, 2], None])
+    assert datasets.samples(f"{path}[1:3]") is None
+
+
+@pytest.mark.parametrize(
+    ("spelled", "message"),
+    [
+        ("[4:4]", r"digits/train\[4:4\]: the range takes none of the 1437 samples: it begins at 4 and ends"),
+        ("[9:4]", "begins at 9 and ends before 4"),
+        ("[:0%]", "begins at 0 and ends before 0"),
+        ("[:1438]", "reaches beyond the 1437 samples; got 1438; hint: at most 1437"),
+        ("[:101%]", "reaches beyond the 1437 samples; got 101%; hint: at most 100%"),
+        (
+            "[-4:]",
+            r"each a whole number or a percentage; got '-4'; hint: for example digits/train\[",
+        ),
+        ("[:7.5%]", "got '7.5%'"),
+        ("[a:]", "got 'a'"),
+        ("[:" + "9" * 5000 + "]", "got '9999"),
+        ("[1]", "no data set and no file 'digits/train.1.'"),
+    ],
+)
+def test_a_range_that_is_none(spelled, message, nowhere):
+    with pytest.raises(DataError, match=message):
+        datasets.load(f"digits/train{spelled}")
+
+
+def test_a_range_is_refused_before_anything_is_downloaded(nowhere):
+    with pytest.raises(DataError, match="reaches beyond the 60000 samples"):
+        datasets.load("mnist/train[:60001]")
 
 
 # -- files

@@ -25,9 +25,10 @@ def too_few_classes(state: State) -> Iterator[Finding]:
             continue
         origin = state.origin(i, 1)
         source = state.layers[origin].data_param.source if origin is not None else ""
-        if source not in datasets.names():
+        part = datasets.named_part(source)
+        if part is None:
             continue
-        classes = datasets.SETS[source.partition("/")[0]].classes
+        classes = part[0].classes
         scores = state.net.blobs[state.layers[i].bottom[0]] if state.net else None  # type: ignore[union-attr]
         message = {"SoftmaxWithLoss": "softmax_param", "Accuracy": "accuracy_param"}.get(layer.type)
         axis = getattr(layer.param, message).axis if message else 1

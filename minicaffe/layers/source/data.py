@@ -24,7 +24,8 @@ class Data(Prefetching):
               mean_value or mean_file, crop_size, mirror; force_color or force_gray, for encoded images.
               backend LMDB: source is the folder of a database of Datum records, in the order of the keys.
               backend IDX: source is a named set (mnist/train, mnist/test, digits/train, digits/test) or the
-              path of an IDX file of images, its labels beside it.
+              path of an IDX file of images, its labels beside it; behind it perhaps a range of the samples,
+              which come first to last: mnist/train[:45002], mnist/train[75%:].
     Shapes    top[0] (batch_size, C, H, W), with crop_size for H and W; top[1], if there is one, (batch_size),
               the labels.  Of an LMDB every batch has the shape of its first image, so that with batch_size 1
               every image may have a size of its own.
