@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..data.epoch import Epoch
 from .blob import Blob
 from .layer import Count, Layer
 
@@ -29,6 +30,10 @@ class Source(Layer):
 
     def stage(self, passes, top):
         raise NotImplementedError
+
+    def epoch(self) -> Epoch | None:
+        """The samples that an epoch brings; None for a source that has no epochs."""
+        return None
 
     def deliver(self, arrays: Sequence[np.ndarray], top: Sequence[Blob]) -> None:
         """Put a batch on the host into the tops."""

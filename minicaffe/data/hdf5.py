@@ -75,6 +75,24 @@ class HDF5Batches:
                 np.take(values, rows, axis=0, out=target[k : k + len(rows)], mode="clip")
             k += len(rows)
 
+    def samples(self, at: np.ndarray, seed: int = 0) -> np.ndarray:
+        """The samples at these places of the endless sequence, int64, counted through the files as listed."""
+        found = np.empty(len(at), np.int64)
+        for k, (epoch, index) in enumerate(zip(*(part.tolist() for part in np.divmod(at, self.count)))):
+            file, start = self._file_at(epoch, index, seed)
+            row = index - start
+            if self.shuffle:
+                row = self._permutation(self.rows[file], seed, epoch, 1 + file)[row]
+            found[k] = sum(self.rows[:file]) + row
+        return found
+
+    def place(self, index: int) -> str:
+        """The file and the row of a sample."""
+        file = 0
+        while index >= self.rows[file]:
+            index, file = index - self.rows[file], file + 1
+        return f"{self.paths[file]}: row {index}"
+
     def _file_at(self, epoch: int, index: int, seed: int) -> tuple[int, int]:
         """The file that holds sample `index` of an epoch, and the index of its first row."""
         start = 0

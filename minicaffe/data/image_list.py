@@ -36,8 +36,11 @@ class ImageList:
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
         """Image (C, H, W) and label of a line."""
-        path, label = self.entries[index]
-        return images.read(self.root + path, self.channels), label
+        return images.read(self.path(index), self.channels), self.entries[index][1]
+
+    def path(self, index: int) -> str:
+        """The file that a line names."""
+        return self.root + self.entries[index][0]
 
     def place(self, index: int) -> str:
         """Where an entry is, for errors."""

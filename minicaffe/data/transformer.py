@@ -137,6 +137,16 @@ class Transformer:
             out = batch.room((len(images), *self.out_shape), batch.dtype)
             self._transform(images, out, positions, key)
 
+    def undo(self, images: np.ndarray) -> np.ndarray:
+        """Transformed images (N, C, H, W) with the pixels that they had before mean and scale.  A mean image
+        is taken from its middle, where a crop lies unless it is drawn at random."""
+        mean = self.mean
+        if self.mean_per_pixel:
+            (h, w), (height, width) = self.out_shape[1:], mean.shape[1:]
+            top, left = (height - h) // 2, (width - w) // 2
+            mean = mean[:, top : top + h, left : left + w]
+        return images / (self.scale or 1) + mean
+
     def _in_size(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | Sequence[np.ndarray]:
         """The images, checked, and resized if that is asked for."""
         for image in images[:1] if isinstance(images, np.ndarray) else images:

@@ -7,9 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from .layout import Curve, Point
-from .scene import Arrow, Panel, Scene, Shape
+from .scene import Arrow, Line, Panel, Photo, Scene, Shape
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
     from PIL.ImageDraw import ImageDraw
 
 SCALE = 2.0  # pixels per unit
@@ -31,7 +32,7 @@ def png(scene: Scene) -> bytes:
     for top in range(0, height, BAND):
         rows = min(BAND, height - top)
         band = Image.new("RGB", (width * FINE, rows * FINE), scene.ground)
-        pen = _Pen(ImageDraw.Draw(band), scale * FINE, top * FINE, fonts)
+        pen = _Pen(band, ImageDraw.Draw(band), scale * FINE, top * FINE, fonts)
         for shape in scene.shapes:
             pen.draw(shape)
         picture.paste(band.reduce(FINE), (0, top))
@@ -60,11 +61,11 @@ class _Fonts(dict):
 class _Pen:
     """Draws shapes on a band of the picture, `scale` pixels per unit and `top` pixels further up."""
 
-    def __init__(self, draw: ImageDraw, scale: float, top: int, fonts: _Fonts) -> None:
-        self.on, self.scale, self.top, self.fonts = draw, scale, top, fonts
-        self.height = draw.im.size[1]
+    def __init__(self, band: Image, draw: ImageDraw, scale: float, top: int, fonts: _Fonts) -> None:
+        self.band, self.on, self.scale, self.top, self.fonts = band, draw, scale, top, fonts
+        self.height = band.height
 
-    def _at(self, point: Point) -> Point:
+    def _at(self, point: Point) -> tuple[int, int]:
         """In whole pixels, so that nothing depends on where a band begins."""
         return round(point[0] * self.scale), round(point[1] * self.scale) - self.top
 
@@ -87,6 +88,15 @@ class _Pen:
             if self._shows(min(heights), max(heights)):
                 self.on.line(points, fill=shape.colour, width=max(1, round(1.3 * self.scale)), joint="curve")
                 self.on.polygon(head, fill=shape.colour)
+        elif isinstance(shape, Line):
+            ends = [self._at(shape.start), self._at(shape.end)]
+            if self._shows(min(y for _, y in ends), max(y for _, y in ends)):
+                self.on.line(ends, fill=shape.colour, width=max(1, round(shape.width * self.scale)))
+        elif isinstance(shape, Photo):
+            x, y, width, height = shape.place
+            (left, upper), (right, lower) = self._at((x, y)), self._at((x + width, y + height))
+            if self._shows(upper, lower):
+                self._paste(shape.png, left, upper, right - left, lower - upper)
         else:
             at = self._at((shape.x, shape.y))
             if self._shows(at[1] - shape.size * self.scale, at[1] + shape.size * self.scale):
@@ -94,6 +104,14 @@ class _Pen:
                 font = self.fonts[shape.size, text.isascii()]
                 for shift in (0, round(0.03 * shape.size * self.scale)) if shape.bold else (0,):
                     self.on.text((at[0] + shift, at[1]), text, shape.colour, font, anchor)
+
+    def _paste(self, png: bytes, left: int, upper: int, width: int, height: int) -> None:
+        from PIL import Image
+
+        with Image.open(io.BytesIO(png)) as photo:
+            enlarged = photo.width <= width
+            how = Image.Resampling.NEAREST if enlarged else Image.Resampling.LANCZOS
+            self.band.paste(photo.convert("RGB").resize((width, height), how), (left, upper))
 
     def _shows(self, upper: float, lower: float) -> bool:
         return lower >= -self.scale and upper <= self.height + self.scale

@@ -50,7 +50,23 @@ class Arrow(NamedTuple):
     colour: str
 
 
-Shape = Panel | Words | Arrow
+class Line(NamedTuple):
+    """A straight line."""
+
+    start: Point
+    end: Point
+    colour: str
+    width: float = 1.0
+
+
+class Photo(NamedTuple):
+    """A PNG file, stretched over a rectangle; its pixels are seen as squares where it is enlarged."""
+
+    place: Rectangle
+    png: bytes
+
+
+Shape = Panel | Words | Arrow | Line | Photo
 
 
 class Scene(NamedTuple):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 from xml.sax.saxutils import escape
 
-from .scene import Arrow, Panel, Scene, Shape
+from .scene import Arrow, Line, Panel, Photo, Scene, Shape
 
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 
@@ -42,6 +43,19 @@ def _element(shape: Shape) -> str:
         return (
             f'<path d="{path}" fill="none" stroke="{shape.colour}" stroke-width="1.3"/>'
             f'<polygon points="{head}" fill="{shape.colour}"/>'
+        )
+    if isinstance(shape, Line):
+        (x1, y1), (x2, y2) = (tuple(map(_number, point)) for point in (shape.start, shape.end))
+        return (
+            f'<line x1="{x1}" y1="{y1}" x2="{x2}" y2="{y2}" stroke="{shape.colour}"'
+            f' stroke-width="{_number(shape.width)}"/>'
+        )
+    if isinstance(shape, Photo):
+        x, y, width, height = map(_number, shape.place)
+        data = base64.b64encode(shape.png).decode()
+        return (
+            f'<image x="{x}" y="{y}" width="{width}" height="{height}" preserveAspectRatio="none"'
+            f' style="image-rendering:pixelated" href="data:image/png;base64,{data}"/>'
         )
     looks = f'font-size="{_number(shape.size)}" fill="{shape.colour}"'
     looks += ' font-weight="bold"' if shape.bold else ""

@@ -51,7 +51,9 @@ class History:
     """Puts rows in order as they are read, where several processes wrote one file.
 
     A process that resumed from a snapshot repeats iterations that the one before it had done.  What is
-    repeated counts: a row removes the rows of earlier processes that stand at its iteration or behind.
+    repeated counts: a row removes the rows of earlier processes that stand behind its iteration, and those
+    of its own kind that stand at it.  A test that stands at it stays: it is of the very weights that the
+    process resumed from, and a snapshot that was made after the test says that it need not be repeated.
 
     A new process is seen when the iterations of one kind of row (the displays, the tests of one net) do not
     go up; a reader that knows better says so with `begin`.
@@ -76,8 +78,9 @@ class History:
         if self.steps_back(net, row.iteration):
             self.begin()
         self._latest[net] = row.iteration
-        for rows in self._rows.values():
-            while rows and rows[-1][0] < self._process and rows[-1][1].iteration >= row.iteration:
+        for kind, rows in self._rows.items():
+            first = row.iteration + (kind != net)  # of those that go
+            while rows and rows[-1][0] < self._process and rows[-1][1].iteration >= first:
                 rows.pop()
         self._rows.setdefault(net, []).append((self._process, row))
 

@@ -384,6 +384,20 @@ def test_the_first_test_of_a_resumed_run_counts(tmp_path):
     assert [(row.iteration, row.seconds) for row in curves.train] == [(500, 50), (600, 60.3)]
 
 
+def test_a_test_that_the_resumed_run_does_not_repeat_counts(tmp_path):
+    """Its snapshot was made after the test, as keep_best makes them, and says that it is done."""
+    start = {"phase": "start", "iteration": 600, "seconds": 0.0, "count": 0}
+    first = [start | {"iteration": 0}, of_train(500), of_test(600), of_train(600), of_train(650), of_test(700)]
+    again = [start, of_train(600, 2.0, seconds=0.3), of_train(650, 2.0, seconds=0.4)]
+    curves = of_rows(tmp_path / "m", *first, *again)
+    assert [(row.iteration, row.seconds) for row in curves.tests[0]] == [(600, 60)]
+    assert [(row.iteration, row.loss) for row in curves.train] == [(500, 1), (600, 2), (650, 2)]
+    shown = [f"Iteration {i}, loss = 1" for i in (500, 600, 650)]
+    tested = ["Iteration 600, Testing net (#0)", "    Test net output #0: acc = 0.7"]
+    curves = of_log("Solving net", shown[0], *tested, *shown[1:], "Solving net", *shown[1:])
+    assert [(row.iteration, row.outputs) for row in curves.tests[0]] == [(600, {"acc": [0.7]})]
+
+
 def test_a_process_that_repeats_nothing_is_seen_by_its_time(tmp_path):
     curves = of_rows(tmp_path / "m", of_train(10), of_train(20, seconds=0.0), of_train(30, seconds=0.5))
     assert [row.seconds for row in curves.train] == [1.0, 1.0, 1.5]

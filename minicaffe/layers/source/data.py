@@ -9,6 +9,7 @@ from ...data import datasets
 from ...data.batches import Batches
 from ...data.database import Database
 from ...data.datasets import Samples
+from ...data.epoch import Epoch
 from ...data.images import Channels
 from ...data.order import Order
 from ...data.records import RecordBatches
@@ -67,6 +68,11 @@ class Data(Prefetching):
             transformer = Transformer(transform, self.phase, records.images.shape[1:])
             return Batches(records, transformer, order, conf.batch_size, key=self.random.key)
         return RecordBatches(records, transform, self.phase, order, conf.batch_size, key=self.random.key)
+
+    def epoch(self) -> Epoch:
+        batches, records = self.batches(), self.records
+        name = str if isinstance(records, Samples) else records.place
+        return Epoch(batches.order.count, batches.order.samples, name, batches.transformer.undo)
 
     def _check(self, conf, transform) -> None:
         backend = enum_name(conf, "backend")

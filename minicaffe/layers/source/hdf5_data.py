@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...core.source import Source
+from ...data.epoch import Epoch
 from ...data.hdf5 import HDF5Batches
 
 
@@ -41,6 +42,12 @@ class HDF5Data(Source):
         self.shapes = [(conf.batch_size, *row) for row in self.batches.shapes]
         if self.allocate:
             self.host = [self.device.host_empty(shape) for shape in self.shapes]
+
+    def epoch(self) -> Epoch:
+        def samples(at):
+            return self.batches.samples(at, self.random.seed)
+
+        return Epoch(self.batches.count, samples, self.batches.place)
 
     def stage(self, passes, top):
         self.batches(passes, self.host, self.random.seed)

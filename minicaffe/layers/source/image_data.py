@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...core.prefetching import Prefetching
+from ...data.epoch import Epoch
 from ...data.image_list import ImageList
 from ...data.images import Channels
 from ...data.order import Order
@@ -51,6 +52,10 @@ class ImageData(Prefetching):
         return RecordBatches(
             self.images, self.transform, self.phase, order, conf.batch_size, key=self.random.key
         )
+
+    def epoch(self) -> Epoch:
+        batches = self.batches()
+        return Epoch(len(self.images), batches.order.samples, self.images.path, batches.transformer.undo)
 
     def _check(self, conf, transform) -> None:
         self.require(bool(conf.source), "image_data_param.source must be set", hint="a text file of images")

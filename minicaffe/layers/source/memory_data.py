@@ -8,6 +8,7 @@ import numpy as np
 
 from ... import log
 from ...core.source import Source
+from ...data.epoch import Epoch
 from ...data.transformer import Transformer
 from ...errors import DataError, ShapeError, locate
 from ...proto.schema import TRAIN
@@ -69,6 +70,13 @@ class MemoryData(Source):
                 self._transform(images, data)
         self._take(data, np.asarray(labels))
         self.added += len(images)
+
+    def epoch(self) -> Epoch | None:
+        """None before the first `reset` or `add`; the rows are counted from the pass that reads the first."""
+        if self.arrays is None:
+            return None
+        count, first = len(self.arrays[0]), (self.first or 0) * self.shapes[0][0]
+        return Epoch(count, lambda at: (at - first) % count, str)
 
     def stage(self, passes, top):
         if self.arrays is None:

@@ -1,0 +1,13 @@
+"""How good a net is, and where it errs: numbers, charts and pictures in one folder.
+
+net = Net("train_test.prototxt", phase="TEST", forward_only=True)
+net.load("lenet.caffemodel", must_match=True)
+evaluation = evaluate(net)
+print(evaluation.accuracy.value)
+write(evaluation, "report")
+"""
+
+from .evaluation import Evaluation, evaluate
+from .folder import write
+
+__all__ = ["Evaluation", "evaluate", "write"]
