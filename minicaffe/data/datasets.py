@@ -186,7 +186,8 @@ def open_source(
         expected = (split.samples, *dataset.shape)
         if images.shape != expected:
             raise DataError(
-                f"{images_path}: the images of {dataset.name} have shape {expected}; got {images.shape}",
+                f"{images_path}: the images of {ranges.without(source)} have shape {expected}; got"
+                f" {images.shape}",
                 hint="delete the file, or correct MINICAFFE_DATA",
             )
     rows = ranges.rows(source, len(images))
