@@ -49,6 +49,7 @@ class Layer:
     carries             True if forward leaves something for the next one: states, running statistics
     source              True for layers that bring data in: their tops have memory of their own, filled by
                         `stage`
+    augments            True for sources that take augment_param
     writes              True for layers whose forward writes a file: gradcheck and diff run nets without them
     stochastic          True for layers that draw random numbers: self.random is set before setup, which
                         makes it None if this layer draws none after all
@@ -75,6 +76,7 @@ class Layer:
     capturable = True
     carries = False
     source = False
+    augments = False
     writes = False
     stochastic = False
     setup_draws = 0
@@ -83,6 +85,11 @@ class Layer:
     def __init__(self, param: Message, device: Device, phase: int) -> None:
         self.param = param
         self.name: str = param.name
+        self.require(
+            self.augments or not param.HasField("augment_param"),
+            "augment_param has no effect here",
+            hint="Data, ImageData and MemoryData take it",
+        )
         self.device = device
         self.phase = phase
         self.k: Any = device.bind(self.kernels) if self.kernels else None
@@ -165,6 +172,11 @@ class Layer:
     def differentiable(cls, index: int, param: Message) -> bool:
         """Whether bottom number `index` of the layer that `param` describes has a gradient."""
         return not {index, index - len(param.bottom)} & cls.not_differentiable
+
+    @property
+    def augment(self) -> Message | None:
+        """augment_param, if it is set."""
+        return self.param.augment_param if self.param.HasField("augment_param") else None
 
     def require(self, condition: bool, message: str, hint: str = "") -> None:
         """ConfigError(message) unless condition."""

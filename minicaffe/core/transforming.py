@@ -1,4 +1,4 @@
-"""Crop, mirror, mean and scale on the device, for batches that travel as bytes."""
+"""Crop, mirror, mean, scale and std on the device, for batches that travel as bytes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from ..kernels import transform as family
 
 
 class DeviceTransform:
-    """What a Transformer has left undone in a batch: out = (pixel - mean) * scale, in the same arithmetic, so
-    with the same bits as on the host.
+    """What a Transformer has left undone in a batch: out = (pixel - mean) * (scale / std), in the same
+    arithmetic, so with the same bits as on the host.
 
-    The mean lies on the device from the start.  The bytes arrive in memory that stays as long as batches have
-    one shape, and windows are sent when they are others than those of the last batch.
+    The mean and the factors lie on the device from the start.  The bytes arrive in memory that stays as long
+    as batches have one shape, and windows are sent when they are others than those of the last batch.
     """
 
     def __init__(self, device: Device, transformer: Transformer) -> None:
         self.device = device
         self.kernels = device.bind(family)
-        self.scale, self.crop = transformer.scale, transformer.crop
+        self.crop = transformer.crop
         mean = transformer.mean
         self.mean = device.empty(mean.shape)
         device.put(mean.astype(device.dtype), self.mean)
+        self.factors = device.empty(transformer.factors.shape)
+        device.put(transformer.factors.astype(device.dtype), self.factors)
         plane = mean[0].size
         self.steps = (plane if len(mean) > 1 else 0, int(plane > 1))  # from channel to channel, to next pixel
         self._shape: tuple[int, ...] = ()  # of the bytes that there is memory for
@@ -43,7 +45,7 @@ class DeviceTransform:
             self.device.put(windows, self.windows)
             # An array that can be written to could hold others next time.
             self._windows_there = None if windows.flags.writeable else windows
-        self.kernels.transform(self.pixels, self.windows, self.mean, out, self.scale, self.cut)
+        self.kernels.transform(self.pixels, self.windows, self.mean, self.factors, out, self.cut)
 
     def _prepare(self, shape: tuple[int, ...]) -> None:
         n, c, h, w = self._shape = shape

@@ -32,6 +32,7 @@ class RecordBatches:
     order        which record comes when
     key          of the transformer's random numbers
     rank, size   of this process among those that share the records
+    augment      of the transformer
 
     The first image of a batch decides the batch's shape, as in Caffe.  The others must have it too, unless
     resize or crop_size make them alike: ShapeError, naming the record.
@@ -48,13 +49,15 @@ class RecordBatches:
         key: tuple[int, int] = (0, 0),
         rank: int = 0,
         size: int = 1,
+        augment: Message | None = None,
     ) -> None:
         self.records, self.conf, self.phase, self.order = records, conf, phase, order
+        self.augment = augment
         self.batch, self.key, self.rank, self.size = batch, key, rank, size
         first = int(order.samples(positions(0, 1, rank, size))[0])
         with locate(lambda: records.place(first)):
             image, _ = records.read(first)
-            self.transformer = Transformer(conf, phase, image.shape)
+            self.transformer = Transformer(conf, phase, image.shape, augment)
 
     def __call__(self, number: int, out: Batch) -> None:
         """Write batch `number`."""
@@ -66,7 +69,7 @@ class RecordBatches:
             with locate(lambda: self.records.place(i)):  # noqa: B023, called before the next i
                 image, label = self.records.read(i)
                 if not images and not self.transformer.takes(image.shape):
-                    self.transformer = Transformer(self.conf, self.phase, image.shape)
+                    self.transformer = Transformer(self.conf, self.phase, image.shape, self.augment)
                 self.transformer.check(image.shape)
             images.append(image)
             labels.append(label)

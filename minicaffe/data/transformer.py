@@ -1,4 +1,4 @@
-"""Caffe's DataTransformer: crop, mirror, mean, scale; and before it, resize.
+"""Caffe's DataTransformer: crop, mirror, mean, scale; and before it, resize and augmentation.
 
 `Transformer(images, out, ...)` does it all on the host, and is what a device's kernel is held to
 (kernels/transform.py).  `Transformer.fill` leaves the arithmetic to the device if that can do it.
@@ -14,6 +14,7 @@ from ..errors import ConfigError, DataError, ShapeError, locate
 from ..philox import philox
 from ..proto import binary
 from ..proto.schema import TRAIN, BlobProto, Message
+from .augment.augmentation import Augmentation
 from .batch import Batch
 from .resize import Resize
 
@@ -21,7 +22,7 @@ BYTES = np.dtype(np.uint8)
 
 
 class Transformer:
-    """out = (pixel - mean) * scale, of a window of the image, perhaps mirrored.
+    """out = (pixel - mean) * (scale / std), of a window of the image, perhaps mirrored.
 
     conf   a TransformationParameter
              resize      height and width that images are brought to before anything else
@@ -31,25 +32,35 @@ class Transformer:
              mean_file   binary BlobProto: a mean per pixel of the uncropped image; taken where the pixel
                          comes from, whatever crop and mirror do
              scale       (1)
-    phase  TRAIN or TEST
-    shape  of the images, (C, H, W), whole.  With resize only C is held to; with crop_size and no mean_file
-           images may have any size that the crop fits in
+             std_value   one for all channels, or one per channel; 1 if there is none
+    phase    TRAIN or TEST
+    shape    of the images, (C, H, W), whole.  With resize only C is held to; with crop_size and no mean_file
+             images may have any size that the crop fits in
+    augment  an AugmentationParameter: how images are changed at random after resize, in TRAIN, and if it says
+             so in TEST; None: not at all
 
     Random numbers are functions of (key, position of the image in the sequence of all samples), so it does
     not matter in which order or in which thread batches are made.
 
     Source   Caffe's DataTransformer.
-    Differs  draws come from Philox, not from a Mersenne Twister; resize is an extension.
+    Differs  draws come from Philox, not from a Mersenne Twister; resize, std_value and augmentation are
+             extensions.
     Raises   ConfigError for fields that do not fit each other or the images, DataError for a bad mean_file.
 
     An object keeps its working memory, so it serves one thread at a time.
     """
 
-    def __init__(self, conf: Message, phase: int, shape: tuple[int, int, int]) -> None:
-        self.scale, self.crop, self.mirror = conf.scale, conf.crop_size, conf.mirror
+    def __init__(
+        self, conf: Message, phase: int, shape: tuple[int, int, int], augment: Message | None = None
+    ) -> None:
+        self.crop, self.mirror = conf.crop_size, conf.mirror
         self.random_crop = bool(self.crop) and phase == TRAIN
         self.draws = self.mirror or self.random_crop
         channels = shape[0]
+        self.factors = factors(conf.scale, conf.std_value, channels)
+        # Looked at in phases without it too, so that what is wrong is said.
+        augmentation = None if augment is None else Augmentation(augment, channels)
+        self.augmentation = augmentation if augment is not None and (phase == TRAIN or augment.test) else None
         self.resize: Resize | None = None
         if conf.HasField("resize"):
             size = (conf.resize.height, conf.resize.width)
@@ -113,7 +124,7 @@ class Transformer:
         positions  (N,): the place of each image in the endless sequence of samples
         key        two 32-bit words: the random numbers' own
         """
-        self._transform(self._in_size(images), out, positions, key)
+        self._transform(self._prepared(images, positions, key), out, positions, key)
 
     def fill(
         self,
@@ -122,9 +133,9 @@ class Transformer:
         positions: np.ndarray,
         key: tuple[int, int] = (0, 0),
     ) -> None:
-        """Write a batch's images: transformed, unless it takes bytes and all images, resized, are bytes of
-        one size.  Then they stay as they are, and the batch says which window of each is meant."""
-        images = self._in_size(images)
+        """Write a batch's images: transformed, unless it takes bytes and all images, resized and changed, are
+        bytes of one size.  Then they stay as they are, and the batch says which window of each is meant."""
+        images = self._prepared(images, positions, key)
         if batch.takes_bytes and _bytes_of_one_size(images):
             pixels = batch.room((len(images), *images[0].shape), BYTES)
             if isinstance(images, np.ndarray):
@@ -138,20 +149,25 @@ class Transformer:
             self._transform(images, out, positions, key)
 
     def undo(self, images: np.ndarray) -> np.ndarray:
-        """Transformed images (N, C, H, W) with the pixels that they had before mean and scale.  A mean image
+        """Transformed images (N, C, H, W) with the pixels that they had before mean, scale and std.  A mean image
         is taken from its middle, where a crop lies unless it is drawn at random."""
         mean = self.mean
         if self.mean_per_pixel:
             (h, w), (height, width) = self.out_shape[1:], mean.shape[1:]
             top, left = (height - h) // 2, (width - w) // 2
             mean = mean[:, top : top + h, left : left + w]
-        return images / (self.scale or 1) + mean
+        factors = np.where(self.factors == 0, 1, self.factors)[:, None, None]
+        return images / factors + mean
 
-    def _in_size(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | Sequence[np.ndarray]:
-        """The images, checked, and resized if that is asked for."""
+    def _prepared(
+        self, images: np.ndarray | Sequence[np.ndarray], positions: np.ndarray, key: tuple[int, int]
+    ) -> np.ndarray | Sequence[np.ndarray]:
+        """The images, checked, and resized and changed at random if that is asked for."""
         for image in images[:1] if isinstance(images, np.ndarray) else images:
             self.check(image.shape)
-        return images if self.resize is None else self._resize(images, self.resize)
+        if self.resize is not None:
+            images = self._resize(images, self.resize)
+        return images if self.augmentation is None else self.augmentation(images, positions, key)
 
     def _transform(self, images, out, positions, key) -> None:
         if self.crop or self.mirror or not isinstance(images, np.ndarray):
@@ -162,8 +178,8 @@ class Transformer:
                 np.subtract(out, self.mean, out=out)
         if self.mean_per_channel:
             np.subtract(out, self.mean, out=out)
-        if self.scale != 1:
-            np.multiply(out, out.dtype.type(self.scale), out=out)
+        if (self.factors != 1).any():
+            np.multiply(out, self.factors.astype(out.dtype)[:, None, None], out=out)
 
     def _resize(self, images: np.ndarray | Sequence[np.ndarray], resize: Resize) -> np.ndarray:
         """The images in one size: bytes if all of them are bytes, else floats."""
@@ -225,6 +241,19 @@ class Transformer:
                 windows.flags.writeable = False
                 self._still, self._still_size = windows, size
         return windows
+
+
+def factors(scale: float, std_value: Sequence[float], channels: int) -> np.ndarray:
+    """scale / std for every channel, (channels,), float64; ConfigError for std_values that are not above 0,
+    or not one or one per channel."""
+    values = np.array(std_value or [1.0])
+    if len(values) not in (1, channels):
+        raise ConfigError(
+            f"std_value must be given once or once per channel ({channels}); got {len(values)} values"
+        )
+    if not (values > 0).all() or not np.isfinite(values).all():
+        raise ConfigError(f"std_value must be above 0; got {', '.join(f'{v:g}' for v in values)}")
+    return np.broadcast_to(scale / values, channels).copy()
 
 
 def _bytes_of_one_size(images: np.ndarray | Sequence[np.ndarray]) -> bool:

@@ -16,7 +16,7 @@ from . import images
 from .batch import Batch
 from .order import positions
 from .resize import Resize
-from .transformer import random_words
+from .transformer import factors, random_words
 from .window_list import Window, WindowList
 
 
@@ -25,10 +25,10 @@ class WindowBatches:
 
     First come background windows, then floor(batch_size * fg_fraction) foreground windows, each drawn with
     replacement.  A window is cut out, brought to crop_size x crop_size and perhaps mirrored;
-    out = (pixel - mean) * scale where there are pixels, and 0 beyond the image.
+    out = (pixel - mean) * (scale / std) where there are pixels, and 0 beyond the image.
 
     conf       a WindowDataParameter: batch_size, fg_fraction, context_pad, crop_mode, cache_images
-    transform  a TransformationParameter: crop_size, mirror, mean_file or mean_value
+    transform  a TransformationParameter: crop_size, mirror, mean_file or mean_value, std_value
     key        of the random numbers, words 0 (the window) and 1 (mirrored) of `random_words`
     """
 
@@ -45,7 +45,8 @@ class WindowBatches:
         rank: int = 0,
         size: int = 1,
     ) -> None:
-        self.windows, self.conf, self.scale = windows, conf, np.float32(scale)
+        self.windows, self.conf = windows, conf
+        self.factors = factors(scale, transform.std_value, 3).astype(np.float32)[:, None, None]
         self.crop, self.mirror = transform.crop_size, transform.mirror
         self.key, self.rank, self.size = key, rank, size
         front = int(np.float32(conf.batch_size) * np.float32(conf.fg_fraction))
@@ -89,7 +90,7 @@ class WindowBatches:
         target = out[place]
         np.copyto(target, patch[:, :, ::-1] if mirrored else patch)
         target -= np.broadcast_to(self.mean, out.shape)[place]
-        target *= self.scale
+        target *= self.factors
 
 
 class Warp(NamedTuple):

@@ -26,9 +26,9 @@ class Cut(NamedTuple):
     pixel_step: int
 
 
-@kernel(threads=lambda pixels, windows, mean, out, scale, g: out.size)
-def transform(pixels: np.uint8, windows: np.int32, mean, out, scale: float, g: Cut):
-    """out = (pixel - mean) * scale.
+@kernel(threads=lambda pixels, windows, mean, factors, out, g: out.size)
+def transform(pixels: np.uint8, windows: np.int32, mean, factors, out, g: Cut):
+    """out = (pixel - mean) * factors[channel].
 
     windows (n, 3) has of each image the window's first row, its first column, and 1 where left and right
     change places.  A pixel's mean is that of its place in the image.
@@ -38,10 +38,11 @@ def transform(pixels: np.uint8, windows: np.int32, mean, out, scale: float, g: C
     real = mean.dtype.type
     for plane in prange(g.n * g.c):
         n, c = plane // g.c, plane % g.c
+        factor = factors[c]
         top, left, mirrored = windows[3 * n], windows[3 * n + 1], windows[3 * n + 2]
         for y in range(g.oh):
             for x in range(g.ow):
                 column = left + (g.ow - 1 - x if mirrored else x)
                 at = (top + y) * g.w + column
                 value = real(pixels[n, c, at])
-                out[n, c, y, x] = (value - mean[c * g.channel_step + at * g.pixel_step]) * scale
+                out[n, c, y, x] = (value - mean[c * g.channel_step + at * g.pixel_step]) * factor

@@ -30,6 +30,8 @@ STRINGS: dict[tuple[str, str], dict[str, dict]] = {
 # What is lost with an extension that Caffe has another way for.
 NOTES = {
     ("DataParameter", "backend"): "; Caffe reads databases alone: convert_imageset makes one",
+    ("LayerParameter", "augment_param"): "; Caffe trains on the images as they are",
+    ("TransformationParameter", "std_value"): "; with one value, scale can be divided by it",
     ("TransformationParameter", "resize"): "; Caffe resizes when convert_imageset makes the database",
 }
 

@@ -37,6 +37,7 @@ SolverParameter = message_class("SolverParameter")
 SolverState = message_class("SolverState")
 BlobProto = message_class("BlobProto")
 Datum = message_class("Datum")
+AugmentationParameter = message_class("AugmentationParameter")
 TransformationParameter = message_class("TransformationParameter")
 
 TRAIN, TEST = (

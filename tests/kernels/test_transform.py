@@ -80,12 +80,16 @@ def same_bits(one: np.ndarray, other: np.ndarray) -> bool:
     crop=st.integers(0, 7),
     mirror=st.booleans(),
     scale=st.sampled_from([1.0, 0.00390625, 0.017, -3.3]),
+    std=st.sampled_from(["", "78.6", "[58.4, 57.1, 57.4]"]),
     phase=st.sampled_from([TRAIN, TEST]),
     start=st.sampled_from([0, 1000, 2**40]),
     as_list=st.booleans(),
 )
-def test_the_same_bits_as_on_the_host(means, name, dtype, mean, crop, mirror, scale, phase, start, as_list):
+def test_the_same_bits_as_on_the_host(
+    means, name, dtype, mean, crop, mirror, scale, std, phase, start, as_list
+):
     conf = f"{means[mean]} crop_size: {crop} mirror: {str(mirror).lower()} scale: {scale}"
+    conf += f" std_value: {std}" if std else ""
     t, at = transformer(conf, phase), np.arange(start, start + COUNT)
     images = list(IMAGES) if as_list else IMAGES
     transform = DeviceTransform(make_device(name, dtype), t)
@@ -117,7 +121,8 @@ def test_bytes_arrive_in_the_same_memory_and_still_windows_once():
 
     t = transformer("crop_size: 4", TEST)
     transform = DeviceTransform(Watched(), t)
-    assert sent.pop() is transform.mean and not sent
+    assert sent[0] is transform.mean and sent[1] is transform.factors and len(sent) == 2
+    sent.clear()
     for start in range(0, 12, COUNT):
         on_device(transform, bytes_of(t, IMAGES, np.arange(start, start + COUNT)))
     assert [array is transform.windows for array in sent] == [False, True, False, False]
@@ -146,7 +151,8 @@ def test_windows_that_are_drawn_are_sent_every_time():
         ("at * g.pixel_step", "e * g.pixel_step"),
         ("plane % g.c * g.channel_step", "plane * g.channel_step"),
         ("pixels[plane * g.h", "pixels[plane * g.oh"),
-        ("- m) * scale", ") * scale - m * scale"),
+        ("- m) * factors[plane % g.c]", "- m) * factors[0]"),
+        ("- m) * factors[plane % g.c]", ") * factors[plane % g.c] - m * factors[plane % g.c]"),
     ],
 )
 @pytest.mark.skipif(not available(), reason="the CUDA emulator needs g++")
@@ -157,7 +163,7 @@ def test_planted_faults_are_noticed(means, old, new):
             assert module is family and old in text
             return text.replace(old, new, 1)
 
-    t = transformer(f"{means['pixels']} crop_size: 5 mirror: true scale: 0.017")
+    t = transformer(f"{means['pixels']} crop_size: 5 mirror: true scale: 0.017 std_value: [0.9, 1, 1.1]")
     at = np.arange(COUNT)
     wanted = on_host(t, IMAGES, at, np.float32)
     run = functools.partial(on_device, batch=bytes_of(t, IMAGES, at))

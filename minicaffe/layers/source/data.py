@@ -22,7 +22,8 @@ class Data(Prefetching):
 
     Param     data_param: backend; source; batch_size; prefetch (4), how many batches a thread prepares ahead,
               0 for none; shuffle (false), a new permutation every epoch.  transform_param: resize, scale (1),
-              mean_value or mean_file, crop_size, mirror; force_color or force_gray, for encoded images.
+              mean_value or mean_file, std_value, crop_size, mirror; force_color or force_gray, for encoded
+              images.  augment_param: random changes of training images.
               backend LMDB: source is the folder of a database of Datum records, in the order of the keys.
               backend IDX: source is a named set (mnist/train, mnist/test, digits/train, digits/test) or the
               path of an IDX file of images, its labels beside it; behind it perhaps a range of the samples,
@@ -31,14 +32,15 @@ class Data(Prefetching):
               the labels.  Of an LMDB every batch has the shape of its first image, so that with batch_size 1
               every image may have a size of its own.
     Source    Caffe's Data layer.
-    Differs   backend IDX, shuffle and resize are extensions; LEVELDB cannot be read.  What Caffe ignores
-              (rand_skip, force_encoded_color, the transform fields of data_param; force_color and force_gray
-              where an image is not encoded and has other channels) is refused.  A pass's batch follows from
-              the seed and the number of the pass, whatever was run before.
+    Differs   backend IDX, shuffle, resize, std_value and augment_param are extensions; LEVELDB cannot be
+              read.  What Caffe ignores (rand_skip, force_encoded_color, the transform fields of data_param;
+              force_color and force_gray where an image is not encoded and has other channels) is refused.  A
+              pass's batch follows from the seed and the number of the pass, whatever was run before.
     """
 
     type = "Data"
     tops = (1, 2)
+    augments = True
 
     def setup(self, bottom, top):
         conf, transform = self.param.data_param, self.param.transform_param
@@ -65,9 +67,11 @@ class Data(Prefetching):
         count = len(records.images if isinstance(records, Samples) else records)
         order = Order(count, shuffle=conf.shuffle, seed=self.random.seed)
         if isinstance(records, Samples):
-            transformer = Transformer(transform, self.phase, records.images.shape[1:])
+            transformer = Transformer(transform, self.phase, records.images.shape[1:], self.augment)
             return Batches(records, transformer, order, conf.batch_size, key=self.random.key)
-        return RecordBatches(records, transform, self.phase, order, conf.batch_size, key=self.random.key)
+        return RecordBatches(
+            records, transform, self.phase, order, conf.batch_size, key=self.random.key, augment=self.augment
+        )
 
     def epoch(self) -> Epoch:
         batches, records = self.batches(), self.records

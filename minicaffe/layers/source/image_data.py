@@ -18,8 +18,9 @@ class ImageData(Prefetching):
               put before every path as it is, so a folder ends in a slash; batch_size (1); shuffle (false), a
               new permutation every epoch; rand_skip (0), begin somewhere among the first so many lines;
               is_color (true), else grey; new_height and new_width, what every image is resized to.
-              transform_param: scale (1), mean_value or mean_file, crop_size, mirror, resize (the same as
-              new_height and new_width).  data_param.prefetch (4).
+              transform_param: scale (1), mean_value or mean_file, std_value, crop_size, mirror, resize (the
+              same as new_height and new_width).  augment_param: random changes of training images.
+              data_param.prefetch (4).
     Shapes    top[0] (batch_size, C, H, W), C 3 or 1; H and W are crop_size, or those of the batch's first
               image: without resize and crop_size all images of a batch must have one size, so that with
               batch_size 1 every image may have its own.  top[1] (batch_size), the labels.
@@ -31,6 +32,7 @@ class ImageData(Prefetching):
 
     type = "ImageData"
     tops = 2
+    augments = True
 
     def setup(self, bottom, top):
         conf = self.param.image_data_param
@@ -50,7 +52,13 @@ class ImageData(Prefetching):
         conf = self.param.image_data_param
         order = Order(len(self.images), shuffle=conf.shuffle, seed=self.random.seed, rand_skip=conf.rand_skip)
         return RecordBatches(
-            self.images, self.transform, self.phase, order, conf.batch_size, key=self.random.key
+            self.images,
+            self.transform,
+            self.phase,
+            order,
+            conf.batch_size,
+            key=self.random.key,
+            augment=self.augment,
         )
 
     def epoch(self) -> Epoch:

@@ -21,8 +21,9 @@ class MemoryData(Source):
         net.layers[0].add(images, labels)   # transformed
 
     Param     memory_data_param: batch_size, channels, height, width, all at least 1.  transform_param, for
-              `add`: resize, scale (1), mean_value or mean_file, crop_size, mirror; channels, height and width
-              are what comes out of it.
+              `add`: resize, scale (1), mean_value or mean_file, std_value, crop_size, mirror; channels,
+              height and width are what comes out of it.  augment_param, for `add`: random changes of
+              training images.
     Shapes    top[0] (batch_size, channels, height, width); top[1] (batch_size).
     Source    Caffe's MemoryData layer.
     Differs   top[1] keeps its one axis; in Caffe it has four from the first pass on.  `add` may be called
@@ -32,6 +33,7 @@ class MemoryData(Source):
 
     type = "MemoryData"
     tops = 2
+    augments = True
     stochastic = True
 
     def setup(self, bottom, top):
@@ -93,7 +95,7 @@ class MemoryData(Source):
     def _transform(self, images: list[np.ndarray], out: np.ndarray) -> None:
         shape = images[0].shape
         if self.transformer is None or not self.transformer.takes(shape):
-            self.transformer = Transformer(self.param.transform_param, self.phase, shape)
+            self.transformer = Transformer(self.param.transform_param, self.phase, shape, self.augment)
         if self.transformer.out_shape != self.image_shape:
             raise ShapeError(
                 f"images must come out as {self.image_shape}, as memory_data_param says; got"

@@ -16,7 +16,7 @@ class WindowData(Prefetching):
               which it is background, with label 0; fg_fraction (0.25), the share of foreground in a batch;
               context_pad (0), pixels around the window in the output; crop_mode, "warp" or "square", which
               keeps proportions; scale (1); cache_images (false), keep the files in memory.
-              transform_param: crop_size, mirror, mean_value or mean_file (its middle is used).
+              transform_param: crop_size, mirror, mean_value or mean_file (its middle is used), std_value.
               data_param.prefetch (4).
     Shapes    top[0] (batch_size, 3, crop_size, crop_size), background first; top[1] (batch_size).  Pixels
               outside the image are 0.

@@ -1,0 +1,143 @@
+"""What happens to each image of a batch: a function of a key and of the image's place among all samples.
+
+Number i of a step is word i % 4 of philox at the counter
+
+    (low word of the place, high word, i // 4, step)
+
+and number 0 says whether the step happens.  Step 0 is the Transformer's crop and mirror, so neither these nor
+the steps disturb each other's numbers: one that is added leaves the others as they were.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..cpu import jit
+from ..random import draw
+
+# Runs that are resumed depend on these numbers.
+CROP, AFFINE, ELASTIC, BLUR, BRIGHTNESS, CONTRAST, SATURATION, HUE, NOISE, ERASE = range(1, 11)
+
+# The columns of a plan.  Pixel (x, y) of the result lies at (M[0] x + M[1] y + M[2], M[3] x + M[4] y + M[5])
+# in the source, where MOVED is not 0; there, BENT says whether it is displaced on its own too, and INSIDE
+# whether all of it lies in the image but for half a pixel, which is then the border's.
+M = 0
+MOVED, BENT, INSIDE = 6, 7, 8
+BLUR_SIGMA = 9
+GAIN, DISTANCE, COLOUR, TURN = 10, 11, 12, 13  # brightness, contrast, saturation, hue in radians
+NOISE_STD = 14
+TOP, LEFT, ROWS, COLUMNS = 15, 16, 17, 18  # of what is erased
+LENGTH = 19
+
+
+@jit
+def number(place, step, index, k0, k1):
+    """A number from [0, 1), in steps of 2^-32."""
+    low, high = np.uint32(place), np.uint32(place >> np.uint64(32))
+    a, b, c, d = draw(low, high, np.uint32(index // 4), np.uint32(step), k0, k1)
+    rest = index % 4
+    return np.float64(a if rest == 0 else b if rest == 1 else c if rest == 2 else d) * 2.0**-32
+
+
+@jit
+def between(low, high, u):
+    """The share u of the way from low to high."""
+    return low + (high - low) * u
+
+
+@jit
+def part(area_min, area_max, aspect_min, aspect_max, height, width, u, v):
+    """A part of an image: its width and height as shares of the image's.
+
+    aspect = aspect_min (aspect_max / aspect_min)^v is the part's width / height in pixels; its area is the
+    share u of the way from area_min to area_max, or to the most that this aspect allows, if that is less.
+    """
+    aspect = aspect_min * math.exp(v * math.log(aspect_max / aspect_min)) * height / width
+    most = min(aspect, 1.0 / aspect)
+    area = between(min(area_min, most), min(area_max, most), u)
+    return min(math.sqrt(area * aspect), 1.0), min(math.sqrt(area / aspect), 1.0)
+
+
+@jit
+def backwards(angle, dx, dy, scale, shear, height, width):
+    """From a pixel of the result to its place in the source.
+
+    About the centre c an image is scaled, sheared (x grows by tan(shear) y), turned by `angle`, against the
+    clock as it is seen, and moved by (dx, dy); angles in radians, lengths in pixels.
+    """
+    cos, sin, tan = math.cos(angle), math.sin(angle), math.tan(shear)
+    a, b = (cos - tan * sin) / scale, (-sin - tan * cos) / scale
+    d, e = sin / scale, cos / scale
+    x, y = (width - 1) / 2, (height - 1) / 2
+    return a, b, x - a * (x + dx) - b * (y + dy), d, e, y - d * (x + dx) - e * (y + dy)
+
+
+@jit
+def plan(places, k0, k1, s, height, width, out):
+    """Draw the plans (N, LENGTH) of the images at these places, all of this height and width."""
+    for n in range(places.size):
+        place, row = np.uint64(places[n]), out[n]
+        row[:] = 0
+        row[M] = row[M + 4] = row[GAIN] = row[DISTANCE] = row[COLOUR] = 1
+        if number(place, AFFINE, 0, k0, k1) < s.affine:
+            row[M], row[M + 1], row[M + 2], row[M + 3], row[M + 4], row[M + 5] = backwards(
+                math.radians(between(-s.rotation, s.rotation, number(place, AFFINE, 1, k0, k1))),
+                between(-s.translation, s.translation, number(place, AFFINE, 2, k0, k1)) * width,
+                between(-s.translation, s.translation, number(place, AFFINE, 3, k0, k1)) * height,
+                between(s.scale_min, s.scale_max, number(place, AFFINE, 4, k0, k1)),
+                math.radians(between(-s.shear, s.shear, number(place, AFFINE, 5, k0, k1))),
+                height,
+                width,
+            )
+            row[MOVED] = 1
+        if number(place, ELASTIC, 0, k0, k1) < s.elastic:
+            row[MOVED] = row[BENT] = 1
+        if number(place, CROP, 0, k0, k1) < s.crop:
+            across, down = part(
+                s.crop_area_min,
+                s.crop_area_max,
+                s.crop_aspect_min,
+                s.crop_aspect_max,
+                height,
+                width,
+                number(place, CROP, 1, k0, k1),
+                number(place, CROP, 2, k0, k1),
+            )
+            left = (1 - across) * width * number(place, CROP, 3, k0, k1)
+            top = (1 - down) * height * number(place, CROP, 4, k0, k1)
+            row[M] *= across
+            row[M + 1] *= across
+            row[M + 2] = (row[M + 2] + 0.5) * across + left - 0.5
+            row[M + 3] *= down
+            row[M + 4] *= down
+            row[M + 5] = (row[M + 5] + 0.5) * down + top - 0.5
+            row[INSIDE] = 0 if row[MOVED] else 1
+            row[MOVED] = 1
+        if number(place, BLUR, 0, k0, k1) < s.blur:
+            row[BLUR_SIGMA] = between(s.blur_sigma_min, s.blur_sigma_max, number(place, BLUR, 1, k0, k1))
+        if number(place, BRIGHTNESS, 0, k0, k1) < s.brightness:
+            row[GAIN] = between(s.brightness_min, s.brightness_max, number(place, BRIGHTNESS, 1, k0, k1))
+        if number(place, CONTRAST, 0, k0, k1) < s.contrast:
+            row[DISTANCE] = between(s.contrast_min, s.contrast_max, number(place, CONTRAST, 1, k0, k1))
+        if number(place, SATURATION, 0, k0, k1) < s.saturation:
+            row[COLOUR] = between(s.saturation_min, s.saturation_max, number(place, SATURATION, 1, k0, k1))
+        if number(place, HUE, 0, k0, k1) < s.hue:
+            row[TURN] = math.radians(between(s.hue_min, s.hue_max, number(place, HUE, 1, k0, k1)))
+        if number(place, NOISE, 0, k0, k1) < s.noise:
+            row[NOISE_STD] = s.noise_std
+        if number(place, ERASE, 0, k0, k1) < s.erase:
+            across, down = part(
+                s.erase_area_min,
+                s.erase_area_max,
+                s.erase_aspect_min,
+                s.erase_aspect_max,
+                height,
+                width,
+                number(place, ERASE, 1, k0, k1),
+                number(place, ERASE, 2, k0, k1),
+            )
+            row[ROWS], row[COLUMNS] = round(down * height), round(across * width)
+            row[TOP] = math.floor((height - row[ROWS] + 1) * number(place, ERASE, 3, k0, k1))
+            row[LEFT] = math.floor((width - row[COLUMNS] + 1) * number(place, ERASE, 4, k0, k1))
