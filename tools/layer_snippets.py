@@ -90,6 +90,7 @@ SNIPPETS = {
     ),
     "MultinomialLogisticLoss": Snippet({"prob": (4, 3), "label": (4,)}, "", ("loss",)),
     "MVN": Snippet(IMAGES, "mvn_param { across_channels: true }"),
+    "OneHot": Snippet({"label": (4,)}, "one_hot_param { num_output: 10 }"),
     "Parameter": Snippet({}, "parameter_param { shape { dim: 2 dim: 3 } }", ("w",)),
     "Pooling": Snippet(IMAGES, "pooling_param { pool: MAX kernel_size: 3 stride: 2 }"),
     "Power": Snippet(ROWS, "power_param { power: 2 scale: 0.5 shift: 1 }"),

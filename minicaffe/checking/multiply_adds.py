@@ -197,5 +197,5 @@ TABLE: dict[str, Rule] = {
 
 NOTHING = frozenset(
     "AbsVal Accuracy ArgMax Clip Concat Crop Data Dropout DummyData Filter Flatten HDF5Data HDF5Output"
-    " ImageData Input MemoryData Reshape Silence Slice Threshold WindowData".split()
+    " ImageData Input MemoryData OneHot Reshape Silence Slice Threshold WindowData".split()
 )

@@ -50,6 +50,7 @@ LAYERS = {
     "MemoryData": "source.memory_data",
     "MultinomialLogisticLoss": "loss.multinomial_logistic_loss",
     "MVN": "norm.mvn",
+    "OneHot": "shape.one_hot",
     "Parameter": "source.parameter",
     "Pooling": "vision.pooling",
     "Power": "neuron.power",

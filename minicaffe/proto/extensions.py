@@ -24,6 +24,7 @@ STRINGS: dict[tuple[str, str], dict[str, dict]] = {
         "cosine": {"lr_policy": "poly", "power": 1},
         "plateau": {"lr_policy": "fixed"},
     },
+    ("LayerParameter", "type"): {"OneHot": {}},  # nothing comes close
 }
 
 
@@ -77,9 +78,20 @@ def refuse(message: Message) -> None:
 
 
 def strip(message: Message) -> list[str]:
-    """Remove every extension, in place; returns a line for each that says what became of it."""
+    """Remove every extension, in place; returns a line for each that says what became of it.
+
+    SchemaError, and nothing is removed, if the message has a layer of a type that nothing in Caffe can stand
+    for.
+    """
     lines = []
-    for use in list(find(message)):
+    uses = list(find(message))
+    for use in uses:
+        if use.field.name == "type" and not use.instead:
+            raise SchemaError(
+                f"{use.place}: Caffe has no such layer, and none that could take its place",
+                hint="remove the layer and what needs it, and convert the rest",
+            )
+    for use in uses:
         use.message.ClearField(use.field.name)
         for name, value in use.instead.items():
             setattr(use.message, name, value)

@@ -149,6 +149,7 @@ CASES = {
         for text in ("", "normalize_variance: false", "across_channels: true eps: 0.1")
         for shape in (IMAGE, (2, 3, 5))
     ],
+    "OneHot": [("one_hot_param { num_output: 6 }", [shape], 1) for shape in ((5,), (2, 3))],
     "Parameter": [("parameter_param { shape { dim: 2 dim: 3 } }", [], 1)],
     "Pooling": [],  # below
     "Power": [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..graph import FLOAT, INT64, Draft, Tensor
 
 END = 2**31 - 1  # as the end of a Slice: whatever the extent is
@@ -87,6 +89,13 @@ def arg_max(w: Draft) -> Tensor:
     return w.reshaped(places)
 
 
+def one_hot(w: Draft) -> Tensor:
+    classes = w.layer.classes
+    w.whole_numbers(w.x, classes)
+    off_on = np.array([0, 1], np.float32)
+    return w("OneHot", w("Cast", w.x, to=INT64), [classes], off_on, axis=-1)
+
+
 RULES = {
     "ArgMax": arg_max,
     "BatchReindex": batch_reindex,
@@ -94,6 +103,7 @@ RULES = {
     "Crop": crop,
     "Eltwise": eltwise,
     "Flatten": lambda w: w.reshaped(w.x),
+    "OneHot": one_hot,
     "Parameter": lambda w: w.param(w.layer.params[0]),
     "Reduction": reduction,
     "Reshape": lambda w: w.reshaped(w.x),
