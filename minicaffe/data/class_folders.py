@@ -1,0 +1,221 @@
+"""A folder of class folders: its images, and the classes that the folders' names stand for.
+
+    photos/cats/1.jpg  photos/cats/garden/2.jpg  photos/dogs/1.jpg
+
+What is hidden, or no image by its name, is no part of it; `Found.left_out` says what and why.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import log
+from ..errors import ConfigError, DataError
+from ..files import unreadable
+from . import images, ranges
+from .images import Channels
+from .order import permutation
+
+ENDINGS = tuple(".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .tif .tiff .webp .ppm .pgm .pbm .pnm".split())
+PARTS = {  # what folders of parts are called, and the number of the part
+    **dict.fromkeys(("train", "training"), 0),
+    **dict.fromkeys(("val", "valid", "validation"), 1),
+    **dict.fromkeys(("test", "testing"), 2),
+}
+
+
+MOST_REASONS = 6  # in one line
+LOOKED_AT = 32  # images, to tell whether they are grey
+
+
+class Found(NamedTuple):
+    """classes: their names, of which label i stands for the i-th; paths and labels: of the images, class by
+    class; left_out: what is no image, and why.  Paths are relative to the folder."""
+
+    classes: list[str]
+    paths: list[str]
+    labels: np.ndarray  # (N,), int64
+    left_out: list[tuple[str, str]]
+
+
+class ImageFolder:
+    """The images of a folder of class folders as records.
+
+    source    the folder, perhaps with a range behind it: photos[:80%]
+    channels  what the images are turned into; NATIVE: grey if the first LOOKED_AT of the folder are files of
+              one channel, else colour
+
+    They come in an order in which the classes are mixed evenly, always the same: any range of it has of every
+    class the share that it has of all.  So photos[:80%] and photos[80%:] are a training and a validation set.
+
+    Raises what `find` raises, DataError for a range that there is not.
+    """
+
+    def __init__(self, source: str, channels: Channels = Channels.NATIVE) -> None:
+        self.path, self.channels = ranges.without(source), channels
+        found = find(self.path)
+        self.classes, self.left_out = found.classes, found.left_out
+        rows = ranges.rows(source, len(found.paths))
+        order = mixed(found.labels)
+        self._paths, self._labels, self._index = found.paths, found.labels, order[rows.start : rows.stop]
+        if channels is Channels.NATIVE:
+            first = (os.path.join(self.path, found.paths[i]) for i in order[:LOOKED_AT])
+            grey = all(images.is_grey(images.contents(path)) for path in first)
+            self.channels = Channels.GRAY if grey else Channels.COLOR
+        if found.left_out:
+            log.info(f"{len(found.left_out)} files of {self.path} are left out: {reasons(found.left_out)}")
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """Image (C, H, W) and label."""
+        data = images.contents(self.place(index))
+        return images.decode(data, self.channels), self.label(index)
+
+    def label(self, index: int) -> int:
+        return int(self._labels[self._index[index]])
+
+    def place(self, index: int) -> str:
+        """Where an image is, for errors."""
+        return os.path.join(self.path, self._paths[self._index[index]])
+
+
+def mixed(labels: np.ndarray) -> np.ndarray:
+    """An order of samples in which the classes are mixed evenly: of the n of a class, shuffled, the k-th
+    stands at (k + 1/2) / n of the whole."""
+    at = np.empty(len(labels))
+    for label in np.unique(labels).tolist():
+        members = np.flatnonzero(labels == label)
+        at[members] = (permutation(len(members), 0, label) + 0.5) / len(members)
+    return np.lexsort((labels, at))
+
+
+def is_one(folder: str) -> bool:
+    """Whether a path is a folder that has a folder in it, not hidden: what `find` can be asked about."""
+    try:
+        with os.scandir(folder) as entries:
+            return bool(_folders(entries))
+    except (OSError, ValueError):
+        return False
+
+
+def find(folder: str | os.PathLike) -> Found:
+    """The images below a folder, whose folders are the classes; folders in those are searched too.
+
+    Classes are numbered in the order of their names: by number if all are whole numbers, else as text.
+
+    Raises DataError if there is no class, or a class without images; ConfigError where the folders are parts
+    of a data set, such as train and test, and not classes.
+    """
+    root = os.fspath(folder)
+    try:
+        with os.scandir(root) as scanned:
+            entries = sorted(scanned, key=lambda entry: entry.name)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise unreadable(folder, error) from None
+    names = _folders(entries)
+    left_out = [(entry.name, _why_no_class(entry)) for entry in entries if entry.name not in names]
+    if not names:
+        raise DataError(
+            f"{root}: no classes: expected a folder for each class, with its images in it",
+            hint=f"move the {len(left_out)} files into folders named by class" if left_out else "",
+        )
+    if parts(root):
+        raise ConfigError(
+            f"{root}: its folders {', '.join(names)} are parts of a data set, not classes",
+            hint=f"give one of them, such as {os.path.join(root, names[0])}",
+        )
+    classes = in_order(names)
+    for name in classes:
+        if not name.isprintable():
+            raise DataError(f"{root}: {name!r} cannot be the name of a class", hint="rename the folder")
+    paths: list[str] = []
+    labels: list[int] = []
+    for label, name in enumerate(classes):
+        found = sorted(_walk(root, name, left_out))
+        if not found:
+            raise DataError(
+                f"{os.path.join(root, name)}: a class without images", hint="put images in, or remove it"
+            )
+        paths += found
+        labels += [label] * len(found)
+    return Found(classes, paths, np.array(labels, np.int64), left_out)
+
+
+def parts(folder: str) -> dict[str, int]:
+    """Which part is in which folder, by the names of the folders; empty if one of them is no part."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(_folders(entries))
+    except (OSError, ValueError):
+        return {}
+    found = {name: PARTS[name.lower()] for name in names if name.lower() in PARTS}
+    return found if len(found) == len(names) else {}
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """The names of classes in the order of their labels."""
+    ordered = sorted(names)
+    return sorted(ordered, key=int) if all(map(_is_number, ordered)) else ordered
+
+
+def reasons(left_out: list[tuple[str, str]]) -> str:
+    """How many are left out for which reason, in one line: the most frequent ones."""
+    counts = Counter(re.sub(r"^\d+ bytes that are ", "", reason) for _, reason in left_out)
+    told = [f"{reason}: {count}" for reason, count in counts.most_common(MOST_REASONS)]
+    return ", ".join(told) + (", ..." if len(counts) > MOST_REASONS else "")
+
+
+def _walk(root: str, inside: str, left_out: list[tuple[str, str]]) -> list[str]:
+    """The images below root/inside, as paths relative to root."""
+    found: list[str] = []
+
+    def refuse(error: OSError) -> None:
+        raise unreadable(error.filename, error) from None
+
+    for where, folders, names in os.walk(os.path.join(root, inside), onerror=refuse):
+        below = os.path.relpath(where, root)
+        for name in names:
+            path = os.path.join(below, name)
+            if reason := _why_no_image(name):
+                left_out.append((path, reason))
+            else:
+                found.append(path)
+        for name in list(folders):
+            linked = os.path.islink(os.path.join(where, name))
+            if linked or _hidden(name):
+                left_out.append((os.path.join(below, name), "a link to a folder" if linked else "hidden"))
+                folders.remove(name)
+    return found
+
+
+def _folders(entries: Iterable[os.DirEntry]) -> list[str]:
+    return [entry.name for entry in entries if entry.is_dir() and not _hidden(entry.name)]
+
+
+def _why_no_class(entry: os.DirEntry) -> str:
+    return "hidden" if _hidden(entry.name) else "in no class folder"
+
+
+def _why_no_image(name: str) -> str:
+    """Why a file's name is not that of an image; empty if it is."""
+    if _hidden(name):
+        return "hidden"
+    ending = Path(name).suffix.lower()
+    return "" if ending in ENDINGS else f"no image by its name ({ending or 'no ending'})"
+
+
+def _hidden(name: str) -> bool:
+    return name.startswith((".", "__MACOSX"))
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal()
