@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..data import absent
+from ..data.batches import Batches
+from ..data.records import RecordBatches
 from ..errors import ConfigError, MiniCaffeError, locate, suggest
 from ..graph.filter import takes_part
 from ..layers import resolve
@@ -107,6 +111,22 @@ class Deployment:
         self.param.layer.extend(layers)
         if written:
             self.param.ClearField("state")
+
+    def images(self, name: str, count: int) -> list[np.ndarray]:
+        """The first images (C, H, W) that training read into an input, untransformed; none if they are not
+        here.  Nothing is downloaded."""
+        layer = LayerParameter()
+        layer.CopyFrom(self.sources[name])
+        layer.ClearField("transform_param")  # its mean_file need not be here
+        try:
+            batches = getattr(self._open(layer, name).layers[0], "batches", lambda: None)()
+            if isinstance(batches, Batches):
+                return list(batches.samples.images[:count])
+            if isinstance(batches, RecordBatches):
+                return [batches.records.read(i)[0] for i in range(min(count, len(batches.records)))]
+        except MiniCaffeError:
+            pass
+        return []
 
     def _taking_part(self, *, losses: bool) -> Iterator[LayerParameter]:
         """The layers of the state; with `losses`, those of TRAIN too, if what they read is there."""
