@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import weights as stored_weights
-from ..convert.deploy import Deployment, Shapes
+from ..convert.deploy import LOOKED_AT, Deployment, Shapes
 from ..data import absent, images
 from ..data.images import Channels
 from ..device.base import Device
@@ -22,12 +22,10 @@ from ..files import read_text
 from ..net import Net
 from ..proto.schema import LayerParameter, Message, TransformationParameter
 from . import files, ground
-from .preparation import PARTS, WHITE, Preparation
+from .preparation import PARTS, Preparation
 
 INVERT = ("auto", "yes", "no")
 MOST_PIXELS = 80_000_000  # of one image: it is held whole, three bytes a pixel and more
-LOOKED_AT = 100  # training images, to learn their ground and their white
-DIM = 64  # training data whose brightest pixel is no brighter has a white of its own: 16 in `digits`
 LABELS = "labels.txt"
 KINDS = {"Softmax": "probability", "Sigmoid": "probability of each class by itself"}
 
@@ -74,8 +72,8 @@ class Classifier:
               the net, or else the numbers of the classes
     mean      in the place of the net's own: a binaryproto, or one value for all channels, or one for each
     scale, std  in the place of the net's own
-    white     what a white pixel is in the data of training (255; raw_scale of Caffe); by default, where that
-              data is here and its pixels go no higher than 64, its highest: 16 for the set `digits`
+    raw_scale  what a white pixel is in the data of training (255); by default, where that data is here and
+              its pixels go no higher than 64, its highest: 16 for the set `digits`
     size      height and width that images are brought to before the net's part is cut from their centre
     mode      squash (default): images are stretched to the size; crop: they are cut to its proportions
     invert    yes: light and dark change places; no: as they are; auto (default): for a net of one channel,
@@ -106,7 +104,7 @@ class Classifier:
         mean: str | Path | Sequence[float] | None = None,
         scale: float | None = None,
         std: Sequence[float] | None = None,
-        white: float | None = None,
+        raw_scale: float | None = None,
         size: tuple[int, int] | None = None,
         mode: str = "squash",
         invert: str = "auto",
@@ -154,7 +152,7 @@ class Classifier:
             size=size,
             whole=self._whole(transform) if size is None else None,
             mode=mode,
-            white=self._white() if white is None else white,
+            raw_scale=deployment.white(self.input) if raw_scale is None else raw_scale,
             oversample=oversample,
         )
 
@@ -168,13 +166,6 @@ class Classifier:
             for image in self._deployment.images(self.input, 1):
                 return image.shape[1], image.shape[2]
         return None
-
-    def _white(self) -> float:
-        if self._source.type == "Data" and self._source.data_param.HasField("backend"):
-            highest = max([float(i.max()) for i in self._deployment.images(self.input, LOOKED_AT)], default=0)
-            if 0 < highest <= DIM:
-                return highest
-        return WHITE
 
     def _expected_ground(self) -> str | None:
         if not self._ground_known:

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..convert.deploy import WHITE
 from ..data.resize import Resize
 from ..data.transformer import Transformer
 from ..errors import ConfigError, ShapeError
 from ..proto.schema import TEST, Message, TransformationParameter
 
 MODES = ("squash", "crop")
-WHITE = 255.0  # what a white pixel of an image file is
 LARGER = 8 / 7  # of the input's side, that of images of which ten parts are taken: 256 for 224
 PARTS = 10
 
 
 class Preparation:
-    """What is done to images on their way into a net: size, then `white`, then transform_param in phase TEST.
+    """What is done to images on their way into a net: size, `raw_scale`, then transform_param in phase TEST.
 
     transform   a TransformationParameter; its `resize` is the size that images are brought to, with the
                 engine's own Resize, as in training
@@ -28,7 +28,7 @@ class Preparation:
     whole       height and width of the images that training read, if they are known
     mode        squash (default): the image is stretched to the size; crop: it is scaled until it covers the
                 size, and what protrudes is cut off, on both sides alike
-    white       (255) what a white pixel is in the data that the net was trained on
+    raw_scale   (255) what a white pixel is in the data that the net was trained on
     oversample  ten parts of the input's size are made of an image: corners and centre, and the same mirrored
 
     Where training did not resize, images become smaller by Pillow's bilinear filter, which averages, since
@@ -45,12 +45,12 @@ class Preparation:
         size: tuple[int, int] | None = None,
         whole: tuple[int, int] | None = None,
         mode: str = "squash",
-        white: float = WHITE,
+        raw_scale: float = WHITE,
         oversample: bool = False,
     ) -> None:
         if mode not in MODES:
             raise ConfigError(f"no way to resize {mode!r}", hint=f"one of {', '.join(MODES)}")
-        self.shape, self.mode, self.white, self.oversample = shape, mode, white, oversample
+        self.shape, self.mode, self.raw_scale, self.oversample = shape, mode, raw_scale, oversample
         conf = TransformationParameter()
         conf.CopyFrom(transform)
         conf.mirror = False
@@ -103,8 +103,8 @@ class Preparation:
             raise ShapeError(
                 f"images must have the shape (N, {', '.join(map(str, expected))}); got {batch.shape}"
             )
-        if self.white != WHITE:
-            batch = batch * np.float32(self.white / WHITE)
+        if self.raw_scale != WHITE:
+            batch = batch * np.float32(self.raw_scale / WHITE)
         out = np.empty((len(batch), *self._transformer.out_shape), np.float32)
         self._transformer(batch, out, np.arange(len(batch)))
         return self._parts(out) if self.oversample else out

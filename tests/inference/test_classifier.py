@@ -38,7 +38,7 @@ def test_a_training_net_gives_what_training_computes(weights):
     tested.load(weights)
     tested.forward()
     pixels, labels = datasets.load("digits/test")
-    classifier = Classifier(TRAINING, weights, white=255, batch=90)
+    classifier = Classifier(TRAINING, weights, raw_scale=255, batch=90)
     found = classifier.probabilities(pixels[:90])
     np.testing.assert_array_equal(classifier.net.blobs["data"].data, tested.blobs["data"].data)
     scores = tested.blobs["ip2"].data
@@ -47,7 +47,7 @@ def test_a_training_net_gives_what_training_computes(weights):
     assert classifier.kind == "probability" and classifier.labels == list("0123456789")
     # in any batches, of floats too, and by the deploy net
     np.testing.assert_allclose(
-        Classifier(TRAINING, weights, white=255, batch=7).probabilities(pixels[:90]), found, rtol=1e-5
+        Classifier(TRAINING, weights, raw_scale=255, batch=7).probabilities(pixels[:90]), found, rtol=1e-5
     )
     np.testing.assert_array_equal(classifier.probabilities(pixels[:90].astype(float)), found)
     deployed = Classifier(DEPLOY, weights, scale=0.0625, batch=90)
@@ -58,7 +58,7 @@ def test_a_training_net_gives_what_training_computes(weights):
 def test_white_is_that_of_the_data(weights, images):
     """Digits have pixels from 0 to 16: an image file is brought there."""
     classifier = Classifier(TRAINING, weights)
-    assert classifier.preparation.white == 16
+    assert classifier.preparation.raw_scale == 16
     answers = list(classifier.answers(images, top=2))
     right = [answer.classes[0].label == path.stem[-1] for answer, path in zip(answers, images)]
     assert sum(right) >= 8 and not any(answer.inverted or answer.error for answer in answers)
@@ -166,7 +166,7 @@ def test_several_outputs():
     both = GREY + DENSE + DENSE.replace('"ip"', '"b"') + PROB
     assert Classifier(net(both), None).output == "prob"
     assert Classifier(net(both), None, output="b").kind == "score"
-    with pytest.raises(ConfigError, match="no output .bb.; hint: known: b, prob"):
+    with pytest.raises(ConfigError, match=r"no output 'bb'; hint: known: b, prob"):
         Classifier(net(both), None, output="bb")
 
 
