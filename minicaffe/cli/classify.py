@@ -14,9 +14,9 @@ from typing import Any
 from ..checking.table import aligned
 from ..errors import ConfigError, DataError
 from ..inference import Answer, Classifier
-from ..inference.classifier import INVERT, MOST_PIXELS
 from ..inference.files import STDIN, find
 from ..inference.preparation import MODES
+from ..inference.viewer import INVERT, MOST_PIXELS
 from ..printable import printable
 from . import flags, terminal
 

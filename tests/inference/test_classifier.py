@@ -152,9 +152,9 @@ def test_labels(tmp_path, weights):
     [
         (INPUT % "dim: 1 dim: 4 dim: 6 dim: 6" + DENSE, r"\(1, 4, 6, 6\), which no image has"),
         (INPUT % "dim: 1 dim: 36" + DENSE, r"\(1, 36\), which no image has"),
-        (GREY + GREY.replace("data", "other") + DENSE.replace('"data"', '"data"'), "the net has 2 inputs"),
+        (GREY + GREY.replace("data", "other") + DENSE.replace('"data"', '"data"'), "the net: 2 inputs"),
         (GREY + 'layer { name: "a" type: "AbsVal" bottom: "data" top: "a" }', "no score for each class"),
-        (GREY + DENSE + DENSE.replace('"ip"', '"b"'), "the net has 2 outputs: b, ip; hint: say which"),
+        (GREY + DENSE + DENSE.replace('"ip"', '"b"'), "the net: 2 outputs: b, ip; hint: say which"),
     ],
 )
 def test_nets_that_do_not_classify_images(layers, message):
