@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import logging
+from pathlib import Path
 
 from .. import log
-from ..checking.table import size
+from ..checking.table import size, spelled
 from ..convert import formats
+from ..convert.deploy import WHITE, Deployment, trains
 from ..convert.doubts import doubts
 from ..convert.fold import fold
 from ..convert.model import through_net
 from ..errors import ConfigError, locate
+from ..net import Net
 from ..proto import extensions, upgrade
-from ..proto.schema import Message
+from ..proto.schema import Message, NetParameter
 from . import flags, output, terminal
 
 STDOUT = "-"
@@ -27,6 +30,8 @@ def parser() -> flags.Parser:
     )
     p.usage = (
         "minicaffe convert IN OUT [--strip]\n"
+        "       minicaffe convert NET deploy.prototxt [--shape data=1,3,224,224]...\n"
+        "                         [--level N] [--stage A,B] [--strip]\n"
         "       minicaffe convert WEIGHTS OUT --model NET [--reshape]\n"
         "                         [--level N] [--stage A,B]\n"
         "       minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold\n"
@@ -44,12 +49,24 @@ def parser() -> flags.Parser:
         action="store_true",
         help="--model: parameters of as many values as the net's take its shapes; says which",
     )
+    p.boolean(
+        "deploy",
+        help="make of a net that trains the one that is used: data becomes inputs, losses go; the default"
+        " where the name of OUT ends in deploy.prototxt; --nodeploy rewrites the net as it is",
+    )
+    p.set_defaults(deploy=None)
     p.flag("fold", action="store_true", help="fold BatchNorm, Scale and Bias into the layers before them")
-    flags.add_shapes(p, "--fold, ONNX: shape of an input; may be repeated")
+    flags.add_shapes(p, "--deploy, --fold, ONNX: shape of an input; may be repeated")
     p.flag("free_batch", action="store_true", help="ONNX: the batch may have any extent")
-    p.flag("level", type=int, metavar="N", help="--model, ONNX: level of the net's state (default 0)")
     p.flag(
-        "stage", type=flags.utf8, default="", metavar="A,B", help="--model, ONNX: stages of the net's state"
+        "level", type=int, metavar="N", help="--deploy, --model, ONNX: level of the net's state (default 0)"
+    )
+    p.flag(
+        "stage",
+        type=flags.utf8,
+        default="",
+        metavar="A,B",
+        help="--deploy, --model, ONNX: stages of the net's state",
     )
     flags.add_largest(p)
     return p
@@ -59,19 +76,24 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     terminal.start_log(level=logging.WARNING)
     to_onnx = len(args.files) == 3 and formats.format_of(args.files[2]) == formats.ONNX
-    for name in ("strip", "model", "reshape", "fold") if to_onnx else ("free_batch",):
+    for name in ("strip", "model", "reshape", "fold", "deploy") if to_onnx else ("free_batch",):
         if getattr(args, name):
             raise ConfigError(f"--{name} goes with{'out' if to_onnx else ''} NET WEIGHTS OUT.onnx")
-    if args.shape and not (to_onnx or args.fold):
-        raise ConfigError("--shape goes with --fold or NET WEIGHTS OUT.onnx")
+    if args.deploy and (args.fold or args.model):
+        raise ConfigError("--deploy goes with NET OUT.prototxt, without --fold and --model")
+    deploys = not to_onnx and _deploys(args)
+    if args.shape and not (to_onnx or args.fold or deploys):
+        raise ConfigError("--shape goes with --deploy, --fold or NET WEIGHTS OUT.onnx")
     if args.reshape and not args.model:
         raise ConfigError("--reshape goes with --model NET, which says the shapes")
-    if (args.level is not None or args.stage) and not (to_onnx or args.model):
-        raise ConfigError("--level and --stage go with --model NET or NET WEIGHTS OUT.onnx")
+    if (args.level is not None or args.stage) and not (to_onnx or args.model or deploys):
+        raise ConfigError("--level and --stage go with --deploy, --model NET or NET WEIGHTS OUT.onnx")
     if args.fold:
         _fold(args)
     elif to_onnx:
         _export(args)
+    elif deploys:
+        _deploy(args)
     else:
         _convert(args)
     return 0
@@ -93,6 +115,47 @@ def _convert(args: argparse.Namespace) -> None:
     _say_doubts(message, source, target)
     _strip(args, message, source)
     _write({target: (message, formats.write(message, target))})
+
+
+def _deploys(args: argparse.Namespace) -> bool:
+    """Whether a deploy net is to be made: asked for, or by the name of what is written, of a net that
+    trains."""
+    if args.deploy is not None or args.fold or args.model or len(args.files) != 2:
+        return bool(args.deploy)
+    source, target = args.files
+    if formats.format_of(source) != formats.TEXT or not target.lower().endswith("deploy.prototxt"):
+        return False
+    message = formats.read(source, args.largest_file)
+    return isinstance(message, NetParameter) and trains(message)
+
+
+def _deploy(args: argparse.Namespace) -> None:
+    source, target = _files(args, 2, "minicaffe convert train_val.prototxt deploy.prototxt")
+    if formats.format_of(target) != formats.TEXT:
+        raise ConfigError(f"{target}: a deploy net is a prototxt", hint="deploy.prototxt")
+    message = formats.read(source, args.largest_file)
+    with locate(source):
+        if not isinstance(message, NetParameter):
+            raise ConfigError("a solver, of which no deploy net is made", hint="give its net")
+        made = Deployment(
+            message,
+            shapes=flags.shapes(args),
+            level=args.level,
+            stages=flags.stages(args),
+            written=True,
+        )
+        net = Net(made.param, allocate=False, forward_only=True, folder=str(Path(source).parent))
+    for line in made.notes:
+        terminal.complain(line)
+    for name in net.inputs:
+        note = f"input {name} {spelled([net.blobs[name].shape])}"
+        if (white := made.white(name)) != WHITE:
+            note += f", of pixels from 0 to {white:g}: minicaffe classify --raw_scale {white:g}"
+        terminal.complain(note)
+    for name in net.outputs:
+        terminal.complain(f"output {name} {spelled([net.blobs[name].shape])}")
+    _strip(args, made.param, source)
+    _write({target: (made.param, formats.write(made.param, target))})
 
 
 def _fold(args: argparse.Namespace) -> None:

@@ -22,6 +22,7 @@ COMMANDS = {
     "new": Command("new", "list the nets of the package, or copy one"),
     "train": Command("train", "train the net of a solver prototxt"),
     "test": Command("test", "score a net with given weights"),
+    "classify": Command("classify", "say what images show"),
     "time": Command("time", "time every layer of a net"),
     "runs": Command("runs", "list runs: state, progress, best test"),
     "run": Command("run", "command a run under way: pause, stop, lr=RATE, ..."),

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from ..data import absent
+from ..data.batches import Batches
+from ..data.records import RecordBatches
 from ..errors import ConfigError, MiniCaffeError, locate, suggest
 from ..graph.filter import takes_part
-from ..layers import resolve
+from ..layers import LAYERS, resolve
 from ..net import Net
 from ..proto import upgrade
 from ..proto.schema import TEST, TRAIN, LayerParameter, Message, NetParameter, NetState
@@ -27,7 +31,11 @@ LEARNED = {
     *("LSTM", "Parameter", "PReLU", "RNN", "Scale"),
 }
 SINKS = {"HDF5Output", "Silence"}
+RECURRENT = {"LSTM", "RNN"}  # whose first axis is time
 PROB = "prob"
+WHITE = 255.0  # of a pixel, where the data has all that bytes can hold
+DIM = 64  # data whose brightest pixel is no brighter has a white of its own: 16 in `digits`
+LOOKED_AT = 100  # images, to learn of their kind
 # Where data is looked for that the state of a net does not bring in.
 STATES = [
     NetState(phase=TEST),
@@ -45,8 +53,9 @@ def speaks_of_deployment(net: NetParameter) -> bool:
 
 def trains(net: NetParameter) -> bool:
     """Whether the net has layers that a deploy net has not: data, losses, measures."""
-    losses = {*ACTIVATIONS, *MEASURES}
-    return any(layer.type in losses or (layer.type != "Input" and _is_source(layer)) for layer in net.layer)
+    others = {*ACTIVATIONS, *MEASURES}
+    known = [layer for layer in net.layer if layer.type in LAYERS and layer.type != "Input"]
+    return any(layer.type in others or _is_source(layer) for layer in known)
 
 
 class Deployment:
@@ -107,6 +116,30 @@ class Deployment:
         self.param.layer.extend(layers)
         if written:
             self.param.ClearField("state")
+
+    def images(self, name: str, count: int) -> list[np.ndarray]:
+        """The first images (C, H, W) that training read into an input, untransformed; none if they are not
+        here.  Nothing is downloaded."""
+        layer = LayerParameter()
+        layer.CopyFrom(self.sources[name])
+        layer.ClearField("transform_param")  # its mean_file need not be here
+        try:
+            batches = getattr(self._open(layer, name).layers[0], "batches", lambda: None)()
+            if isinstance(batches, Batches):
+                return list(batches.samples.images[:count])
+            if isinstance(batches, RecordBatches):
+                return [batches.records.read(i)[0] for i in range(min(count, len(batches.records)))]
+        except MiniCaffeError:
+            pass
+        return []
+
+    def white(self, name: str) -> float:
+        """What a white pixel is in the data that training read into an input: 255, or, of pixels that are not
+        those of image files, the highest of the first images if it is at most 64."""
+        if self.sources[name].type != "Data":
+            return WHITE
+        highest = max([float(image.max()) for image in self.images(name, LOOKED_AT)], default=0)
+        return highest if 0 < highest <= DIM else WHITE
 
     def _taking_part(self, *, losses: bool) -> Iterator[LayerParameter]:
         """The layers of the state; with `losses`, those of TRAIN too, if what they read is there."""
@@ -236,7 +269,8 @@ class Deployment:
                     layer.ClearField("transform_param")
 
     def _of_one(self, shape: Sequence[int]) -> Sequence[int]:
-        return (1, *shape[1:]) if self.written else shape
+        recurs = any(layer.type in RECURRENT for layer in self.param.layer)
+        return (1, *shape[1:]) if self.written and not recurs else shape
 
     def _told(self, source: LayerParameter, name: str, opened: dict[int, Net]) -> Sequence[int]:
         """The shape of one item of a blob that a layer brings in: of its source, or else as the net tells."""

@@ -75,12 +75,22 @@ def load(net: Net, path: str | Path) -> list[str]:
     return _fill(net, path, _read(path, net.device.largest_bytes))
 
 
+def load_all(net: Net, path: str | Path, *, quiet: bool = False) -> None:
+    """As `load`; WeightsError for layers that the file lacks.  With `quiet` nothing is said of what the net
+    has no layer for."""
+    if missing := _fill(net, path, _read(path, net.device.largest_bytes), quiet=quiet):
+        raise WeightsError(
+            f"{path} holds no weights for {', '.join(map(repr, missing))}",
+            hint="names of layers in net and weights must agree",
+        )
+
+
 def _read(path: str | Path, largest_bytes: int) -> NetParameter | None:
     """The weights in a file; None for HDF5, which only a net can read: what is shared lies there once."""
     return None if hdf5.is_hdf5(path) else formats.read_weights(path, largest_bytes)
 
 
-def _fill(net: Net, path: str | Path, stored: NetParameter | None) -> list[str]:
+def _fill(net: Net, path: str | Path, stored: NetParameter | None, *, quiet: bool = False) -> list[str]:
     """`load`, of a file that `_read` has read."""
     if stored is None:
         with hdf5.open_weights(path, net.device.largest_bytes) as datasets:
@@ -88,9 +98,10 @@ def _fill(net: Net, path: str | Path, stored: NetParameter | None) -> list[str]:
         lacking = weights.load(net, path, quiet=True, must_match=True)
     else:
         names = [layer.name for layer in stored.layer if layer.blobs]
-        lacking = weights.load_message(net, stored, path, must_match=True)
+        lacking = weights.load_message(net, stored, path, quiet=quiet, must_match=True)
     known = _names(net)
-    if surplus := [repr(name) for name in names if name not in known]:
+    surplus = [repr(name) for name in names if name not in known]
+    if surplus and not quiet:
         log.warning(f"{path}: left out, not being in the net: {', '.join(surplus)}")
     owners = {net.layers[owned.layer].name for owned in net.parameters.owned}
     return [name for name in lacking if name in owners]

@@ -19,6 +19,7 @@ from __future__ import annotations
 import enum
 import io
 import os
+import warnings
 
 import numpy as np
 
@@ -56,13 +57,23 @@ def contents(path: str | os.PathLike) -> bytes:
     return read_bytes(path, LARGEST_BYTES)
 
 
-def decode(data: bytes, channels: Channels = Channels.COLOR) -> np.ndarray:
-    """The image that the bytes of a file hold; DataError if they hold none, or not all of it, or more pixels
-    than Pillow takes, twice PIL.Image.MAX_IMAGE_PIXELS: a few bytes can stand for any number."""
+def decode(data: bytes, channels: Channels = Channels.COLOR, most_pixels: int | None = None) -> np.ndarray:
+    """The image that the bytes of a file hold; DataError if they hold none, or not all of it, or more than
+    `most_pixels`, or than Pillow takes, twice PIL.Image.MAX_IMAGE_PIXELS: a few bytes can stand for any
+    number."""
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with warnings.catch_warnings():
+            if most_pixels is not None:  # there is a limit: Pillow need not warn of its own
+                warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            opened = Image.open(io.BytesIO(data))
+        with opened as image:
+            if most_pixels is not None and image.width * image.height > most_pixels:
+                raise DataError(
+                    f"an image of {image.width} x {image.height} pixels; {most_pixels:,} is the most",
+                    hint="make it smaller",
+                )
             pixels = _pixels(image, channels)
     except UnidentifiedImageError:
         raise DataError(

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ConfigError, DataError, MiniCaffeError, WeightsError
+from ...errors import ConfigError, DataError, MiniCaffeError
 from ...files import write_atomic
 from ...net import Net
 from ...proto.schema import Message, NetParameter
-from .. import model as any_format
 from ..deploy import Deployment, Shapes
+from ..model import load_all
 from .model import BATCH, OPSET, require_packages, to_model
 from .proof import TOLERANCE, Agreement, Proof, inputs_for
 from .translate import Translation, check_types, translate
@@ -95,7 +95,7 @@ def export(
     check_types(deployed.param)
     net = Net(deployed.param, source=deployed.source, seed=seed, forward_only=True)
     if weights_path is not None:
-        _load(net, weights_path)
+        load_all(net, weights_path)
     other = _with_batch(deployed.param, net) if free_batch else None
     made = translate(net, other)
     sizes = _sizes(made, net, other)
@@ -115,15 +115,6 @@ def export(
     notes = deployed.notes + made.graph.notes
     parameters = sum(owned.blob.count for owned in net.parameters.owned)
     return Report(str(out_path), taken, agreements, len(model.graph.node), parameters, notes)
-
-
-def _load(net: Net, path: str | Path) -> None:
-    """Load weights of any format, and require them for all layers."""
-    if missing := any_format.load(net, path):
-        raise WeightsError(
-            f"{path} holds no weights for {', '.join(map(repr, missing))}",
-            hint="names of layers in net and weights must agree",
-        )
 
 
 def _with_batch(param: NetParameter, net: Net) -> Net:

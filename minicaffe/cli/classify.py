@@ -1,0 +1,227 @@
+"""minicaffe classify: says what images show."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from ..checking.table import aligned
+from ..errors import ConfigError, DataError
+from ..inference import Answer, Classifier
+from ..inference.files import STDIN, find
+from ..inference.preparation import MODES
+from ..inference.viewer import INVERT, MOST_PIXELS
+from ..printable import printable
+from . import flags, terminal
+
+
+def parser() -> flags.Parser:
+    p = flags.Parser(
+        "classify",
+        "Say what images show, by a net with its weights.  NET is a deploy net, or one that trains, of which"
+        " a deploy net is made in memory; what its transform_param says is done to the images.",
+    )
+    p.add_argument("net", metavar="NET", help="a net prototxt")
+    p.add_argument("weights", metavar="WEIGHTS", help="a file of weights of any format")
+    p.add_argument(
+        "images", nargs="*", metavar="IMAGE", help="image files, folders of them, - for one on stdin"
+    )
+    p.flag("labels", metavar="FILE", help="a line for each class (default: labels.txt beside WEIGHTS or NET)")
+    p.flag("top", type=flags.at_least(1), default=5, metavar="K", help="classes of each image (default 5)")
+    p.flag("oversample", action="store_true", help="the mean over ten crops of each image")
+    how = p.add_argument_group("how images become what the net takes")
+    p.flag(
+        "mean", metavar="FILE|V,V,V", group=how, help="a binaryproto, or one value, or one for each channel"
+    )
+    p.flag("scale", type=float, metavar="X", group=how, help="factor of the pixels, less their mean")
+    p.flag("std", type=_numbers, metavar="V,V,V", group=how, help="what they are divided by then")
+    p.flag(
+        "raw_scale",
+        type=flags.positive,
+        metavar="X",
+        group=how,
+        help="what white is before the mean is taken off (default: as in the training data, or else 255)",
+    )
+    p.flag("size", type=_size, metavar="H,W", group=how, help="size before the net's part is cut out")
+    p.flag(
+        "resize",
+        choices=MODES,
+        default=MODES[0],
+        group=how,
+        help="stretch images to the size (default squash), or cut them to its proportions first",
+    )
+    p.flag(
+        "invert",
+        choices=INVERT,
+        default=INVERT[0],
+        group=how,
+        help="exchange light and dark; auto (default): of grey images whose ground is light where that of the"
+        " training data is dark, or the reverse; where the data is not here, inputs of at most 64 pixels a"
+        " side are taken as light on dark, like MNIST",
+    )
+    form = p.add_argument_group("what is printed").add_mutually_exclusive_group()
+    p.flag("json", action="store_true", group=form, help="one JSON object")  # type: ignore[arg-type]
+    p.flag("csv", action="store_true", group=form, help="a row for each image and class")  # type: ignore[arg-type]
+    p.flag("batch", type=flags.at_least(1), default=64, metavar="N", help="images at a time (default 64)")
+    p.flag("output", metavar="NAME", help="the output with the classes, if the net has several")
+    flags.add_shapes(p, "shape of an input that the net does not tell")
+    flags.add_device(p)
+    p.epilog = (
+        "Images that cannot be read, or have more than"
+        f" {MOST_PIXELS // 1_000_000} million pixels, are listed on stderr, and the exit status is 1 once the"
+        " others are classified.  Files in folders that are no images by name are listed too.  Without a"
+        " Softmax or Sigmoid at the net's end the numbers are scores."
+    )
+    return p
+
+
+def run(arguments: list[str]) -> int:
+    args = parser().parse(arguments)
+    terminal.start_log(level=logging.WARNING)
+    if not args.images:
+        raise ConfigError("no image is named", hint="minicaffe classify NET WEIGHTS cat.jpg; - reads stdin")
+    found = find(args.images)
+    classifier = Classifier(
+        args.net,
+        args.weights,
+        labels=args.labels,
+        mean=_mean(args.mean),
+        scale=args.scale,
+        std=args.std,
+        raw_scale=args.raw_scale,
+        size=args.size,
+        mode=args.resize,
+        invert=args.invert,
+        oversample=args.oversample,
+        shapes=flags.shapes(args),
+        output=args.output,
+        batch=args.batch,
+        device=flags.device(args),
+    )
+    answers = list(classifier.answers(found.names, top=args.top))
+    if len(answers) == 1 and answers[0].error:
+        raise DataError(answers[0].error)
+    good = [answer for answer in answers if not answer.error]
+    if args.json:
+        terminal.put(_as_json(args, classifier, answers, found.left_out))
+    elif args.csv:
+        terminal.put(_as_csv(classifier, good))
+    elif len(answers) == 1:
+        terminal.show("\n".join(_one(good[0], classifier)))
+    elif good:
+        terminal.show(_table(good, classifier))
+    _say(answers, found.left_out, args.invert == "auto")
+    return 0 if len(good) == len(answers) else 1
+
+
+def _name(answer: Answer) -> str:
+    return "(stdin)" if answer.name == STDIN else printable(answer.name)
+
+
+def _one(answer: Answer, classifier: Classifier) -> list[str]:
+    """The lines for one image."""
+    height, width = answer.size
+    inverted = ", light and dark exchanged" if answer.inverted else ""
+    rows = [(c.label, f"{c.value:.4f}", str(c.number)) for c in answer.classes]
+    columns = 3 if any(label != number for label, _, number in rows) else 2
+    head = ("class", classifier.kind, "number")[:columns]
+    return [
+        f"{_name(answer)} ({width} x {height}{inverted})",
+        aligned(head, [row[:columns] for row in rows], "<>>"[:columns]),
+        f"decode {answer.decode_ms:.2f} ms, forward {answer.forward_ms:.2f} ms",
+    ]
+
+
+def _table(answers: Sequence[Answer], classifier: Classifier) -> str:
+    """A row for each image: the likeliest class with its certainty, the others, and times."""
+    rest = len(answers[0].classes) - 1
+    head = ["image", "class", classifier.kind.partition(" ")[0], *[f"{i + 2}." for i in range(rest)]]
+    head += ["decode ms", "forward ms"]
+    rows = []
+    for answer in answers:
+        first, *others = answer.classes
+        row = [_name(answer) + (" (inverted)" if answer.inverted else ""), first.label, f"{first.value:.4f}"]
+        row += [f"{c.label} {c.value:.4f}" for c in others]
+        rows.append([*row, f"{answer.decode_ms:.2f}", f"{answer.forward_ms:.2f}"])
+    leaving = ["decode ms", *[f"{i + 2}." for i in reversed(range(rest))], "forward ms"]
+    return aligned(head, rows, "<<>" + "<" * rest + ">>", width=terminal.width(), leaving=leaving)
+
+
+def _as_json(args, classifier: Classifier, answers: Sequence[Answer], left_out: Sequence[str]) -> str:
+    found: dict[str, Any] = {
+        "net": args.net,
+        "weights": args.weights,
+        "values": classifier.kind,
+        "images": [
+            {
+                "image": answer.name,
+                "height": answer.size[0],
+                "width": answer.size[1],
+                "inverted": answer.inverted,
+                "classes": [{"number": c.number, "label": c.label, "value": c.value} for c in answer.classes],
+                "decode_ms": round(answer.decode_ms, 3),
+                "forward_ms": round(answer.forward_ms, 3),
+            }
+            for answer in answers
+            if not answer.error
+        ],
+        "unreadable": [{"image": a.name, "error": a.error} for a in answers if a.error],
+        "left_out": list(left_out),
+    }
+    return json.dumps(found, indent=1) + "\n"
+
+
+def _as_csv(classifier: Classifier, answers: Sequence[Answer]) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    value = classifier.kind.partition(" ")[0]
+    writer.writerow(["image", "rank", "number", "label", value, "inverted", "decode_ms", "forward_ms"])
+    for a in answers:
+        for rank, c in enumerate(a.classes, 1):
+            times = [f"{a.decode_ms:.3f}", f"{a.forward_ms:.3f}"]
+            writer.writerow([a.name, rank, c.number, c.label, f"{c.value:.6g}", int(a.inverted), *times])
+    return out.getvalue()
+
+
+def _say(answers: Sequence[Answer], left_out: Sequence[str], chosen: bool) -> None:
+    """What is to be known besides, on stderr."""
+    inverted = sum(answer.inverted for answer in answers)
+    if inverted and chosen:
+        terminal.complain(
+            f"light and dark exchanged in {inverted} of {len(answers)} images, whose ground is not that of"
+            " the training data: --invert no leaves them as they are"
+        )
+    for path in left_out:
+        terminal.complain(f"left out, no image by its name: {path}")
+    bad = [answer for answer in answers if answer.error]
+    for answer in bad:
+        terminal.complain(f"not classified: {answer.error}")
+    if bad:
+        terminal.complain(f"{len(bad)} of {len(answers)} images could not be read")
+
+
+def _mean(text: str | None) -> str | list[float] | None:
+    """The mean that --mean gives: values, or the name of a file."""
+    if text is None or not re.fullmatch(r"[-+0-9.eE, ]+", text):
+        return text
+    return _numbers(text)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"numbers separated by commas; got {text!r}") from None
+
+
+def _size(text: str) -> tuple[int, int]:
+    found = re.fullmatch(r"([1-9][0-9]{0,5})[,x]([1-9][0-9]{0,5})", text)
+    if found is None:
+        raise argparse.ArgumentTypeError(f"a height and a width, 256,256; got {text!r}")
+    return int(found[1]), int(found[2])

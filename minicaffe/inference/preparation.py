@@ -1,0 +1,140 @@
+"""An image of any size becomes what a net was trained on: size, mean, scale, in training's own arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..convert.deploy import WHITE
+from ..data.resize import Resize
+from ..data.transformer import Transformer
+from ..errors import ConfigError, ShapeError
+from ..proto.schema import TEST, Message, TransformationParameter
+
+MODES = ("squash", "crop")
+LARGER = 8 / 7  # of the input's side, that of images of which ten parts are taken: 256 for 224
+PARTS = 10
+
+
+class Preparation:
+    """What is done to images on their way into a net: size, `raw_scale`, then transform_param in phase TEST.
+
+    transform   a TransformationParameter; its `resize` is the size that images are brought to, with the
+                engine's own Resize, as in training
+    shape       of the net's input, (C, H, W)
+    size        height and width that images are brought to before crop_size cuts; by default that of
+                `resize`, else `whole`, else the input's
+    whole       height and width of the images that training read, if they are known
+    mode        squash (default): the image is stretched to the size; crop: it is scaled until it covers the
+                size, and what protrudes is cut off, on both sides alike
+    raw_scale   (255) what a white pixel is in the data that the net was trained on
+    oversample  ten parts of the input's size are made of an image: corners and centre, and the same mirrored
+
+    Where training did not resize, images become smaller by Pillow's bilinear filter, which averages, since
+    thin strokes would be lost otherwise; `resize` does what training did.
+
+    Raises ConfigError or ShapeError for settings that do not fit each other or the input.
+    """
+
+    def __init__(
+        self,
+        transform: Message,
+        shape: tuple[int, int, int],
+        *,
+        size: tuple[int, int] | None = None,
+        whole: tuple[int, int] | None = None,
+        mode: str = "squash",
+        raw_scale: float = WHITE,
+        oversample: bool = False,
+    ) -> None:
+        if mode not in MODES:
+            raise ConfigError(f"no way to resize {mode!r}", hint=f"one of {', '.join(MODES)}")
+        self.shape, self.mode, self.raw_scale, self.oversample = shape, mode, raw_scale, oversample
+        conf = TransformationParameter()
+        conf.CopyFrom(transform)
+        conf.mirror = False
+        self.as_trained = size is None and conf.HasField("resize")
+        if self.as_trained:
+            size = (conf.resize.height, conf.resize.width)
+        conf.ClearField("resize")
+        if size is None:
+            size = whole if conf.crop_size or conf.mean_file else None
+        height, width = shape[1:]
+        if size is None:
+            grown = oversample and not conf.mean_file
+            size = (round(height * LARGER), round(width * LARGER)) if grown else (height, width)
+        if size[0] < height or size[1] < width:
+            raise ConfigError(
+                f"images of {_spelled(size)} are smaller than the net's input, {_spelled((height, width))}"
+            )
+        self.size = size
+        if oversample:
+            conf.ClearField("crop_size")  # all of the image is transformed, then cut
+        elif size != (height, width):
+            if height != width:
+                raise ConfigError(
+                    f"no square is cut from images of {_spelled(size)} for an input of"
+                    f" {_spelled((height, width))}",
+                    hint="leave the size to the net",
+                )
+            conf.crop_size = height
+        self._transformer = Transformer(conf, TEST, (shape[0], *size))
+        self._resize = Resize(*size)
+
+    def fit(self, image: np.ndarray) -> np.ndarray:
+        """An image (C, h, w), bytes, in `size`."""
+        if self.mode == "crop":
+            image = _covering(image, self.size)
+        if image.shape[1:] == self.size:
+            return image
+        if not self.as_trained and (image.shape[1] > self.size[0] or image.shape[2] > self.size[1]):
+            return _smoothly(image, self.size)
+        fitted = np.empty((len(image), *self.size), np.uint8)
+        self._resize(image, fitted)
+        return fitted
+
+    def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
+        """What the net takes, float32, of images (N, C, H, W) in `size`, bytes or floats from 0 to 255; with
+        `oversample` ten items an image, one after the other.  ShapeError for images of another shape."""
+        batch = np.asarray(images)
+        expected = (self.shape[0], *self.size)
+        if batch.ndim != 4 or batch.shape[1:] != expected:
+            raise ShapeError(
+                f"images must have the shape (N, {', '.join(map(str, expected))}); got {batch.shape}"
+            )
+        if self.raw_scale != WHITE:
+            batch = batch * np.float32(self.raw_scale / WHITE)
+        out = np.empty((len(batch), *self._transformer.out_shape), np.float32)
+        self._transformer(batch, out, np.arange(len(batch)))
+        return self._parts(out) if self.oversample else out
+
+    def _parts(self, whole: np.ndarray) -> np.ndarray:
+        """Ten parts of every image (N, C, H, W), (10 N, C, h, w)."""
+        (height, width), (h, w) = self.size, self.shape[1:]
+        places = [(y, x) for y in (0, height - h) for x in (0, width - w)]
+        places.append(((height - h) // 2, (width - w) // 2))
+        parts = np.stack([whole[:, :, y : y + h, x : x + w] for y, x in places], axis=1)
+        return np.concatenate([parts, parts[..., ::-1]], axis=1).reshape(-1, *self.shape)
+
+
+def _covering(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The middle of an image, of the proportions of `size`."""
+    h, w = image.shape[1:]
+    height, width = size
+    rows, columns = max(1, min(h, round(w * height / width))), max(1, min(w, round(h * width / height)))
+    top, left = (h - rows) // 2, (w - columns) // 2
+    return image[:, top : top + rows, left : left + columns]
+
+
+def _smoothly(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    from PIL import Image
+
+    planes = [
+        np.asarray(Image.fromarray(plane).resize(size[::-1], Image.Resampling.BILINEAR)) for plane in image
+    ]
+    return np.stack(planes)
+
+
+def _spelled(size: tuple[int, int]) -> str:
+    return f"{size[0]} x {size[1]}"

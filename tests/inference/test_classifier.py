@@ -1,0 +1,193 @@
+"""Classifier: the same numbers as training's, of images of any size, light on dark or dark on light."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from minicaffe.data import datasets
+from minicaffe.errors import ConfigError, DataError, ShapeError, WeightsError
+from minicaffe.inference import Classifier
+from minicaffe.net import Net
+from minicaffe.proto import text
+from minicaffe.proto.schema import NetParameter
+
+from ..support.running import PROTOTXT
+from .conftest import DEPLOY, TRAINING
+
+
+def net(layers: str) -> NetParameter:
+    return text.parse(layers, NetParameter)
+
+
+INPUT = 'layer { name: "data" type: "Input" top: "data" input_param { shape { %s } } }'
+GREY = INPUT % "dim: 1 dim: 1 dim: 6 dim: 6"
+DENSE = (
+    'layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip" inner_product_param { num_output: 3'
+    ' weight_filler { type: "gaussian" std: 0.01 } } }'
+)
+PROB = 'layer { name: "prob" type: "Softmax" bottom: "ip" top: "prob" }'
+
+
+def test_a_training_net_gives_what_training_computes(weights):
+    """Bit for bit: the probabilities of a batch of the TEST net."""
+    tested = Net(TRAINING, phase="TEST")
+    tested.load(weights)
+    tested.forward()
+    pixels, labels = datasets.load("digits/test")
+    classifier = Classifier(TRAINING, weights, raw_scale=255, batch=90)
+    found = classifier.probabilities(pixels[:90])
+    np.testing.assert_array_equal(classifier.net.blobs["data"].data, tested.blobs["data"].data)
+    scores = tested.blobs["ip2"].data
+    np.testing.assert_allclose(found, np.exp(scores) / np.exp(scores).sum(1, keepdims=True), rtol=1e-5)
+    assert (found.argmax(1) == labels[:90]).mean() > 0.8
+    assert classifier.kind == "probability" and classifier.labels == list("0123456789")
+    # in any batches, of floats too, and by the deploy net
+    np.testing.assert_allclose(
+        Classifier(TRAINING, weights, raw_scale=255, batch=7).probabilities(pixels[:90]), found, rtol=1e-5
+    )
+    np.testing.assert_array_equal(classifier.probabilities(pixels[:90].astype(float)), found)
+    deployed = Classifier(DEPLOY, weights, scale=0.0625, batch=90)
+    np.testing.assert_array_equal(deployed.probabilities(pixels[:90]), found)
+    assert classifier.probabilities(pixels[:0]).shape == (0, 10)
+
+
+def test_white_is_that_of_the_data(weights, images):
+    """Digits have pixels from 0 to 16: an image file is brought there."""
+    classifier = Classifier(TRAINING, weights)
+    assert classifier.preparation.raw_scale == 16
+    answers = list(classifier.answers(images, top=2))
+    right = [answer.classes[0].label == path.stem[-1] for answer, path in zip(answers, images)]
+    assert sum(right) >= 8 and not any(answer.inverted or answer.error for answer in answers)
+    assert all(len(a.classes) == 2 and a.classes[0].value >= a.classes[1].value for a in answers)
+    assert answers[0].name == str(images[0]) and answers[0].size == (8, 8)
+
+
+def test_ink_on_paper_is_inverted(weights, images, tmp_path):
+    classifier = Classifier(TRAINING, weights)
+    for path in images:
+        plain = classifier.classify(path)
+        paper = ImageOps.invert(Image.open(path)).resize((80, 80), Image.Resampling.NEAREST).convert("RGB")
+        paper.save(tmp_path / "paper.png")
+        found = classifier.classify(tmp_path / "paper.png")
+        assert found.inverted and not plain.inverted
+        assert found.classes[0].number == plain.classes[0].number
+    assert not Classifier(TRAINING, weights, invert="no").classify(tmp_path / "paper.png").inverted
+    assert Classifier(TRAINING, weights, invert="yes").classify(images[0]).inverted
+
+
+def test_what_an_image_may_be(weights, images):
+    classifier = Classifier(TRAINING, weights)
+    expected = classifier.classify(images[0]).classes
+    assert classifier.classify(images[0].read_bytes()).classes == expected
+    assert classifier.classify(str(images[0])).classes == expected
+    array = np.asarray(Image.open(images[0]))[None]
+    assert classifier.classify(array).classes == expected
+    with pytest.raises(ShapeError, match=r"must have the shape \(1, H, W\) and hold bytes; got \(8, 8\)"):
+        classifier.classify(array[0])
+    with pytest.raises(DataError, match="3 bytes that are no image"):
+        classifier.classify(b"cat")
+    huge = io.BytesIO()
+    Image.new("1", (10_000, 10_000)).save(huge, "PNG")
+    with pytest.raises(DataError, match="an image of 10000 x 10000 pixels; 80,000,000 is the most"):
+        classifier.classify(huge.getvalue())
+    with pytest.raises(ShapeError, match=r"images must have the shape \(N, 1, 8, 8\); got \(2, 1, 9, 8\)"):
+        classifier.probabilities(np.zeros((2, 1, 9, 8)))
+
+
+def test_unreadable_images_have_an_answer_too(weights, images, tmp_path):
+    (tmp_path / "none.png").write_text("cat")
+    given = [images[0], tmp_path / "none.png", images[1], tmp_path / "gone.png"]
+    answers = list(Classifier(TRAINING, weights, batch=2).answers(given))
+    assert [a.name for a in answers] == list(map(str, given)) and [bool(a.classes) for a in answers] == [
+        1,
+        0,
+        1,
+        0,
+    ]
+    assert "none.png: 3 bytes that are no image" in answers[1].error and "cannot read" in answers[3].error
+
+
+def test_scores_and_sigmoids_are_said():
+    assert Classifier(net(GREY + DENSE), None).kind == "score"
+    sigmoid = PROB.replace("Softmax", "Sigmoid")
+    assert Classifier(net(GREY + DENSE + sigmoid), None).kind == "probability of each class by itself"
+    loss = DENSE + 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }'
+    labelled = GREY.replace('top: "data"', 'top: "data" top: "label"')
+    assert Classifier(net(labelled + loss), None).output == "prob"
+
+
+def test_ten_parts():
+    """The mean over corners, centre, and their mirror images."""
+    classifier = Classifier(net(GREY + DENSE + PROB), None, size=(8, 10), oversample=True, batch=20)
+    whole = Classifier(net(GREY + DENSE + PROB), None)
+    images = np.random.default_rng(1).integers(0, 256, (5, 1, 8, 10), np.uint8)
+    parts = [images[:, :, y : y + 6, x : x + 6] for y, x in ((0, 0), (0, 4), (2, 0), (2, 4), (1, 2))]
+    parts += [part[..., ::-1] for part in parts]
+    for mine, theirs in zip(whole.net.parameters.owned, classifier.net.parameters.owned):
+        mine.blob.data[...] = theirs.blob.data
+    expected = np.mean([whole.probabilities(part) for part in parts], axis=0)
+    np.testing.assert_allclose(classifier.probabilities(images), expected, rtol=1e-5)
+    assert Classifier(net(GREY + DENSE + PROB), None, oversample=True).preparation.size == (7, 7)
+
+
+def test_labels(tmp_path, weights):
+    for name in ("net.prototxt", "digits.caffemodel"):
+        (tmp_path / name).write_bytes((DEPLOY if "net" in name else weights).read_bytes())
+    names = [f"digit {i}" for i in range(10)]
+    (tmp_path / "labels.txt").write_text("\n".join(names) + "\n\n")
+    assert Classifier(tmp_path / "net.prototxt", weights).labels == names
+    assert Classifier(DEPLOY, tmp_path / "digits.caffemodel").labels == names
+    assert Classifier(DEPLOY, weights, labels=names[::-1]).labels == names[::-1]
+    (tmp_path / "labels.txt").write_text("one\ntwo\n")
+    with pytest.raises(ConfigError, match=r"labels\.txt has 2 labels; the net has 10 classes"):
+        Classifier(tmp_path / "net.prototxt", weights)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        (INPUT % "dim: 1 dim: 4 dim: 6 dim: 6" + DENSE, r"\(1, 4, 6, 6\), which no image has"),
+        (INPUT % "dim: 1 dim: 36" + DENSE, r"\(1, 36\), which no image has"),
+        (GREY + GREY.replace("data", "other") + DENSE.replace('"data"', '"data"'), "the net: 2 inputs"),
+        (GREY + 'layer { name: "a" type: "AbsVal" bottom: "data" top: "a" }', "no score for each class"),
+        (GREY + DENSE + DENSE.replace('"ip"', '"b"'), "the net: 2 outputs: b, ip; hint: say which"),
+    ],
+)
+def test_nets_that_do_not_classify_images(layers, message):
+    with pytest.raises((ConfigError, ShapeError), match=message):
+        Classifier(net(layers), None)
+
+
+def test_several_outputs():
+    both = GREY + DENSE + DENSE.replace('"ip"', '"b"') + PROB
+    assert Classifier(net(both), None).output == "prob"
+    assert Classifier(net(both), None, output="b").kind == "score"
+    with pytest.raises(ConfigError, match=r"no output 'bb'; hint: known: b, prob"):
+        Classifier(net(both), None, output="bb")
+
+
+def test_weights_of_another_net(weights, tmp_path):
+    with pytest.raises(WeightsError, match="no layer of the net takes weights from it"):
+        Classifier(net(GREY + DENSE + PROB), weights)
+    with pytest.raises(ShapeError, match=r"layer 'conv1'|layer 'ip1'"):
+        Classifier(PROTOTXT / "lenet" / "deploy.prototxt", weights)
+    more = text.read(DEPLOY, NetParameter)
+    more.layer[-2].name = "new"
+    with pytest.raises(WeightsError, match="holds no weights for 'new'"):
+        Classifier(more, weights)
+
+
+def test_settings_that_do_not_fit(weights):
+    for options, message in (
+        ({"invert": "maybe"}, "invert is one of auto, yes, no"),
+        ({"mode": "melt"}, "no way to resize 'melt'"),
+        ({"size": (4, 8)}, "images of 4 x 8 are smaller than the net's input, 8 x 8"),
+        ({"mean": [1.0, 2.0]}, r"mean_value must be given once or once per channel \(1\)"),
+        ({"batch": 0}, "batch must be at least 1"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            Classifier(DEPLOY, weights, **options)
