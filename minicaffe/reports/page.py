@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import numpy as np
@@ -18,6 +18,7 @@ from .evaluation import PICTURES, TOP, Evaluation
 from .metrics import BINS
 
 MOST_PAIRS = 12
+WIDE = 560  # from which on a chart is not made smaller on a phone, but scrolls
 # Nothing that a name of a class or a file may hold can load or run anything.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = """
@@ -41,15 +42,18 @@ p { margin: .5rem 0; max-width: 46rem; }
 .tile b { display: block; font-size: 1.5rem; line-height: 1.3; }
 .note { border-left: .25rem solid var(--bad); padding-left: .75rem; }
 .scroll { overflow-x: auto; }
-.scroll img { display: block; max-width: none; }
+.scroll img { display: block; max-width: 100%; height: auto; }
+.scroll img.wide { max-width: none; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
 th, td { padding: .25rem .8rem; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
+.pairs th:nth-child(2), .pairs td:nth-child(2) { text-align: left; }
 th { color: var(--faint); font-weight: 600; }
 .bar { display: inline-block; height: .6rem; background: var(--good); border-radius: 2px;
   vertical-align: baseline; margin-right: .5rem; }
 .track { display: inline-block; width: 5rem; text-align: left; line-height: 1; }
+@media (max-width: 34rem) { .track { display: none; } th, td { padding: .25rem .5rem; } }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1.1rem .9rem;
   padding: 0; margin: 1rem 0; list-style: none; }
 .gallery figure { margin: 0; font-size: .88rem; line-height: 1.35; }
@@ -130,8 +134,8 @@ def _confusion(evaluation: Evaluation) -> Iterator[str]:
     alt = "Confusion matrix: rows are labels, columns predictions; the numbers are in report.json"
     yield _chart(figures.confusion(evaluation), figures.confusion(evaluation, DARK), alt)
     if pairs:
-        yield '<div class="scroll"><table><thead><tr><th>label</th><th>taken for</th><th>times</th></tr>'
-        yield "</thead><tbody>"
+        yield '<div class="scroll"><table class="pairs"><thead><tr><th>label</th><th>taken for</th>'
+        yield "<th>times</th></tr></thead><tbody>"
         for pair in pairs[:MOST_PAIRS]:
             cells = (said(words.named(names, c)) for c in (pair.actual, pair.predicted))
             yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}<td>{pair.times:,}</td></tr>"
@@ -154,9 +158,10 @@ def _chart(light: Scene, dark: Scene, alt: str) -> str:
     def data(scene: Scene) -> str:
         return "data:image/svg+xml;base64," + base64.b64encode(svg(scene)).decode()
 
+    wide = ' class="wide"' if light.width > WIDE else ""
     return (
         f'<div class="scroll"><picture><source media="(prefers-color-scheme: dark)" srcset="{data(dark)}">'
-        f'<img src="{data(light)}" width="{light.width:.0f}" height="{light.height:.0f}" alt="{alt}">'
+        f'<img{wide} src="{data(light)}" width="{light.width:.0f}" height="{light.height:.0f}" alt="{alt}">'
         "</picture></div>"
     )
 
@@ -192,15 +197,17 @@ def _suspects(evaluation: Evaluation) -> Iterator[str]:
     yield from _gallery(evaluation, rows[:PICTURES].tolist())
 
 
-def _gallery(evaluation: Evaluation, rows: Iterable[int]) -> Iterator[str]:
+def _gallery(evaluation: Evaluation, rows: Sequence[int]) -> Iterator[str]:
     names, judged = evaluation.classes, evaluation.judged
+    if not rows:
+        return
     yield '<ul class="gallery">'
     for row in rows:
         seen, label = (said(words.named(names, c[row])) for c in (judged.predicted, judged.actual))
         yield "<li><figure>" + _frame(evaluation, row, f"taken for {seen}, label {label}") + "<figcaption>"
         yield f"<b>{seen}</b> {escape(words.certain(judged.certainty[row]))}<br>"
         yield f"label {label} {escape(words.certain(judged.likelihood[row]))}<br>"
-        yield f"<small>{said(evaluation.names[row])}</small></figcaption></figure></li>"
+        yield f"<small>{said(words.sample(evaluation.names[row]))}</small></figcaption></figure></li>"
     yield "</ul>"
     if evaluation.stretched and evaluation.pictures:
         yield '<p class="faint">The brightness of the pictures is stretched to the range of a screen.</p>'

@@ -79,6 +79,11 @@ def named(names: Sequence[str], c: int) -> str:
     return name if name == str(c) else f"{c} {name}"
 
 
+def sample(name: str) -> str:
+    """Which sample it is: the path of a file, #4740."""
+    return f"#{name}" if name.isdecimal() else printable(name).rstrip("/")
+
+
 def percent(value: float) -> str:
     return f"{100 * value:.2f} %"
 
