@@ -11,15 +11,16 @@ from ..drawing.layout import Rectangle
 from ..drawing.png import png
 from ..drawing.scene import Line, Panel, Photo, Scene, Shape, Words, text_width
 from ..drawing.theme import LIGHT, Theme
-from ..printable import printable
 from .evaluation import PICTURES, Evaluation
 from .metrics import BINS
+from .words import certain, named, sample
 
 __all__ = ["calibration", "confusion", "mistakes", "photo", "png"]
 
 MARGIN = 20.0
 TITLE, TEXT, SMALL = 15.0, 11.0, 9.5  # sizes of letters
 MOST_CLASSES, CHOSEN = 30, 20  # of a matrix that is shown whole, and of one that is not
+FEW = 0.02  # of a row: fewer mistakes are never shown in the deepest red
 MOST_SIDE = 224  # pixels of a picture in the page
 COLUMNS, TILE, CAPTION = 6, 128.0, 44.0  # of the sheet of mistakes
 
@@ -69,12 +70,14 @@ def shown_classes(matrix: np.ndarray) -> list[int]:
 def _cells(
     part: np.ndarray, support: np.ndarray, left: float, top: float, cell: float, theme: Theme
 ) -> Iterator[Shape]:
-    """The cells that hold samples; the darker, the larger their share of the row."""
+    """The cells that hold samples; the deeper, the larger their share of the row, beside that of the mistake
+    which is the most frequent."""
     good, bad = theme.kinds["vision"][1], theme.kinds["loss"][1]
+    wrong = (part - np.diag(np.diag(part))) / np.maximum(support, 1)[:, None]
+    most = max(wrong.max(), FEW)
     for i, j in zip(*np.nonzero(part)):
         share = part[i, j] / support[i]
-        # Few mistakes must be seen too: the root brings 0.1 % to a visible shade.
-        depth = 0.75 * share if i == j else 0.12 + 0.88 * share**0.5
+        depth = 0.75 * share if i == j else 0.1 + 0.65 * (share / most) ** 0.5
         x, y = left + cell * j, top + cell * i
         colour = _mixed(theme.ground, good if i == j else bad, depth)
         yield Panel(Rectangle(x + 0.5, y + 0.5, cell - 1, cell - 1), colour, colour, 0)
@@ -181,7 +184,13 @@ def mistakes(evaluation: Evaluation, theme: Theme = LIGHT) -> Scene | None:
         actual = f"label {named(names, judged.actual[row])}, {certain(judged.likelihood[row])}"
         shapes.append(Words(x, y + TILE + 28, _cut(actual, TILE + 16), TEXT, theme.ink))
         shapes.append(
-            Words(x, y + TILE + 41, _cut(_end(evaluation.names[row]), TILE + 16), SMALL, theme.faint)
+            Words(
+                x,
+                y + TILE + 41,
+                _cut(sample(evaluation.names[row]).rsplit("/", 1)[-1], TILE + 16),
+                SMALL,
+                theme.faint,
+            )
         )
     lines = -(-count // COLUMNS)
     width = 2 * MARGIN + wide * min(count, COLUMNS)
@@ -198,28 +207,6 @@ def photo(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
-
-
-def named(names, c: int) -> str:
-    """A class as people see it: its number, and its name if that is another."""
-    name = printable(names[c])
-    name = name if len(name) <= 28 else f"{name[:25]}…"
-    return name if name == str(c) else f"{c} {name}"
-
-
-def certain(probability: float) -> str:
-    """A certainty in per cent, never rounded to what it is not: 100 % is certain, 0 % impossible."""
-    if 0 < probability < 0.0005:
-        return "< 0.1 %"
-    if 0.9995 <= probability < 1:
-        return "> 99.9 %"
-    return f"{100 * probability:.1f} %"
-
-
-def _end(name: str) -> str:
-    """The end of a path, the number of a sample."""
-    name = printable(name).rstrip("/")
-    return f"#{name}" if name.isdecimal() else name.rsplit("/", 1)[-1]
 
 
 def _cut(text: str, width: float) -> str:

@@ -125,6 +125,11 @@ class Graph:
                 if node.param.type == "Split":
                     self.origin[blob] = self.origin[node.bottoms[0]]
 
+    @property
+    def shown(self) -> list[str]:
+        """The names of blobs that are no copies."""
+        return [name for i, name in enumerate(self.names) if self.origin[i] == i]
+
     def sources(self, blob: str) -> list[int]:
         """The layers that bring data from which a blob is made, in order."""
         nodes, wanted = self.net.graph.nodes, {self.names.index(blob)}
@@ -156,7 +161,7 @@ def find(net: Net, scores: str = "", label: str = "") -> Head:
     graph = Graph(net)
     for flag, name in (("scores", scores), ("label", label)):
         if name and name not in graph.names:
-            raise ConfigError(f"--{flag} {name}: the net has no such blob", hint=suggest(name, graph.names))
+            raise ConfigError(f"--{flag} {name}: the net has no such blob", hint=suggest(name, graph.shown))
     heads = sorted(_heads(graph), key=lambda found: found[0])
     fitting = [head for _, head in heads if scores in ("", head.scores) and label in ("", head.label)]
     if fitting:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 
 import numpy as np
@@ -14,12 +13,12 @@ from ..drawing.scene import Scene
 from ..drawing.svg import svg
 from ..drawing.theme import DARK
 from ..printable import printable
-from . import figures
+from . import figures, words
 from .evaluation import PICTURES, TOP, Evaluation
 from .metrics import BINS
 
-MOST_ROWS = 30  # of the table of classes
 MOST_PAIRS = 12
+WIDE = 560  # from which on a chart is not made smaller on a phone, but scrolls
 # Nothing that a name of a class or a file may hold can load or run anything.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 STYLE = """
@@ -43,15 +42,18 @@ p { margin: .5rem 0; max-width: 46rem; }
 .tile b { display: block; font-size: 1.5rem; line-height: 1.3; }
 .note { border-left: .25rem solid var(--bad); padding-left: .75rem; }
 .scroll { overflow-x: auto; }
-.scroll img { display: block; max-width: none; }
+.scroll img { display: block; max-width: 100%; height: auto; }
+.scroll img.wide { max-width: none; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
 th, td { padding: .25rem .8rem; text-align: right; border-bottom: 1px solid var(--line);
   white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
+.pairs th:nth-child(2), .pairs td:nth-child(2) { text-align: left; }
 th { color: var(--faint); font-weight: 600; }
 .bar { display: inline-block; height: .6rem; background: var(--good); border-radius: 2px;
   vertical-align: baseline; margin-right: .5rem; }
 .track { display: inline-block; width: 5rem; text-align: left; line-height: 1; }
+@media (max-width: 34rem) { .track { display: none; } th, td { padding: .25rem .5rem; } }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1.1rem .9rem;
   padding: 0; margin: 1rem 0; list-style: none; }
 .gallery figure { margin: 0; font-size: .88rem; line-height: 1.35; }
@@ -68,7 +70,8 @@ footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
 
 def html(evaluation: Evaluation) -> str:
     """The page."""
-    title = f"{evaluation.net or 'Net'}: {percent(evaluation.accuracy.value)} of {evaluation.samples:,} right"
+    right = words.percent(evaluation.accuracy.value)
+    title = f"{evaluation.net or 'Net'}: {right} of {evaluation.samples:,} right"
     parts = [
         *_head(evaluation),
         *_classes(evaluation),
@@ -96,73 +99,33 @@ def said(text: str) -> str:
     return escape(printable(text))
 
 
-def percent(value: float) -> str:
-    return f"{100 * value:.2f} %"
-
-
 def _head(evaluation: Evaluation) -> Iterator[str]:
-    accuracy = evaluation.accuracy
     yield f"<h1>{said(evaluation.net or 'Net')}</h1>"
     yield '<dl class="about">'
     for what, value in evaluation.about.items():
         yield f"<dt>{said(what)}</dt><dd>{said(value)}</dd>"
     yield "</dl>"
-    tiles = [
-        ("accuracy", percent(accuracy.value), f"95 %: {100 * accuracy.low:.2f} to {percent(accuracy.high)}"),
-        ("mistakes", f"{len(evaluation.mistakes):,}", f"of {evaluation.samples:,} samples"),
-    ]
-    if (top5 := evaluation.top5) is not None:
-        tiles.append(
-            (f"top-{TOP} accuracy", percent(top5.value), f"{top5.total - top5.hits:,} not among them")
-        )
-    tiles += [
-        ("macro F1", f"{evaluation.macro_f1:.4f}", "mean over the classes"),
-        ("log loss", f"{evaluation.log_loss:.4f}", f"Brier score {evaluation.brier:.4f}"),
-        ("calibration error", f"{evaluation.calibration.error:.4f}", f"expected, {BINS} bins"),
-        ("suspect labels", f"{len(evaluation.suspects):,}", "see below"),
-    ]
     yield '<div class="tiles">'
-    for what, value, more in tiles:
+    for what, value, more in words.summary(evaluation):
         yield f'<div class="tile">{what}<b>{value}</b><span class="faint">{more}</span></div>'
     yield "</div>"
-    for note in notes(evaluation):
+    for note in words.remarks(evaluation):
         yield f'<p class="note">{said(note)}</p>'
 
 
-def notes(evaluation: Evaluation) -> list[str]:
-    """What a reader must know to read the numbers rightly."""
-    found = list(evaluation.notes)
-    if evaluation.left_out:
-        found.append(f"{evaluation.left_out:,} samples of the source were not looked at.")
-    if evaluation.ignored:
-        found.append(f"{evaluation.ignored:,} samples do not count: their label stands for none.")
-    absent = int((evaluation.by_class.support == 0).sum())
-    if absent:
-        found.append(f"{absent:,} of {len(evaluation.classes):,} classes do not occur in the data.")
-    return found
-
-
 def _classes(evaluation: Evaluation) -> Iterator[str]:
-    scores, names = evaluation.by_class, evaluation.classes
-    shown = np.arange(len(names))
     yield "<h2>Classes</h2>"
-    if len(names) > MOST_ROWS:
-        occurs = np.flatnonzero(scores.support > 0)
-        shown = occurs[np.argsort(scores.f1[occurs], kind="stable")][:MOST_ROWS]
-        yield f'<p class="faint">The {len(shown)} of {len(names):,} classes with the lowest F1.</p>'
-    yield '<div class="scroll"><table><thead><tr><th>class</th><th>samples</th><th>precision</th>'
-    yield "<th>recall</th><th>F1</th></tr></thead><tbody>"
-    for c in shown.tolist():
-        cells = [f"{scores.support[c]:,}", *(_ratio(v[c]) for v in (scores.precision, scores.recall))]
-        width = 0 if math.isnan(scores.f1[c]) else 5 * scores.f1[c]
+    if left_out := words.unlisted(evaluation):
+        yield f'<p class="faint">{left_out}</p>'
+    head = "".join(f"<th>{name}</th>" for name in words.TABLE)
+    yield f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>'
+    for c in words.listed(evaluation):
+        name, *ratios, f1 = words.cells(evaluation, c)
+        width = 5 * np.nan_to_num(evaluation.by_class.f1[c])
         bar = f'<span class="track"><span class="bar" style="width:{width:.2f}rem"></span></span>'
-        row = "".join(f"<td>{cell}</td>" for cell in [*cells, bar + _ratio(scores.f1[c])])
-        yield f"<tr><td>{said(figures.named(names, c))}</td>{row}</tr>"
+        row = "".join(f"<td>{cell}</td>" for cell in [*ratios, f"{bar} {f1}"])
+        yield f"<tr><td>{said(name)}</td>{row}</tr>"
     yield "</tbody></table></div>"
-
-
-def _ratio(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
 
 
 def _confusion(evaluation: Evaluation) -> Iterator[str]:
@@ -171,10 +134,10 @@ def _confusion(evaluation: Evaluation) -> Iterator[str]:
     alt = "Confusion matrix: rows are labels, columns predictions; the numbers are in report.json"
     yield _chart(figures.confusion(evaluation), figures.confusion(evaluation, DARK), alt)
     if pairs:
-        yield '<div class="scroll"><table><thead><tr><th>label</th><th>taken for</th><th>times</th></tr>'
-        yield "</thead><tbody>"
+        yield '<div class="scroll"><table class="pairs"><thead><tr><th>label</th><th>taken for</th>'
+        yield "<th>times</th></tr></thead><tbody>"
         for pair in pairs[:MOST_PAIRS]:
-            cells = (said(figures.named(names, c)) for c in (pair.actual, pair.predicted))
+            cells = (said(words.named(names, c)) for c in (pair.actual, pair.predicted))
             yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}<td>{pair.times:,}</td></tr>"
         yield "</tbody></table></div>"
         if len(pairs) > MOST_PAIRS:
@@ -195,9 +158,10 @@ def _chart(light: Scene, dark: Scene, alt: str) -> str:
     def data(scene: Scene) -> str:
         return "data:image/svg+xml;base64," + base64.b64encode(svg(scene)).decode()
 
+    wide = ' class="wide"' if light.width > WIDE else ""
     return (
         f'<div class="scroll"><picture><source media="(prefers-color-scheme: dark)" srcset="{data(dark)}">'
-        f'<img src="{data(light)}" width="{light.width:.0f}" height="{light.height:.0f}" alt="{alt}">'
+        f'<img{wide} src="{data(light)}" width="{light.width:.0f}" height="{light.height:.0f}" alt="{alt}">'
         "</picture></div>"
     )
 
@@ -233,15 +197,17 @@ def _suspects(evaluation: Evaluation) -> Iterator[str]:
     yield from _gallery(evaluation, rows[:PICTURES].tolist())
 
 
-def _gallery(evaluation: Evaluation, rows: Iterable[int]) -> Iterator[str]:
+def _gallery(evaluation: Evaluation, rows: Sequence[int]) -> Iterator[str]:
     names, judged = evaluation.classes, evaluation.judged
+    if not rows:
+        return
     yield '<ul class="gallery">'
     for row in rows:
-        seen, label = (said(figures.named(names, c[row])) for c in (judged.predicted, judged.actual))
+        seen, label = (said(words.named(names, c[row])) for c in (judged.predicted, judged.actual))
         yield "<li><figure>" + _frame(evaluation, row, f"taken for {seen}, label {label}") + "<figcaption>"
-        yield f"<b>{seen}</b> {escape(figures.certain(judged.certainty[row]))}<br>"
-        yield f"label {label} {escape(figures.certain(judged.likelihood[row]))}<br>"
-        yield f"<small>{said(evaluation.names[row])}</small></figcaption></figure></li>"
+        yield f"<b>{seen}</b> {escape(words.certain(judged.certainty[row]))}<br>"
+        yield f"label {label} {escape(words.certain(judged.likelihood[row]))}<br>"
+        yield f"<small>{said(words.sample(evaluation.names[row]))}</small></figcaption></figure></li>"
     yield "</ul>"
     if evaluation.stretched and evaluation.pictures:
         yield '<p class="faint">The brightness of the pictures is stretched to the range of a screen.</p>'
