@@ -277,6 +277,7 @@ def net(
     phase: str,
     *,
     forward_only: bool = False,
+    keep: str = "needed",
     prepare: Callable[[NetParameter], NetParameter] = lambda param: param,
 ) -> Net:
     """The net in a file, in the state and on the device that the flags name; the log starts here.
@@ -295,7 +296,7 @@ def net(
     return Net(
         prepare(param),
         device=where,
-        keep="needed",
+        keep=keep,
         source=path,
         forward_only=forward_only,
     )

@@ -8,6 +8,6 @@ write(evaluation, "report")
 """
 
 from .evaluation import Evaluation, evaluate
-from .folder import write
+from .folder import PAGE, refuse, write
 
-__all__ = ["Evaluation", "evaluate", "write"]
+__all__ = ["PAGE", "Evaluation", "evaluate", "refuse", "write"]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from ..data import class_names
 from ..data.epoch import Epoch
 from ..errors import ConfigError, DataError, locate
 from ..net import Net, Position
@@ -108,22 +110,23 @@ class Evaluation:
 def evaluate(
     net: Net,
     *,
+    weights: str = "",
+    classes: str | os.PathLike | Sequence[str] | None = None,
     scores: str = "",
     label: str = "",
-    classes: Sequence[str] = (),
     batches: int | None = None,
-    about: Mapping[str, str] | None = None,
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> Evaluation:
     """Run a net over the samples of its source, each once, and judge its predictions.
 
     net      built for TEST, with keep="all", so that its scores can be read
+    weights  the file that the net's weights are of, to be said
+    classes  their names by number, or a file with a line for each; by default labels.txt beside the data, the
+             weights or the net, or else the numbers themselves
     scores   the blob of scores, one a class; found in the net if left out, and so is
     label    the blob of labels
-    classes  names, by number; the numbers themselves if left out
     batches  passes to run, where an epoch is not wanted or has no end; what comes after the end of the epoch
              does not count
-    about    more to say of what is evaluated: the file of the weights
     tell     is told after each pass how many samples were seen, and how many there are
 
     Runs from the start of the data.  Raises ConfigError for a net that does not tell which blobs to take, or
@@ -139,6 +142,9 @@ def evaluate(
             f"nothing says how many samples blob {head.label!r} gets in an epoch",
             hint="say how many batches to run: --iterations N",
         )
+    if classes is None:
+        classes = class_names.beside(filter(None, [*_data(net, graph, head), weights, net.source]))
+    names = class_names.of(classes, net.blobs[head.scores].shape[head.axis])
     net.seek(Position(0))
     parts, places, firsts = _run(net, head, epoch.length if epoch else None, batches, tell)
     judged, place = metrics.joined(parts), np.concatenate(places)
@@ -148,13 +154,12 @@ def evaluate(
         raise DataError(f"all {seen} labels are ignore_label, {head.ignore}")
     judged, place = Judged(*(array[counted] for array in judged)), place[counted]
     wrong = metrics.mistakes(judged)
-    names = _named(classes, net.blobs[head.scores].shape[head.axis])
     wanted = {*wrong[:PICTURES], *metrics.suspects(judged, len(names))[:PICTURES]}
     pictures, stretched = _pictures(net, graph, head, epoch, place, firsts, sorted(map(int, wanted)))
     number = epoch.samples(place) if epoch else place
     return Evaluation(
         net.name,
-        _about(net, graph, head, about or {}),
+        _about(net, graph, head, weights),
         names,
         judged,
         number,
@@ -220,14 +225,6 @@ def _judge(net: Net, head: heads.Head) -> Judged:
     return judged._replace(actual=np.where(ignored, _IGNORED, actual))
 
 
-def _named(classes: Sequence[str], count: int) -> list[str]:
-    if classes and len(classes) != count:
-        raise ConfigError(
-            f"{len(classes)} names of classes; the net has {count} classes", hint="a name a line, in order"
-        )
-    return list(classes) or [str(i) for i in range(count)]
-
-
 def _pictures(
     net: Net,
     graph: heads.Graph,
@@ -280,20 +277,19 @@ def _shown(image: np.ndarray) -> np.ndarray:
     return pixels[0] if len(pixels) == 1 else pixels.mean(axis=0).astype(np.uint8)
 
 
-def _about(net: Net, graph: heads.Graph, head: heads.Head, more: Mapping[str, str]) -> dict[str, str]:
-    said = {"net": net.source or net.name, **more}
-    for i in graph.sources(head.label):
-        said["data"] = _data(net.graph.nodes[i].param)
-    said["scores"], said["labels"] = f"blob {head.scores}", f"blob {head.label}"
+def _about(net: Net, graph: heads.Graph, head: heads.Head, weights: str) -> dict[str, str]:
+    said = {"net": net.source or net.name, "weights": weights, "data": ", ".join(_data(net, graph, head))}
+    said |= {"scores": f"blob {head.scores}", "labels": f"blob {head.label}"}
     return {what: value for what, value in said.items() if value}
 
 
-def _data(param) -> str:
-    """The source that a layer names, or the layer."""
-    for name in ("data_param", "image_data_param", "hdf5_data_param"):
-        if source := getattr(param, name).source:
-            return source
-    return f"layer {param.name} ({param.type})"
+def _data(net: Net, graph: heads.Graph, head: heads.Head) -> list[str]:
+    """What the layers that bring the labels name as their source."""
+    params = [net.graph.nodes[i].param for i in graph.sources(head.label)]
+    fields = ("data_param", "image_data_param", "hdf5_data_param")
+    return [
+        getattr(param, field).source for param in params for field in fields if getattr(param, field).source
+    ]
 
 
 def _notes(head: heads.Head) -> list[str]:

@@ -14,6 +14,7 @@ from ..drawing.theme import LIGHT, Theme
 from ..printable import printable
 from .evaluation import PICTURES, Evaluation
 from .metrics import BINS
+from .words import certain, named
 
 __all__ = ["calibration", "confusion", "mistakes", "photo", "png"]
 
@@ -198,22 +199,6 @@ def photo(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
-
-
-def named(names, c: int) -> str:
-    """A class as people see it: its number, and its name if that is another."""
-    name = printable(names[c])
-    name = name if len(name) <= 28 else f"{name[:25]}…"
-    return name if name == str(c) else f"{c} {name}"
-
-
-def certain(probability: float) -> str:
-    """A certainty in per cent, never rounded to what it is not: 100 % is certain, 0 % impossible."""
-    if 0 < probability < 0.0005:
-        return "< 0.1 %"
-    if 0.9995 <= probability < 1:
-        return "> 99.9 %"
-    return f"{100 * probability:.1f} %"
 
 
 def _end(name: str) -> str:

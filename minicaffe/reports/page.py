@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from collections.abc import Iterable, Iterator
 from html import escape
 
@@ -14,11 +13,10 @@ from ..drawing.scene import Scene
 from ..drawing.svg import svg
 from ..drawing.theme import DARK
 from ..printable import printable
-from . import figures
+from . import figures, words
 from .evaluation import PICTURES, TOP, Evaluation
 from .metrics import BINS
 
-MOST_ROWS = 30  # of the table of classes
 MOST_PAIRS = 12
 # Nothing that a name of a class or a file may hold can load or run anything.
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -68,7 +66,8 @@ footer { margin-top: 3rem; color: var(--faint); font-size: .85rem; }
 
 def html(evaluation: Evaluation) -> str:
     """The page."""
-    title = f"{evaluation.net or 'Net'}: {percent(evaluation.accuracy.value)} of {evaluation.samples:,} right"
+    right = words.percent(evaluation.accuracy.value)
+    title = f"{evaluation.net or 'Net'}: {right} of {evaluation.samples:,} right"
     parts = [
         *_head(evaluation),
         *_classes(evaluation),
@@ -96,73 +95,33 @@ def said(text: str) -> str:
     return escape(printable(text))
 
 
-def percent(value: float) -> str:
-    return f"{100 * value:.2f} %"
-
-
 def _head(evaluation: Evaluation) -> Iterator[str]:
-    accuracy = evaluation.accuracy
     yield f"<h1>{said(evaluation.net or 'Net')}</h1>"
     yield '<dl class="about">'
     for what, value in evaluation.about.items():
         yield f"<dt>{said(what)}</dt><dd>{said(value)}</dd>"
     yield "</dl>"
-    tiles = [
-        ("accuracy", percent(accuracy.value), f"95 %: {100 * accuracy.low:.2f} to {percent(accuracy.high)}"),
-        ("mistakes", f"{len(evaluation.mistakes):,}", f"of {evaluation.samples:,} samples"),
-    ]
-    if (top5 := evaluation.top5) is not None:
-        tiles.append(
-            (f"top-{TOP} accuracy", percent(top5.value), f"{top5.total - top5.hits:,} not among them")
-        )
-    tiles += [
-        ("macro F1", f"{evaluation.macro_f1:.4f}", "mean over the classes"),
-        ("log loss", f"{evaluation.log_loss:.4f}", f"Brier score {evaluation.brier:.4f}"),
-        ("calibration error", f"{evaluation.calibration.error:.4f}", f"expected, {BINS} bins"),
-        ("suspect labels", f"{len(evaluation.suspects):,}", "see below"),
-    ]
     yield '<div class="tiles">'
-    for what, value, more in tiles:
+    for what, value, more in words.summary(evaluation):
         yield f'<div class="tile">{what}<b>{value}</b><span class="faint">{more}</span></div>'
     yield "</div>"
-    for note in notes(evaluation):
+    for note in words.remarks(evaluation):
         yield f'<p class="note">{said(note)}</p>'
 
 
-def notes(evaluation: Evaluation) -> list[str]:
-    """What a reader must know to read the numbers rightly."""
-    found = list(evaluation.notes)
-    if evaluation.left_out:
-        found.append(f"{evaluation.left_out:,} samples of the source were not looked at.")
-    if evaluation.ignored:
-        found.append(f"{evaluation.ignored:,} samples do not count: their label stands for none.")
-    absent = int((evaluation.by_class.support == 0).sum())
-    if absent:
-        found.append(f"{absent:,} of {len(evaluation.classes):,} classes do not occur in the data.")
-    return found
-
-
 def _classes(evaluation: Evaluation) -> Iterator[str]:
-    scores, names = evaluation.by_class, evaluation.classes
-    shown = np.arange(len(names))
     yield "<h2>Classes</h2>"
-    if len(names) > MOST_ROWS:
-        occurs = np.flatnonzero(scores.support > 0)
-        shown = occurs[np.argsort(scores.f1[occurs], kind="stable")][:MOST_ROWS]
-        yield f'<p class="faint">The {len(shown)} of {len(names):,} classes with the lowest F1.</p>'
-    yield '<div class="scroll"><table><thead><tr><th>class</th><th>samples</th><th>precision</th>'
-    yield "<th>recall</th><th>F1</th></tr></thead><tbody>"
-    for c in shown.tolist():
-        cells = [f"{scores.support[c]:,}", *(_ratio(v[c]) for v in (scores.precision, scores.recall))]
-        width = 0 if math.isnan(scores.f1[c]) else 5 * scores.f1[c]
+    if left_out := words.unlisted(evaluation):
+        yield f'<p class="faint">{left_out}</p>'
+    head = "".join(f"<th>{name}</th>" for name in words.TABLE)
+    yield f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>'
+    for c in words.listed(evaluation):
+        name, *ratios, f1 = words.cells(evaluation, c)
+        width = 5 * np.nan_to_num(evaluation.by_class.f1[c])
         bar = f'<span class="track"><span class="bar" style="width:{width:.2f}rem"></span></span>'
-        row = "".join(f"<td>{cell}</td>" for cell in [*cells, bar + _ratio(scores.f1[c])])
-        yield f"<tr><td>{said(figures.named(names, c))}</td>{row}</tr>"
+        row = "".join(f"<td>{cell}</td>" for cell in [*ratios, f"{bar} {f1}"])
+        yield f"<tr><td>{said(name)}</td>{row}</tr>"
     yield "</tbody></table></div>"
-
-
-def _ratio(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.4f}"
 
 
 def _confusion(evaluation: Evaluation) -> Iterator[str]:
@@ -174,7 +133,7 @@ def _confusion(evaluation: Evaluation) -> Iterator[str]:
         yield '<div class="scroll"><table><thead><tr><th>label</th><th>taken for</th><th>times</th></tr>'
         yield "</thead><tbody>"
         for pair in pairs[:MOST_PAIRS]:
-            cells = (said(figures.named(names, c)) for c in (pair.actual, pair.predicted))
+            cells = (said(words.named(names, c)) for c in (pair.actual, pair.predicted))
             yield f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}<td>{pair.times:,}</td></tr>"
         yield "</tbody></table></div>"
         if len(pairs) > MOST_PAIRS:
@@ -237,10 +196,10 @@ def _gallery(evaluation: Evaluation, rows: Iterable[int]) -> Iterator[str]:
     names, judged = evaluation.classes, evaluation.judged
     yield '<ul class="gallery">'
     for row in rows:
-        seen, label = (said(figures.named(names, c[row])) for c in (judged.predicted, judged.actual))
+        seen, label = (said(words.named(names, c[row])) for c in (judged.predicted, judged.actual))
         yield "<li><figure>" + _frame(evaluation, row, f"taken for {seen}, label {label}") + "<figcaption>"
-        yield f"<b>{seen}</b> {escape(figures.certain(judged.certainty[row]))}<br>"
-        yield f"label {label} {escape(figures.certain(judged.likelihood[row]))}<br>"
+        yield f"<b>{seen}</b> {escape(words.certain(judged.certainty[row]))}<br>"
+        yield f"label {label} {escape(words.certain(judged.likelihood[row]))}<br>"
         yield f"<small>{said(evaluation.names[row])}</small></figcaption></figure></li>"
     yield "</ul>"
     if evaluation.stretched and evaluation.pictures:

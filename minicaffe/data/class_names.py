@@ -1,0 +1,54 @@
+"""labels.txt: the names of classes, a line for each, in the order of their numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from ..errors import ConfigError, DataError
+from ..files import read_text
+
+FILE = "labels.txt"
+
+
+def beside(paths: Iterable[str | os.PathLike]) -> Path | None:
+    """The first labels.txt in one of these folders, or in the folder of one of these files; None if there is
+    none."""
+    for path in map(Path, paths):
+        for folder in (path, path.parent):
+            try:
+                if (folder / FILE).is_file():
+                    return folder / FILE
+            except (OSError, ValueError):  # a name that no file can have
+                continue
+    return None
+
+
+def of(given: str | os.PathLike | Sequence[str] | None, count: int) -> list[str]:
+    """The names of `count` classes, which a file holds, or which are given; their numbers if neither.
+
+    Raises DataError for a file that cannot be read or an empty line, ConfigError for another number of names.
+    """
+    if given is None:
+        return [str(c) for c in range(count)]
+    if isinstance(given, (str, os.PathLike)):
+        names, source = read(given), f"{os.fspath(given)}:"
+    else:
+        names, source = list(given), "there are"
+    if len(names) != count:
+        raise ConfigError(
+            f"{source} {len(names)} names of classes; the net has {count} classes",
+            hint="a line for each class, in the order of their numbers",
+        )
+    return names
+
+
+def read(path: str | os.PathLike) -> list[str]:
+    """The lines of a file, but for empty ones at its end."""
+    names = [line.strip() for line in read_text(path).rstrip().split("\n")]
+    if "" in names:
+        raise DataError(
+            f"{os.fspath(path)}:{names.index('') + 1}: an empty line; expected the name of a class"
+        )
+    return names
