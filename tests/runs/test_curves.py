@@ -387,7 +387,14 @@ def test_the_first_test_of_a_resumed_run_counts(tmp_path):
 def test_a_test_that_the_resumed_run_does_not_repeat_counts(tmp_path):
     """Its snapshot was made after the test, as keep_best makes them, and says that it is done."""
     start = {"phase": "start", "iteration": 600, "seconds": 0.0, "count": 0}
-    first = [start | {"iteration": 0}, of_train(500), of_test(600), of_train(600), of_train(650), of_test(700)]
+    first = [
+        start | {"iteration": 0},
+        of_train(500),
+        of_test(600),
+        of_train(600),
+        of_train(650),
+        of_test(700),
+    ]
     again = [start, of_train(600, 2.0, seconds=0.3), of_train(650, 2.0, seconds=0.4)]
     curves = of_rows(tmp_path / "m", *first, *again)
     assert [(row.iteration, row.seconds) for row in curves.tests[0]] == [(600, 60)]
