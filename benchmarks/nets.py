@@ -17,7 +17,6 @@ import argparse
 import importlib.util
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -42,10 +41,14 @@ class Contest(NamedTuple):
     steps: int  # per block
     warm_up: int  # steps after the start
     wake_up: int  # steps at the start of every block
+    adam: bool = False  # instead of descent with momentum and weight decay
 
 
 NETS = {
     "lenet": Contest("lenet/train_test.prototxt", (1, 28, 28), 10, 64, 60, 20, 5),
+    "mnist_cnn": Contest("mnist_cnn/train_test.prototxt", (1, 28, 28), 10, 100, 60, 20, 5, adam=True),
+    "mnist_keras_cnn": Contest("mnist_keras_cnn/train_test.prototxt", (1, 28, 28), 10, 128, 20, 10, 3),
+    "mnist_mlp": Contest("mnist_mlp/train_test.prototxt", (1, 28, 28), 10, 128, 60, 20, 5, adam=True),
     "cifar10_quick": Contest("cifar10_quick/train_test.prototxt", (3, 32, 32), 10, 100, 10, 5, 2),
     "alexnet": Contest("alexnet/train_val.prototxt", (3, 227, 227), 1000, 32, 2, 1, 1),
     "googlenet": Contest("googlenet/train_val.prototxt", (3, 224, 224), 1000, 32, 2, 1, 1),
@@ -62,9 +65,11 @@ def minicaffe_step(net: str, batch: int) -> Callable[[], object]:
 
     contest = NETS[net]
     shape, classes = contest.shape, contest.classes
-    solver = SolverParameter(
-        base_lr=0.001, lr_policy="fixed", momentum=0.9, weight_decay=0.0005, random_seed=1
-    )
+    solver = SolverParameter(base_lr=0.001, lr_policy="fixed", momentum=0.9, random_seed=1)
+    if contest.adam:
+        solver.type = "Adam"
+    else:
+        solver.weight_decay = 0.0005
     for top, dims in (("data", (batch, *shape)), ("label", (batch,))):
         layer = solver.net_param.layer.add(name=top, type="Input", top=[top])
         layer.input_param.shape.add(dim=dims)
@@ -88,7 +93,10 @@ def torch_step(net: str, batch: int, *, channels_last: bool) -> Callable[[], obj
     model = torch_net(json.loads(sys.stdin.readline()), x, y)
     if channels_last:
         model, x = model.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), 0.001, momentum=0.9, weight_decay=0.0005)
+    if NETS[net].adam:
+        optimizer = torch.optim.Adam(model.parameters(), 0.001)
+    else:
+        optimizer = torch.optim.SGD(model.parameters(), 0.001, momentum=0.9, weight_decay=0.0005)
 
     def step() -> None:
         optimizer.zero_grad()
@@ -153,6 +161,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="steps per block (default: the net's)")
     parser.add_argument("--torch", metavar="PYTHON", help="interpreter that has PyTorch (default: this one)")
     parser.add_argument("--work", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true", help="print what was measured for programs")
     args = parser.parse_args()
     args.batch, args.steps = args.batch or NETS[args.net].batch, args.steps or NETS[args.net].steps
     if args.work:
@@ -161,7 +170,7 @@ def main() -> None:
     names = ["minicaffe"]
     if args.torch or importlib.util.find_spec("torch"):
         names += ["torch", "torch channels_last"]
-    else:
+    elif not args.json:
         print("PyTorch is not installed here; --torch names an interpreter that has it")
     python = {"minicaffe": sys.executable}
     workers = {
@@ -171,25 +180,41 @@ def main() -> None:
     for _ in range(args.blocks):
         for worker in workers.values():
             worker.run(args.steps)
-    print(f"{args.net}, batch {args.batch}, {len(os.sched_getaffinity(0))} threads, {processor()}")
-    print(f"{args.blocks} blocks of {args.steps} training steps each, alternating; ms per step")
-    print(f"{'':22}{'median':>8}{'10 %':>8}{'90 %':>8}{'vs minicaffe':>14}")
+    found = measured(workers)
+    if args.json:
+        print(json.dumps({"batch": args.batch, "contenders": found}))
+    else:
+        report(args, found)
+
+
+def measured(workers: dict[str, Worker]) -> dict[str, dict[str, float]]:
+    """Of each contender: milliseconds per step, and how many times as long as minicaffe's it takes."""
     own = [statistics.median(block) for block in workers["minicaffe"].blocks_s]
+    found = {}
     for name, worker in workers.items():
         times_s = [t for block in worker.blocks_s for t in block]
         tenths = statistics.quantiles(times_s, n=10)
-        columns = "".join(f"{1e3 * s:8.2f}" for s in (statistics.median(times_s), tenths[0], tenths[-1]))
-        ratio = statistics.median(statistics.median(block) / o for block, o in zip(worker.blocks_s, own))
-        print(f"{name:22}{columns}{ratio:13.2f}x")
+        found[name] = {
+            "median_ms": 1e3 * statistics.median(times_s),
+            "tenth_ms": 1e3 * tenths[0],
+            "ninetieth_ms": 1e3 * tenths[-1],
+            "ratio": statistics.median(
+                statistics.median(block) / o for block, o in zip(worker.blocks_s, own)
+            ),
+        }
+    return found
 
 
-def processor() -> str:
-    """The processor's name, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+def report(args: argparse.Namespace, found: dict[str, dict[str, float]]) -> None:
+    from minicaffe import CpuDevice
+
+    processor = CpuDevice().describe()["Processor"]
+    print(f"{args.net}, batch {args.batch}, {len(os.sched_getaffinity(0))} threads, {processor}")
+    print(f"{args.blocks} blocks of {args.steps} training steps each, alternating; ms per step")
+    print(f"{'':22}{'median':>8}{'10 %':>8}{'90 %':>8}{'vs minicaffe':>14}")
+    for name, times in found.items():
+        columns = "".join(f"{times[key]:8.2f}" for key in ("median_ms", "tenth_ms", "ninetieth_ms"))
+        print(f"{name:22}{columns}{times['ratio']:13.2f}x")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,9 @@ def describe(path: str, phase: str = "TRAIN") -> list[Layer]:
             entry["norm"] = (n.local_size, n.alpha, n.beta, n.k)
         elif layer.type == "Dropout":
             entry["ratio"] = layer.dropout_param.dropout_ratio
-        elif layer.type == "SoftmaxWithLoss":
+        elif layer.type == "OneHot":
+            entry["outputs"] = layer.one_hot_param.num_output
+        elif layer.type in ("SoftmaxWithLoss", "SigmoidCrossEntropyLoss"):
             entry["weight"] = (layer.loss_weight or [1.0])[0]
         elif layer.type not in ("ReLU", "Concat", "Softmax"):
             raise SystemExit(f"no PyTorch counterpart of layer {layer.name!r} ({layer.type}) is written yet")
@@ -51,10 +53,19 @@ def describe(path: str, phase: str = "TRAIN") -> list[Layer]:
 def layer_module(entry: Layer, bottoms, *, in_place: bool = True):
     """The torch.nn.Module of one layer, sized for its bottoms, which it is called with."""
     from torch import cat, nn
+    from torch.nn import functional
 
     class Concat(nn.Module):
         def forward(self, *bottoms):
             return cat(bottoms, 1)
+
+    class OneHot(nn.Module):
+        def forward(self, labels):
+            return functional.one_hot(labels, entry["outputs"]).float()
+
+    class SigmoidCrossEntropyLoss(nn.Module):
+        def forward(self, scores, targets):  # the sum over the classes, the mean over the images
+            return functional.binary_cross_entropy_with_logits(scores, targets, reduction="sum") / len(scores)
 
     x, kind = bottoms[0], entry["type"]
     if kind == "Convolution":
@@ -69,6 +80,8 @@ def layer_module(entry: Layer, bottoms, *, in_place: bool = True):
         "Dropout": lambda: nn.Dropout(entry["ratio"]),
         "ReLU": lambda: nn.ReLU(inplace=in_place),
         "Concat": Concat,
+        "OneHot": OneHot,
+        "SigmoidCrossEntropyLoss": SigmoidCrossEntropyLoss,
         "Softmax": lambda: nn.Softmax(1),
         "SoftmaxWithLoss": nn.CrossEntropyLoss,
     }

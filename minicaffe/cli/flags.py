@@ -216,6 +216,16 @@ def at_least(least: int) -> Callable[[str], int]:
     return number
 
 
+def seed(text: str) -> int:
+    """The type of a flag that is a random_seed."""
+    if not 0 <= int(text) < 2**63:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 2^63 - 1; got {text}")
+    return int(text)
+
+
+seed.__name__ = "int"
+
+
 def utf8(text: str) -> str:
     """The type of a flag that becomes a text of a message, which names of files need not be."""
     try:

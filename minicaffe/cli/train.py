@@ -28,7 +28,7 @@ from ..solvers.solver import Solver
 from . import flags, terminal
 from .progress import Progress
 
-BEGINNING = ("weights", "level", "stage", *Wishes._fields)  # flags that say how a run begins
+BEGINNING = ("weights", "level", "stage", "seed", *Wishes._fields)  # flags that say how a run begins
 EFFECTS = ("stop", "snapshot", "none")
 NONFINITE_EFFECTS = ("stop", "report", "none")
 # Where a --run's solver sets no snapshot: so many in a run, at this distance at least; so many are kept.
@@ -47,6 +47,7 @@ def parser() -> flags.Parser:
     p.flag("snapshot", metavar="FILE", help="resume from this .solverstate")
     p.flag("weights", type=flags.utf8, metavar="FILES", help="start from these weights, separated by commas")
     p.flag("iterations", type=flags.at_least(0), metavar="N", help="train to iteration N instead of max_iter")
+    p.flag("seed", type=flags.seed, metavar="N", help="in the place of the solver's random_seed")
     flags.add_state(p)
     flags.add_device(p)
     flags.add_strict(p)
@@ -223,6 +224,8 @@ def _solver(args, home: Home | None) -> tuple[SolverParameter, str, NetParameter
         param.train_state.stage.extend(stages)
     if args.iterations is not None and not args.verify_resume:
         param.max_iter = args.iterations
+    if args.seed is not None:
+        param.random_seed = args.seed
     if args.weights:
         del param.weights[:]
         param.weights.append(args.weights)
@@ -260,7 +263,7 @@ def _go_on(args, home: Home) -> SolverParameter:
         what = f"{args.run} is a run of {job['solver']}, not of {given}"
         raise ConfigError(what, hint="leave the solver out")
     for name in BEGINNING:
-        if getattr(args, name):
+        if getattr(args, name) or (name, args.seed) == ("seed", 0):
             raise ConfigError(f"--{name} is for the beginning of a run", hint=f"edit {home.solver}")
     _keep_device(args, job)
     if args.iterations is not None:

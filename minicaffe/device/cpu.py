@@ -44,7 +44,7 @@ class CpuDevice(Device):
         affinity = getattr(os, "sched_getaffinity", None)
         usable = len(affinity(0)) if affinity else os.cpu_count()
         return {
-            "Processor": f"{platform.machine()}, {machine.cpu} to LLVM",
+            "Processor": f"{_model()}, {machine.cpu} to LLVM",
             "Processors usable": str(usable),
             "Threads used": str(numba.get_num_threads()),
             "Vector width": f"{8 * machine.vector_bytes} bits, {machine.registers} registers",
@@ -86,3 +86,12 @@ class CpuDevice(Device):
 
     def copy(self, source, out) -> None:
         np.copyto(out.reshape(-1), source.reshape(-1))
+
+
+def _model() -> str:
+    """The processor's name, where the system tells, or else its architecture."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
