@@ -31,7 +31,7 @@ def strokes_of(image: np.ndarray, height_px: float, boldness: float = 1.0) -> np
     scale = height_px / (rows.stop - rows.start)
     padded = np.pad(image, 3).astype(np.float32)[rows.start : rows.stop + 6, columns.start : columns.stop + 6]
     large = ndimage.zoom(padded / 255, scale, order=3, grid_mode=True, mode="nearest")
-    large = ndimage.gaussian_filter(large, 0.45 * scale)
+    large = ndimage.gaussian_filter(large, 0.55 * scale)
     inside = large > LEVEL * min(1.0, 1.5 * float(large.max()))
     depth = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
     depth = ndimage.gaussian_filter(depth.astype(np.float32), 0.1 * scale)
