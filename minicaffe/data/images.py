@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import enum
 import io
+import math
 import os
 
 import numpy as np
@@ -54,13 +55,27 @@ def contents(path: str | os.PathLike) -> bytes:
     return read_bytes(path, LARGEST_BYTES)
 
 
-def decode(data: bytes, channels: Channels = Channels.COLOR) -> np.ndarray:
+def decode(
+    data: bytes, channels: Channels = Channels.COLOR, *, least_px: int | None = None, most_pixels: int = 0
+) -> np.ndarray:
     """The image that the bytes of a file hold; DataError if they hold none, or not all of it, or more pixels
-    than Pillow takes, twice PIL.Image.MAX_IMAGE_PIXELS: a few bytes can stand for any number."""
+    than Pillow takes, twice PIL.Image.MAX_IMAGE_PIXELS: a few bytes can stand for any number.
+
+    least_px     a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size if its longer side keeps so many pixels
+    most_pixels  what is decoded may have, if not 0
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(io.BytesIO(data)) as image:
+            if least_px is not None:
+                share = min(1.0, least_px / max(image.size))
+                image.draft(image.mode, (math.ceil(image.width * share), math.ceil(image.height * share)))
+            if 0 < most_pixels < image.width * image.height:
+                raise DataError(
+                    f"an image of {image.width}x{image.height} pixels; expected at most {most_pixels} in all",
+                    hint="make it smaller",
+                )
             pixels = _pixels(image, channels)
     except UnidentifiedImageError:
         raise DataError(
