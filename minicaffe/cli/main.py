@@ -28,6 +28,7 @@ COMMANDS = {
     "run": Command("run", "command a run under way: pause, stop, lr=RATE, ..."),
     "plot": Command("plot", "draw loss, accuracy and learning rate of runs"),
     "replay": Command("replay", "repeat the iteration whose loss was not finite"),
+    "read": Command("read", "read the digits of a photo"),
     "convert": Command("convert", "nets, solvers, weights in other formats"),
     "diff": Command("diff", "what differs between two files, or two backends"),
     "upgrade_net_proto_text": Command("upgrade_net_proto_text", "Caffe's upgrade of a net prototxt"),

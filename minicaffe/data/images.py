@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import enum
 import io
+import math
 import os
 import warnings
 
@@ -57,10 +58,19 @@ def contents(path: str | os.PathLike) -> bytes:
     return read_bytes(path, LARGEST_BYTES)
 
 
-def decode(data: bytes, channels: Channels = Channels.COLOR, most_pixels: int | None = None) -> np.ndarray:
+def decode(
+    data: bytes,
+    channels: Channels = Channels.COLOR,
+    most_pixels: int | None = None,
+    *,
+    least_px: int | None = None,
+) -> np.ndarray:
     """The image that the bytes of a file hold; DataError if they hold none, or not all of it, or more than
     `most_pixels`, or than Pillow takes, twice PIL.Image.MAX_IMAGE_PIXELS: a few bytes can stand for any
-    number."""
+    number.
+
+    least_px  a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size if its longer side keeps so many pixels
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -69,6 +79,9 @@ def decode(data: bytes, channels: Channels = Channels.COLOR, most_pixels: int | 
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             opened = Image.open(io.BytesIO(data))
         with opened as image:
+            if least_px is not None:
+                share = min(1.0, least_px / max(image.size))
+                image.draft(image.mode, (math.ceil(image.width * share), math.ceil(image.height * share)))
             if most_pixels is not None and image.width * image.height > most_pixels:
                 raise DataError(
                     f"an image of {image.width} x {image.height} pixels; {most_pixels:,} is the most",

@@ -149,8 +149,8 @@ class Transformer:
             self._transform(images, out, positions, key)
 
     def undo(self, images: np.ndarray) -> np.ndarray:
-        """Transformed images (N, C, H, W) with the pixels that they had before mean, scale and std.  A mean image
-        is taken from its middle, where a crop lies unless it is drawn at random."""
+        """Transformed images (N, C, H, W) with the pixels that they had before mean, scale and std.  A mean
+        image is taken from its middle, where a crop lies unless it is drawn at random."""
         mean = self.mean
         if self.mean_per_pixel:
             (h, w), (height, width) = self.out_shape[1:], mean.shape[1:]

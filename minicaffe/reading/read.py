@@ -1,0 +1,153 @@
+"""A photo of handwritten digits, read: every step from pixels to lines of characters."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from . import light, ruling, threshold
+from .annotate import annotated, sheet
+from .lattice import Choice, Lattice
+from .lines import rows, slope
+from .page import Character, Line, Page, breaks
+from .parts import Part, parts_of, stroke_width, typical_height
+from .photo import Photo, load
+from .recognizer import Recognizer
+from .turning import Turn, back, turned
+
+LEVEL = 0.4  # degrees that a picture may be off level and is not turned
+FAINTEST = 0.12  # ink that writing has at least
+CONTRAST = 5.0  # deviations of noise that it has at least
+MOST_PARTS = 3000  # a texture has more
+FEWEST_PIXELS = 8  # of height that characters have
+
+Steps = Callable[[str, np.ndarray], None]
+
+
+class Written(NamedTuple):
+    """The writing of a photo, found but not yet read."""
+
+    labels: np.ndarray  # (H, W) of the turned picture: which part a pixel belongs to, 0 for none
+    ink: np.ndarray  # (H, W), 1 in the middle of a stroke
+    rows: list[list[Part]]
+    stroke_px: float
+    turns: list[Turn]
+    ruled: bool
+    parts: int  # those in rows and others
+
+
+def read(
+    image: str | os.PathLike | np.ndarray,
+    *,
+    recognizer: Recognizer | None = None,
+    steps: Steps | None = None,
+) -> Page:
+    """Read the digits of a photo, and signs of arithmetic.
+
+    image       a file, or an array: (H, W) or (H, W, 3), uint8, or floats from 0 to 1
+    recognizer  the net; the one that is shipped if left out
+    steps       is given a name and a picture, (H, W) float32 from 0 to 1 or (H, W, 3) uint8, of every step
+
+    Nothing is read on an empty page or a texture: the page then has no lines.  Raises DataError for what is no
+    image, or one that is too small or too large.
+    """
+    photo = load(image)
+    recognizer = recognizer or Recognizer()
+    page = Page((), photo.size)
+    for found in light.inks(photo.grey):
+        page = _read(photo, found, recognizer, steps or _forget)
+        if page.lines:
+            break
+    if steps is not None:
+        steps("read", annotated(photo.colour, page))
+    return page
+
+
+def _forget(name: str, picture: np.ndarray) -> None:
+    """Where steps go that nobody asked for."""
+
+
+def _read(photo: Photo, found: light.Ink, recognizer: Recognizer, steps: Steps) -> Page:
+    steps("ink", found.ink)
+    empty = Page((), photo.size, dark=found.dark)
+    writing = find(found, steps)
+    if writing is None:
+        return empty
+    lattices = [Lattice(row, writing.labels, writing.ink, writing.stroke_px) for row in writing.rows]
+    glyphs = [lattice.glyphs() for lattice in lattices]
+    counts = np.cumsum([0, *map(len, glyphs)])
+    scores = recognizer.log_probabilities(np.concatenate(glyphs))
+    chosen = [
+        lattice.best(scores[a:b], recognizer.labels, recognizer.none)
+        for lattice, a, b in zip(lattices, counts, counts[1:])
+    ]
+    lines = [
+        _line(choices, lattice.height, writing.turns, photo, recognizer)
+        for choices, lattice in zip(chosen, lattices)
+        if choices
+    ]
+    if steps is not _forget:
+        seen = [g[c.candidate] for choices, g in zip(chosen, glyphs) for c in choices]
+        steps("glyphs", sheet(seen, [c for line in lines for c in line.characters]))
+    return empty._replace(
+        lines=tuple(lines),
+        degrees=sum(turn.degrees for turn in writing.turns),
+        ruled=writing.ruled,
+        left_out=max(0, writing.parts - sum(len(line.characters) for line in lines)),
+    )
+
+
+def find(found: light.Ink, steps: Steps = _forget) -> Written | None:
+    """Level the rows of a photo, take away the lines of its paper, and find the parts of its writing; None if
+    there is none."""
+    ink, turns, ruled = found.ink, [], False
+    paper = ruling.ruling(ink, found.noise)
+    if paper is not None:
+        if abs(paper.degrees) > LEVEL / 4:
+            ink, turn = turned(ink, paper.degrees)
+            turns.append(turn)
+        ink, lines = ruling.without_lines(ink, found.noise, paper.level, paper.upright)
+        ruled = bool(lines.any())
+        steps("lines", lines.astype(np.float32))
+        steps("without_lines", ink)
+    level = threshold.ink_level(ink, found.noise)
+    if level < max(FAINTEST, CONTRAST * found.noise):
+        return None
+    labels, parts = parts_of(threshold.written(ink, found.noise, level), ink, level)
+    if not 0 < len(parts) < MOST_PARTS:
+        return None
+    off = slope(parts)
+    if abs(off) > LEVEL:
+        ink, turn = turned(ink, off)
+        turns.append(turn)
+        labels, parts = parts_of(threshold.written(ink, found.noise, level), ink, level)
+    if typical_height(parts) < FEWEST_PIXELS:
+        return None
+    found_rows = rows(parts)
+    used = {p.label for row in found_rows for p in row}
+    kept = np.isin(labels, list(used))
+    steps("written", kept.astype(np.float32))
+    if not found_rows:
+        return None
+    ink = np.clip(ink / (0.9 * level), 0, 1)
+    return Written(labels, ink, found_rows, stroke_width(kept), turns, ruled, len(parts))
+
+
+def _line(
+    choices: list[Choice], height: float, turns: list[Turn], photo: Photo, recognizer: Recognizer
+) -> Line:
+    characters = []
+    for choice in choices:
+        top, left, bottom, right = choice.box
+        corners = ((left, top), (right, top), (right, bottom), (left, bottom))
+        outline = tuple(photo.place(back(turns, corner)) for corner in corners)
+        likely = next(k for k in np.argsort(-choice.scores) if k != choice.label)
+        other = (recognizer.labels[likely], float(np.exp(choice.scores[likely])))
+        box = tuple(float(edge) / photo.scale for edge in (left, top, right, bottom))
+        text = recognizer.labels[choice.label]
+        characters.append(Character(text, choice.certainty, outline, box, other))  # type: ignore[arg-type]
+    boxes = [c.box for c in characters]
+    return Line(tuple(characters), breaks(boxes, height / photo.scale))

@@ -1,0 +1,51 @@
+"""Which pixels are written on: Otsu's threshold for the page, a local one for each place."""
+
+from __future__ import annotations
+
+import numpy as np
+
+FAINTEST = 0.06  # ink that is told from paper at all
+SURE = 5.0  # deviations of noise above which a pixel is hardly paper
+BINS = 128
+WINDOW = 1 / 20  # of the shorter side: the surroundings of a pixel
+
+
+def otsu(values: np.ndarray) -> float:
+    """The threshold in [0, 1] that best parts values in two: the variance between the parts is largest.
+
+    Source: N. Otsu, "A threshold selection method from gray-level histograms" (1979).
+    """
+    counts, edges = np.histogram(values, BINS, (0.0, 1.0))
+    centres = (edges[1:] + edges[:-1]) / 2
+    below = np.cumsum(counts)
+    above = below[-1] - below
+    sums = np.cumsum(counts * centres)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        gap = sums / below - (sums[-1] - sums) / above
+        between = np.where((below > 0) & (above > 0), below * above * gap * gap, 0)
+    best = np.flatnonzero(between == between.max())
+    return float(edges[1:][best].mean())
+
+
+def ink_level(ink: np.ndarray, noise: float) -> float:
+    """How much ink a stroke has in its middle: the mean of the upper part, by Otsu, of what is no paper; 0 on an
+    empty page."""
+    seen = ink[ink > max(FAINTEST, SURE * noise)]
+    if seen.size < 8:
+        return 0.0
+    return float(seen[seen >= min(otsu(seen), seen.max())].mean())
+
+
+def written(ink: np.ndarray, noise: float, level: float) -> np.ndarray:
+    """Which pixels of (H, W) ink belong to strokes: more than half as dark as the darkest nearby, and no noise.
+
+    level  of ink in strokes, as `ink_level` finds it
+    """
+    from scipy import ndimage
+
+    window = max(5, round(min(ink.shape) * WINDOW)) | 1
+    smooth = ndimage.uniform_filter(ink, 3, mode="nearest")
+    darkest = ndimage.maximum_filter(smooth, window, mode="nearest")
+    darkest = ndimage.uniform_filter(darkest, window, mode="nearest")
+    lowest = max(FAINTEST, SURE * noise * 0.7, 0.3 * level)
+    return (ink + smooth) / 2 > np.maximum(lowest, 0.45 * np.minimum(darkest, level))
