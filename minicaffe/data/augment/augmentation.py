@@ -75,7 +75,8 @@ class Augmentation:
     def _together(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | None:
         """The images as one contiguous array of bytes or float32; None if they have several sizes."""
         if isinstance(images, np.ndarray):
-            if images.dtype in (BYTES, np.float32) and images.flags.c_contiguous:
+            # Numba has code of its own for arrays that may not be written to: a copy costs less.
+            if images.dtype in (BYTES, np.float32) and images.flags.carray:
                 return images
             shape, types = images.shape, {images.dtype}
         else:
