@@ -35,32 +35,26 @@ def sheet(
 
     columns = max((len(images) for _, images in rows), default=0)
     font = ImageFont.load_default(SIZE)
-    cells = [[picture(image) for image in images] for _, images in rows]
-    sides = [_cell([row[k] for row in cells if k < len(row)]) for k in range(columns)]
+    shown = [[picture(image) for image in images] for _, images in rows]
+    sides = [_side([row[k] for row in shown if k < len(row)]) for k in range(columns)]
+    shown = [[_fitted(image, side) for image, side in zip(row, sides)] for row in shown]
     words = max((font.getlength(text) for text, _ in rows), default=0)
-    left = MARGIN + (int(words) + 2 * GAP if words else 0)
     widths = [max(side, int(font.getlength(head))) for side, head in zip(sides, [*heads, *[""] * columns])]
-    starts = [left + sum(widths[:k]) + k * GAP for k in range(columns)]
-    top = MARGIN + (SIZE + GAP if any(heads) else 0)
-    height = max(sides, default=0)
-    page = Image.new(
-        "RGB",
-        (
-            left + sum(widths) + GAP * max(columns - 1, 0) + MARGIN,
-            top + len(rows) * (height + GAP) + MARGIN - GAP,
-        ),
-        theme.ground,
-    )
+    heights = [max((image.height for image in row), default=SIZE) for row in shown]
+    first_x = MARGIN + (int(words) + 2 * GAP if words else 0)
+    first_y = MARGIN + (SIZE + 2 * GAP if any(heads) else 0)
+    lefts = [first_x + sum(widths[:k]) + k * GAP for k in range(columns + 1)]
+    tops = [first_y + sum(heights[:k]) + k * GAP for k in range(len(rows) + 1)]
+    page = Image.new("RGB", (lefts[-1] - GAP + MARGIN, tops[-1] - GAP + MARGIN), theme.ground)
     pen = ImageDraw.Draw(page)
-    for head, start, side in zip(heads, starts, sides):
-        pen.text((start + side / 2, MARGIN), head, theme.faint, font, "ma")
-    for i, ((text, _), row) in enumerate(zip(rows, cells)):
-        y = top + i * (height + GAP)
-        pen.text((MARGIN, y + height / 2), text, theme.ink, font, "lm")
-        for image, start, side in zip(row, starts, sides):
-            fitted = _fitted(image, side)
-            at = start + (side - fitted.width) // 2, y + (height - fitted.height) // 2
-            page.paste(fitted, at)
+    for head, left, width in zip(heads, lefts, widths):
+        pen.text((left + width / 2, MARGIN), head, theme.faint, font, "ma")
+    for (text, _), row, top, height in zip(rows, shown, tops, heights):
+        pen.text((MARGIN, top + height / 2), text, theme.ink, font, "lm")
+        for image, left, width in zip(row, lefts, widths):
+            x, y = left + (width - image.width) // 2, top + (height - image.height) // 2
+            pen.rectangle((x - 1, y - 1, x + image.width, y + image.height), outline=theme.link)
+            page.paste(image, (x, y))
     buffer = io.BytesIO()
     page.save(buffer, "PNG")
     return buffer.getvalue()
@@ -78,7 +72,7 @@ def picture(image: np.ndarray) -> Image:
     )
 
 
-def _cell(images: Sequence[Image]) -> int:
+def _side(images: Sequence[Image]) -> int:
     """The side of a square that the images of a column are shown in."""
     least, most = CELL
     largest = max(max(image.size) for image in images)
