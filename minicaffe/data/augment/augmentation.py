@@ -51,6 +51,7 @@ class Augmentation:
     ) -> np.ndarray | list[np.ndarray]:
         """The images (N, C, H, W), or N images (C, H, W), changed.  An array is written again by the next
         call."""
+        positions = np.ascontiguousarray(positions, np.int64)  # one type: one compiled function
         batch = self._together(images)
         if batch is not None:
             self._results = _room(self._results, batch.shape, batch.dtype)
