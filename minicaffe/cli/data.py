@@ -13,13 +13,16 @@ from ..data.datasets import SETS
 from ..errors import ConfigError, DataError
 from . import data_info, flags, terminal
 
-USAGE = "minicaffe data list, data get NAME..., data info NAME, data make SOURCE"
-ELSEWHERE = {"make": "data_make"}  # action -> the module of this package that has its flags
+USAGE = "minicaffe data list, data get NAME..., data info NAME, data make SOURCE, data preview NET"
+# action -> the module of this package that has its flags
+ELSEWHERE = {"make": "data_make", "preview": "data_preview"}
 
 
 def parser() -> flags.Parser:
     p = flags.Parser(
-        "data", "List, fetch and describe data sets.  `data make --help` says how to make one of images."
+        "data",
+        "List, fetch and describe data sets.  `data make --help` says how to make one of images, `data preview"
+        " --help` how to see what a net makes of its images.",
     )
     p.add_argument(
         "action",

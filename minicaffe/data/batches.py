@@ -42,6 +42,16 @@ class Batches:
         if self.samples.labels is not None:
             out.label(self.samples.labels[index])
 
+    def read(self, index: int) -> tuple[np.ndarray, int | None]:
+        """Image (C, H, W) and label of a sample, as the data set has them."""
+        labels = self.samples.labels
+        image = self.samples.images.take(np.array([index]), axis=0)[0]
+        return image, None if labels is None else int(labels[index])
+
+    def transformer_for(self, shape: tuple[int, int, int]) -> Transformer:
+        """What transforms images of this shape, which all have."""
+        return self.transformer
+
     def _images(self, index: np.ndarray) -> np.ndarray:
         """The images of these numbers; where they lie one behind the other, no copy."""
         first, end = int(index[0]), int(index[0]) + self.size * self.batch

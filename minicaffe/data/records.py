@@ -59,6 +59,17 @@ class RecordBatches:
             image, _ = records.read(first)
             self.transformer = Transformer(conf, phase, image.shape, augment)
 
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """Image (C, H, W) and label of a record."""
+        with locate(lambda: self.records.place(index)):
+            return self.records.read(index)
+
+    def transformer_for(self, shape: tuple[int, int, int]) -> Transformer:
+        """What transforms a batch whose first image has this shape."""
+        if self.transformer.takes(shape):
+            return self.transformer
+        return Transformer(self.conf, self.phase, shape, self.augment)
+
     def __call__(self, number: int, out: Batch) -> None:
         """Write batch `number`."""
         at = positions(number, self.batch, self.rank, self.size)
@@ -68,8 +79,8 @@ class RecordBatches:
         for i in index:
             with locate(lambda: self.records.place(i)):  # noqa: B023, called before the next i
                 image, label = self.records.read(i)
-                if not images and not self.transformer.takes(image.shape):
-                    self.transformer = Transformer(self.conf, self.phase, image.shape, self.augment)
+                if not images:
+                    self.transformer = self.transformer_for(image.shape)
                 self.transformer.check(image.shape)
             images.append(image)
             labels.append(label)

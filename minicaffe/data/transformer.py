@@ -208,6 +208,16 @@ class Transformer:
             if self.mean_per_pixel:
                 np.subtract(target, self.mean[window], out=target)
 
+    def undo(self, values: np.ndarray, window: tuple[int, int, int]) -> np.ndarray:
+        """The pixels of a transformed image (C, H, W), which this window of `draw` was cut out for: before
+        mean, scale and std, float32."""
+        top, left, mirrored = window
+        mean = np.broadcast_to(self.mean, self.shape) if self.mean_per_pixel else self.mean
+        if self.mean_per_pixel:
+            mean = mean[:, top : top + values.shape[1], left : left + values.shape[2]]
+            mean = mean[:, :, ::-1] if mirrored else mean
+        return (values / self.factors[:, None, None] + mean).astype(np.float32)
+
     def draw(
         self,
         positions: np.ndarray,

@@ -1,4 +1,4 @@
-"""Pictures of nets, drawn without any other program.
+"""Pictures of nets and images, drawn without any other program.
 
 states       which layers take part in which states of the net
 diagram      what is to be seen: a box for every layer, links where blobs pass, in-place layers attached
@@ -9,4 +9,5 @@ layout       all together: rectangles and curves, in any of four directions
 theme        colours
 scene        shapes and words with their colours
 svg, png     files of a scene
+sheet        images in rows and columns, as a PNG file
 """

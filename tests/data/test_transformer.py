@@ -30,14 +30,14 @@ def images(count: int, dtype=np.uint8, shape=SHAPE) -> np.ndarray:
     return np.arange(count * np.prod(shape)).reshape(count, *shape).astype(dtype)
 
 
-def by_loops(t: Transformer, batch, draws, mean, scale) -> np.ndarray:
+def by_loops(t: Transformer, batch, draws, mean, factors) -> np.ndarray:
     """Caffe's formula, pixel by pixel."""
     out = np.zeros((len(batch), *t.out_shape), np.float32)
     for n, (image, (top, left, flip)) in enumerate(zip(batch, draws)):
         for c, h, w in np.ndindex(*t.out_shape):
             column = t.out_shape[2] - 1 - w if flip else w
             pixel, m = np.float32(image[c, top + h, left + w]), np.float32(mean[c, top + h, left + w])
-            out[n, c, h, column] = (pixel - m) * np.float32(scale)
+            out[n, c, h, column] = (pixel - m) * np.float32(factors[c])
     return out
 
 
@@ -54,12 +54,13 @@ def mean_file(tmp_path):
     crop=st.integers(0, 7),
     mirror=st.booleans(),
     scale=st.sampled_from([1.0, 0.00390625, 3.0]),
+    std=st.sampled_from([[], [78.6], [58.4, 57.1, 57.4]]),
     mean=st.sampled_from(["none", "one", "channels", "file"]),
     phase=st.sampled_from([TRAIN, TEST]),
     start=st.sampled_from([0, 1000, 2**40]),
     as_list=st.booleans(),
 )
-def test_equals_the_formula(mean_file, dtype, crop, mirror, scale, mean, phase, start, as_list):
+def test_equals_the_formula(mean_file, dtype, crop, mirror, scale, std, mean, phase, start, as_list):
     path, from_file = mean_file
     conf, full = {
         "none": ("", np.zeros(SHAPE)),
@@ -70,11 +71,13 @@ def test_equals_the_formula(mean_file, dtype, crop, mirror, scale, mean, phase, 
         ),
         "file": (f'mean_file: "{path}"', from_file),
     }[mean]
-    t = transformer(f"{conf} crop_size: {crop} mirror: {str(mirror).lower()} scale: {scale}", phase)
+    conf += f" crop_size: {crop} mirror: {str(mirror).lower()} scale: {scale} std_value: {std}"
+    factors = np.broadcast_to(scale / np.float32(std or [1]).astype(float), 3)
+    t = transformer(conf, phase)
     batch, at = images(4, dtype), np.arange(start, start + 4)
     out = np.full((4, *t.out_shape), np.nan, np.float32)
     t(list(batch) if as_list else batch, out, at, KEY)
-    np.testing.assert_array_equal(out, by_loops(t, batch, t.draw(at, KEY), full, scale))
+    np.testing.assert_array_equal(out, by_loops(t, batch, t.draw(at, KEY), full, factors))
 
 
 def test_agrees_with_caffe():
@@ -93,6 +96,13 @@ def test_float64_batches_are_computed_in_float64():
     transformer("scale: 0.1 mean_value: 0.3")(images(1), out, np.arange(1))
     wanted = (images(1) - np.float64(np.float32(0.3))) * np.float64(np.float32(0.1))
     np.testing.assert_array_equal(out, wanted)
+
+
+def test_std_value_is_that_of_normalised_digits():
+    """MNIST's mean and standard deviation, of pixels from 0 to 1: 0.1307 and 0.3081."""
+    batch, out = images(2, shape=(1, 28, 28)), np.empty((2, 1, 28, 28), np.float32)
+    transformer("mean_value: 33.3285 std_value: 78.5655", shape=(1, 28, 28))(batch, out, np.arange(2))
+    np.testing.assert_allclose(out, (batch / 255 - 0.1307) / 0.3081, rtol=1e-4, atol=1e-5)
 
 
 # -- batches: transformed, or left to a device
@@ -240,6 +250,11 @@ def test_without_crop_and_mirror_nothing_is_drawn_and_nothing_allocated():
     ("conf", "message"),
     [
         ("crop_size: 8", "crop_size 8 is larger than the images, 7 x 8; hint: at most 7"),
+        ("std_value: [1, 2]", r"std_value must be given once or once per channel \(3\); got 2 values"),
+        ("std_value: 0", "std_value must be above 0; got 0"),
+        ("std_value: [1, -2, 3]", "std_value must be above 0; got 1, -2, 3"),
+        ("std_value: inf", "std_value must be above 0; got inf"),
+        ("std_value: nan", "std_value must be above 0; got nan"),
         ("mean_value: [1, 2]", r"once per channel \(3\); got 2 values"),
         ("resize { height: 3 }", "resize must have a height and a width; got 3 and 0"),
         ("resize { height: 3 width: 9 } crop_size: 4", "crop_size 4 is larger than the images, 3 x 9"),

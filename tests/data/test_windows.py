@@ -167,6 +167,9 @@ def test_means_and_scale(folder, tmp_path):
     plain, _ = draw(make(folder), 1)
     one, _ = draw(make(folder, transform="crop_size: 10 mean_value: 7", scale=0.5), 1)
     np.testing.assert_array_equal(one, (plain - 7) * np.float32(0.5))
+    transform = "crop_size: 10 mean_value: 7 std_value: [2, 4, 8]"
+    divided, _ = draw(make(folder, transform=transform, scale=0.5), 1)
+    np.testing.assert_array_equal(divided, (plain - 7) / np.float32([4, 8, 16]).reshape(3, 1, 1))
     three, _ = draw(make(folder, transform="crop_size: 10 mean_value: [1, 2, 3]"), 1)
     np.testing.assert_array_equal(three, plain - np.float32([1, 2, 3]).reshape(3, 1, 1))
     mean = np.random.default_rng(0).uniform(0, 255, (3, 14, 17)).astype(np.float32)

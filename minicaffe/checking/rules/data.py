@@ -51,7 +51,7 @@ def raw_pixels(state: State) -> Iterator[Finding]:
     """Pixels from 0 to 255, neither centred nor scaled."""
     for i in state.of_type(*SOURCES):
         conf = state.layers[i].transform_param
-        if conf.scale != 1 or conf.mean_file or conf.mean_value:
+        if conf.scale != 1 or conf.mean_file or conf.mean_value or conf.std_value:
             continue
         readers = [j for j in state.above[i] if state.below[j][:1] == [i] and reads_images(state, j, i)]
         if any(state.layers[j].type not in SCALING | SHAPING for j in readers):
@@ -122,7 +122,8 @@ def transforms_differ(states: list[State]) -> Iterator[Finding]:
     for state in states:
         for i in state.of_type(*SOURCES):
             conf = state.layers[i].transform_param
-            kinds.setdefault((conf.scale, tuple(conf.mean_value), conf.mean_file), (state, i))
+            kind = (conf.scale, tuple(conf.mean_value), conf.mean_file, tuple(conf.std_value))
+            kinds.setdefault(kind, (state, i))
     if len(kinds) > 1:
         (first, a), (other, b) = list(kinds.values())[:2]
         place = f"line {first.lines[a]}" if first.lines[a] else first.file

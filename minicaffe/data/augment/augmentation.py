@@ -51,6 +51,7 @@ class Augmentation:
     ) -> np.ndarray | list[np.ndarray]:
         """The images (N, C, H, W), or N images (C, H, W), changed.  An array is written again by the next
         call."""
+        positions = np.ascontiguousarray(positions, np.int64)  # one type: one compiled function
         batch = self._together(images)
         if batch is not None:
             self._results = _room(self._results, batch.shape, batch.dtype)
@@ -75,7 +76,8 @@ class Augmentation:
     def _together(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray | None:
         """The images as one contiguous array of bytes or float32; None if they have several sizes."""
         if isinstance(images, np.ndarray):
-            if images.dtype in (BYTES, np.float32) and images.flags.c_contiguous:
+            # Numba has code of its own for arrays that may not be written to: a copy costs less.
+            if images.dtype in (BYTES, np.float32) and images.flags.carray:
                 return images
             shape, types = images.shape, {images.dtype}
         else:

@@ -32,13 +32,17 @@ TOP, LEFT, ROWS, COLUMNS = 15, 16, 17, 18  # of what is erased
 LENGTH = 19
 
 
+NUMBERS = 8  # of a step, at most
+
+
 @jit
-def number(place, step, index, k0, k1):
-    """A number from [0, 1), in steps of 2^-32."""
+def numbers(place, step, k0, k1, out):
+    """The NUMBERS numbers of a step for the image at `place`: from [0, 1), in steps of 2^-32."""
     low, high = np.uint32(place), np.uint32(place >> np.uint64(32))
-    a, b, c, d = draw(low, high, np.uint32(index // 4), np.uint32(step), k0, k1)
-    rest = index % 4
-    return np.float64(a if rest == 0 else b if rest == 1 else c if rest == 2 else d) * 2.0**-32
+    for q in range(NUMBERS // 4):
+        a, b, c, d = draw(low, high, np.uint32(q), np.uint32(step), k0, k1)
+        out[4 * q], out[4 * q + 1], out[4 * q + 2], out[4 * q + 3] = a, b, c, d
+    out *= 2.0**-32
 
 
 @jit
@@ -77,24 +81,35 @@ def backwards(angle, dx, dy, scale, shear, height, width):
 @jit
 def plan(places, k0, k1, s, height, width, out):
     """Draw the plans (N, LENGTH) of the images at these places, all of this height and width."""
+    chances = (
+        *(0.0, s.crop, s.affine, s.elastic, s.blur),
+        *(s.brightness, s.contrast, s.saturation, s.hue, s.noise, s.erase),
+    )
+    drawn = np.ones((len(chances), NUMBERS))
     for n in range(places.size):
-        place, row = np.uint64(places[n]), out[n]
+        row = out[n]
         row[:] = 0
         row[M] = row[M + 4] = row[GAIN] = row[DISTANCE] = row[COLOUR] = 1
-        if number(place, AFFINE, 0, k0, k1) < s.affine:
+        for step in range(1, len(chances)):
+            if chances[step] > 0:
+                numbers(np.uint64(places[n]), step, k0, k1, drawn[step])
+        happens = drawn[:, 0]
+        if happens[AFFINE] < s.affine:
+            u = drawn[AFFINE]
             row[M], row[M + 1], row[M + 2], row[M + 3], row[M + 4], row[M + 5] = backwards(
-                math.radians(between(-s.rotation, s.rotation, number(place, AFFINE, 1, k0, k1))),
-                between(-s.translation, s.translation, number(place, AFFINE, 2, k0, k1)) * width,
-                between(-s.translation, s.translation, number(place, AFFINE, 3, k0, k1)) * height,
-                between(s.scale_min, s.scale_max, number(place, AFFINE, 4, k0, k1)),
-                math.radians(between(-s.shear, s.shear, number(place, AFFINE, 5, k0, k1))),
+                math.radians(between(-s.rotation, s.rotation, u[1])),
+                between(-s.translation, s.translation, u[2]) * width,
+                between(-s.translation, s.translation, u[3]) * height,
+                between(s.scale_min, s.scale_max, u[4]),
+                math.radians(between(-s.shear, s.shear, u[5])),
                 height,
                 width,
             )
             row[MOVED] = 1
-        if number(place, ELASTIC, 0, k0, k1) < s.elastic:
+        if happens[ELASTIC] < s.elastic:
             row[MOVED] = row[BENT] = 1
-        if number(place, CROP, 0, k0, k1) < s.crop:
+        if happens[CROP] < s.crop:
+            u = drawn[CROP]
             across, down = part(
                 s.crop_area_min,
                 s.crop_area_max,
@@ -102,11 +117,10 @@ def plan(places, k0, k1, s, height, width, out):
                 s.crop_aspect_max,
                 height,
                 width,
-                number(place, CROP, 1, k0, k1),
-                number(place, CROP, 2, k0, k1),
+                u[1],
+                u[2],
             )
-            left = (1 - across) * width * number(place, CROP, 3, k0, k1)
-            top = (1 - down) * height * number(place, CROP, 4, k0, k1)
+            left, top = (1 - across) * width * u[3], (1 - down) * height * u[4]
             row[M] *= across
             row[M + 1] *= across
             row[M + 2] = (row[M + 2] + 0.5) * across + left - 0.5
@@ -115,19 +129,20 @@ def plan(places, k0, k1, s, height, width, out):
             row[M + 5] = (row[M + 5] + 0.5) * down + top - 0.5
             row[INSIDE] = 0 if row[MOVED] else 1
             row[MOVED] = 1
-        if number(place, BLUR, 0, k0, k1) < s.blur:
-            row[BLUR_SIGMA] = between(s.blur_sigma_min, s.blur_sigma_max, number(place, BLUR, 1, k0, k1))
-        if number(place, BRIGHTNESS, 0, k0, k1) < s.brightness:
-            row[GAIN] = between(s.brightness_min, s.brightness_max, number(place, BRIGHTNESS, 1, k0, k1))
-        if number(place, CONTRAST, 0, k0, k1) < s.contrast:
-            row[DISTANCE] = between(s.contrast_min, s.contrast_max, number(place, CONTRAST, 1, k0, k1))
-        if number(place, SATURATION, 0, k0, k1) < s.saturation:
-            row[COLOUR] = between(s.saturation_min, s.saturation_max, number(place, SATURATION, 1, k0, k1))
-        if number(place, HUE, 0, k0, k1) < s.hue:
-            row[TURN] = math.radians(between(s.hue_min, s.hue_max, number(place, HUE, 1, k0, k1)))
-        if number(place, NOISE, 0, k0, k1) < s.noise:
+        if happens[BLUR] < s.blur:
+            row[BLUR_SIGMA] = between(s.blur_sigma_min, s.blur_sigma_max, drawn[BLUR, 1])
+        if happens[BRIGHTNESS] < s.brightness:
+            row[GAIN] = between(s.brightness_min, s.brightness_max, drawn[BRIGHTNESS, 1])
+        if happens[CONTRAST] < s.contrast:
+            row[DISTANCE] = between(s.contrast_min, s.contrast_max, drawn[CONTRAST, 1])
+        if happens[SATURATION] < s.saturation:
+            row[COLOUR] = between(s.saturation_min, s.saturation_max, drawn[SATURATION, 1])
+        if happens[HUE] < s.hue:
+            row[TURN] = math.radians(between(s.hue_min, s.hue_max, drawn[HUE, 1]))
+        if happens[NOISE] < s.noise:
             row[NOISE_STD] = s.noise_std
-        if number(place, ERASE, 0, k0, k1) < s.erase:
+        if happens[ERASE] < s.erase:
+            u = drawn[ERASE]
             across, down = part(
                 s.erase_area_min,
                 s.erase_area_max,
@@ -135,9 +150,9 @@ def plan(places, k0, k1, s, height, width, out):
                 s.erase_aspect_max,
                 height,
                 width,
-                number(place, ERASE, 1, k0, k1),
-                number(place, ERASE, 2, k0, k1),
+                u[1],
+                u[2],
             )
             row[ROWS], row[COLUMNS] = round(down * height), round(across * width)
-            row[TOP] = math.floor((height - row[ROWS] + 1) * number(place, ERASE, 3, k0, k1))
-            row[LEFT] = math.floor((width - row[COLUMNS] + 1) * number(place, ERASE, 4, k0, k1))
+            row[TOP] = math.floor((height - row[ROWS] + 1) * u[3])
+            row[LEFT] = math.floor((width - row[COLUMNS] + 1) * u[4])

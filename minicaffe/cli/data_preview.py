@@ -1,0 +1,62 @@
+"""minicaffe data preview: what a net will see of its images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..checking.preview import SEED, preview
+from ..drawing.picture import write
+from ..drawing.sheet import sheet
+from ..errors import ConfigError
+from . import flags, terminal
+
+
+def parser() -> flags.Parser:
+    p = flags.Parser(
+        "data preview",
+        "Show what a net will see: its first images, each as it is stored, and beside that as it comes in one"
+        " epoch after the other: resized, changed at random, cropped and mirrored.  Mean and scale are"
+        " undone.",
+    )
+    p.add_argument("net", metavar="NET", help="a net or solver prototxt")
+    p.add_argument("-o", "--output", metavar="FILE", help="the picture, a .png")
+    p.flag("count", type=flags.at_least(1), default=8, metavar="N", help="images (default 8)")
+    p.flag("samples", type=flags.at_least(1), default=8, metavar="N", help="epochs of each (default 8)")
+    p.flag(
+        "seed",
+        type=flags.at_least(0),
+        metavar="N",
+        help=f"of the run (default: the solver's random_seed, or {SEED})",
+    )
+    p.flag("phase", choices=("TRAIN", "TEST"), default="TRAIN", help="the net's phase (default TRAIN)")
+    p.flag("layer", type=flags.utf8, default="", metavar="NAME", help="of several that read images this one")
+    flags.add_state(p)
+    p.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
+    return p
+
+
+def run(arguments: list[str]) -> int:
+    args = parser().parse(arguments)
+    if not args.output or Path(args.output).suffix.lower() != ".png":
+        said = f"cannot draw {args.output}" if args.output else "-o is missing: where the picture goes"
+        raise ConfigError(said, hint="-o preview.png")
+    with terminal.report_alone():
+        seen = preview(
+            args.net,
+            images=args.count,
+            samples=args.samples,
+            phase=args.phase,
+            seed=args.seed,
+            layer=args.layer,
+            level=args.level,
+            stages=flags.stages(args),
+            source=args.source,
+        )
+    rows = [
+        ("" if image.label is None else f"label {image.label}", [image.original, *image.samples])
+        for image in seen
+    ]
+    heads = ["stored", *(f"epoch {k + 1}" for k in range(args.samples))]
+    write(args.output, sheet(rows, heads))
+    terminal.say(f"Wrote {args.output}")
+    return 0
