@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 from collections import Counter
 from functools import partial
@@ -20,11 +21,14 @@ from ..errors import ConfigError, DataError, locate
 from ..printable import printable
 from . import flags, terminal
 
-USAGE = "minicaffe data list, data get NAME..., data info NAME"
+USAGE = "minicaffe data list, data get NAME..., data info NAME, data make SOURCE"
+ELSEWHERE = {"make": "data_make"}  # action -> the module of this package that has its flags
 
 
 def parser() -> flags.Parser:
-    p = flags.Parser("data", "List, fetch and describe data sets.")
+    p = flags.Parser(
+        "data", "List, fetch and describe data sets.  `data make --help` says how to make one of images."
+    )
     p.add_argument(
         "action",
         metavar="list|get|info",
@@ -40,6 +44,8 @@ def parser() -> flags.Parser:
 
 def run(args: list[str]) -> int:
     """Run the command; returns the exit status."""
+    if args and args[0] in ELSEWHERE:
+        return importlib.import_module(f".{ELSEWHERE[args[0]]}", __package__).run(args[1:])
     options = parser().parse(args)
     counts = {"list": (0, 0), "get": (1, len(options.names)), "info": (1, 1)}
     least, most = counts[options.action]

@@ -36,7 +36,7 @@ COMMANDS = {
     "convert_imageset": Command("convert_imageset", "make an LMDB of the images that a list names"),
     "compute_image_mean": Command("compute_image_mean", "compute the mean image of an LMDB"),
     "device_query": Command("device_query", "say what can run nets here"),
-    "data": Command("data", "list, fetch and describe data sets"),
+    "data": Command("data", "make, list, fetch and describe data sets"),
     "cache": Command("cache", "what is kept for later runs, and its removal"),
     "summary": Command("summary", "list the layers of a net and what they cost"),
     "draw": Command("draw", "draw a net as a graph, into an .svg or .png"),

@@ -1,8 +1,10 @@
 """The data sets that have a name.
 
 A source is `mnist/train`, `mnist/test`, `digits/train`, `digits/test`, or a path to an IDX file of images,
-whose labels are in the file beside it with `labels` for `images` and `idx1` for `idx3` in its name.  A range
-behind it takes a part: `mnist/train[:45002]`, `mnist/train[75%:]` (ranges.py).
+A source is `mnist/train`, `mnist/test`, `digits/train`, `digits/test`, or a path to an IDX file of images,
+whose labels are in the file beside it with `labels` for `images` and `idx1` for `idx3` or `idx4` in its name;
+FOLDER/train stands for FOLDER/train-images-idx3-ubyte.  A range behind it takes a part: `mnist/train[:45002]`,
+`mnist/train[75%:]` (ranges.py).
 
 A named set is looked for in $MINICAFFE_DATA/<set>/, then in the user's cache, and downloaded if it is in
 neither; `digits` comes with the package.  Files may be plain or gzip.
@@ -219,13 +221,20 @@ def files(source: str, *, labels: bool = True, download: bool = True) -> tuple[P
                 hint=f"minicaffe data get {dataset.name}",
             )
         return paths[0], paths[1] if labels else None
-    images = present(Path(source))
+    images = present(Path(source)) or _of_part(source)
     if images is None:
         raise DataError(
             f"no data set and no file {source!r}",
             hint=suggest(source, names()) + "; or give the path of an IDX file of images",
         )
     return images, _labels_of(images) if labels else None
+
+
+def _of_part(source: str) -> Path | None:
+    """The file of images of a part of a data set that `data make` has written: photos-data/train."""
+    path = Path(source)
+    names = [f"{path.name}-images-idx{axes}-ubyte" for axes in (3, 4)] if path.name else []
+    return next(filter(None, (present(path.with_name(name)) for name in names)), None)
 
 
 def find(dataset: DataSet, split: Split) -> tuple[Path, Path] | None:
@@ -289,7 +298,8 @@ def sha256(path: Path) -> str:
 
 def _labels_of(images: Path) -> Path:
     """The file with the labels of a file of images."""
-    wanted = images.with_name(images.name.replace("images", "labels").replace("idx3", "idx1"))
+    name = images.name.replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1")
+    wanted = images.with_name(name)
     if wanted == images:
         raise DataError(
             f"{images}: cannot tell the file of labels: expected `images` in the name",

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError, suggest
+from . import images
 
 JPEG: tuple[str, dict[str, Any]] = ("JPEG", {"quality": 95})  # OpenCV's default, with chroma at half size
 TIFF: tuple[str, dict[str, Any]] = ("TIFF", {"compression": "tiff_lzw"})
@@ -46,6 +47,11 @@ def same_kind(one: str, other: str) -> bool:
     """Whether two endings name one kind of file: jpg and JPEG do."""
     one, other = one.lower(), other.lower()
     return one == other or (one in KINDS and KINDS.get(one) == KINDS.get(other))
+
+
+def is_of(data: bytes, kind: str) -> bool:
+    """Whether the bytes of an image file are of the kind png or jpg."""
+    return data.startswith({"PNG": images.PNG, "JPEG": images.JPEG}.get(_known(kind)[0], b"\0"))
 
 
 def check(kind: str) -> None:

@@ -184,13 +184,11 @@ def write(path: str | os.PathLike, array: np.ndarray) -> None:
 
     Raises DataError for a type that IDX does not have.
     """
-    code = CODES.get(array.dtype.newbyteorder("="))
-    if code is None:
+    if (code := CODES.get(array.dtype.newbyteorder("="))) is None:
         raise DataError(
             f"{path}: IDX has no type for {array.dtype} values", hint=f"use {', '.join(map(str, CODES))}"
         )
-    header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, ">u4").tobytes()
-    data = header + array.astype(TYPES[code]).tobytes()
+    data = first_bytes(array.shape, array.dtype) + array.astype(TYPES[code]).tobytes()
     if not os.fspath(path).endswith(".gz"):
         write_atomic(path, data)
         return
@@ -200,6 +198,11 @@ def write(path: str | os.PathLike, array: np.ndarray) -> None:
             packed.write(data)
 
     write_atomic(path, compress)
+
+
+def first_bytes(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
+    """What a file of such an array begins with; behind it come the values."""
+    return bytes([0, 0, CODES[dtype.newbyteorder("=")], len(shape)]) + np.array(shape, ">u4").tobytes()
 
 
 def contents(path: str | os.PathLike) -> Iterator[bytes]:

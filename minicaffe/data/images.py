@@ -38,6 +38,8 @@ class Channels(enum.Enum):
 LIBPNG = ((3737, 19234, 9797), 0, 15)  # png_set_rgb_to_gray(0.299, 0.587): truncates twice
 OPENCV = ((1868, 9617, 4899), 1 << 13, 14)
 
+PNG = b"\x89PNG\r\n\x1a\n"  # what such a file begins with
+JPEG = b"\xff\xd8\xff"
 DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of 16 bits per pixel
 WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
@@ -111,6 +113,38 @@ def _from_color(image, channels: Channels) -> np.ndarray:
     if channels is Channels.GRAY:
         return ((pixels @ np.array(weights, np.int32) + half) >> bits).astype(np.uint8)[None]
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """Pixels (C, H, W), uint8, of one channel or of blue, green and red, as one channel."""
+    if len(image) == 1:
+        return image
+    weights, half, bits = OPENCV
+    return ((np.tensordot(np.array(weights, np.int32), image, 1) + half) >> bits).astype(np.uint8)[None]
+
+
+def remarks(data: bytes) -> tuple[str, ...]:
+    """What of the file of an image does not reach its pixels: all but a few files have nothing to say."""
+    found = []
+    frames = 1
+    if data.startswith(PNG):
+        depth, kind = data[24:26].ljust(2, b"\0")
+        frames = 2 if b"acTL" in data[:200] else 1
+        found += ["16 bits per value: the upper 8 are taken"] * (depth == 16)
+        found += ["transparent: opacity is not taken"] * (kind in (4, 6))
+    elif data.startswith((b"GIF8", b"RIFF", b"II*\0", b"MM\0*")):
+        frames = _frames(data)
+    return (*found, *["several frames: the first is taken"] * (frames > 1))
+
+
+def _frames(data: bytes) -> int:
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return getattr(image, "n_frames", 1)
+    except Exception:  # what decoders raise on damaged data is of any kind; `decode` says it
+        return 1
 
 
 def _upper_byte(values: np.ndarray) -> np.ndarray:
