@@ -45,11 +45,13 @@ def files(layer: LayerParameter) -> Iterator[tuple[str, str]]:
 
 def _can_be_read(layer: LayerParameter, source: str) -> bool:
     """Whether a source is here, or will never be: a name that is nearly that of a named set is a mistake."""
-    if layer.type != "Data" or enum_name(layer.data_param, "backend") != "IDX":
+    backend = enum_name(layer.data_param, "backend") if layer.type == "Data" else ""
+    if backend in ("IDX", "FOLDER"):
+        source = ranges.without(source)
+    if backend != "IDX":
         return is_here(source)
-    source = ranges.without(source)
     close = difflib.get_close_matches(source, datasets.names(), n=1)
-    return bool(close) or datasets.present(Path(source)) is not None
+    return bool(close) or datasets.images_file(source) is not None
 
 
 def named_set(layer: LayerParameter) -> str:

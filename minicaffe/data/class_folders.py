@@ -8,6 +8,7 @@ What is hidden, or no image by its name, is no part of it; `Found.left_out` says
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,8 +16,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .. import log
 from ..errors import ConfigError, DataError
 from ..files import unreadable
+from . import images, ranges
+from .images import Channels
+from .order import permutation
 
 ENDINGS = tuple(".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .tif .tiff .webp .ppm .pgm .pbm .pnm".split())
 PARTS = {  # what folders of parts are called, and the number of the part
@@ -24,6 +29,10 @@ PARTS = {  # what folders of parts are called, and the number of the part
     **dict.fromkeys(("val", "valid", "validation"), 1),
     **dict.fromkeys(("test", "testing"), 2),
 }
+
+
+MOST_REASONS = 6  # in one line
+LOOKED_AT = 32  # images, to tell whether they are grey
 
 
 class Found(NamedTuple):
@@ -34,6 +43,59 @@ class Found(NamedTuple):
     paths: list[str]
     labels: np.ndarray  # (N,), int64
     left_out: list[tuple[str, str]]
+
+
+class ImageFolder:
+    """The images of a folder of class folders as records.
+
+    source    the folder, perhaps with a range behind it: photos[:80%]
+    channels  what the images are turned into; NATIVE: grey if the first LOOKED_AT of the folder are files of
+              one channel, else colour
+
+    They come in an order in which the classes are mixed evenly, always the same: any range of it has of every
+    class the share that it has of all.  So photos[:80%] and photos[80%:] are a training and a validation set.
+
+    Raises what `find` raises, DataError for a range that there is not.
+    """
+
+    def __init__(self, source: str, channels: Channels = Channels.NATIVE) -> None:
+        self.path, self.channels = ranges.without(source), channels
+        found = find(self.path)
+        self.classes, self.left_out = found.classes, found.left_out
+        rows = ranges.rows(source, len(found.paths))
+        order = mixed(found.labels)
+        self._paths, self._labels, self._index = found.paths, found.labels, order[rows.start : rows.stop]
+        if channels is Channels.NATIVE:
+            first = (os.path.join(self.path, found.paths[i]) for i in order[:LOOKED_AT])
+            grey = all(images.is_grey(images.contents(path)) for path in first)
+            self.channels = Channels.GRAY if grey else Channels.COLOR
+        if found.left_out:
+            log.info(f"{len(found.left_out)} files of {self.path} are left out: {reasons(found.left_out)}")
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        """Image (C, H, W) and label."""
+        data = images.contents(self.place(index))
+        return images.decode(data, self.channels), self.label(index)
+
+    def label(self, index: int) -> int:
+        return int(self._labels[self._index[index]])
+
+    def place(self, index: int) -> str:
+        """Where an image is, for errors."""
+        return os.path.join(self.path, self._paths[self._index[index]])
+
+
+def mixed(labels: np.ndarray) -> np.ndarray:
+    """An order of samples in which the classes are mixed evenly: of the n of a class, shuffled, the k-th
+    stands at (k + 1/2) / n of the whole."""
+    at = np.empty(len(labels))
+    for label in np.unique(labels).tolist():
+        members = np.flatnonzero(labels == label)
+        at[members] = (permutation(len(members), 0, label) + 0.5) / len(members)
+    return np.lexsort((labels, at))
 
 
 def is_one(folder: str) -> bool:
@@ -106,8 +168,10 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def reasons(left_out: list[tuple[str, str]]) -> str:
-    """How many are left out for which reason, in one line."""
-    return ", ".join(f"{count} {reason}" for reason, count in Counter(r for _, r in left_out).most_common())
+    """How many are left out for which reason, in one line: the most frequent ones."""
+    counts = Counter(re.sub(r"^\d+ bytes that are ", "", reason) for _, reason in left_out)
+    told = [f"{reason}: {count}" for reason, count in counts.most_common(MOST_REASONS)]
+    return ", ".join(told) + (", ..." if len(counts) > MOST_REASONS else "")
 
 
 def _walk(root: str, inside: str, left_out: list[tuple[str, str]]) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import ConfigError, DataError, extra, locate
 from ..files import sync_folder
 from ..proto.schema import Message
-from . import datum
+from . import class_folders, datum
 from .images import Channels
 from .lmdb_file import LmdbFile
 
@@ -167,6 +167,8 @@ def _open(folder: Path) -> LmdbFile:
 def _instead(folder: Path) -> str:
     if os.path.exists(folder / "CURRENT"):
         return "this is a LevelDB; make an LMDB of the images with convert_imageset -backend lmdb"
+    if class_folders.is_one(os.fspath(folder)):
+        return "this is a folder of folders; if they are classes, with images in them, set backend: FOLDER"
     there = os.path.exists(folder)
     return "data_param.source names the folder of the database" if there else "check the path"
 

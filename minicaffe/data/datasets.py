@@ -3,8 +3,8 @@
 A source is `mnist/train`, `mnist/test`, `digits/train`, `digits/test`, or a path to an IDX file of images,
 A source is `mnist/train`, `mnist/test`, `digits/train`, `digits/test`, or a path to an IDX file of images,
 whose labels are in the file beside it with `labels` for `images` and `idx1` for `idx3` or `idx4` in its name;
-FOLDER/train stands for FOLDER/train-images-idx3-ubyte.  A range behind it takes a part: `mnist/train[:45002]`,
-`mnist/train[75%:]` (ranges.py).
+FOLDER/train stands for FOLDER/train-images-idx3-ubyte.  A range behind it takes a part:
+`mnist/train[:45002]`, `mnist/train[75%:]` (ranges.py).
 
 A named set is looked for in $MINICAFFE_DATA/<set>/, then in the user's cache, and downloaded if it is in
 neither; `digits` comes with the package.  Files may be plain or gzip.
@@ -221,7 +221,7 @@ def files(source: str, *, labels: bool = True, download: bool = True) -> tuple[P
                 hint=f"minicaffe data get {dataset.name}",
             )
         return paths[0], paths[1] if labels else None
-    images = present(Path(source)) or _of_part(source)
+    images = images_file(source)
     if images is None:
         raise DataError(
             f"no data set and no file {source!r}",
@@ -230,9 +230,12 @@ def files(source: str, *, labels: bool = True, download: bool = True) -> tuple[P
     return images, _labels_of(images) if labels else None
 
 
-def _of_part(source: str) -> Path | None:
-    """The file of images of a part of a data set that `data make` has written: photos-data/train."""
+def images_file(source: str) -> Path | None:
+    """The IDX file of images of a path, plain or gzip: itself, or, of a part of a data set that `data make`
+    has written, photos-data/train, the one whose name begins so; None if there is neither."""
     path = Path(source)
+    if (itself := present(path)) is not None:
+        return itself
     names = [f"{path.name}-images-idx{axes}-ubyte" for axes in (3, 4)] if path.name else []
     return next(filter(None, (present(path.with_name(name)) for name in names)), None)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ..errors import ConfigError
-from . import datasets
+from ..errors import ConfigError, DataError
+from ..files import read_text
+from . import class_folders, database, datasets, ranges
+from .class_folders import ImageFolder
 from .database import Database
+
+SUMMARY = "summary.json"  # in the folder of a data set that `data make` has written
 
 
 class Facts(NamedTuple):
@@ -18,9 +23,13 @@ class Facts(NamedTuple):
 
 
 def backend(source: str) -> str:
-    """The data_param.backend that reads a source: LMDB for a folder, IDX for named sets and files."""
-    named = datasets.named_part(source)
-    return "LMDB" if not named and os.path.isdir(source) else "IDX"
+    """The data_param.backend that reads a source: FOLDER for a folder of folders, LMDB for another folder,
+    IDX for named sets and files."""
+    path = ranges.without(source)
+    if datasets.named_part(source) or not os.path.isdir(path):
+        return "IDX"
+    has_database = os.path.exists(os.path.join(path, database.FILE))
+    return "FOLDER" if class_folders.is_one(path) and not has_database else "LMDB"
 
 
 def facts(source: str, kind: str) -> Facts:
@@ -29,9 +38,34 @@ def facts(source: str, kind: str) -> Facts:
     if kind == "LMDB":
         database = Database(source)
         return Facts(len(database), 1 + max(map(database.label, range(len(database)))))
+    if kind == "FOLDER":
+        folder = ImageFolder(source)
+        return Facts(len(folder), len(folder.classes))
     if kind != "IDX":
-        raise ConfigError(f"data_param.backend {kind} cannot be read", hint="backend: IDX or LMDB")
+        raise ConfigError(f"data_param.backend {kind} cannot be read", hint="backend: IDX, LMDB or FOLDER")
     images, labels = datasets.open_source(source)
     if part := datasets.named_part(source):
         return Facts(len(images), part[0].classes)
     return Facts(len(images), int(labels.max()) + 1)  # type: ignore[union-attr]
+
+
+def parts(source: str) -> dict[str, str]:
+    """What is called by one name and has parts: the source of each, by its name.  A named set, such as mnist;
+    a data set that `data make` has written; a folder of folders train, val or test of class folders.  Empty
+    for others."""
+    if source in datasets.SETS:
+        return {part: f"{source}/{part}" for part in datasets.SETS[source].splits}
+    if (made := summary(source)) is not None:
+        ending = ".txt" if made.get("kind") == "hdf5" else ""
+        return {part: os.path.join(source, part) + ending for part in made["parts"]}
+    found = class_folders.parts(source)
+    return {("train", "val", "test")[number]: os.path.join(source, name) for name, number in found.items()}
+
+
+def summary(folder: str) -> dict[str, Any] | None:
+    """What `data make` has written of a data set it made; None for what is none."""
+    try:
+        found = json.loads(read_text(os.path.join(folder, SUMMARY)))
+    except (DataError, ValueError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("parts"), dict) else None

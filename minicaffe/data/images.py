@@ -115,6 +115,18 @@ def _from_color(image, channels: Channels) -> np.ndarray:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
+def is_grey(data: bytes) -> bool:
+    """Whether the bytes of a file hold an image of one channel; nothing is decoded.  False for what is
+    no image."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return image.mode in ("1", "L", *DEEP)
+    except Exception:  # what decoders raise on damaged data is of any kind; `decode` says it
+        return False
+
+
 def grey(image: np.ndarray) -> np.ndarray:
     """Pixels (C, H, W), uint8, of one channel or of blue, green and red, as one channel."""
     if len(image) == 1:

@@ -11,8 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..data import datasets
-from ..data.facts import backend, facts
+from ..data.facts import backend, facts, parts
 from ..errors import ConfigError, locate
 from ..graph.filter import takes_part
 from ..proto.schema import (
@@ -38,8 +37,8 @@ HOLD_OUTPUTS = {"InnerProduct": "inner_product_param", "Convolution": "convoluti
 class Wishes(NamedTuple):
     """What is asked for beside the net; None: what the net says, or else a default.
 
-    source       of Data layers without one, training and validation, separated by a comma; or a named set
-                 with both, such as mnist
+    source       of Data layers without one, training and validation, separated by a comma; or what has both
+                 under one name, such as mnist, or the folder that `data make` wrote
     num_output   of InnerProduct and Convolution layers without one; by default the classes of the data
     batch_size   of Data layers without one (64)
     epochs       how often training sees every sample (30)
@@ -55,8 +54,8 @@ class Wishes(NamedTuple):
     def of_stage(self, stage: str) -> str | None:
         """The source of a stage, train or val."""
         first, _, second = (part.strip() for part in (self.source or "").partition(","))
-        if first in datasets.SETS and not second:
-            first, second = f"{first}/train", f"{first}/test"
+        if not second and (found := parts(first)):
+            first, second = found.get("train", ""), found.get("val", found.get("test", ""))
         return (first if stage == "train" else second) or None
 
 
@@ -119,7 +118,8 @@ def _fill_data(conf: Message, wishes: Wishes, stage: str) -> None:
             what = {"train": "training", "val": "validation"}[stage]
             raise ConfigError(
                 f"the net does not say where the {what} data is",
-                hint="--source TRAIN,VAL names two data sets, --source mnist both parts of one",
+                hint="--source TRAIN,VAL names two data sets, such as photos[:80%],photos[80%:] of a folder"
+                " of class folders; --source mnist both parts of one",
             )
         conf.source = source
     if not conf.HasField("backend"):

@@ -5,8 +5,10 @@ import threading
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from minicaffe.data import datasets, datum, idx
+from minicaffe.data.class_folders import ImageFolder
 from minicaffe.data.database import DatabaseWriter
 from minicaffe.data.resize import Resize
 from minicaffe.errors import ConfigError, DataError, ShapeError
@@ -17,6 +19,7 @@ from minicaffe.proto.schema import NetParameter
 from ..data.test_images import RGB, stored
 from ..support.devices import CUDA, each_device, make_device
 
+RESIZE = "resize { height: 9 width: 4 }"
 IMAGES = (np.arange(7 * 6 * 5) % 251).astype(np.uint8).reshape(7, 6, 5)
 LABELS = np.array([3, 1, 4, 1, 5, 9, 2], np.uint8)
 
@@ -281,6 +284,50 @@ def test_errors_of_databases(database, tmp_path):
 
 
 # -- bytes to a device that transforms them
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The images of IMAGES as files, in a folder for each label."""
+    for number, (image, label) in enumerate(zip(IMAGES, LABELS)):
+        (tmp_path / "classes" / str(label)).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "classes" / str(label) / f"{number}.png")
+    return tmp_path / "classes"
+
+
+@pytest.mark.parametrize("transform", ["", "scale: 0.5 mean_value: 3", "crop_size: 3 mirror: true", RESIZE])
+def test_a_folder_of_class_folders_gives_what_idx_gives(source, folder, transform):
+    images, labels = batches(net(folder, "shuffle: true", transform, batch=7, backend="FOLDER"), 3)
+    records, classes = ImageFolder(str(folder)), np.unique(LABELS)
+    at = [int(records.place(index).rpartition("/")[2].removesuffix(".png")) for index in range(7)]
+    idx.write(source, IMAGES[at])
+    idx.write(source.with_name("labels"), np.searchsorted(classes, LABELS[at]).astype(np.uint8))
+    expected = batches(net(source, "shuffle: true", transform, batch=7), 3)
+    np.testing.assert_array_equal(images, expected[0])
+    np.testing.assert_array_equal(labels, expected[1])
+
+
+def test_parts_and_colours_of_a_folder(folder):
+    images, labels = batches(net(f"{folder}[:3]", transform="force_color: true", backend="FOLDER"), 1)
+    assert images.shape == (3, 3, 6, 5)
+    rest, others = batches(net(f"{folder}[3:]", batch=4, backend="FOLDER"), 1)
+    assert rest.shape == (4, 1, 6, 5)
+    classes = np.unique(LABELS)
+    assert sorted(classes[[*labels.astype(int), *others.astype(int)]]) == sorted(LABELS)
+
+
+def test_errors_of_folders(folder, tmp_path):
+    with pytest.raises(DataError, match=r"a folder of folders; if they are classes, .* set backend: FOLDER"):
+        net(folder, backend="LMDB")
+    (folder / "9" / "5.png").write_bytes(b"none")
+    rig = net(folder, batch=7, backend="FOLDER")
+    with pytest.raises(DataError, match=r"classes/9/5.png: 4 bytes that are no image Pillow knows"):
+        rig.forward()
+    (folder / "0").mkdir()
+    with pytest.raises(DataError, match="classes/0: a class without images"):
+        net(folder, backend="FOLDER")
+    with pytest.raises(ConfigError, match=r"data_param.source must be set; hint: a folder of class folders"):
+        net("", backend="FOLDER")
 
 
 def transforming(name: str, dtype=np.float32):

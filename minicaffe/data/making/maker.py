@@ -21,6 +21,7 @@ from ... import __version__, log
 from ...errors import ConfigError, DataError, ShapeError, locate
 from ...files import sync_folder, temporary_name, write_atomic
 from .. import encoding, mean
+from ..facts import SUMMARY
 from ..images import Channels
 from ..order import permutation
 from . import fit, parts, split
@@ -28,7 +29,6 @@ from .prepare import Preparation, Prepared
 from .sources import Source, open_source
 from .statistics import Statistics
 
-SUMMARY = "summary.json"
 CHUNK_BYTES, CHUNK = 1 << 20, 64  # pixels, and images, that a thread prepares at a time
 CHANNELS = {"auto": Channels.NATIVE, "gray": Channels.GRAY, "color": Channels.COLOR}
 

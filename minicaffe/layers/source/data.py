@@ -7,6 +7,7 @@ import os
 from ...core.prefetching import Prefetching
 from ...data import datasets
 from ...data.batches import Batches
+from ...data.class_folders import ImageFolder
 from ...data.database import Database
 from ...data.datasets import Samples
 from ...data.epoch import Epoch
@@ -28,14 +29,19 @@ class Data(Prefetching):
               backend IDX: source is a named set (mnist/train, mnist/test, digits/train, digits/test) or the
               path of an IDX file of images, its labels beside it; behind it perhaps a range of the samples,
               which come first to last: mnist/train[:45002], mnist/train[75%:].
+              backend FOLDER: source is a folder of class folders, photos/cats/1.jpg: labels are the places of
+              the folders' names in order; perhaps with a range behind it, photos[:80%], of a fixed order that
+              mixes the classes evenly.  Images are colour, or grey if the first 32 are, unless force_color or
+              force_gray is set.
     Shapes    top[0] (batch_size, C, H, W), with crop_size for H and W; top[1], if there is one, (batch_size),
-              the labels.  Of an LMDB every batch has the shape of its first image, so that with batch_size 1
-              every image may have a size of its own.
+              the labels.  Of an LMDB or a FOLDER every batch has the shape of its first image, so that with
+              batch_size 1 every image may have a size of its own.
     Source    Caffe's Data layer.
-    Differs   backend IDX, shuffle, resize, std_value and augment_param are extensions; LEVELDB cannot be
-              read.  What Caffe ignores (rand_skip, force_encoded_color, the transform fields of data_param;
-              force_color and force_gray where an image is not encoded and has other channels) is refused.  A
-              pass's batch follows from the seed and the number of the pass, whatever was run before.
+    Differs   backends IDX and FOLDER, shuffle, resize, std_value and augment_param are extensions; LEVELDB
+              cannot be read.  What Caffe ignores (rand_skip, force_encoded_color, the transform fields of
+              data_param; force_color and force_gray where an image is not encoded and has other channels) is
+              refused.  A pass's batch follows from the seed and the number of the pass, whatever was run
+              before.
     """
 
     type = "Data"
@@ -45,7 +51,10 @@ class Data(Prefetching):
     def setup(self, bottom, top):
         conf, transform = self.param.data_param, self.param.transform_param
         self._check(conf, transform)
-        self.records: Samples | Database
+        channels = Channels.COLOR if transform.force_color else Channels.GRAY
+        if not (transform.force_color or transform.force_gray):
+            channels = Channels.NATIVE
+        self.records: Samples | Database | ImageFolder
         if enum_name(conf, "backend") == "IDX":
             self.records = datasets.open_source(
                 conf.source,
@@ -53,10 +62,10 @@ class Data(Prefetching):
                 download=self.allocate,
                 largest_bytes=self.device.largest_bytes,
             )
+        elif enum_name(conf, "backend") == "FOLDER":
+            self.records = ImageFolder(conf.source, channels)
         else:
-            forced = Channels.COLOR if transform.force_color else Channels.GRAY
-            native = not (transform.force_color or transform.force_gray)
-            self.records = Database(conf.source, Channels.NATIVE if native else forced)
+            self.records = Database(conf.source, channels)
         transformer = self.batches().transformer
         self.shapes = [(conf.batch_size, *transformer.out_shape), (conf.batch_size,)][: len(top)]
         # Caffe seeds a generator for its thread, and two for a transformer that needs one.
@@ -93,7 +102,9 @@ class Data(Prefetching):
             "data_param.source must be set",
             hint=f"one of {', '.join(datasets.names())}, or the path of an IDX file of images"
             if backend == "IDX"
-            else "the folder of the database",
+            else {"LMDB": "the folder of the database", "FOLDER": "a folder of class folders"}.get(
+                backend, ""
+            ),
         )
         self.require(conf.batch_size > 0, "data_param.batch_size must be at least 1")
         for field in ("scale", "mean_file", "crop_size", "mirror"):
