@@ -10,7 +10,7 @@ from typing import Any
 from ..checking.table import aligned
 from ..data import datasets
 from ..data.datasets import SETS
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
 from . import data_info, flags, terminal
 
 USAGE = "minicaffe data list, data get NAME..., data info NAME, data make SOURCE, data preview NET"
@@ -86,10 +86,5 @@ def _get(options: argparse.Namespace) -> None:
         for name, split in dataset.splits.items():
             paths = datasets.find(dataset, split) or datasets.get(dataset, split)
             for path, file in zip(paths, (split.images, split.labels)):
-                digest = datasets.sha256(path)
-                if digest != file.sha256:
-                    raise DataError(
-                        f"{path}: not as published: expected contents of SHA-256 {file.sha256}; got {digest}",
-                        hint="delete the file and run the command again",
-                    )
+                datasets.check(path, file)
             terminal.say(f"{dataset.name}/{name}: {paths[0].parent}")

@@ -47,6 +47,8 @@ def _facts(source: str, names: list[str] | None = None) -> dict[str, Any]:
         facts["left out"] += [{"file": name, "reason": reason} for name, reason in folder.left_out]
     else:
         facts = _of_idx(source)
+        if part := datasets.named_part(source):
+            names = list(part[0].class_names) or names
     if names is not None:
         facts["names"] = names
     return facts
@@ -62,7 +64,7 @@ def _of_idx(source: str) -> dict[str, Any]:
     for path in filter(None, datasets.files(source, download=False)):
         digest = datasets.sha256(path)
         files.append({"path": str(path), "sha256": digest})
-        if dataset:
+        if dataset and published[path.name.removesuffix(".gz")]:
             files[-1]["as published"] = digest == published[path.name.removesuffix(".gz")]
     return {
         "name": source,

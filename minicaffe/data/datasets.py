@@ -1,7 +1,6 @@
 """The data sets that have a name.
 
-A source is `mnist/train`, `mnist/test`, `digits/train`, `digits/test`, or a path to an IDX file of images,
-A source is `mnist/train`, `mnist/test`, `digits/train`, `digits/test`, or a path to an IDX file of images,
+A source is a part of a named set (catalogue.py), such as `mnist/train`, or a path to an IDX file of images,
 whose labels are in the file beside it with `labels` for `images` and `idx1` for `idx3` or `idx4` in its name;
 FOLDER/train stands for FOLDER/train-images-idx3-ubyte.  A range behind it takes a part:
 `mnist/train[:45002]`, `mnist/train[75%:]` (ranges.py).
@@ -13,43 +12,24 @@ neither; `digits` comes with the package.  Files may be plain or gzip.
 from __future__ import annotations
 
 import hashlib
-import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from .. import log
 from ..errors import DataError, UnknownTypeError, suggest
-from ..files import LARGEST_BYTES, user_cache
+from ..files import LARGEST_BYTES, PIECE_BYTES, user_cache
 from . import idx, ranges
-from .download import File, fetch
+from .catalogue import DIGITS, MNIST, SETS, DataSet, Split
+from .download import Archive, File, fetch, fetch_archive
+from .pieces import Pieces
+
+__all__ = ["DIGITS", "MNIST", "SETS", "DataSet", "Split"]  # beside what is defined here
 
 PACKAGED = Path(__file__).parent
-
-
-class Split(NamedTuple):
-    """A part of a data set: how many samples, and the files that hold their images and labels."""
-
-    samples: int
-    images: File
-    labels: File
-
-
-class DataSet(NamedTuple):
-    """What is known of a data set before any file is opened."""
-
-    name: str
-    title: str
-    licence: str
-    shape: tuple[int, int, int]  # of an image, (C, H, W)
-    classes: int
-    mirrors: tuple[str, ...]  # none: the set comes with the package
-    splits: dict[str, Split]
-
-    @property
-    def files(self) -> list[File]:
-        return [file for split in self.splits.values() for file in (split.images, split.labels)]
 
 
 class Samples(NamedTuple):
@@ -57,71 +37,6 @@ class Samples(NamedTuple):
 
     images: np.ndarray | idx.Stored  # (N, C, H, W)
     labels: np.ndarray | None  # (N,)
-
-
-def _split(stem: str, count: int, shape: tuple[int, int, int], images: str, labels: str) -> Split:
-    """A split in two uint8 files of MNIST's names, whose contents have these SHA-256."""
-    return Split(
-        count,
-        File(f"{stem}-images-idx3-ubyte", 16 + count * math.prod(shape), images),
-        File(f"{stem}-labels-idx1-ubyte", 8 + count, labels),
-    )
-
-
-DIGITS = DataSet(
-    "digits",
-    title='"Optical Recognition of Handwritten Digits", test part, E. Alpaydin and C. Kaynak, UCI, 1998',
-    licence="CC BY 4.0",
-    shape=(1, 8, 8),
-    classes=10,
-    mirrors=(),
-    splits={
-        "train": _split(
-            "train",
-            1437,
-            (1, 8, 8),
-            "730c597b195b0e9368ffccd999da53bce3a0e638200b44013a8c51af5216094b",
-            "65bdc6faff0700b9f6fa567fd457a04bc8d14651b4df0da70aa57db040c0a05d",
-        ),
-        "test": _split(
-            "test",
-            360,
-            (1, 8, 8),
-            "0fd8f233e1c91c60e1cfb0174c83c89cf22b96cd64111623791fb11c84cfa620",
-            "67a03ca1a94f534802edb49443f7f195e53ae9d3472f0c9f27c55830144c5819",
-        ),
-    },
-)
-
-MNIST = DataSet(
-    "mnist",
-    title='"The MNIST database of handwritten digits", Y. LeCun, C. Cortes and C. Burges, 1998',
-    licence="CC BY-SA 3.0",
-    shape=(1, 28, 28),
-    classes=10,
-    mirrors=(
-        "https://ossci-datasets.s3.amazonaws.com/mnist/",
-        "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    ),
-    splits={
-        "train": _split(
-            "train",
-            60000,
-            (1, 28, 28),
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        ),
-        "test": _split(
-            "t10k",
-            10000,
-            (1, 28, 28),
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
-    },
-)
-
-SETS = {dataset.name: dataset for dataset in (DIGITS, MNIST)}
 
 
 def names() -> list[str]:
@@ -255,7 +170,7 @@ def folders(dataset: DataSet) -> list[Path]:
         return [PACKAGED / dataset.name]
     given, cache = os.environ.get("MINICAFFE_DATA"), user_cache()
     roots = ([Path(given)] if given else []) + ([cache / "data"] if cache else [])
-    return [root / dataset.name for root in roots]
+    return [root / (dataset.folder or dataset.name) for root in roots]
 
 
 def get(dataset: DataSet, split: Split) -> tuple[Path, Path]:
@@ -264,15 +179,73 @@ def get(dataset: DataSet, split: Split) -> tuple[Path, Path]:
         what = f"{dataset.name} has no place to be kept: this user has no home folder"
         raise DataError(what, hint=f"set MINICAFFE_DATA to a folder for {dataset.name}/")
     folder = folders(dataset)[-1]
-    remedy = (
-        f"set MINICAFFE_DATA to the folder that holds {dataset.name}/, or put"
-        f" {', '.join(file.name for file in dataset.files)} (plain or .gz) into {folder}"
-    )
+    wanted = f"{', '.join(file.name for file in dataset.files)} (plain or .gz)"
+    if dataset.archive is not None:
+        wanted = dataset.archive.name
+    remedy = f"set MINICAFFE_DATA to the folder that holds {folder.name}/, or put {wanted} into {folder}"
+    if dataset.archive is not None and dataset.unpack is not None:
+        _unpack(dataset, dataset.archive, dataset.unpack, remedy)
+        found = find(dataset, split)
+        if found is None:
+            raise DataError(f"{dataset.archive.name} holds no {dataset.name}", hint=remedy)
+        return found
     images, labels = (
         present(folder / file.name) or fetch(file, folder, dataset.mirrors, remedy)
         for file in (split.images, split.labels)
     )
     return images, labels
+
+
+def _unpack(dataset: DataSet, archive: Archive, unpack: Callable[[Path, Path], None], remedy: str) -> None:
+    """Make the files of a set, in the last of its folders, of the archive in the first that holds it;
+    downloaded if none does.  The archive stays where other sets are made of it."""
+    *_, folder = places = folders(dataset)
+    packed = next((place / archive.name for place in places if _is_file(place / archive.name)), None)
+    if packed is None:
+        packed = fetch_archive(archive, folder, dataset.mirrors, remedy)
+    else:
+        digest = _sha256_packed(packed)
+        if digest not in archive.sha256:
+            raise DataError(
+                f"{packed}: not as published: expected SHA-256 {' or '.join(archive.sha256)}; got {digest}",
+                hint="delete it",
+            )
+    log.info(f"Unpacking {packed}")
+    try:
+        unpack(packed, folder)
+    except OSError as error:
+        raise DataError(f"cannot write into {folder}: {error.strerror or error}", hint=remedy) from None
+    shared = [other for other in SETS.values() if other.archive and folders(other) == places]
+    if len(shared) == 1 and packed.parent == folder:
+        packed.unlink()
+
+
+def check(path: Path, file: File) -> None:
+    """DataError unless a file is as published: by the SHA-256 of its contents or of the gzip file, or, where
+    none can be had, by its length."""
+    if file.sha256:
+        expected, got = f"contents of SHA-256 {file.sha256}", f"{sha256(path)}"
+        right = got == file.sha256
+    elif file.packed_sha256 and path.suffix == ".gz":
+        expected, got = f"SHA-256 {file.packed_sha256}", _sha256_packed(path)
+        right = got == file.packed_sha256
+    else:
+        length = sum(map(len, idx.contents(path)))
+        expected, got, right = f"{file.nbytes} bytes", str(length), length == file.nbytes
+    if not right:
+        raise DataError(
+            f"{path}: not as published: expected {expected}; got {got}",
+            hint="delete the file and run the command again",
+        )
+
+
+def _sha256_packed(path: Path) -> str:
+    """Of a file as it is."""
+    digest = hashlib.sha256()
+    file = Pieces(path)
+    for at in range(0, file.nbytes, PIECE_BYTES):
+        digest.update(file.read(at, min(PIECE_BYTES, file.nbytes - at)))
+    return digest.hexdigest()
 
 
 def present(path: Path) -> Path | None:

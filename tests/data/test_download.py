@@ -9,7 +9,7 @@ import time
 import pytest
 
 from minicaffe.data import download
-from minicaffe.data.download import File, fetch
+from minicaffe.data.download import Archive, File, fetch, fetch_archive
 from minicaffe.errors import DataError
 
 CONTENT = bytes(range(256)) * 1000
@@ -29,6 +29,7 @@ BODIES = {
     "longer": gzip.compress(CONTENT + b"!"),
     "bomb": gzip.compress(bytes(50_000_000)),
     "empty": b"",
+    "repacked": gzip.compress(CONTENT, 1),
 }
 
 
@@ -36,10 +37,11 @@ class Mirrors(http.server.BaseHTTPRequestHandler):
     """Each mirror is a folder; GET /<mirror>/numbers.gz does what its name says."""
 
     asked: list[str] = []
+    names: tuple[str, ...] = ("numbers.gz", "all.tar.gz")
 
     def do_GET(self):
         mirror = self.path.split("/")[1]
-        assert self.path == f"/{mirror}/numbers.gz"
+        assert self.path.removeprefix(f"/{mirror}/") in self.names
         self.asked.append(mirror)
         body = BODIES.get(mirror)
         if mirror == "slow":
@@ -144,3 +146,24 @@ def test_the_progress_bar_shows_on_a_terminal_only(tmp_path, mirrors, monkeypatc
     fetch(FILE, tmp_path, mirrors("good"), REMEDY)
     said = capsys.readouterr()
     assert said.out == "" and "numbers" in said.err and "100%" in said.err
+
+
+def test_where_only_the_packed_file_is_known_that_one_is_checked(tmp_path, mirrors):
+    file = File("numbers", len(CONTENT), packed_sha256=hashlib.sha256(PACKED).hexdigest())
+    fetch(file, tmp_path, mirrors("repacked", "good"), REMEDY)
+    assert (tmp_path / "numbers").read_bytes() == CONTENT and Mirrors.asked == ["repacked", "good"]
+    with pytest.raises(DataError, match=f"SHA-256 is {hashlib.sha256(BODIES['repacked']).hexdigest()}; exp"):
+        fetch(file, tmp_path, mirrors("repacked"), REMEDY)
+
+
+def test_an_archive_is_stored_as_it_is(tmp_path, mirrors):
+    digests = ("0" * 64, hashlib.sha256(PACKED).hexdigest())
+    archive = Archive("all.tar.gz", len(PACKED), digests)
+    path = fetch_archive(archive, tmp_path / "new", mirrors("missing", "truncated", "good"), REMEDY)
+    assert path == tmp_path / "new" / "all.tar.gz" and path.read_bytes() == PACKED
+    assert Mirrors.asked == ["missing", "truncated", "good"]
+    with pytest.raises(DataError, match=r"longer/all.tar.gz: larger than 5 bytes"):
+        fetch_archive(archive._replace(nbytes=5), tmp_path, mirrors("longer"), REMEDY)
+    with pytest.raises(DataError, match=f"SHA-256 is .*; expected {digests[0]} or {digests[1]}"):
+        fetch_archive(archive, tmp_path, mirrors("empty"), REMEDY)
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]

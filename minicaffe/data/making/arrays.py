@@ -127,8 +127,6 @@ def _copy(path: Path, member: str, spool: Spool) -> tuple[int, ...]:
     """Append the images to the spool, (C, H, W) each, in the order blue, green, red; that shape."""
     with _opened(path, member) as file:
         shape, fortran, dtype = _header(file)
-        if len(shape) == 3:
-            shape = (shape[0], 1, *shape[1:])
         axes, image = _layout(shape)
         if fortran:
             nbytes = math.prod(shape) * dtype.itemsize
@@ -138,10 +136,10 @@ def _copy(path: Path, member: str, spool: Spool) -> tuple[int, ...]:
         else:
             blocks = _blocks(file, shape, dtype)
         for block in blocks:
-            pixels = _bytes(block).transpose(0, *axes)
+            pixels = (block[:, None] if block.ndim == 3 else block).transpose(0, *axes)
             if image[0] == 4:
                 pixels = pixels[:, :3]
-            for one in np.ascontiguousarray(pixels[:, ::-1]):
+            for one in np.ascontiguousarray(_bytes(pixels)[:, ::-1]):
                 spool.append(one.reshape(-1).data)
         if file.read(1):
             raise DataError("more values than its header says")
@@ -149,7 +147,9 @@ def _copy(path: Path, member: str, spool: Spool) -> tuple[int, ...]:
 
 
 def _layout(shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Of images (N, ...) of four axes: the axes to be put in the order C, H, W, and that shape of one."""
+    """Of images of this shape: its axes in the order C, H, W, as `_copy` has them, and that shape of one."""
+    if len(shape) == 3 and 0 not in shape:
+        return (1, 2, 3), (1, *shape[1:])
     last, first = (len(shape) == 4 and 0 not in shape and shape[axis] in (1, 3, 4) for axis in (3, 1))
     if last == first:
         what = "the axis of the channels cannot be told" if last else "no bytes of images"

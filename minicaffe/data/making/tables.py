@@ -38,7 +38,8 @@ def pixels(
     try:
         lines = _lines(path)
         first = next(lines, "")
-        fields = next(csv.reader([first]), [])
+        if not (fields := next(csv.reader([first]), [])):
+            raise DataError(f"{os.fspath(path)}: no rows of pixels")
         head = not all(_is_number(field) for field in fields[1:-1] or ["no number"])
         last = head and fields[-1].strip().lower() in LABELS
         if head and not last and fields[0].strip().lower() not in LABELS and _square(len(fields)):
@@ -171,6 +172,8 @@ def parquet(path: str | os.PathLike, scratch: str | os.PathLike | None = None) -
         classes: list[str] | None = None
         for file in files:
             with locate(str(file)), _failures(), _table(file) as table:
+                if not table.metadata.num_rows:
+                    continue
                 classes = classes or _named_classes(table.schema_arrow.metadata)
                 found = _labels(table)
                 for number, (data, name) in enumerate(_images(table)):
