@@ -131,10 +131,10 @@ class Viewer:
             return image
         channels = Channels.GRAY if self.channels == 1 else Channels.COLOR
         if isinstance(image, bytes):
-            return images.decode(image, channels, MOST_PIXELS)
+            return images.decode(image, channels, most_pixels=MOST_PIXELS)
         data = files.contents(os.fspath(image))
         with locate("the standard input" if image == files.STDIN else os.fspath(image)):
-            return images.decode(data, channels, MOST_PIXELS)
+            return images.decode(data, channels, most_pixels=MOST_PIXELS)
 
     def fitted(self, pixels: np.ndarray) -> tuple[np.ndarray, bool]:
         """Pixels (C, H, W) in the size that `preparation` takes, with light and dark exchanged if `invert`
