@@ -103,7 +103,8 @@ def grid(tiles: np.ndarray, columns: int | None, title: str, lines: Sequence[str
 
 def _columns(total: int, about: float) -> int:
     """A number of columns near to `about` that leaves the last row as full as can be."""
-    near = range(max(1, round(0.7 * about)), max(1, min(total, round(1.3 * about))) + 1)
+    about = min(max(about, 1.0), total)
+    near = range(max(1, round(0.7 * about)), min(total, round(1.3 * about)) + 1)
     return min(near, key=lambda columns: (-total % columns, abs(columns - about)))
 
 
