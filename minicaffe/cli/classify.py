@@ -67,8 +67,8 @@ def parser() -> flags.Parser:
         default=INVERT[0],
         group=how,
         help="exchange light and dark; auto (default): of grey images whose ground is light where that of the"
-        " training data is dark, or the reverse; where the data is not here, inputs of at most 64 pixels a"
-        " side are taken as light on dark, like MNIST",
+        " training data is dark, or the reverse; where the data is not here, a mean below a quarter of white,"
+        " or without a mean an input of at most 64 pixels a side, stands for light on dark, like MNIST",
     )
     form = p.add_argument_group("what is printed").add_mutually_exclusive_group()
     p.flag("json", action="store_true", group=form, help="one JSON object")  # type: ignore[arg-type]

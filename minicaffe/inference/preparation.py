@@ -32,7 +32,10 @@ class Preparation:
     oversample  ten parts of the input's size are made of an image: corners and centre, and the same mirrored
 
     Where training did not resize, Pillow's bilinear filter does, as in `data make`: it averages what shrinks
-    into one pixel, so that thin strokes are not lost.
+    into one pixel, so that thin strokes are not lost.  Where it did, and all its images had one size, that
+    filter brings images to `whole` first, and `resize` then does what training did.
+
+    mean   of the pixels that a net of this transform_param is fed, from 0 to 255; None if it has none
 
     Raises ConfigError or ShapeError for settings that do not fit each other or the input.
     """
@@ -54,12 +57,13 @@ class Preparation:
         conf = TransformationParameter()
         conf.CopyFrom(transform)
         conf.mirror = False
-        self.as_trained = size is None and mode == "squash" and conf.HasField("resize")
-        if size is None and conf.HasField("resize"):
+        self.as_trained = size is None and conf.HasField("resize")
+        self.whole = whole
+        if self.as_trained:
             size = (conf.resize.height, conf.resize.width)
         conf.ClearField("resize")
-        if size is None:
-            size = whole if conf.crop_size or conf.mean_file else None
+        if size is None and (conf.crop_size or conf.mean_file):
+            size = whole
         height, width = shape[1:]
         if size is None:
             grown = oversample and not conf.mean_file
@@ -86,11 +90,15 @@ class Preparation:
             conf.crop_size = height
         self._transformer = Transformer(conf, TEST, (shape[0], *size))
         self._resize = Resize(*size)
+        with_mean = bool(conf.mean_file or conf.mean_value)
+        self.mean = float(self._transformer.mean.mean()) * WHITE / raw_scale if with_mean else None
 
     def fit(self, image: np.ndarray) -> np.ndarray:
         """An image (C, h, w), bytes, in `size`."""
         if not self.as_trained:
             return _fit(image, self.size, self.mode)
+        if self.whole is not None or self.mode == "crop":
+            image = _fit(image, self.whole or self.size, self.mode)
         fitted = np.empty((len(image), *self.size), np.uint8)
         self._resize(image, fitted)
         return fitted
