@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import logging
+import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -37,9 +38,13 @@ def parser() -> flags.Parser:
     p.flag("oversample", action="store_true", help="the mean over ten crops of each image")
     how = p.add_argument_group("how images become what the net takes")
     p.flag(
-        "mean", metavar="FILE|V,V,V", group=how, help="a binaryproto, or one value, or one for each channel"
+        "mean",
+        type=_mean,
+        metavar="FILE|V,V,V",
+        group=how,
+        help="a binaryproto, or one value, or one for each channel",
     )
-    p.flag("scale", type=float, metavar="X", group=how, help="factor of the pixels, less their mean")
+    p.flag("scale", type=flags.positive, metavar="X", group=how, help="factor of the pixels, less their mean")
     p.flag("std", type=_numbers, metavar="V,V,V", group=how, help="what they are divided by then")
     p.flag(
         "raw_scale",
@@ -62,8 +67,8 @@ def parser() -> flags.Parser:
         default=INVERT[0],
         group=how,
         help="exchange light and dark; auto (default): of grey images whose ground is light where that of the"
-        " training data is dark, or the reverse; where the data is not here, inputs of at most 64 pixels a"
-        " side are taken as light on dark, like MNIST",
+        " training data is dark, or the reverse; where the data is not here, a mean below a quarter of white,"
+        " or without a mean an input of at most 64 pixels a side, stands for light on dark, like MNIST",
     )
     form = p.add_argument_group("what is printed").add_mutually_exclusive_group()
     p.flag("json", action="store_true", group=form, help="one JSON object")  # type: ignore[arg-type]
@@ -91,7 +96,7 @@ def run(arguments: list[str]) -> int:
         args.net,
         args.weights,
         labels=args.labels,
-        mean=_mean(args.mean),
+        mean=args.mean,
         scale=args.scale,
         std=args.std,
         raw_scale=args.raw_scale,
@@ -206,18 +211,21 @@ def _say(answers: Sequence[Answer], left_out: Sequence[str], chosen: bool) -> No
         terminal.complain(f"{len(bad)} of {len(answers)} images could not be read")
 
 
-def _mean(text: str | None) -> str | list[float] | None:
+def _mean(text: str) -> str | list[float]:
     """The mean that --mean gives: values, or the name of a file."""
-    if text is None or not re.fullmatch(r"[-+0-9.eE, ]+", text):
+    if not re.fullmatch(r"[-+0-9.eE, ]+", text):
         return text
     return _numbers(text)
 
 
 def _numbers(text: str) -> list[float]:
     try:
-        return [float(part) for part in text.split(",")]
+        found = [float(part) for part in text.split(",")]
     except ValueError:
-        raise argparse.ArgumentTypeError(f"numbers separated by commas; got {text!r}") from None
+        found = []
+    if not found or not all(map(math.isfinite, found)):
+        raise argparse.ArgumentTypeError(f"numbers separated by commas; got {text!r}")
+    return found
 
 
 def _size(text: str) -> tuple[int, int]:

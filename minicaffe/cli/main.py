@@ -41,6 +41,7 @@ COMMANDS = {
     "data": Command("data", "make, list, fetch and describe data sets"),
     "cache": Command("cache", "what is kept for later runs, and its removal"),
     "summary": Command("summary", "list the layers of a net and what they cost"),
+    "show": Command("show", "draw filters and activations of a net"),
     "draw": Command("draw", "draw a net as a graph, into an .svg or .png"),
     "check": Command("check", "judge nets and solvers before they run"),
     "gradcheck": Command("gradcheck", "hold the gradients of a net to finite differences"),

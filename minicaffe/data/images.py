@@ -59,32 +59,28 @@ def contents(path: str | os.PathLike) -> bytes:
 
 
 def decode(
-    data: bytes,
-    channels: Channels = Channels.COLOR,
-    most_pixels: int | None = None,
-    *,
-    least_px: int | None = None,
+    data: bytes, channels: Channels = Channels.COLOR, *, least_px: int | None = None, most_pixels: int = 0
 ) -> np.ndarray:
-    """The image that the bytes of a file hold; DataError if they hold none, or not all of it, or more than
-    `most_pixels`, or than Pillow takes, twice PIL.Image.MAX_IMAGE_PIXELS: a few bytes can stand for any
-    number.
+    """The image that the bytes of a file hold; DataError if they hold none, or not all of it, or more pixels
+    than Pillow takes, twice PIL.Image.MAX_IMAGE_PIXELS: a few bytes can stand for any number.
 
-    least_px  a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size if its longer side keeps so many pixels
+    least_px     a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size if its longer side keeps so many pixels
+    most_pixels  what is decoded may have, if not 0
     """
     from PIL import Image, UnidentifiedImageError
 
     try:
         with warnings.catch_warnings():
-            if most_pixels is not None:  # there is a limit: Pillow need not warn of its own
+            if most_pixels:  # there is a limit: Pillow need not warn of its own
                 warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             opened = Image.open(io.BytesIO(data))
         with opened as image:
             if least_px is not None:
                 share = min(1.0, least_px / max(image.size))
                 image.draft(image.mode, (math.ceil(image.width * share), math.ceil(image.height * share)))
-            if most_pixels is not None and image.width * image.height > most_pixels:
+            if 0 < most_pixels < image.width * image.height:
                 raise DataError(
-                    f"an image of {image.width} x {image.height} pixels; {most_pixels:,} is the most",
+                    f"an image of {image.width}x{image.height} pixels; expected at most {most_pixels} in all",
                     hint="make it smaller",
                 )
             pixels = _pixels(image, channels)

@@ -41,6 +41,17 @@ def png(scene: Scene) -> bytes:
     return buffer.getvalue()
 
 
+def font(size_px: float, plain: bool = True) -> Any:
+    """A font of Pillow's; for text that is not ASCII alone (not `plain`), one with more letters, if it is
+    installed."""
+    from PIL import ImageFont
+
+    for name in () if plain else WIDE_FONTS:
+        with suppress(OSError):
+            return ImageFont.truetype(name, size_px)
+    return ImageFont.load_default(size_px)
+
+
 class _Fonts(dict):
     """Fonts by size in units and by whether ASCII is all they must have: Pillow's own has no more."""
 
@@ -48,13 +59,8 @@ class _Fonts(dict):
         self.scale = scale
 
     def __missing__(self, key: tuple[float, bool]) -> Any:
-        from PIL import ImageFont
-
         size, plain = key
-        self[key] = ImageFont.load_default(size * self.scale)
-        for name in () if plain else reversed(WIDE_FONTS):
-            with suppress(OSError):
-                self[key] = ImageFont.truetype(name, size * self.scale)
+        self[key] = font(size * self.scale, plain)
         return self[key]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..convert.deploy import WHITE
+
 LIGHT, DARK = "light", "dark"
 FLAT = 16  # an image whose pixels differ by less shows nothing
 SHARE = 0.9  # of the images that must agree
@@ -29,15 +31,22 @@ def of_images(images: Sequence[np.ndarray]) -> str | None:
     highest = max([float(image.max()) for image in images], default=0.0)
     if highest <= 0:
         return None
-    found = [of_image(np.asarray(image, np.float32) * (255 / highest)) for image in images]
+    found = [of_image(np.asarray(image, np.float32) * (WHITE / highest)) for image in images]
     for ground in (LIGHT, DARK):
         if found.count(ground) >= SHARE * max(len(found) - found.count(None), 1):
             return ground
     return None
 
 
-def guessed(shape: Sequence[int]) -> str | None:
-    """What a net of this input (C, H, W) was probably trained on, if nothing tells: small grey images are
-    characters, which public sets (MNIST, EMNIST, KMNIST, Fashion-MNIST) have on a dark ground."""
-    channels, height, width = shape
-    return DARK if channels == 1 and max(height, width) <= SMALL_PX else None
+def guessed(shape: Sequence[int], mean: float | None) -> str | None:
+    """What a net of this input (C, H, W) was probably trained on, if its data is not here.
+
+    mean   of the training data, if it is known: below a quarter of white the ground was dark, above three
+           quarters light, between the two nothing is known
+
+    Without a mean small images are taken for characters, which public sets (MNIST, EMNIST, KMNIST,
+    Fashion-MNIST) have on a dark ground; of larger ones nothing is known.
+    """
+    if mean is not None:
+        return DARK if mean < 0.25 * WHITE else LIGHT if mean > 0.75 * WHITE else None
+    return DARK if max(shape[1:]) <= SMALL_PX else None

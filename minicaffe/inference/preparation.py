@@ -31,8 +31,11 @@ class Preparation:
     raw_scale   (255) what a white pixel is in the data that the net was trained on
     oversample  ten parts of the input's size are made of an image: corners and centre, and the same mirrored
 
-    Where training did not resize, images become smaller by Pillow's bilinear filter, which averages, since
-    thin strokes would be lost otherwise; `resize` does what training did.
+    Where training did not resize, Pillow's bilinear filter does, as in `data make`: it averages what shrinks
+    into one pixel, so that thin strokes are not lost.  Where it did, and all its images had one size, that
+    filter brings images to `whole` first, and `resize` then does what training did.
+
+    mean   of the pixels that a net of this transform_param is fed, from 0 to 255; None if it has none
 
     Raises ConfigError or ShapeError for settings that do not fit each other or the input.
     """
@@ -55,11 +58,12 @@ class Preparation:
         conf.CopyFrom(transform)
         conf.mirror = False
         self.as_trained = size is None and conf.HasField("resize")
+        self.whole = whole
         if self.as_trained:
             size = (conf.resize.height, conf.resize.width)
         conf.ClearField("resize")
-        if size is None:
-            size = whole if conf.crop_size or conf.mean_file else None
+        if size is None and (conf.crop_size or conf.mean_file):
+            size = whole
         height, width = shape[1:]
         if size is None:
             grown = oversample and not conf.mean_file
@@ -69,6 +73,11 @@ class Preparation:
                 f"images of {_spelled(size)} are smaller than the net's input, {_spelled((height, width))}"
             )
         self.size = size
+        if oversample and size == (height, width):
+            raise ConfigError(
+                f"ten parts of {_spelled(size)} of images as large are the same",
+                hint="bring images to a larger size, or use mean values in the place of a mean image",
+            )
         if oversample:
             conf.ClearField("crop_size")  # all of the image is transformed, then cut
         elif size != (height, width):
@@ -81,15 +90,15 @@ class Preparation:
             conf.crop_size = height
         self._transformer = Transformer(conf, TEST, (shape[0], *size))
         self._resize = Resize(*size)
+        with_mean = bool(conf.mean_file or conf.mean_value)
+        self.mean = float(self._transformer.mean.mean()) * WHITE / raw_scale if with_mean else None
 
     def fit(self, image: np.ndarray) -> np.ndarray:
         """An image (C, h, w), bytes, in `size`."""
-        if self.mode == "crop":
-            image = _covering(image, self.size)
-        if image.shape[1:] == self.size:
-            return image
-        if not self.as_trained and (image.shape[1] > self.size[0] or image.shape[2] > self.size[1]):
-            return _smoothly(image, self.size)
+        if not self.as_trained:
+            return _fit(image, self.size, self.mode)
+        if self.whole is not None or self.mode == "crop":
+            image = _fit(image, self.whole or self.size, self.mode)
         fitted = np.empty((len(image), *self.size), np.uint8)
         self._resize(image, fitted)
         return fitted
@@ -118,22 +127,19 @@ class Preparation:
         return np.concatenate([parts, parts[..., ::-1]], axis=1).reshape(-1, *self.shape)
 
 
-def _covering(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The middle of an image, of the proportions of `size`."""
-    h, w = image.shape[1:]
-    height, width = size
-    rows, columns = max(1, min(h, round(w * height / width))), max(1, min(w, round(h * width / height)))
-    top, left = (h - rows) // 2, (w - columns) // 2
-    return image[:, top : top + rows, left : left + columns]
-
-
-def _smoothly(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def _fit(image: np.ndarray, size: tuple[int, int], mode: str) -> np.ndarray:
+    if image.shape[1:] == size:
+        return image
     from PIL import Image
 
-    planes = [
-        np.asarray(Image.fromarray(plane).resize(size[::-1], Image.Resampling.BILINEAR)) for plane in image
-    ]
-    return np.stack(planes)
+    (height, width), (h, w) = image.shape[1:], size
+    box = (0.0, 0.0, float(width), float(height))
+    if mode == "crop":  # the middle, of the proportions of `size`
+        scale = max(h / height, w / width)
+        x, y = (width - w / scale) / 2, (height - h / scale) / 2
+        box = (x, y, width - x, height - y)
+    planes = [Image.fromarray(plane).resize((w, h), Image.Resampling.BILINEAR, box=box) for plane in image]
+    return np.stack([np.asarray(plane) for plane in planes])
 
 
 def _spelled(size: tuple[int, int]) -> str:

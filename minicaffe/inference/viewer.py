@@ -39,7 +39,7 @@ class Viewer:
     mode      squash (default): images are stretched to the size; crop: they are cut to its proportions
     invert    yes: light and dark change places; no: as they are; auto (default): for a net of one channel,
               where the ground of the image (`ground.of_image`) is not that of the training images, if those
-              are here, or else, for inputs of at most 64 pixels a side, not dark, as that of MNIST is
+              are here, or else not the one that `ground.guessed` takes for theirs
     oversample  ten parts of every image instead of the whole
     shapes    of inputs that the net does not tell, by name
     device    where it runs; a CpuDevice in float32 if left out
@@ -104,12 +104,17 @@ class Viewer:
         )
 
     def _whole(self, transform: Message) -> tuple[int, int] | None:
-        """Height and width of the images that training read, before they were cropped."""
-        if transform.mean_file and (shape := absent.mean_shape(transform.mean_file)):
+        """Height and width of the images that training read, if all had one: before they were resized and
+        cropped."""
+        resizes = transform.HasField("resize")
+        if not resizes and transform.mean_file and (shape := absent.mean_shape(transform.mean_file)):
             return shape[1], shape[2]
-        if transform.crop_size and not transform.HasField("resize"):
-            for image in self._deployment.images(self.input, 1):
-                return image.shape[1], image.shape[2]
+        if resizes or transform.crop_size:
+            seen = self._deployment.images(self.input, LOOKED_AT if resizes else 1)
+            sizes = {image.shape[1:] for image in seen}
+            if len(sizes) == 1:
+                height, width = sizes.pop()
+                return height, width
         return None
 
     def expected_ground(self) -> str | None:
@@ -117,7 +122,8 @@ class Viewer:
         nothing tells."""
         if not self._ground_known:
             seen = self._deployment.images(self.input, LOOKED_AT)
-            self._ground = ground.of_images(seen) if seen else ground.guessed(self.shape)
+            mean = self.preparation.mean
+            self._ground = ground.of_images(seen) if seen else ground.guessed(self.shape, mean)
             self._ground_known = True
         return self._ground
 
@@ -131,10 +137,10 @@ class Viewer:
             return image
         channels = Channels.GRAY if self.channels == 1 else Channels.COLOR
         if isinstance(image, bytes):
-            return images.decode(image, channels, MOST_PIXELS)
+            return images.decode(image, channels, most_pixels=MOST_PIXELS)
         data = files.contents(os.fspath(image))
         with locate("the standard input" if image == files.STDIN else os.fspath(image)):
-            return images.decode(data, channels, MOST_PIXELS)
+            return images.decode(data, channels, most_pixels=MOST_PIXELS)
 
     def fitted(self, pixels: np.ndarray) -> tuple[np.ndarray, bool]:
         """Pixels (C, H, W) in the size that `preparation` takes, with light and dark exchanged if `invert`

@@ -9,7 +9,8 @@ class Input(Layer):
     """Tops that are filled from outside; they are the net's inputs.
 
     Param     input_param.shape: one for all tops, one each, or none (a top is then empty until it is
-              reshaped).
+              reshaped).  transform_param is passed over, as in Caffe; `minicaffe classify` does what it
+              says to images.
     Shapes    top[i]: as given.
     Source    Caffe's Input layer.
     """
