@@ -19,7 +19,7 @@ FOLDER = "prototxt"
 # What a folder's name alone stands for, where a solver is wanted and where a net is: the first that is there.
 DEFAULTS = {
     "solver": ("solver.prototxt", "all_in_one.prototxt"),
-    "net": ("train_test.prototxt", "train_val.prototxt", "all_in_one.prototxt"),
+    "net": ("net.prototxt", "train_test.prototxt", "train_val.prototxt", "all_in_one.prototxt"),
 }
 ROW = re.compile(r"\| \[(\w+)\]\(\w+/README\.md\) \| (.*?) \| (.*?) \|")
 ELSEWHERE = re.compile(r"(!?)\[([^\]]*)\]\(\.\./[^)]*\)")  # a link out of the folder
@@ -84,11 +84,11 @@ def find(name: str, kind: str) -> str:
     word = Path(name.removeprefix(f"{FOLDER}/"))
     if word.is_absolute() or not word.parts or {"..", "\0"} & {*word.parts, *name}:
         return name
-    known = entries()
-    if word.parts[0] in known and (found := _in(root(), str(word), kind)):
+    if found := _in(root(), str(word), kind):
         return found
     if word.suffix or os.path.isdir(name):
         return name
+    known = entries()
     near = suggest(str(word), [*known, *_files(known)])
     hint = near if near.startswith("did you mean") else "minicaffe new lists the nets of the package"
     raise DataError(f"cannot read {name}: No such file or directory", hint=hint)

@@ -10,7 +10,7 @@ from ..proto import text, upgrade
 from ..proto.schema import TEST, TRAIN, Message, NetParameter, NetState, SolverParameter
 from ..solvers import nets
 from ..solvers import resolve as resolve_solver
-from ..solvers.all_in_one import STATES, Wishes, complete
+from ..solvers.all_in_one import STATES, Wishes, complete, has_stages
 from ..solvers.policy import Policy
 from .state import State
 
@@ -46,7 +46,7 @@ def read(path: str, source: str | None = None) -> Subject:
         with text.in_file(path):
             return _solver(path)
     net = upgrade.read_net(path)
-    return _all_in_one(net, path, source) if _has_stages(net) else _net(net, path)
+    return _all_in_one(net, path, source) if has_stages(net) else _net(net, path)
 
 
 def _net(net: NetParameter, path: str) -> Subject:
@@ -107,13 +107,6 @@ def _with_state(net: NetParameter, state: NetState) -> NetParameter:
     param.CopyFrom(net)
     param.state.CopyFrom(state)
     return param
-
-
-def _has_stages(net: NetParameter) -> bool:
-    """Whether it tells training, validation and deployment apart by stages, as DIGITS does."""
-    rules = [rule for layer in net.layer for rule in (*layer.include, *layer.exclude)]
-    stages = {stage for rule in rules for stage in (*rule.stage, *rule.not_stage)}
-    return len(stages & set(STATES)) >= 2
 
 
 def _kinds(net: NetParameter):

@@ -13,11 +13,14 @@ from ..device.base import MATH, Device
 from ..device.cpu import CpuDevice
 from ..device.gpu_properties import numbers
 from ..device.gpus import or_cpu
-from ..errors import ConfigError, suggest
+from ..errors import ConfigError, locate, suggest
 from ..files import LARGEST_BYTES
 from ..net import PHASES, Net
 from ..proto import extensions, upgrade
 from ..proto.schema import NetParameter, SolverParameter
+from ..runs.home import Home
+from ..solvers import all_in_one
+from ..solvers.all_in_one import Wishes
 from . import terminal
 
 # What gflags takes for the value of a boolean flag.
@@ -25,6 +28,8 @@ SWITCH = {
     **dict.fromkeys(("true", "t", "yes", "y", "1"), True),
     **dict.fromkeys(("false", "f", "no", "n", "0"), False),
 }
+
+STAGES = {"TRAIN": "train", "TEST": "val"}  # of all-in-one nets, by phase
 
 
 class Parser(argparse.ArgumentParser):
@@ -257,6 +262,7 @@ def add_net(parser: Parser, iterations: str) -> None:
     parser.flag("model", metavar="FILE", help="the same, as Caffe spells it")
     parser.flag("iterations", type=at_least(1), default=50, metavar="N", help=f"{iterations} (default 50)")
     add_state(parser)
+    parser.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
     add_device(parser)
     add_strict(parser)
     add_log(parser)
@@ -269,6 +275,18 @@ def named(path: str, kind: str = "net") -> str:
     if found != path:
         log.info(f"{path} is {found}")
     return found
+
+
+def weights(path: str) -> str:
+    """The weights that are given by their file or by a run, which has its newest."""
+    home = Home(path)
+    if not home.exists:
+        return path
+    newest = home.newest_weights()
+    if newest is None:
+        raise ConfigError(f"{path}: the run has no snapshot yet")
+    log.info(f"{path} is {newest}")
+    return str(newest)
 
 
 def one_file(by_position: str | None, flag: str, by_flag: str | None, usage: str) -> str:
@@ -292,6 +310,8 @@ def net(
 ) -> Net:
     """The net in a file, in the state and on the device that the flags name; the log starts here.
 
+    An all-in-one net is in stage `train` or `val` unless they name another, and completed as for training.
+
     prepare   what is made of it, in its state, before it is built
     """
     terminal.start_log(arguments.log)
@@ -301,6 +321,10 @@ def net(
         extensions.refuse(param)
     param.state.phase, param.state.level = PHASES[phase], arguments.level
     param.state.stage.extend(stages(arguments))
+    if all_in_one.has_stages(param):
+        param.state.stage.extend([] if arguments.stage else [STAGES[phase]])
+        with locate(path):
+            all_in_one.complete(param, Wishes(source=arguments.source))
     where = device(arguments)
     report(where)
     return Net(

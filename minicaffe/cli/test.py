@@ -27,7 +27,9 @@ def parser() -> flags.Parser:
     p = flags.Parser("test", "Run a net in phase TEST on given weights and report the mean of its outputs.")
     flags.add_net(p, "batches to run; with --report all samples, each once, if left out")
     p.set_defaults(iterations=None)
-    p.add_argument("file", nargs="?", metavar="WEIGHTS", help="one .caffemodel, binary or HDF5")
+    p.add_argument(
+        "file", nargs="?", metavar="WEIGHTS", help="one .caffemodel, binary or HDF5, or a run: its newest"
+    )
     p.flag("weights", metavar="FILE", help="the same, as Caffe spells it")
     report = p.add_argument_group(
         "a report on a net of classes",
@@ -58,7 +60,7 @@ def run(arguments: list[str]) -> int:
         if getattr(args, flag):
             raise ConfigError(f"--{flag} is for a report", hint="--report DIR")
     net = flags.net(model, args, "TEST", forward_only=True)
-    net.load(weights, must_match=True)
+    net.load(flags.weights(weights), must_match=True)
     loss, means = _score(net, args.iterations or BATCHES)
     log.info(f"Loss: {number(loss)}")
     for name, values in means.items():
@@ -97,6 +99,7 @@ def _score(net: Net, batches: int) -> tuple[float, Outputs]:
 def _report(args, model: str, weights: str) -> int:
     reports.refuse(args.report)  # now, not after an hour
     net = flags.net(model, args, "TEST", forward_only=True, keep="all")
+    weights = flags.weights(weights)
     net.load(weights, must_match=True)
     told = time.monotonic()
 

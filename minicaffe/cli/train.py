@@ -117,7 +117,7 @@ def run(arguments: list[str]) -> int:
     handler = terminal.start_log(args.log)
     for name in ("file", "solver"):
         if given := getattr(args, name):
-            setattr(args, name, flags.named(given, "solver"))
+            setattr(args, name, _named(given))
     home = Home(args.run) if args.run else None
     if home is None:
         return _train(args, None, handler, arguments)
@@ -129,6 +129,14 @@ def run(arguments: list[str]) -> int:
         if not home.exists:
             home.abandon()
         home.release()
+
+
+def _named(path: str) -> str:
+    """The solver or net that is given by its path or its name."""
+    if Home(path).exists:
+        hint = f"minicaffe train --run {shlex.quote(path)} --resume auto goes on with it"
+        raise ConfigError(f"{path} is a run, no solver", hint=hint)
+    return flags.named(path, "solver")
 
 
 def _check_flags(args) -> None:

@@ -59,6 +59,13 @@ class Wishes(NamedTuple):
         return (first if stage == "train" else second) or None
 
 
+def has_stages(net: NetParameter) -> bool:
+    """Whether a net tells training, validation and deployment apart by stages, as DIGITS does."""
+    rules = [rule for layer in net.layer for rule in (*layer.include, *layer.exclude)]
+    stages = {stage for rule in rules for stage in (*rule.stage, *rule.not_stage)}
+    return len(stages & set(STATES)) >= 2
+
+
 def complete(net: NetParameter, wishes: Wishes) -> None:
     """Fill in, in place, the sources, batch sizes and num_output that the net leaves open.
 

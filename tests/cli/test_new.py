@@ -71,6 +71,35 @@ def test_a_run_of_the_package_goes_on(capsys):
     assert Path("r/snapshots/digits_iter_2.caffemodel").is_file()
 
 
+def test_a_run_in_the_place_of_net_and_weights(capsys):
+    """The net of a run without solver is completed as it was for training, and tested in its stage."""
+    words = ("train", "digits/all_in_one", "--source", "digits", "--epochs", 0.1, "--run", "r")
+    assert run(capsys, *words).status == 0
+    result = run(capsys, "test", "r", "r", "--iterations", 1)
+    assert result.status == 0 and "r is r/snapshots/all_in_one_iter_3.caffemodel" in result.err
+    again = run(capsys, "test", "digits/all_in_one", "r", "--iterations", 1, "--source", "digits")
+    assert again.status == 0 and again.err.splitlines()[-1][30:] == result.err.splitlines()[-1][30:]
+    refused = run(capsys, "train", "r")
+    assert "r is a run, no solver; hint: minicaffe train --run r --resume auto goes on with it" in refused.err
+    Path("r/snapshots").rename("elsewhere")
+    assert "r: the run has no snapshot yet" in run(capsys, "test", "r", "r").err
+    open_end = run(capsys, "time", "digits/all_in_one", "--iterations", 1)
+    assert open_end.status == 1 and "does not say where the training data is" in open_end.err
+
+
+def test_a_seed(capsys):
+    """In the place of the solver's; it belongs to the beginning of a run."""
+    lines = {
+        seed: run(capsys, "train", "digits", "--iterations", 1, *words).err.split("loss = ")[-1][:7]
+        for seed, words in (("own", ()), ("same", ("--seed", 1701)), ("another", ("--seed", 0)))
+    }
+    assert lines["own"] == lines["same"] != lines["another"]
+    assert run(capsys, "train", "digits", "--seed", 0, "--iterations", 1, "--run", "r").status == 0
+    result = run(capsys, "train", "--run", "r", "--resume", "auto", "--seed", 0)
+    assert "--seed is for the beginning of a run" in result.err
+    assert "must be from 0 to 2^63 - 1" in run(capsys, "train", "digits", "--seed", 2**63).err
+
+
 def test_a_name_that_is_none(capsys):
     result = run(capsys, "train", "digit")
     assert "cannot read digit: No such file or directory; hint: did you mean 'digits'?" in result.err
