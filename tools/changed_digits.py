@@ -16,11 +16,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.photos.single import photographed, rotated, shifted
-
 from minicaffe.data import datasets, idx
 from minicaffe.net import Net
 from minicaffe.proto import upgrade
+from tools.photos.single import photographed, rotated, shifted
 
 SEED = 1
 CHANGES = {
