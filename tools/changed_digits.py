@@ -8,6 +8,7 @@ For every file of weights, the share of the 10,000 test images that is recognise
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from pathlib import Path
@@ -45,10 +46,10 @@ def changed_sets(folder: Path, count: int) -> dict[str, str]:
 def accuracy(net_file: str, weights: str, source: str, count: int) -> float:
     """The mean of top `accuracy` over `count` images of a source, in the place of the net's own data."""
     param = upgrade.read_net(net_file)
-    batch = 0
+    batch = math.gcd(count, 100)
     for layer in param.layer:
         if layer.type == "Data":
-            layer.data_param.source, batch = source, layer.data_param.batch_size
+            layer.data_param.source, layer.data_param.batch_size = source, batch
     net = Net(param, phase="TEST")
     net.load(weights, must_match=True)
     return float(np.mean([net.forward()["accuracy"] for _ in range(count // batch)]))
