@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicaffe.device.cpu import CpuDevice
+from minicaffe.graph.filter import takes_part
 from minicaffe.net import Net
 from minicaffe.proto import text, upgrade
-from minicaffe.proto.schema import LayerParameter, NetParameter
+from minicaffe.proto.schema import TEST, TRAIN, LayerParameter, NetParameter, NetState
 from tools.make_nets import PROTOTXT, nets
 from tools.nets.layers import layer
 from tools.nets.spelling import spell_net
@@ -273,6 +274,7 @@ def test_nets_to_time_need_no_data(name, size):
     [
         ("googlenet/mnist_train_val.prototxt", (1, 224, 224), "conv1/7x7_s2"),
         ("googlenet/mnist_28_train_val.prototxt", DIGIT, "inception_3a/1x1"),
+        ("googlenet/digits_train_val.prototxt", (1, 224, 224), "conv1/7x7_s2"),
     ],
 )
 def test_googlenet_for_mnist_is_googlenet(path, sample, start):
@@ -291,6 +293,27 @@ def test_googlenet_for_mnist_is_googlenet(path, sample, start):
     assert {one.inner_product_param.num_output for one in ours.layer if "classifier" in one.name} == {10}
     published = layers(more.shipped("googlenet/train_val.prototxt"))
     assert layers(more.shipped(path)) == published and len(published) > 100
+
+
+@pytest.mark.parametrize(
+    ("stage", "phase", "path"),
+    [("train", TRAIN, "train_val"), ("val", TEST, "train_val"), ("deploy", TEST, "deploy")],
+)
+def test_one_file_holds_what_three_say(stage, phase, path):
+    """DIGITS' form of GoogLeNet, but for the names of the data layers, and what is filled in."""
+
+    def layers(path: str, state: NetState) -> list[LayerParameter]:
+        same = [one for one in more.shipped(path).layer if takes_part(one, state) and one.type != "Input"]
+        for one in same:
+            one.name = "data" if one.type == "Data" else one.name
+            one.inner_product_param.ClearField("num_output")
+            for field in ("include", "exclude", "data_param"):
+                one.ClearField(field)
+        return same
+
+    state = NetState(phase=phase, stage=[stage])
+    whole = layers("googlenet/digits_all_in_one.prototxt", state)
+    assert whole == layers(f"googlenet/digits_{path}.prototxt", NetState(phase=phase)) and len(whole) > 100
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1))

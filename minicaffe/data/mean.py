@@ -1,4 +1,4 @@
-"""The mean image of a database, as Caffe's compute_image_mean makes it."""
+"""The mean image of a database or a data set, as Caffe's compute_image_mean makes it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,32 @@ from .. import log
 from ..errors import ShapeError, locate
 from ..proto import binary
 from ..proto.schema import BlobProto
-from .database import Database
+from .datasets import open_source
+from .records import Records
+from .resize import Resize
 
 EVERY = 10_000  # records between two lines of the log
 
 
-def mean_image(database: Database) -> np.ndarray:
-    """The mean of every pixel, (C, H, W), float32.
+class SourceImages:
+    """The images of a named set or an IDX file (datasets.open_source) as records, whose labels are all 0."""
+
+    def __init__(self, source: str) -> None:
+        self.source, self.images = source, open_source(source, labels=False).images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def read(self, index: int) -> tuple[np.ndarray, int]:
+        return self.images[index : index + 1][0], 0
+
+    def place(self, index: int) -> str:
+        return f"{self.source}, image {index}"
+
+
+def mean_image(records: Records, resize: Resize | None = None) -> np.ndarray:
+    """The mean of every pixel, (C, H, W), float32; of the images as transform_param's resize brings them to
+    one size, if that is given.
 
     Differs from Caffe  sums in float64, exact for bytes; Caffe's float32 sums are rounded once they exceed
                         2^24, which 65,794 white images do.
@@ -22,13 +41,12 @@ def mean_image(database: Database) -> np.ndarray:
     Raises ShapeError, naming the record, for an image whose (C, H, W) is not the first's, DataError for a
     damaged one.
     """
-    with locate(lambda: database.place(0)):
-        image, _ = database.read(0)
-    total = np.zeros(image.shape)
+    with locate(lambda: records.place(0)):
+        total = np.zeros(_read(records, 0, resize).shape)
     log.info("Starting iteration")
-    for index in range(len(database)):
-        with locate(lambda: database.place(index)):  # noqa: B023, called before the next index
-            image, _ = database.read(index)
+    for index in range(len(records)):
+        with locate(lambda: records.place(index)):  # noqa: B023, called before the next index
+            image = _read(records, index, resize)
             if image.shape != total.shape:
                 raise ShapeError(
                     f"all images must have the shape of the first, {total.shape}; got {image.shape}",
@@ -37,9 +55,19 @@ def mean_image(database: Database) -> np.ndarray:
         total += image
         if (index + 1) % EVERY == 0:
             log.info(f"Processed {index + 1} files.")
-    if len(database) % EVERY:
-        log.info(f"Processed {len(database)} files.")
-    return (total / len(database)).astype(np.float32)
+    if len(records) % EVERY:
+        log.info(f"Processed {len(records)} files.")
+    return (total / len(records)).astype(np.float32)
+
+
+def _read(records: Records, index: int, resize: Resize | None) -> np.ndarray:
+    image, _ = records.read(index)
+    if resize is None:
+        return image
+    dtype = np.uint8 if image.dtype == np.uint8 else np.result_type(np.float32, image.dtype)
+    out = np.empty((len(image), resize.height, resize.width), dtype)
+    resize(image, out)
+    return out
 
 
 def to_blob(mean: np.ndarray) -> BlobProto:

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minicaffe.data import datum
+from minicaffe.data import datasets, datum
 from minicaffe.data.database import Database, DatabaseWriter
 from minicaffe.data.mean import mean_image
 from minicaffe.data.transformer import read_mean
+from minicaffe.net import Net
+from minicaffe.proto import text
+from minicaffe.proto.schema import NetParameter
 
 from ..support.running import ROOT, run
 
@@ -60,13 +63,30 @@ def test_sums_are_exact(tmp_path, monkeypatch):
     assert mean.item() == np.float32((2**25 + 4) / 4) and mean.dtype == np.float32
 
 
+def test_images_of_a_named_set_in_another_size(capsys, tmp_path):
+    """It is the mean of what a net sees that resizes them."""
+    out = tmp_path / "mean.binaryproto"
+    words = ["--backend=idx", "--resize_height=12", "--resize_width=9", "digits/train[:30]", out]
+    assert run(capsys, "compute_image_mean", *words).status == 0
+    layer = """layer { name: "data" type: "Data" top: "data"
+      transform_param { resize { height: 12 width: 9 } }
+      data_param { source: "digits/train[:30]" backend: IDX batch_size: 30 } }"""
+    seen = Net(text.parse(layer, NetParameter), phase="TEST").forward()["data"]
+    mean = read_mean(str(out), (1, 12, 9))
+    np.testing.assert_allclose(mean, seen.mean(axis=0), rtol=1e-6)
+    assert run(capsys, "compute_image_mean", "--backend=idx", "digits/train", out).status == 0
+    assert read_mean(str(out), (1, 8, 8)).mean() == pytest.approx(datasets.load("digits/train").images.mean())
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
         ([], "the following arguments are required: INPUT_DB"),
         (["db", "out", "more"], "surplus argument 'more'"),
         (["none"], "none: no LMDB database"),
-        (["--backend=leveldb", "db"], "--backend must be lmdb; got 'leveldb'"),
+        (["--backend=leveldb", "db"], "--backend must be lmdb or idx; got 'leveldb'"),
+        (["--backend=idx", "digits/trian"], "no data set and no file 'digits/trian'"),
+        (["--resize_height=4", "db"], "--resize_height and --resize_width need each other; got 4 and 0"),
         (["db", "gone/out"], "cannot write gone/out: No such file or directory"),
         (["db", "."], "cannot write .: "),
         (

@@ -35,6 +35,7 @@ MODULES = {
     "5b": Module(384, 192, 384, 48, 128, 128),
 }
 NAME = "GoogleNet"  # so spelled in the published files
+DIGITS_MEAN = "mnist_256.binaryproto is the mean of the training images: README.md has the command."
 MNIST_MEAN = 33  # of all pixels of the training images, from 0 to 255
 
 
@@ -42,11 +43,12 @@ def files() -> dict[str, str]:
     """File name -> prototxt."""
     data = [l.IMAGENET, *l.imagenet(224, (32, 50), mean_value=[104, 117, 123])]
     dummy: list[Item] = [l.dummy_data(32, 3, 224, 224)]
+    resized = {"mean_value": [MNIST_MEAN], "resize": {"height": 224, "width": 224}}
     large = [
         "28 x 28 images, resized to what the net was made for.",
-        *l.mnist((32, 50), mean_value=[MNIST_MEAN], resize={"height": 224, "width": 224}),
+        *l.mnist_split((32, 50), resized, shuffle=True),
     ]
-    small: list[Item] = [*l.mnist((32, 100), mean_value=[MNIST_MEAN])]
+    small: list[Item] = [*l.mnist_split((32, 100), {"mean_value": [MNIST_MEAN]}, shuffle=True)]
     what = "GoogLeNet (Szegedy et al. 2014)"
     return {
         "train_val.prototxt": spell_net(
@@ -72,7 +74,55 @@ def files() -> dict[str, str]:
             "GoogleNet-MNIST-28",
             [*small, *small_stem(), *trained(10, "conv2/norm2", last=3)],
         ),
+        "digits_train_val.prototxt": spell_net(
+            f"{what} as NVIDIA's DIGITS trained it on MNIST.\n{DIGITS_MEAN}",
+            "GoogleNet-DIGITS",
+            [*digits_data(), *stem(), *trained(10)],
+        ),
+        "digits_deploy.prototxt": spell_net(
+            f"{what} as DIGITS trained it, as a classifier: colour images of 224 x 224 less the mean in.",
+            "GoogleNet-DIGITS",
+            [l.inputs(1, 3, 224, 224), *stem(), *body(), *top(10), l.prob("loss3/classifier")],
+        ),
+        "digits_all_in_one.prototxt": spell_net(
+            f"{what} in the form that DIGITS keeps: one file, stages train, val and deploy,\n"
+            f"and the data and the number of classes are filled in.\n{DIGITS_MEAN}",
+            "GoogleNet-DIGITS",
+            all_in_one(),
+        ),
     }
+
+
+def digits_data() -> list[Item]:
+    """Grey images in DIGITS' size, cropped, mirrored in training, and grey as the three colours."""
+    shared = {"crop_size": 224, "mean_file": "mnist_256.binaryproto", "resize": {"height": 256, "width": 256}}
+    transforms = [{**shared, "mirror": True}, shared]
+    return [
+        *l.mnist_split((32, 16), transforms, ("grey", "label")),
+        "DIGITS makes a colour image of a grey one.",
+        l.layer("Tile", "colour", "grey", "data", tile_param={"axis": 1, "tiles": 3}),
+    ]
+
+
+def all_in_one() -> list[Item]:
+    """The same, with stages in the place of phases, and open where DIGITS fills in."""
+    names = iter(("train-data", "val-data"))
+    items: list[Item] = [*digits_data(), *stem(), *trained(10), l.prob("loss3/classifier")]
+    for item in items:
+        if isinstance(item, str):
+            continue
+        if item.type == "Data":
+            item.name = next(names)
+            item.ClearField("data_param")
+        if item.name.endswith("/classifier"):
+            item.inner_product_param.ClearField("num_output")
+        item.ClearField("include")
+        if item.type in ("Data", "Accuracy", "Softmax"):
+            stage = {"train-data": "train", "prob": "deploy"}.get(item.name, "val")
+            item.include.add(stage=[stage])
+        elif item.type in ("Tile", "SoftmaxWithLoss") or item.name.startswith(("loss1/", "loss2/")):
+            item.exclude.add(stage=["deploy"])
+    return items
 
 
 def stem() -> list[Item]:
