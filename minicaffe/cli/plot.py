@@ -5,6 +5,9 @@ from __future__ import annotations
 from ..errors import ConfigError
 from ..runs import curve_files
 from ..runs.plot import draw
+from ..runs.plot_labels import said
+from ..runs.plot_series import panels
+from ..runs.plot_theme import THEMES
 from . import flags, terminal
 
 
@@ -26,6 +29,9 @@ def parser() -> flags.Parser:
         metavar="N",
         help="mean over N displays for training (default 1)",
     )
+    p.flag(
+        "theme", choices=tuple(THEMES), default="light", help="on paper, or on a dark page (default light)"
+    )
     return p
 
 
@@ -36,9 +42,11 @@ def run(arguments: list[str]) -> int:
     if not args.output:
         raise ConfigError("-o is missing: where the picture goes", hint="-o curves.png")
     curves = curve_files.read_all(args.logs)
-    draw(curves, args.output, title=args.title, x=args.x, log=args.log, smooth=args.smooth)
-    for one in curves:
+    draw(curves, args.output, title=args.title, x=args.x, log=args.log, smooth=args.smooth, theme=args.theme)
+    shown = panels(curves, args.x)
+    for i, one in enumerate(curves):
         tests = sum(len(rows) for rows in one.tests.values())
-        terminal.say(f"{one.name}: {len(one.train)} displays, {tests} tests")
+        ends = filter(None, (said(panel, i) for panel in shown))
+        terminal.say("; ".join([f"{one.name}: {len(one.train)} displays, {tests} tests", *ends]))
     terminal.say(f"Wrote {args.output}")
     return 0

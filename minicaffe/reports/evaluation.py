@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..data import class_names
+from ..data import class_names, ranges
 from ..data.epoch import Epoch
 from ..errors import ConfigError, DataError, locate
 from ..net import Net, Position
@@ -121,8 +121,8 @@ def evaluate(
 
     net      built for TEST, with keep="all", so that its scores can be read
     weights  the file that the net's weights are of, to be said
-    classes  their names by number, or a file with a line for each; by default labels.txt beside the data, the
-             weights or the net, or else the numbers themselves
+    classes  their names by number, or a file with a line for each; by default those that the data has, or
+             labels.txt beside the data, the weights or the net, or else the numbers themselves
     scores   the blob of scores, one a class; found in the net if left out, and so is
     label    the blob of labels
     batches  passes to run, where an epoch is not wanted or has no end; what comes after the end of the epoch
@@ -142,8 +142,12 @@ def evaluate(
             f"nothing says how many samples blob {head.label!r} gets in an epoch",
             hint="say how many batches to run: --iterations N",
         )
-    if classes is None:
-        classes = class_names.beside(filter(None, [*_data(net, graph, head), weights, net.source]))
+    if classes is None and epoch is not None and epoch.classes:
+        classes = epoch.classes
+    elif classes is None:
+        classes = class_names.beside(
+            filter(None, [*map(ranges.without, _data(net, graph, head)), weights, net.source])
+        )
     names = class_names.of(classes, net.blobs[head.scores].shape[head.axis])
     net.seek(Position(0))
     parts, places, firsts = _run(net, head, epoch.length if epoch else None, batches, tell)

@@ -67,10 +67,10 @@ def select(chart: int, runs: Sequence[Curves]) -> list[Panel]:
 
 def _trained(panel: Panel) -> Panel:
     """A panel without what tests gave."""
-    return Panel(panel.title, [run._replace(tests={}, elements=[]) for run in panel.runs])
+    return panel._replace(runs=[run._replace(tests={}, elements=[]) for run in panel.runs])
 
 
 def _tested(panel: Panel) -> Panel:
     """A panel without what training displayed."""
     nothing = Points(np.empty(0), np.empty(0))
-    return Panel(panel.title, [run._replace(train=nothing, span=None) for run in panel.runs])
+    return panel._replace(runs=[run._replace(train=nothing, span=None) for run in panel.runs])

@@ -46,6 +46,10 @@ class Curves:
         no weights)."""
         return output in self.losses or "loss" in output.lower()
 
+    def falls(self, output: str) -> bool:
+        """Whether an output is better, the lower it is: a loss, or an error by its name."""
+        return self.is_loss(output) or "err" in output.lower()
+
 
 class History:
     """Puts rows in order as they are read, where several processes wrote one file.

@@ -86,7 +86,7 @@ def _best(curves: Curves) -> tuple[str, float, int] | None:
     found: dict[str, tuple[float, int]] = {}
     for row in curves.tests.get(0, []):
         for name, values in row.outputs.items():
-            sign = -1 if curves.is_loss(name) else 1
+            sign = -1 if curves.falls(name) else 1
             if (
                 len(values) == 1
                 and not math.isnan(values[0])

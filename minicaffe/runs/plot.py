@@ -7,24 +7,24 @@ import os
 from collections.abc import Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from ..errors import ConfigError, DataError, extra
 from ..files import write_atomic
 from ..printable import printable
+from . import plot_labels
 from .curves import Curves
 from .plot_series import LOSS, RATE, Drawn, Panel, Points, panels
+from .plot_theme import THEMES, Theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FORMATS = (".png", ".svg")
-# Told apart by colour-blind readers too, and on grey paper (after Okabe and Ito, without yellow).
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#444444", "#7b4fb5")
-DASHES = ("-", "--", ":", "-.")  # when the colours begin again
+# Runs are told apart by dashes and markers too: where curves lie on each other, and without colours.
+DASHES: tuple[Any, ...] = ("-", (0, (7, 2)), (0, (2, 1.5)), (0, (7, 2, 2, 2)))
 MARKERS = ("o", "s", "^", "D", "v", "P")
-INK, FAINT, GRID = "#222222", "#666666", "#e6e6e6"
 HEIGHTS = {LOSS: 3.2, RATE: 1.5}  # inches
 OTHER_HEIGHT = 2.3
 WIDTH, WIDE = 8.0, 12.0
@@ -39,7 +39,8 @@ class Style(NamedTuple):
     the same curve, under which it would vanish if it were not drawn broader."""
 
     colour: str
-    dash: str
+    dash: Any
+    marker: str
     place: int
     below: int
 
@@ -53,6 +54,7 @@ def draw(
     log: bool = False,
     smooth: int = 1,
     shown: Sequence[Panel] | None = None,
+    theme: str = "light",
 ) -> None:
     """Draw runs into a .png or .svg file.
 
@@ -60,20 +62,27 @@ def draw(
     log     a logarithmic axis for losses
     smooth  training curves are means over this many displays; the displays themselves show faintly behind
     shown   the panels to draw, along x; all that the runs fill if left out
+    theme   light or dark
 
+    At the end of a curve of tests stands its last value, and the best, which has a ring.  The axis of an
+    output begins where the last three quarters of the run lie, if its beginning would press them together.
     Values that are not finite are gaps; a cross at the top of the panel marks where each begins, a bar how
     long it lasts.
 
-    Raises ConfigError without matplotlib, for another ending of the name and smooth < 1; DataError if the
-    file cannot be written, or times are asked for and missing.
+    Raises ConfigError without matplotlib, for another ending of the name, another theme and smooth < 1;
+    DataError if the file cannot be written, or times are asked for and missing.
     """
     path = Path(path)
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"cannot draw {path}", hint=f"the name must end in {' or '.join(FORMATS)}")
-    picture = figure(runs, title=title, x=x, log=log, smooth=smooth, shown=shown)
+    picture = figure(runs, title=title, x=x, log=log, smooth=smooth, shown=shown, theme=theme)
+    from matplotlib import rc_context
+
     buffer = io.BytesIO()
     form = path.suffix.lower().lstrip(".")
-    picture.savefig(buffer, format=form, dpi=150, metadata={"Date": None} if form == "svg" else None)
+    # The same runs give the same file; letters stay letters, which are smaller than their outlines.
+    with rc_context({"svg.hashsalt": "minicaffe", "svg.fonttype": "none"}):
+        picture.savefig(buffer, format=form, dpi=150, metadata={"Date": None} if form == "svg" else None)
     try:
         write_atomic(path, buffer.getvalue())
     except OSError as error:
@@ -88,6 +97,7 @@ def figure(
     log: bool = False,
     smooth: int = 1,
     shown: Sequence[Panel] | None = None,
+    theme: str = "light",
 ) -> Figure:
     """The picture of `draw`, as a figure that belongs to no window and no global state."""
     try:
@@ -98,26 +108,37 @@ def figure(
         raise ConfigError("there is nothing to draw: name one run at least")
     if smooth < 1:
         raise ConfigError(f"smooth must be at least 1; got {smooth}")
+    if theme not in THEMES:
+        raise ConfigError(f"theme must be one of {', '.join(THEMES)}; got {theme!r}")
+    colours = THEMES[theme]
+    names = [run.name for run in runs]
     shown = panels(runs, x) if shown is None else shown
-    picture = Figure(layout="constrained", facecolor="white")
+    picture = Figure(layout="constrained", facecolor=colours.ground)
     scale, unit = _unit(shown, x)
-    axes = _lay_out(picture, shown, unit)
+    axes = _lay_out(picture, shown, unit, colours)
     for ax, panel in zip(axes, shown):
         for i, run in enumerate(panel.runs):
             below = min(sum(run.same(other) for other in panel.runs[i + 1 :]), MOST_BROADENED)
-            style = Style(*_look(i), i, below)
+            style = Style(*_look(i, colours), i, below)
             if panel.title == RATE:
                 _draw_rate(ax, run, style, scale)
             else:
-                _draw_run(ax, run, style, scale, smooth, dict(zip(panel.tests, cycle(MARKERS))))
-        _dress(ax, panel, logarithmic=log and panel.title == LOSS)
-    _explain(axes[0], shown, smooth)
-    names = [run.name for run in runs]
-    _name(picture, names, title or (names[0] if len(names) == 1 else ""))
+                markers = dict(zip(panel.tests, cycle(MARKERS)))
+                if len(markers) == 1:
+                    markers = dict.fromkeys(markers, style.marker)
+                _draw_run(ax, run, style, scale, smooth, markers, colours)
+        _dress(ax, panel, colours, logarithmic=log and panel.title == LOSS)
+    _explain(axes[0], shown, smooth, colours)
+    height_in = picture.get_size_inches()[1]
+    for ax, panel in zip(axes, shown):
+        _focus(ax, panel, colours)
+        ends = plot_labels.labels(panel, names, [_look(i, colours)[0] for i in range(len(runs))])
+        plot_labels.write(ax, ends, scale, height_in * ax.get_position().height)
+    _name(picture, names, title or (names[0] if len(names) == 1 else ""), colours)
     return picture
 
 
-def _lay_out(picture: Figure, shown: Sequence[Panel], unit: str) -> list[Axes]:
+def _lay_out(picture: Figure, shown: Sequence[Panel], unit: str, theme: Theme) -> list[Axes]:
     """One below the other; when there are many in two columns, below the first, which is as wide as both."""
     count = len(shown)
     if count <= MOST_IN_A_COLUMN:
@@ -132,9 +153,9 @@ def _lay_out(picture: Figure, shown: Sequence[Panel], unit: str) -> list[Axes]:
     grid = picture.add_gridspec(len(heights), 1 if width == WIDTH else 2, height_ratios=heights)
     axes: list[Axes] = []
     for i, place in enumerate(places):
-        ax = picture.add_subplot(grid[place], sharex=axes[0] if axes else None)
+        ax = picture.add_subplot(grid[place], sharex=axes[0] if axes else None, facecolor=theme.ground)
         if i in labelled:
-            ax.set_xlabel(unit, color=FAINT, fontsize=9)
+            ax.set_xlabel(unit, color=theme.faint, fontsize=9)
         else:
             ax.tick_params(labelbottom=False)
         axes.append(ax)
@@ -152,10 +173,16 @@ def _unit(shown: Sequence[Panel], x: str) -> tuple[float, str]:
 
 
 def _draw_run(
-    ax: Axes, run: Drawn, style: Style, scale: float, smooth: int, markers: Mapping[str, str]
+    ax: Axes,
+    run: Drawn,
+    style: Style,
+    scale: float,
+    smooth: int,
+    markers: Mapping[str, str],
+    theme: Theme,
 ) -> None:
     """Training thin, tests with markers, one element of several faintly."""
-    colour, dash, place, below = style
+    colour, dash, _, place, below = style
     if run.span is not None:
         low, high = run.span
         ax.fill_between(low.x / scale, low.y, high.y, color=colour, alpha=0.15, linewidth=0)
@@ -178,7 +205,7 @@ def _draw_run(
             linewidth=1.8 + 1.2 * below,
             marker=markers[name],
             markersize=(5 if points.x.size <= 30 else 3) + 2.4 * below,
-            markeredgecolor="white",
+            markeredgecolor=theme.ground,
             markeredgewidth=0.6,
             zorder=3,
         )
@@ -191,13 +218,15 @@ def _draw_rate(ax: Axes, run: Drawn, style: Style, scale: float) -> None:
     _mark_gaps(ax, run.train, scale, style.colour, style.place)
 
 
-def _look(run: int) -> tuple[str, Any]:
-    """Colour and dashes of a run by its number."""
-    return COLOURS[run % len(COLOURS)], DASHES[run // len(COLOURS) % len(DASHES)]
+def _look(run: int, theme: Theme) -> tuple[str, Any, str]:
+    """Colour, dashes and marker of a run by its number; dashes move on when the colours begin again."""
+    count = len(theme.curves)
+    dash = DASHES[(run + run // count) % len(DASHES)]
+    return theme.curves[run % count], dash, MARKERS[run % len(MARKERS)]
 
 
 def _line(
-    ax: Axes, points: Points, scale: float, colour: str, dash: str, *, width: float, alpha: float
+    ax: Axes, points: Points, scale: float, colour: str, dash: Any, *, width: float, alpha: float
 ) -> None:
     look: dict[str, Any] = {"color": colour, "alpha": alpha, "solid_capstyle": "butt"}
     ax.plot(points.x / scale, points.y, linestyle=dash, linewidth=width, **look)
@@ -218,7 +247,7 @@ def _mark_gaps(ax: Axes, points: Points, scale: float, colour: str, place: int) 
         )
 
 
-def _dress(ax: Axes, panel: Panel, *, logarithmic: bool) -> None:
+def _dress(ax: Axes, panel: Panel, theme: Theme, *, logarithmic: bool) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     values = [float(y) for points in panel.series for y in points.y[points.finite]]
@@ -232,17 +261,31 @@ def _dress(ax: Axes, panel: Panel, *, logarithmic: bool) -> None:
         ax.yaxis.set_major_locator(MaxNLocator(nbins=5 if panel.title != RATE else 3))
     if not values:
         ax.set_yticks([])
-        ax.text(0.5, 0.5, "no finite value", transform=ax.transAxes, ha="center", va="center", color=FAINT)
+        place: dict[str, Any] = {"transform": ax.transAxes, "ha": "center", "va": "center"}
+        ax.text(0.5, 0.5, "no finite value", color=theme.faint, **place)
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     ax.set_title(
-        _shown(_titled(panel)), loc="left", fontsize=10, fontweight="bold", color=INK, parse_math=False
+        _shown(_titled(panel)), loc="left", fontsize=10, fontweight="bold", color=theme.ink, parse_math=False
     )
-    ax.grid(color=GRID, linewidth=0.8)
+    ax.grid(color=theme.grid, linewidth=0.8)
     ax.set_axisbelow(True)
     ax.margins(x=0.02)
-    ax.tick_params(which="both", colors=FAINT, labelsize=8, length=0)
+    ax.tick_params(which="both", colors=theme.faint, labelsize=8, length=0)
     ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color("#bbbbbb")
+    ax.spines[["left", "bottom"]].set_color(theme.edge)
+
+
+def _focus(ax: Axes, panel: Panel, theme: Theme) -> None:
+    """Let the axis begin where the curves have settled, and say so."""
+    focus = panel.focus
+    if focus is None:
+        return
+    ax.set_ylim(*focus)
+    values = [float(y) for points in panel.series for y in points.y[points.finite]]
+    beyond = min(values) if min(values) < focus[0] else max(values)
+    said = f"axis cut: the beginning, from {plot_labels.value(beyond)}, is not shown"
+    free: Literal["right", "center"] = "right" if ax.get_legend() is None else "center"
+    ax.set_title(said, loc=free, fontsize=8, color=theme.faint)
 
 
 def _titled(panel: Panel) -> str:
@@ -250,7 +293,7 @@ def _titled(panel: Panel) -> str:
     return f"{panel.title}, mean of {max(widths)} elements" if widths else panel.title
 
 
-def _explain(ax: Axes, shown: Sequence[Panel], smooth: int) -> None:
+def _explain(ax: Axes, shown: Sequence[Panel], smooth: int, theme: Theme) -> None:
     """A legend of what lines and markers mean, in grey as it holds for every run."""
     from matplotlib.lines import Line2D
 
@@ -270,7 +313,7 @@ def _explain(ax: Axes, shown: Sequence[Panel], smooth: int) -> None:
         entries.append(("not finite", {"marker": "x", "markersize": 6, "linestyle": "none"}))
     if not entries:  # rates alone
         return
-    handles = [Line2D([], [], color=FAINT, **look) for _, look in entries]
+    handles = [Line2D([], [], color=theme.faint, **look) for _, look in entries]
     legend = ax.legend(
         handles,
         [str(i) for i in range(len(entries))],
@@ -283,21 +326,30 @@ def _explain(ax: Axes, shown: Sequence[Panel], smooth: int) -> None:
         handlelength=1.8,
         columnspacing=1.4,
     )
-    _set_texts(legend, [label for label, _ in entries], FAINT)
+    _set_texts(legend, [label for label, _ in entries], theme.faint)
 
 
-def _name(picture: Figure, names: Sequence[str], title: str) -> None:
+def _name(picture: Figure, names: Sequence[str], title: str, theme: Theme) -> None:
     """The title, and which colour is which run."""
     from matplotlib.lines import Line2D
 
     if title:
         picture.suptitle(
-            _shown(title), x=0.01, ha="left", fontsize=12, fontweight="bold", color=INK, parse_math=False
+            _shown(title),
+            x=0.01,
+            ha="left",
+            fontsize=12,
+            fontweight="bold",
+            color=theme.ink,
+            parse_math=False,
         )
     if len(names) == 1:
         return
-    looks = [_look(i) for i in range(len(names))]
-    handles = [Line2D([], [], color=colour, linestyle=dash, linewidth=3) for colour, dash in looks]
+    handles = []
+    for i in range(len(names)):
+        colour, dash, marker = _look(i, theme)
+        look: dict[str, Any] = {"color": colour, "linestyle": dash, "marker": marker, "markersize": 5}
+        handles.append(Line2D([], [], linewidth=2, markeredgecolor=theme.ground, **look))
     width = picture.get_size_inches()[0]
     fitting = int(
         width * 11 / (8 + max(len(_shown(name)) for name in names))
@@ -309,10 +361,10 @@ def _name(picture: Figure, names: Sequence[str], title: str) -> None:
         fontsize=9,
         frameon=False,
         ncols=max(1, min(len(names), fitting)),
-        handlelength=1.4,
+        handlelength=2.6,
         columnspacing=1.6,
     )
-    _set_texts(legend, names, INK)
+    _set_texts(legend, names, theme.ink)
 
 
 def _shown(name: str) -> str:

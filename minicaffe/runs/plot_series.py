@@ -16,6 +16,8 @@ T = TypeVar("T")
 LOSS, RATE = "loss", "learning rate"
 MOST = 24  # outputs in panels of their own, and losses in theirs: more nobody reads, and they take minutes
 MOST_ELEMENTS = 64  # of one output that are drawn line by line
+LEAST = 4  # points of a curve, from which on its beginning may be left out
+PRESSED = 4  # times as wide as what follows is what the beginning makes of an axis that is cut
 LARGEST = 1e100  # beyond it axes overflow: drawn as what is not finite
 
 
@@ -42,6 +44,20 @@ class Points(NamedTuple):
         good = np.concatenate([[False], self.finite, [False]])
         lonely = good[1:-1] & ~good[:-2] & ~good[2:]
         return Points(self.x[lonely], self.y[lonely])
+
+    @property
+    def last(self) -> tuple[float, float] | None:
+        """The last finite point."""
+        good = np.flatnonzero(self.finite)
+        return (float(self.x[good[-1]]), float(self.y[good[-1]])) if good.size else None
+
+    def best(self, falls: bool) -> tuple[float, float] | None:
+        """The first of the highest finite points, or of the lowest if what is good `falls`."""
+        if not self.finite.any():
+            return None
+        values = np.where(self.finite, -self.y if falls else self.y, -math.inf)
+        i = int(values.argmax())
+        return float(self.x[i]), float(self.y[i])
 
     def smoothed(self, window: int) -> Points:
         """The mean over `window` points around each, fewer at the ends; where a point is not finite there is
@@ -82,6 +98,26 @@ class Panel(NamedTuple):
 
     title: str
     runs: list[Drawn]  # as many as there are runs
+    falls: bool = False  # whether it is better, the lower it is
+
+    @property
+    def focus(self) -> tuple[float, float] | None:
+        """The range of y to show, where the beginning would press all that follows into a line: that of the
+        last three quarters of every curve, and a margin.  None where all of it is to be shown: that of loss
+        and learning rate, and what does not spread so much.
+        """
+        if self.title in (LOSS, RATE):
+            return None
+        values = [points.y[points.finite] for points in self.series]
+        late = [points.y[len(points.y) // 4 :][points.finite[len(points.y) // 4 :]] for points in self.series]
+        whole, part = np.concatenate(values), np.concatenate(late)
+        if not part.size or any(0 < len(y) < LEAST for y in values):
+            return None
+        spread, spans = np.ptp(whole), np.ptp(part)
+        if spread < PRESSED * spans or not spread:
+            return None
+        margin = 0.08 * spans or 0.02 * spread
+        return float(part.min() - margin), float(part.max() + margin)
 
     @property
     def tests(self) -> list[str]:
@@ -101,7 +137,7 @@ def panels(runs: Sequence[Curves], x: str) -> list[Panel]:
     """
     across = _abscissa(runs, x)
     nets = sorted({net for run in runs for net in run.tests})
-    found = [Panel(LOSS, [_loss(run, nets, across) for run in runs])]
+    found = [Panel(LOSS, [_loss(run, nets, across) for run in runs], falls=True)]
     kinds: list[int | None] = [*nets]
     outputs: list[tuple[int | None, str]] = []
     for net in kinds or [None]:  # without a test the outputs of training remain
@@ -110,7 +146,8 @@ def panels(runs: Sequence[Curves], x: str) -> list[Panel]:
         outputs += [(net, name) for name in names if not any(run.is_loss(name) for run in runs)]
     for net, name in _at_most(outputs, "outputs"):
         title = name if len(nets) < 2 else f"{name} (test net {net})"
-        found.append(Panel(title, [_output(run, net, name, across) for run in runs]))
+        drawn = [_output(run, net, name, across) for run in runs]
+        found.append(Panel(title, drawn, any(run.falls(name) for run in runs)))
     rates = [Drawn(_points(run.train, across, lambda row: row.lr), {}, [], None) for run in runs]
     found.append(Panel(RATE, rates))
     filled = [panel for panel in found if any(points.x.size for points in panel.series)]

@@ -18,7 +18,11 @@ def test_two_logs(capsys, tmp_path):
     flags = ("--x", "seconds", "--log", "--smooth", 3, "--title", "two runs")
     result = run(capsys, "plot", LOG, GOLDEN / "solvers" / "log_adam.txt", "-o", picture, *flags)
     assert (result.status, result.err) == (0, "")
-    said = ["train: 21 displays, 5 tests", "log_adam: 12 displays, 3 tests", f"Wrote {picture}"]
+    said = [
+        "train: 21 displays, 5 tests; accuracy 0.9862, best 0.9862",
+        "log_adam: 12 displays, 3 tests; acc 0, best 0.5000",
+        f"Wrote {picture}",
+    ]
     assert result.out.splitlines() == said
     assert picture.read_text().startswith("<?xml")
 

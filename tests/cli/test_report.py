@@ -67,7 +67,10 @@ def test_so_many_batches_and_blobs_by_name(folder, capsys):
     [
         ([*WORDS[:3], "--labels", "names"], "--labels is for a report; hint: --report DIR"),
         ([*WORDS, "--labels", "none"], "cannot read none: No such file"),
-        ([*WORDS, "--scores", "pi"], "--scores pi: the net has no such blob; hint: known: ip, label, loss, x"),
+        (
+            [*WORDS, "--scores", "pi"],
+            "--scores pi: the net has no such blob; hint: known: ip, label, loss, x",
+        ),
         ([*WORDS, "--label", "x"], "row 0 of blob 'x' is no label"),
         ([*WORDS[:4], "."], "the folder is no report: it holds list.txt"),
         ([*WORDS[:4], "no/where"], "cannot write no/where: No such file or directory"),

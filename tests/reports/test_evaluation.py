@@ -412,3 +412,23 @@ def test_twice_is_the_same_and_the_accuracy_is_that_of_the_layer():
         np.testing.assert_array_equal(other.judged.predicted, found[0].judged.predicted)
         np.testing.assert_allclose(other.judged.certainty, found[0].judged.certainty, rtol=1e-5)
     np.testing.assert_array_equal(found[0].judged.certainty, found[1].judged.certainty)
+
+
+def test_a_folder_of_class_folders_has_names_of_classes_and_files(folder):
+    from PIL import Image
+
+    for name in ("cats", "dogs"):
+        (folder / "photos" / name).mkdir(parents=True)
+        for i in range(5):
+            Image.fromarray(RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)).save(f"photos/{name}/{i}.png")
+    (folder / "labels.txt").write_text("of something else\n")
+    source = (
+        'layer { name: "x" type: "Data" top: "data" top: "label" data_param {'
+        ' source: "photos[20%:]" backend: FOLDER batch_size: 3 } }'
+    )
+    found = judged_of(source + behind_data())
+    assert found.samples == 8 and list(found.classes) == ["cats", "dogs"]
+    assert sorted(found.pictures) == sorted(found.names) and len(found.names) == 4
+    for row, name in found.names.items():
+        assert name.startswith("photos/dogs/") and found.judged.actual[row] == 1
+        np.testing.assert_array_equal(found.pictures[row], np.asarray(Image.open(name)))

@@ -17,6 +17,7 @@ from minicaffe.runs.plot_series import MOST, Points, panels
 
 matplotlib = pytest.importorskip("matplotlib")
 from minicaffe.runs.plot import _shown, draw, figure  # noqa: E402  (after the skip)
+from minicaffe.runs.plot_labels import apart  # noqa: E402
 
 numbers = st.floats()
 
@@ -76,8 +77,10 @@ def test_runs_that_are_the_same_can_all_be_seen():
 
 def test_more_runs_than_colours_are_dashed():
     picture = figure([run(str(i)) for i in range(10)])
-    looks = {(h.get_color(), h.get_linestyle()) for h in picture.legends[0].legend_handles}
-    assert len(looks) == 10
+    handles = picture.legends[0].legend_handles
+    assert len({(h.get_color(), h.get_linestyle(), h.get_marker()) for h in handles}) == 10
+    dashes = [line.get_linestyle() for line in picture.axes[1].lines[:2]]
+    assert len(set(dashes)) == 2, "neighbours differ without colours too"
 
 
 def test_a_log_without_tests_shows_the_outputs_of_training():
@@ -206,7 +209,7 @@ def test_a_span_is_shaded():
 def test_any_numbers_can_be_drawn(rows, log):
     train = [Row(i, lr=lr, loss=loss) for i, (loss, lr, _) in enumerate(rows)]
     tests = [Row(i, outputs={"acc": acc}) for i, (_, _, acc) in enumerate(rows) if acc]
-    figure([Curves("a", train, {0: tests}), run()], log=log, smooth=2).savefig(io.BytesIO())
+    figure([Curves("a", train, {0: tests}), run()], log=log, smooth=2).savefig(io.BytesIO(), dpi=30)
 
 
 @pytest.mark.parametrize("ending, start", [("png", b"\x89PNG"), ("svg", b"<?xml"), ("SVG", b"<?xml")])
@@ -216,6 +219,110 @@ def test_files(tmp_path, ending, start, count):
     draw([run(f"run {i}", losses=(3, math.nan, i + 1)) for i in range(count)], path, smooth=2, log=True)
     assert path.read_bytes().startswith(start)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def settled(accuracies, name="run", **more) -> Curves:
+    return Curves(
+        name, [], {0: [Row(10 * i, outputs={"acc": [a], **more}) for i, a in enumerate(accuracies)]}
+    )
+
+
+def test_the_axis_of_an_output_begins_where_the_runs_have_settled():
+    values = (0.1, 0.9, 0.97, 0.98, 0.985, 0.984, 0.99, 0.991)
+    (panel,) = panels([settled(values)], "iteration")
+    low, high = panel.focus
+    assert 0.9 < low < 0.97 and 0.991 < high < 1
+    (ax,) = figure([settled(values)]).axes
+    assert ax.get_ylim() == pytest.approx((low, high))
+    assert ax.get_title(loc="center") == "axis cut: the beginning, from 0.1000, is not shown"
+    # of several runs the lowest decides, of several panels each has its own
+    two = panels([settled(values), settled([0.1, 0.2, 0.5, 0.5, 0.5, 0.5])], "iteration")[0]
+    assert two.focus is None
+    assert panels([settled(values), settled([0.1, 0.93, 0.9, 0.92, 0.9])], "iteration")[0].focus[0] < 0.9
+    both = figure([Curves("a", [Row(0, loss=3.0)], settled(values).tests)])
+    assert both.axes[1].get_title(loc="right").startswith("axis cut") and not both.axes[0].get_title(
+        loc="right"
+    )
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        (0.1, 0.9, 0.95),  # too few to say where it settles
+        (0.1, 0.4, 0.6, 0.7, 0.8, 0.9),  # it spreads evenly
+        (0.5,) * 8,
+        (math.nan,) * 8,
+        (0.99, 0.98, 0.5, 0.1, 0.1, 0.1),  # it falls: that must be seen
+    ],
+)
+def test_an_axis_that_need_not_be_cut_is_not(values):
+    assert panels([settled(values)], "iteration")[0].focus is None
+
+
+def test_a_beginning_above_is_cut_too_and_a_run_that_is_flat_has_room():
+    falling = [
+        Row(i, outputs={"error": [e]}) for i, e in enumerate((0.9, 0.3, 0.02, 0.02, 0.02, 0.02, 0.02, 0.02))
+    ]
+    (panel,) = panels([Curves("a", [], {0: falling})], "iteration")
+    assert panel.falls and panel.focus[0] < 0.02 < panel.focus[1] < 0.3
+
+
+def written(ax) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def test_last_and_best_values_stand_at_the_ends():
+    values = (0.1, 0.9, 0.97, 0.98, 0.991, 0.99)
+    (ax,) = figure([settled(values)]).axes
+    assert written(ax) == ["0.9900, best 0.9910"]
+    assert [tuple(offsets) for offsets in ax.collections[0].get_offsets()] == [(40, 0.991)]
+    picture = figure([run("a"), run("b", acc=(0.2, 0.7, math.nan))])
+    loss, acc, rate = picture.axes
+    assert written(acc) == ["a 0.8000", "b 0.7000"] and written(rate) == []
+    assert written(loss) == ["a 1.0000", "b 1.0000"]
+    assert written(figure([run(acc=())]).axes[0]) == ["1.0000"]  # of training alone
+
+
+def test_an_error_is_best_where_it_is_lowest():
+    rows = [Row(i, outputs={"top-1 error": [e], "loss": [2 * e]}) for i, e in enumerate((0.3, 0.1, 0.2))]
+    loss, error = figure([Curves("a", [], {0: rows})]).axes
+    assert written(error) == ["0.2000, best 0.1000"] and written(loss) == ["0.4000, best 0.2000"]
+
+
+def test_labels_lie_apart_and_in_order():
+    places = apart([0.5, 0.5, 0.9, 0.51, 0.0], 0.1)
+    assert places == pytest.approx([0.4033, 0.5033, 0.9, 0.6033, 0.0], abs=1e-3)
+    assert apart([1.0, 1.0, 1.0], 0.1) == pytest.approx([0.8, 0.9, 1.0])
+    assert apart([], 0.1) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=10))
+def test_places_are_apart_and_keep_their_order(places):
+    found = apart(places, 0.1)
+    order = sorted(range(len(places)), key=lambda i: places[i])
+    gaps = np.diff([found[i] for i in order])
+    assert (gaps >= 0.1 - 1e-9).all() and all(-1e-9 <= place <= 1 + 1e-9 for place in found)
+
+
+def test_more_labels_than_fit_are_not_written():
+    picture = figure([run(str(i)) for i in range(13)])
+    assert not any(written(ax) for ax in picture.axes)
+
+
+def test_the_same_runs_give_the_same_file_and_letters_stay_letters(tmp_path):
+    for name in ("a.svg", "b.svg"):
+        draw([run("one"), run("two")], tmp_path / name, theme="dark")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert (
+        "learning rate" in (tmp_path / "a.svg").read_text() and "#0d1117" in (tmp_path / "a.svg").read_text()
+    )
+
+
+def test_themes():
+    assert figure([run()]).get_facecolor()[:3] == (1, 1, 1)
+    assert sum(figure([run()], theme="dark").get_facecolor()[:3]) < 0.3
+    with pytest.raises(ConfigError, match="theme must be one of light, dark; got 'blue'"):
+        figure([run()], theme="blue")
 
 
 def test_matplotlib_is_left_as_it_was(tmp_path):

@@ -85,7 +85,8 @@ class Data(Prefetching):
     def epoch(self) -> Epoch:
         batches, records = self.batches(), self.records
         name = str if isinstance(records, Samples) else records.place
-        return Epoch(batches.order.count, batches.order.samples, name, batches.transformer.undo)
+        classes = records.classes if isinstance(records, ImageFolder) else []
+        return Epoch(batches.order.count, batches.order.samples, name, classes, batches.transformer.undo)
 
     def _check(self, conf, transform) -> None:
         backend = enum_name(conf, "backend")

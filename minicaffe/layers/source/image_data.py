@@ -63,7 +63,8 @@ class ImageData(Prefetching):
 
     def epoch(self) -> Epoch:
         batches = self.batches()
-        return Epoch(len(self.images), batches.order.samples, self.images.path, batches.transformer.undo)
+        order, undo = batches.order, batches.transformer.undo
+        return Epoch(order.count, order.samples, self.images.path, pixels=undo)
 
     def _check(self, conf, transform) -> None:
         self.require(bool(conf.source), "image_data_param.source must be set", hint="a text file of images")
