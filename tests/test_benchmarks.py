@@ -30,3 +30,11 @@ def test_a_training_step(script):
     step = script("nets").minicaffe_step("lenet", 2)
     step()
     step()
+
+
+def test_augment(script, monkeypatch, capsys):
+    augment = script("augment")
+    monkeypatch.setattr(sys, "argv", ["augment.py", "--batch", "2", "--blocks", "1", "--steps", "1"])
+    augment.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert {line[:24].strip() for line in lines[2:]} >= set(augment.CHANGES)
