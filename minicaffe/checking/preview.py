@@ -82,8 +82,7 @@ def _seen(
     values = np.empty((len(at), *transformer.out_shape), np.float32)
     transformer([image] * len(at), values, at, key)
     size = None if transformer.resize is not None else image.shape[1:]
-    windows = transformer.draw(at, key, size).tolist()
-    return [transformer.undo(one, tuple(window)) for one, window in zip(values, windows)]
+    return list(transformer.undo(values, transformer.draw(at, key, size)))
 
 
 def _maker(state: State, name: str, seed: int) -> Batches | RecordBatches:

@@ -21,8 +21,8 @@ ELSEWHERE = {"make": "data_make", "preview": "data_preview"}
 def parser() -> flags.Parser:
     p = flags.Parser(
         "data",
-        "List, fetch and describe data sets.  `data make --help` says how to make one of images, `data preview"
-        " --help` how to see what a net makes of its images.",
+        "List, fetch and describe data sets.  `data make --help` says how to make one of images, `data"
+        " preview --help` how to see what a net makes of its images.",
     )
     p.add_argument(
         "action",

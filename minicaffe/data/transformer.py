@@ -148,16 +148,23 @@ class Transformer:
             out = batch.room((len(images), *self.out_shape), batch.dtype)
             self._transform(images, out, positions, key)
 
-    def undo(self, images: np.ndarray) -> np.ndarray:
-        """Transformed images (N, C, H, W) with the pixels that they had before mean, scale and std.  A mean
-        image is taken from its middle, where a crop lies unless it is drawn at random."""
-        mean = self.mean
-        if self.mean_per_pixel:
-            (h, w), (height, width) = self.out_shape[1:], mean.shape[1:]
-            top, left = (height - h) // 2, (width - w) // 2
-            mean = mean[:, top : top + h, left : left + w]
-        factors = np.where(self.factors == 0, 1, self.factors)[:, None, None]
-        return images / factors + mean
+    def undo(self, images: np.ndarray, windows: np.ndarray | None = None) -> np.ndarray:
+        """The pixels of transformed images (N, C, H, W), before mean, scale and std.
+
+        windows  (N, 3), of `draw`, that the images were cut out for; if left out, the middle, where a crop
+                 lies unless it is drawn at random, and nothing mirrored
+        """
+        pixels = images / np.where(self.factors == 0, 1, self.factors)[:, None, None]
+        if not self.mean_per_pixel:
+            return pixels + self.mean
+        (h, w), (height, width) = images.shape[2:], self.mean.shape[1:]
+        middle = ((height - h) // 2, (width - w) // 2, 0)
+        for image, (top, left, mirrored) in zip(
+            pixels, [middle] * len(images) if windows is None else windows
+        ):
+            mean = self.mean[:, top : top + h, left : left + w]
+            image += mean[:, :, ::-1] if mirrored else mean
+        return pixels
 
     def _prepared(
         self, images: np.ndarray | Sequence[np.ndarray], positions: np.ndarray, key: tuple[int, int]
@@ -207,16 +214,6 @@ class Transformer:
             np.copyto(target, image[window])
             if self.mean_per_pixel:
                 np.subtract(target, self.mean[window], out=target)
-
-    def undo(self, values: np.ndarray, window: tuple[int, int, int]) -> np.ndarray:
-        """The pixels of a transformed image (C, H, W), which this window of `draw` was cut out for: before
-        mean, scale and std, float32."""
-        top, left, mirrored = window
-        mean = np.broadcast_to(self.mean, self.shape) if self.mean_per_pixel else self.mean
-        if self.mean_per_pixel:
-            mean = mean[:, top : top + values.shape[1], left : left + values.shape[2]]
-            mean = mean[:, :, ::-1] if mirrored else mean
-        return (values / self.factors[:, None, None] + mean).astype(np.float32)
 
     def draw(
         self,
