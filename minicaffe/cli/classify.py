@@ -28,8 +28,8 @@ def parser() -> flags.Parser:
         "Say what images show, by a net with its weights.  NET is a deploy net, or one that trains, of which"
         " a deploy net is made in memory; what its transform_param says is done to the images.",
     )
-    p.add_argument("net", metavar="NET", help="a net prototxt")
-    p.add_argument("weights", metavar="WEIGHTS", help="a file of weights of any format")
+    p.add_argument("net", metavar="NET", help="a net prototxt, a net of the package, or a run")
+    p.add_argument("weights", metavar="WEIGHTS", help="a file of weights of any format, or a run: its newest")
     p.add_argument(
         "images", nargs="*", metavar="IMAGE", help="image files, folders of them, - for one on stdin"
     )
@@ -93,8 +93,8 @@ def run(arguments: list[str]) -> int:
         raise ConfigError("no image is named", hint="minicaffe classify NET WEIGHTS cat.jpg; - reads stdin")
     found = find(args.images)
     classifier = Classifier(
-        args.net,
-        args.weights,
+        flags.named(args.net),
+        flags.weights(args.weights),
         labels=args.labels,
         mean=args.mean,
         scale=args.scale,

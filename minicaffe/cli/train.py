@@ -14,8 +14,9 @@ from typing import Any
 
 from .. import log
 from ..convert.deploy import Deployment, speaks_of_deployment
+from ..data import class_names
 from ..errors import ConfigError, DataError, MiniCaffeError, locate
-from ..files import write_atomic
+from ..files import write_together
 from ..proto import extensions, text, upgrade
 from ..proto.schema import NetParameter, SolverParameter
 from ..runs.control import Control, Events
@@ -192,7 +193,7 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
     callbacks.append(begun := Begun())
     solver = Solver.create(param, **options, callbacks=callbacks, nonfinite_effect=args.nonfinite_effect)
     if net is not None:
-        _write_deployed(net, path, solver, Path(args.run or ""))
+        _write_deployed(net, path, solver, args.run)
     if home is not None and not home.exists:
         home.write_job(["minicaffe", "train", *arguments], path, solver, state)
     effects: dict[int, str] = {signal.SIGINT: args.sigint_effect, signal.SIGTERM: args.sigterm_effect}
@@ -341,15 +342,20 @@ def _solver_of(net: NetParameter, path: str, wishes: Wishes) -> SolverParameter:
     return solver
 
 
-def _write_deployed(net: NetParameter, path: str, solver: Solver, folder: Path) -> None:
-    if speaks_of_deployment(net):
-        deployed = Deployment(net, written=True, like=solver.net).param
-        target = folder / f"{Path(path).stem}_deploy.prototxt"
-        try:
-            write_atomic(target, text.spell(deployed).encode())
-        except OSError as error:
-            raise DataError(f"cannot write {target}: {error.strerror or error}") from None
-        log.info(f"The net for deployment is in {target}")
+def _write_deployed(net: NetParameter, path: str, solver: Solver, run: str | None) -> None:
+    """The net for deployment, and in the folder of a run the names of the classes, which belong to it."""
+    if not speaks_of_deployment(net):
+        return
+    folder = Path(run or "")
+    target = folder / f"{Path(path).stem}_deploy.prototxt"
+    contents = {target: text.spell(Deployment(net, written=True, like=solver.net).param).encode()}
+    if run and (names := all_in_one.class_names(net)):
+        contents[folder / class_names.FILE] = "".join(f"{name}\n" for name in names).encode()
+    try:
+        write_together(contents)
+    except OSError as error:
+        raise DataError(f"cannot write {target}: {error.strerror or error}") from None
+    log.info(f"The net for deployment is in {target}")
 
 
 class Begun(Callback):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from ..errors import ConfigError, DataError
 from ..files import read_text
-from . import class_folders, database, datasets, ranges
+from . import class_folders, class_names, database, datasets, ranges
 from .class_folders import ImageFolder
 from .database import Database
 
@@ -47,6 +47,15 @@ def facts(source: str, kind: str) -> Facts:
     if part := datasets.named_part(source):
         return Facts(len(images), part[0].classes)
     return Facts(len(images), int(labels.max()) + 1)  # type: ignore[union-attr]
+
+
+def class_names_of(source: str, kind: str) -> list[str]:
+    """The names of a source's classes, by number: those of its folders, or the lines of the labels.txt beside
+    it; empty if nobody says."""
+    if kind == "FOLDER":
+        return ImageFolder(source).classes
+    beside = class_names.beside([ranges.without(source)])
+    return class_names.read(beside) if beside else []
 
 
 def parts(source: str) -> dict[str, str]:

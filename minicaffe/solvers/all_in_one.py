@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..data.facts import backend, facts, parts
+from ..data.facts import backend, class_names_of, facts, parts
 from ..errors import ConfigError, locate
 from ..graph.filter import takes_part
 from ..proto.schema import (
@@ -111,6 +111,12 @@ def solver_for(net: NetParameter, wishes: Wishes) -> SolverParameter:
         solver.test_interval = epoch
         solver.test_state.add(stage=["val"])
     return solver
+
+
+def class_names(net: NetParameter) -> list[str]:
+    """The names of the classes of a complete net's training data, by number; empty if nobody says."""
+    data = next(_data_layers(net, "train")).data_param
+    return class_names_of(data.source, enum_name(data, "backend"))
 
 
 def _data_layers(net: NetParameter, stage: str) -> Iterator[LayerParameter]:
