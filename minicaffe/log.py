@@ -74,11 +74,11 @@ class StderrHandler(logging.Handler):
 
 
 def to_stderr(level: int = logging.INFO, formatter: logging.Formatter | None = None) -> StderrHandler:
-    """Send the package's log to stderr from `level` on, in glog's form unless told another; returns the
-    handler.  Files get all lines."""
-    for handler in logger.handlers:
-        if isinstance(handler, StderrHandler):
-            return handler
+    """Send the package's log to stderr from `level` on, in glog's form unless told another, whatever was said
+    before; returns the handler.  Files get all lines."""
+    for former in logger.handlers[:]:
+        if isinstance(former, StderrHandler):
+            logger.removeHandler(former)
     handler = StderrHandler(level)
     handler.setFormatter(formatter or GlogFormatter())
     logger.addHandler(handler)
