@@ -12,7 +12,7 @@ from ..drawing.png import png
 from ..drawing.scene import Line, Panel, Photo, Scene, Shape, Words, text_width
 from ..drawing.theme import LIGHT, Theme
 from .evaluation import PICTURES, Evaluation
-from .metrics import BINS
+from .metrics import BINS, most_confused
 from .words import certain, named, sample
 
 __all__ = ["calibration", "confusion", "mistakes", "photo", "png"]
@@ -59,12 +59,15 @@ def confusion(evaluation: Evaluation, theme: Theme = LIGHT) -> Scene:
 
 
 def shown_classes(matrix: np.ndarray) -> list[int]:
-    """All classes, or of many those that are confused most, in order."""
+    """All classes, or of many those of the pairs that are confused most, in order."""
     if len(matrix) <= MOST_CLASSES:
         return list(range(len(matrix)))
-    wrong = matrix - np.diag(np.diag(matrix))
-    involved = wrong.sum(axis=0) + wrong.sum(axis=1)
-    return sorted(np.argsort(-involved, kind="stable")[:CHOSEN].tolist())
+    found: set[int] = set()
+    for actual, predicted, _ in most_confused(matrix):
+        if len(found | {actual, predicted}) > CHOSEN:
+            break
+        found |= {actual, predicted}
+    return sorted(found) or list(range(CHOSEN))
 
 
 def _cells(

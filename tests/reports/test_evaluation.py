@@ -14,6 +14,8 @@ from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 from minicaffe.reports import Evaluation, evaluate, heads
 
+from ..support.devices import make_device
+
 ROOT = Path(__file__).parent.parent.parent
 LOSS = 'layer { name: "loss" type: "SoftmaxWithLoss" bottom: "scores" bottom: "label" top: "loss" }'
 ACCURACY = 'layer { name: "acc" type: "Accuracy" bottom: "scores" bottom: "label" top: "acc" }'
@@ -432,3 +434,15 @@ def test_a_folder_of_class_folders_has_names_of_classes_and_files(folder):
     for row, name in found.names.items():
         assert name.startswith("photos/dogs/") and found.judged.actual[row] == 1
         np.testing.assert_array_equal(found.pictures[row], np.asarray(Image.open(name)))
+
+
+@pytest.mark.parametrize("device", ["cuda-emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
+def test_a_gpu_gives_the_same(device):
+    """Where images travel as bytes and are transformed on the device."""
+    prototxt = idx_net(
+        IMAGES, np.array([0, 0, 1, 0, 0, 0, 0, 1, 0], np.uint8), "crop_size: 4 mean_value: 128"
+    )
+    here, there = judged_of(prototxt), evaluate(net_of(prototxt, device=make_device(device, np.float32)))
+    np.testing.assert_allclose(there.judged.certainty, here.judged.certainty, rtol=1e-6)
+    for row, picture in here.pictures.items():
+        np.testing.assert_array_equal(there.pictures[row], picture)

@@ -118,12 +118,12 @@ def test_a_thousand_classes_stay_readable_and_small():
     assert len(page.html(found)) < 400_000
     assert "The 30 of 1,000 classes with the lowest F1" in seen.text
     shown = figures.shown_classes(found.confusion)
-    assert len(shown) == figures.CHOSEN
+    assert figures.CHOSEN - 1 <= len(shown) <= figures.CHOSEN
+    for pair in found.most_confused[: figures.CHOSEN // 2 - 1]:
+        assert {pair.actual, pair.predicted} <= set(shown)
     assert "of other pairs" in svg(figures.confusion(found)).decode()
     assert len(numbers.spell(found)) < 1_500_000
-    wrong = found.confusion - np.diag(np.diag(found.confusion))
-    involved = wrong.sum(0) + wrong.sum(1)
-    assert involved[shown].min() >= np.delete(involved, shown).max()
+    assert len(figures.shown_classes(np.eye(31, dtype=int))) == figures.CHOSEN  # nothing is confused
 
 
 def test_a_net_without_mistakes():

@@ -8,8 +8,10 @@ import math
 import numpy as np
 import pytest
 
+from minicaffe.runs import curve_files
 from minicaffe.runs.jsonlines import Reader, Writer, finite, read
 from minicaffe.runs.metrics import Merged, Metrics
+from minicaffe.solvers.callbacks import Callback
 
 from ..support.solving import tiny_solver
 
@@ -112,3 +114,46 @@ def test_a_full_disk_is_said_once_and_survived(tmp_path, caplog):
     for i in range(3):
         writer.append({"a": i})
     assert len(caplog.records) == 1 and "cannot write" in caplog.text and "training goes on" in caplog.text
+
+
+class Interrupted(Callback):
+    """Asks for a snapshot at an iteration, before or behind its test, and is killed some iterations later."""
+
+    may_lag = True
+
+    def __init__(self, at: int, behind_test: bool) -> None:
+        self.at, self.behind_test = at, behind_test
+
+    def on_test(self, solver, results) -> None:
+        if self.behind_test and solver.iteration == self.at:
+            solver.requests.append("snapshot")
+
+    def on_iteration(self, solver) -> None:
+        if not self.behind_test and solver.iteration == self.at:
+            solver.requests.append("snapshot")
+        if solver.iteration == self.at + 3:
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("at, behind_test", [(4, False), (4, True), (5, False), (6, False)])
+def test_the_curves_of_a_resumed_run_are_those_of_one_that_was_not(tmp_path, monkeypatch, at, behind_test):
+    """A run that was killed three iterations after its snapshot, which may be of before the test of its
+    iteration or of behind it."""
+    monkeypatch.chdir(tmp_path)
+    settings = "max_iter: 10 display: 1 test_iter: 1 test_interval: 4 snapshot_after_train: false"
+    settings += " snapshot_prefix: 's' random_seed: 1"
+    clock = iter(range(10**6)).__next__
+
+    def solver(name: str, *more: Callback):
+        return tiny_solver(
+            settings, callbacks=[Metrics(tmp_path / name, clock=lambda: float(clock())), *more]
+        )
+
+    solver("whole").solve()
+    with pytest.raises(KeyboardInterrupt):
+        solver("resumed", Interrupted(at, behind_test)).solve()
+    solver("resumed").solve(f"s_iter_{at}.solverstate")
+    whole, resumed = (curve_files.read(tmp_path / name) for name in ("whole", "resumed"))
+    for rows, others in ((whole.train, resumed.train), (whole.tests[0], resumed.tests[0])):
+        assert [row.iteration for row in rows] == [row.iteration for row in others]
+        assert [row.outputs for row in rows] == [row.outputs for row in others]
