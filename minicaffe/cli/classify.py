@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..checking.table import aligned
+from ..data.making.fit import MODES
 from ..errors import ConfigError, DataError
 from ..inference import Answer, Classifier
 from ..inference.files import STDIN, find
-from ..inference.preparation import MODES
 from ..inference.viewer import INVERT, MOST_PIXELS
 from ..printable import printable
 from . import flags, terminal
@@ -59,7 +59,8 @@ def parser() -> flags.Parser:
         choices=MODES,
         default=MODES[0],
         group=how,
-        help="stretch images to the size (default squash), or cut them to its proportions first",
+        help="how images of other proportions come to the size: stretched (default squash), or as `data make`"
+        " does it",
     )
     p.flag(
         "invert",
