@@ -33,7 +33,12 @@ def parser() -> flags.Parser:
     p.add_argument(
         "images", nargs="*", metavar="IMAGE", help="image files, folders of them, - for one on stdin"
     )
-    p.flag("labels", metavar="FILE", help="a line for each class (default: labels.txt beside WEIGHTS or NET)")
+    p.flag(
+        "labels",
+        metavar="FILE",
+        help="names of the classes, one a line (default: those that the data has, or labels.txt beside it,"
+        " WEIGHTS or NET)",
+    )
     p.flag("top", type=flags.at_least(1), default=5, metavar="K", help="classes of each image (default 5)")
     p.flag("oversample", action="store_true", help="the mean over ten crops of each image")
     how = p.add_argument_group("how images become what the net takes")

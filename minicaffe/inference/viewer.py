@@ -10,7 +10,7 @@ import numpy as np
 
 from ..convert.deploy import LOOKED_AT, Deployment, Shapes
 from ..convert.model import load_all
-from ..data import absent, images
+from ..data import absent, class_names, images, ranges
 from ..data.images import Channels
 from ..data.making.fit import fit
 from ..device.base import Device
@@ -117,6 +117,13 @@ class Viewer:
                 height, width = sizes.pop()
                 return height, width
         return None
+
+    def class_names(self) -> list[str] | Path | None:
+        """The names of the classes of the training data, or the labels.txt beside it; None if nothing is
+        known of them."""
+        source = (self._source.data_param.source or self._source.image_data_param.source) or None
+        beside = class_names.beside([ranges.without(source)]) if source else None
+        return self._deployment.class_names(self.input) or beside
 
     def expected_ground(self) -> str | None:
         """The ground of the images that the net was trained on: of the training data, or a guess; None if

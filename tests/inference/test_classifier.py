@@ -143,7 +143,7 @@ def test_labels(tmp_path, weights):
     assert Classifier(DEPLOY, tmp_path / "digits.caffemodel").labels == names
     assert Classifier(DEPLOY, weights, labels=names[::-1]).labels == names[::-1]
     (tmp_path / "labels.txt").write_text("one\ntwo\n")
-    with pytest.raises(ConfigError, match=r"labels\.txt has 2 labels; the net has 10 classes"):
+    with pytest.raises(ConfigError, match=r"labels\.txt: 2 names of classes; the net has 10 classes"):
         Classifier(tmp_path / "net.prototxt", weights)
 
 
