@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..checking.table import aligned
+from ..data.making.fit import MODES
 from ..errors import ConfigError, DataError
 from ..inference import Answer, Classifier
 from ..inference.files import STDIN, find
-from ..inference.preparation import MODES
 from ..inference.viewer import INVERT, MOST_PIXELS
 from ..printable import printable
 from . import flags, terminal
@@ -33,7 +33,12 @@ def parser() -> flags.Parser:
     p.add_argument(
         "images", nargs="*", metavar="IMAGE", help="image files, folders of them, - for one on stdin"
     )
-    p.flag("labels", metavar="FILE", help="a line for each class (default: labels.txt beside WEIGHTS or NET)")
+    p.flag(
+        "labels",
+        metavar="FILE",
+        help="names of the classes, one a line (default: those that the data has, or labels.txt beside it,"
+        " WEIGHTS or NET)",
+    )
     p.flag("top", type=flags.at_least(1), default=5, metavar="K", help="classes of each image (default 5)")
     p.flag("oversample", action="store_true", help="the mean over ten crops of each image")
     how = p.add_argument_group("how images become what the net takes")
@@ -59,7 +64,8 @@ def parser() -> flags.Parser:
         choices=MODES,
         default=MODES[0],
         group=how,
-        help="stretch images to the size (default squash), or cut them to its proportions first",
+        help="how images of other proportions come to the size: stretched (default squash), or as `data make`"
+        " does it",
     )
     p.flag(
         "invert",

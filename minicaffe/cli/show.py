@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from ..inference.files import STDIN
 from ..inference.show import Activations, Inside
 from ..inference.viewer import INVERT
+from ..runs.home import Home
 from . import flags, output, terminal
 
 USAGE = "minicaffe show NET WEIGHTS LAYER, or WEIGHTS LAYER, or NET LAYER"
@@ -33,7 +34,7 @@ def parser() -> flags.Parser:
         "words",
         nargs="*",
         metavar="FILE, LAYER",
-        help="a net prototxt, weights, or both; then the name of a layer",
+        help="a net prototxt, weights, both, or a run; then the name of a layer",
     )
     p.add_argument("-o", "--output", metavar="FILE", help="the picture, a .png (default: LAYER.png)")
     p.flag("image", metavar="FILE", help="show what the layer makes of this image; - reads stdin")
@@ -82,11 +83,17 @@ def _named(words: list[str]) -> Named:
     if not rest:
         raise ConfigError("no file is named", hint=USAGE)
     net = rest.pop(0) if formats.format_of(rest[0]) == formats.TEXT else None
-    weights = rest.pop(0) if rest and formats.format_of(rest[0]) != formats.TEXT else None
+    weights = rest.pop(0) if rest and _are_weights(rest[0]) else None
+    if weights is None and net is not None and _are_weights(net):  # a run, which has both
+        weights = net
     layer = rest.pop(0) if rest else None
     if rest:
         raise ConfigError(f"surplus argument {rest[0]!r}", hint=USAGE)
-    return Named(net, weights, layer)
+    return Named(flags.named(net) if net else None, flags.weights(weights) if weights else None, layer)
+
+
+def _are_weights(word: str) -> bool:
+    return formats.format_of(word) != formats.TEXT or Home(word).exists
 
 
 def _picture(named: Named, layer: str, args: argparse.Namespace) -> bytes:

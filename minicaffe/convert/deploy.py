@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.layer import Layer
+from ..core.source import Source
 from ..data import absent
 from ..data.batches import Batches
 from ..data.records import RecordBatches
@@ -105,6 +107,7 @@ class Deployment:
         self.param.state.stage.extend(["deploy"] if in_stage else stages)
         self.notes: list[str] = []
         self.sources: dict[str, LayerParameter] = {}
+        self._readers: dict[str, Layer] = {}
         layers = self._separate_inputs(self._taking_part(losses=written and not in_stage))
         layers = self._strip_measures(layers)
         inputs = [layer for layer in layers if layer.type == "Input"]
@@ -120,11 +123,8 @@ class Deployment:
     def images(self, name: str, count: int) -> list[np.ndarray]:
         """The first images (C, H, W) that training read into an input, untransformed; none if they are not
         here.  Nothing is downloaded."""
-        layer = LayerParameter()
-        layer.CopyFrom(self.sources[name])
-        layer.ClearField("transform_param")  # its mean_file need not be here
         try:
-            batches = getattr(self._open(layer, name).layers[0], "batches", lambda: None)()
+            batches = getattr(self._reader(name), "batches", lambda: None)()
             if isinstance(batches, Batches):
                 return list(batches.samples.images[:count])
             if isinstance(batches, RecordBatches):
@@ -132,6 +132,25 @@ class Deployment:
         except MiniCaffeError:
             pass
         return []
+
+    def class_names(self, name: str) -> list[str]:
+        """The names of the classes of the data that training read into an input; none if it has none, or is
+        not here."""
+        try:
+            layer = self._reader(name)
+            epoch = layer.epoch() if isinstance(layer, Source) else None
+            return list(epoch.classes) if epoch is not None else []
+        except MiniCaffeError:
+            return []
+
+    def _reader(self, name: str) -> Layer:
+        """The layer that brings an input in, without transform_param, whose mean_file need not be here."""
+        if name not in self._readers:
+            layer = LayerParameter()
+            layer.CopyFrom(self.sources[name])
+            layer.ClearField("transform_param")
+            self._readers[name] = self._open(layer, name).layers[0]
+        return self._readers[name]
 
     def white(self, name: str) -> float:
         """What a white pixel is in the data that training read into an input: 255, or, of pixels that are not

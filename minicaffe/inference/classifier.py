@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..data import class_names
 from ..errors import ConfigError, MiniCaffeError, ShapeError, locate, suggest
-from ..files import read_text
 from ..net import Net
 from ..proto.schema import Message
 from .preparation import PARTS
 from .viewer import Image, Viewer
 
-LABELS = "labels.txt"
 KINDS = {"Softmax": "probability", "Sigmoid": "probability of each class by itself"}
 
 
@@ -55,8 +54,8 @@ class Answer:
 class Classifier(Viewer):
     """A net with its weights, ready to say what images show.
 
-    labels    a file with a line for each class, or the labels; by default labels.txt beside the weights or
-              the net, or else the numbers of the classes
+    labels    a file with a line for each class, or the labels; by default those that the training data has,
+              or labels.txt beside that data, the weights or the net, or else the numbers of the classes
     output    which output has the classes, if there are several
     batch     images, or parts of them, that go through the net at once
     Everything else is as for Viewer; with `oversample` an answer is the mean over the ten parts.
@@ -87,7 +86,9 @@ class Classifier(Viewer):
             self.classes = _classes(self.net, self.output)
         maker = next(layer for layer in reversed(self.net.layers) if self.output in layer.param.top)
         self.kind = KINDS.get(maker.type, "score")
-        self.labels = _labels(labels, self.classes, weights, self.file)
+        if labels is None:
+            labels = self.class_names() or class_names.beside(filter(None, (weights, self.file)))
+        self.labels = class_names.of(labels, self.classes)
         self._cold = True
 
     def probabilities(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
@@ -194,26 +195,3 @@ def _classes(net: Net, output: str) -> int:
             f"output {output!r} has the shape {shape}, no score for each class: expected ({n}, classes)"
         )
     return shape[1]
-
-
-def _labels(
-    given: str | Path | Sequence[str] | None, classes: int, weights: str | Path | None, net: str
-) -> list[str]:
-    if given is None:
-        beside = [Path(path).parent / LABELS for path in (weights, net) if path]
-        given = next((path for path in beside if path.is_file()), None)
-    if given is None:
-        return [str(i) for i in range(classes)]
-    if isinstance(given, (str, Path)):
-        lines = [line.strip() for line in read_text(given).splitlines()]
-        while lines and not lines[-1]:
-            lines.pop()
-        source = str(given)
-    else:
-        lines, source = list(given), "labels"
-    if len(lines) != classes:
-        raise ConfigError(
-            f"{source} has {len(lines)} labels; the net has {classes} classes",
-            hint="a line for each class, in the order of their numbers",
-        )
-    return lines

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..convert.deploy import WHITE
+from ..data.making import fit as fitting
 from ..data.resize import Resize
 from ..data.transformer import Transformer
 from ..errors import ConfigError, ShapeError
 from ..proto.schema import TEST, Message, TransformationParameter
 
-MODES = ("squash", "crop")
 LARGER = 8 / 7  # of the input's side, that of images of which ten parts are taken: 256 for 224
 PARTS = 10
 
@@ -26,14 +26,13 @@ class Preparation:
     size        height and width that images are brought to before crop_size cuts; by default that of
                 `resize`, else `whole`, else the input's
     whole       height and width of the images that training read, if they are known
-    mode        squash (default): the image is stretched to the size; crop: it is scaled until it covers the
-                size, and what protrudes is cut off, on both sides alike
+    mode        how an image of other proportions comes to the size: squash (default), crop, fill, half-crop,
+                as in `data make`
     raw_scale   (255) what a white pixel is in the data that the net was trained on
     oversample  ten parts of the input's size are made of an image: corners and centre, and the same mirrored
 
-    Where training did not resize, Pillow's bilinear filter does, as in `data make`: it averages what shrinks
-    into one pixel, so that thin strokes are not lost.  Where it did, and all its images had one size, that
-    filter brings images to `whole` first, and `resize` then does what training did.
+    Where training did not resize, images are fitted as `data make` does it (data/making/fit.py).  Where it
+    did, and all its images had one size, they are fitted to that, `whole`, before `resize` does the same.
 
     mean   of the pixels that a net of this transform_param is fed, from 0 to 255; None if it has none
 
@@ -51,8 +50,7 @@ class Preparation:
         raw_scale: float = WHITE,
         oversample: bool = False,
     ) -> None:
-        if mode not in MODES:
-            raise ConfigError(f"no way to resize {mode!r}", hint=f"one of {', '.join(MODES)}")
+        fitting.check(mode)
         self.shape, self.mode, self.raw_scale, self.oversample = shape, mode, raw_scale, oversample
         conf = TransformationParameter()
         conf.CopyFrom(transform)
@@ -96,9 +94,9 @@ class Preparation:
     def fit(self, image: np.ndarray) -> np.ndarray:
         """An image (C, h, w), bytes, in `size`."""
         if not self.as_trained:
-            return _fit(image, self.size, self.mode)
-        if self.whole is not None or self.mode == "crop":
-            image = _fit(image, self.whole or self.size, self.mode)
+            return fitting.fit(image, self.size, self.mode)
+        if self.whole is not None or self.mode != "squash":
+            image = fitting.fit(image, self.whole or self.size, self.mode)
         fitted = np.empty((len(image), *self.size), np.uint8)
         self._resize(image, fitted)
         return fitted
@@ -125,21 +123,6 @@ class Preparation:
         places.append(((height - h) // 2, (width - w) // 2))
         parts = np.stack([whole[:, :, y : y + h, x : x + w] for y, x in places], axis=1)
         return np.concatenate([parts, parts[..., ::-1]], axis=1).reshape(-1, *self.shape)
-
-
-def _fit(image: np.ndarray, size: tuple[int, int], mode: str) -> np.ndarray:
-    if image.shape[1:] == size:
-        return image
-    from PIL import Image
-
-    (height, width), (h, w) = image.shape[1:], size
-    box = (0.0, 0.0, float(width), float(height))
-    if mode == "crop":  # the middle, of the proportions of `size`
-        scale = max(h / height, w / width)
-        x, y = (width - w / scale) / 2, (height - h / scale) / 2
-        box = (x, y, width - x, height - y)
-    planes = [Image.fromarray(plane).resize((w, h), Image.Resampling.BILINEAR, box=box) for plane in image]
-    return np.stack([np.asarray(plane) for plane in planes])
 
 
 def _spelled(size: tuple[int, int]) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 
 from ..convert.deploy import LOOKED_AT, Deployment, Shapes
 from ..convert.model import load_all
-from ..data import absent, images
+from ..data import absent, class_names, images, ranges
 from ..data.images import Channels
+from ..data.making.fit import fit
 from ..device.base import Device
 from ..errors import ConfigError, ShapeError, locate
 from ..net import Net
@@ -36,7 +37,7 @@ class Viewer:
     raw_scale  what a white pixel is in the data of training (255); by default, where that data is here and
               its pixels go no higher than 64, its highest: 16 for the set `digits`
     size      height and width that images are brought to before the net's part is cut from their centre
-    mode      squash (default): images are stretched to the size; crop: they are cut to its proportions
+    mode      how images of other proportions come to the size: squash (default), crop, fill, half-crop
     invert    yes: light and dark change places; no: as they are; auto (default): for a net of one channel,
               where the ground of the image (`ground.of_image`) is not that of the training images, if those
               are here, or else not the one that `ground.guessed` takes for theirs
@@ -117,6 +118,13 @@ class Viewer:
                 return height, width
         return None
 
+    def class_names(self) -> list[str] | Path | None:
+        """The names of the classes of the training data, or the labels.txt beside it; None if nothing is
+        known of them."""
+        source = (self._source.data_param.source or self._source.image_data_param.source) or None
+        beside = class_names.beside([ranges.without(source)]) if source else None
+        return self._deployment.class_names(self.input) or beside
+
     def expected_ground(self) -> str | None:
         """The ground of the images that the net was trained on: of the training data, or a guess; None if
         nothing tells."""
@@ -145,16 +153,15 @@ class Viewer:
     def fitted(self, pixels: np.ndarray) -> tuple[np.ndarray, bool]:
         """Pixels (C, H, W) in the size that `preparation` takes, with light and dark exchanged if `invert`
         says so; and whether they were."""
-        fitted = self.preparation.fit(pixels)
-        inverted = self._is_inverted(fitted)
-        return (255 - fitted if inverted else fitted), inverted
+        inverted = self._is_inverted(pixels)
+        return self.preparation.fit(255 - pixels if inverted else pixels), inverted
 
-    def _is_inverted(self, fitted: np.ndarray) -> bool:
+    def _is_inverted(self, pixels: np.ndarray) -> bool:
         if self.invert != "auto":
             return self.invert == "yes"
         if self.channels != 1:
             return False
-        found = ground.of_image(fitted)
+        found = ground.of_image(fit(pixels, self.preparation.size))
         expected = self.expected_ground()
         return None not in (found, expected) and found != expected
 

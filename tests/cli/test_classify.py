@@ -110,7 +110,7 @@ def test_standard_input(capsys, monkeypatch):
         (["net.caffemodel", "-", "-"], "the standard input holds one image"),
         (["gone.caffemodel", "in"], "cannot read gone.caffemodel"),
         (["in/0.png", "in"], "in/0.png is no prototxt"),
-        (["net.caffemodel", "in", "--labels", "in/notes.txt"], "has 0 labels; the net has 10 classes"),
+        (["net.caffemodel", "in", "--labels", "in/notes.txt"], "in/notes.txt:1: an empty line"),
         (
             ["net.caffemodel", "in", "--mean", "1,2,3"],
             "mean_value must be given once or once per channel (1)",

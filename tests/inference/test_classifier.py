@@ -143,7 +143,7 @@ def test_labels(tmp_path, weights):
     assert Classifier(DEPLOY, tmp_path / "digits.caffemodel").labels == names
     assert Classifier(DEPLOY, weights, labels=names[::-1]).labels == names[::-1]
     (tmp_path / "labels.txt").write_text("one\ntwo\n")
-    with pytest.raises(ConfigError, match=r"labels\.txt has 2 labels; the net has 10 classes"):
+    with pytest.raises(ConfigError, match=r"labels\.txt: 2 names of classes; the net has 10 classes"):
         Classifier(tmp_path / "net.prototxt", weights)
 
 
@@ -265,3 +265,15 @@ def test_large_images_come_to_training_size_first(tmp_path, monkeypatch):
     assert seen.shape == (1, 12, 12) and classifier.preparation.whole == (8, 8)
     smaller = np.asarray(Image.fromarray(large[0]).resize((8, 8), Image.Resampling.BILINEAR))[None]
     np.testing.assert_array_equal(classifier.preparation.fit(large), classifier.preparation.fit(smaller))
+
+
+def test_standard_deviations_and_ways_to_fit(tmp_path, monkeypatch):
+    """std divides; where an image is filled up, light and dark are exchanged before."""
+    classifier = Classifier(net(GREY + DENSE), None, mean=[10.0], std=[4.0], scale=2.0)
+    fitted = np.arange(36, dtype=np.uint8).reshape(1, 1, 6, 6)
+    np.testing.assert_allclose(classifier.preparation(fitted), (fitted - 10.0) * 2 / 4)
+    wide = np.full((1, 6, 12), 250, np.uint8)
+    wide[0, 2:4, 5:7] = 5
+    for mode, border in (("fill", 0), ("squash", 5)):
+        found, inverted = Classifier(net(GREY + DENSE), None, mode=mode).fitted(wide)
+        assert inverted and found.shape == (1, 6, 6) and (found[0, 0] == border).all()
