@@ -75,7 +75,7 @@ def parts(seed: int) -> dict[str, Part]:
     images, labels = _mnist("mnist/train")
     train, val = slice(0, len(images) - KEPT_APART), slice(len(images) - KEPT_APART, None)
     return {
-        "train": Part(images[train], labels[train], varied=2, symbols=7000, rejects=45000, seed=3 * seed),
+        "train": Part(images[train], labels[train], varied=1, symbols=5000, rejects=28000, seed=3 * seed),
         "val": Part(images[val], labels[val], varied=1, symbols=500, rejects=3000, seed=3 * seed + 1),
         "test": Part(*_mnist("mnist/test"), varied=1, symbols=500, rejects=3000, seed=3 * seed + 2),
     }

@@ -11,7 +11,7 @@ from PIL import Image
 from scipy import ndimage
 
 from minicaffe.data import datasets
-from tools import photos
+from tools import make_reader_data, photos
 from tools.photos import __main__ as command
 from tools.photos import camera, glyphs, layout, scene, strokes, surfaces
 
@@ -159,3 +159,21 @@ def test_the_command(tmp_path, monkeypatch, small):
     truth = json.loads((tmp_path / "empty-00000.json").read_text())
     assert truth == {"lines": [], "boxes": [], "cells": None}
     assert Image.open(tmp_path / "empty-00000.png").size == (560, 420)
+
+
+def test_glyphs_to_train_on(digits):
+    """A part of the reader's data: as many as announced, of each class, the same from the same seed."""
+
+    def part(seed: int) -> make_reader_data.Part:
+        return make_reader_data.Part(
+            digits[0][:20], digits[1][:20], varied=2, symbols=3, rejects=30, seed=seed
+        )
+
+    images, labels = make_reader_data.arrays(part(1))
+    assert images.shape == (105, 28, 28) and len(part(1)) == 105
+    counts = np.bincount(labels, minlength=16)
+    assert counts[:10].tolist() == (3 * np.bincount(digits[1][:20], minlength=10)).tolist()
+    assert counts[10:].tolist() == [3, 3, 3, 3, 3, 30]
+    assert (images.reshape(105, -1).max(1) > 100).all()
+    again, other = (make_reader_data.arrays(part(seed))[0] for seed in (1, 2))
+    assert np.array_equal(images, again) and not np.array_equal(images, other)

@@ -60,8 +60,8 @@ def shadow(
 def exposed(rng: np.random.Generator, scene: np.ndarray) -> np.ndarray:
     """The scene as bright as a phone's automatic exposure makes it, in light that is not quite white."""
     sample = scene[::8, ::8].mean(2)
-    middle, bright = np.percentile(sample, (50, 97))
-    gain = min(rng.uniform(0.5, 0.85) / middle, rng.uniform(0.85, 1.05) / bright, 2.0)
+    middle, bright, brightest = np.percentile(sample, (50, 97, 99.8))
+    gain = min(rng.uniform(0.5, 0.85) / middle, rng.uniform(0.85, 1.05) / bright, 1.3 / brightest, 4.0)
     warmth = rng.uniform(-0.04, 0.06)
     return scene * (gain * np.array([1 + warmth, 1.0, 1 - warmth])).astype(np.float32)
 

@@ -130,7 +130,7 @@ def symbol(rng: np.random.Generator, name: str, width: float) -> list[Stroke]:
 
 def scribble(rng: np.random.Generator, width: float) -> list[Stroke]:
     """A smooth line to and fro that means nothing."""
-    knots = rng.uniform(-0.5, 0.5, (int(rng.integers(4, 10)), 2)) * rng.uniform(0.4, 1.0, 2)
+    knots = rng.uniform(-0.5, 0.5, (int(rng.integers(6, 12)), 2)) * rng.uniform(0.4, 1.0, 2)
     t = np.linspace(0, len(knots) - 1, 12 * len(knots))
     path = np.stack([np.interp(t, np.arange(len(knots)), knots[:, axis]) for axis in (0, 1)], 1)
     kernel = np.hanning(13) / np.hanning(13).sum()
