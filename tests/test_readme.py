@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from minicaffe.checking.table import columns
 from minicaffe.data import datasets, idx
@@ -49,7 +50,7 @@ ELSEWHERE = {
 # the last counts.
 LENET = "prototxt/lenet/solver.prototxt"
 SHORT = {
-    "minicaffe train prototxt/digits/solver.prototxt": "--iterations 2",
+    "minicaffe train digits": "--iterations 2",
     "minicaffe data get mnist": "",
     f"minicaffe train {LENET}": "",
     "minicaffe test prototxt/lenet/train_test.prototxt lenet_iter_10000.caffemodel --iterations 100": (
@@ -59,7 +60,17 @@ SHORT = {
     "minicaffe time prototxt/lenet/train_test.prototxt": "--iterations 1",
     "minicaffe check prototxt/lenet/train_test.prototxt": "",
     "minicaffe gradcheck prototxt/lenet/train_test.prototxt": "--directions 1 --elements 1",
-    "minicaffe train prototxt/digits/all_in_one.prototxt --source digits --epochs 20": "--epochs 0.1",
+    "minicaffe new": "",
+    "minicaffe new lenet mine": "",
+    "minicaffe train digits/all_in_one --source digits --epochs 20": "--epochs 0.1",
+    "minicaffe data make photos --size 64 --val 20": "",
+    "minicaffe check own --source photos-data": "",
+    "minicaffe train own --source photos-data --run runs/own": "--epochs 1",
+    "minicaffe test runs/own runs/own --report report": "",
+    "minicaffe classify runs/own runs/own photos/cats/1.jpg": "",
+    "minicaffe data preview own --source photos-data -o seen.png": "",
+    "minicaffe show runs/own conv1 -o filters.png": "",
+    "minicaffe read page.jpg -o steps": "",
     f"minicaffe train {LENET} --run runs/lenet --resume auto": "",
     "minicaffe runs runs": "",
     "minicaffe run runs/lenet lr=0.001": "",
@@ -109,10 +120,22 @@ def small_mnist(folder: Path) -> datasets.DataSet:
     return datasets.MNIST._replace(splits=splits)
 
 
+def draw_photos(folder: Path) -> None:
+    """Ten images of each of two classes: dark ones and light ones."""
+    for name, grey in {"cats": 60, "dogs": 200}.items():
+        (folder / name).mkdir(parents=True)
+        for i in range(10):
+            Image.new("RGB", (80, 60), (grey + i, grey, grey)).save(folder / name / f"{i}.jpg")
+
+
 @contextmanager
 def settings_for(command: str, capsys) -> Iterator[None]:
     """Make what a command is about."""
-    if "lenet_iter_10000" in command and not Path("lenet_iter_10000.caffemodel").exists():
+    if command.startswith("minicaffe data make photos"):
+        draw_photos(Path("photos"))
+    elif command.startswith("minicaffe read"):
+        Image.new("L", (640, 480), 200).save(command.split()[2])
+    elif "lenet_iter_10000" in command and not Path("lenet_iter_10000.caffemodel").exists():
         for short, long in (2, 5000), (4, 10000):
             for ending in ("caffemodel", "solverstate"):
                 shutil.copy(f"lenet_iter_{short}.{ending}", f"lenet_iter_{long}.{ending}")

@@ -18,7 +18,7 @@ def parser() -> flags.Parser:
         " epoch after the other: resized, changed at random, cropped and mirrored.  Mean and scale are"
         " undone.",
     )
-    p.add_argument("net", metavar="NET", help="a net or solver prototxt")
+    p.add_argument("net", metavar="NET", help="a net or solver prototxt, or one of the package")
     p.add_argument("-o", "--output", metavar="FILE", help="the picture, a .png")
     p.flag("count", type=flags.at_least(1), default=8, metavar="N", help="images (default 8)")
     p.flag("samples", type=flags.at_least(1), default=8, metavar="N", help="epochs of each (default 8)")
@@ -42,7 +42,7 @@ def run(arguments: list[str]) -> int:
         raise ConfigError(said, hint="-o preview.png")
     with terminal.report_alone():
         seen = preview(
-            args.net,
+            flags.named(args.net, "solver"),
             images=args.count,
             samples=args.samples,
             phase=args.phase,
