@@ -38,3 +38,11 @@ def test_augment(script, monkeypatch, capsys):
     augment.main()
     lines = capsys.readouterr().out.splitlines()
     assert {line[:24].strip() for line in lines[2:]} >= set(augment.CHANGES)
+
+
+def test_data_make(script, monkeypatch, capsys):
+    words = ["data_make.py", "--images", "40", "--form", "jpg", "--size", "9", "--rounds", "1"]
+    monkeypatch.setattr(sys, "argv", words)
+    script("data_make").main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == ["40", "files", "decoder", "make,", "make,", "memory"]

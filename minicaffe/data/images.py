@@ -4,8 +4,8 @@ Pillow decodes.  What OpenCV decides is decided here as there:
 
 bits        16 bits per value lose the lower eight; one bit becomes 0 or 255; float images are refused
 palette     looked up
-alpha       dropped in COLOR and GRAY, not blended; NATIVE gives four channels, a grey image with alpha too
-EXIF        the orientation is followed in COLOR and GRAY (OpenCV since 3.1), not in NATIVE
+alpha       dropped, not blended; but NATIVE gives four channels, a grey image with alpha too
+EXIF        the orientation is followed (OpenCV since 3.1), not in NATIVE
 CMYK        JPEG only, as Pillow converts it
 animation   the first frame
 grey        of a colour PNG as libpng computes it, of a colour JPEG its luminance as it is stored, of any
@@ -34,6 +34,7 @@ class Channels(enum.Enum):
     COLOR = "color"  # blue, green, red
     GRAY = "gray"  # one channel
     NATIVE = "native"  # as the file has them: 1, 3, or 4 with alpha
+    FOUND = "found"  # one channel where the file has one, else as COLOR
 
 
 # Blue, green and red, what is added for rounding, and the bits shifted out.
@@ -113,7 +114,7 @@ def _pixels(image, channels: Channels) -> np.ndarray:
     if image.mode in DEEP:
         plane = _upper_byte(np.asarray(image))
     elif image.mode in ("1", "L"):
-        plane = np.asarray(image.convert("L"))
+        plane = np.asarray(image if image.mode == "L" else image.convert("L"))
     else:
         return _from_color(image, channels)
     return np.repeat(plane[None], 3 if channels is Channels.COLOR else 1, axis=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import sys
 import warnings
@@ -30,7 +31,7 @@ from .sources import Source, open_source
 from .statistics import Statistics
 
 CHUNK_BYTES, CHUNK = 1 << 20, 64  # pixels, and images, that a thread prepares at a time
-CHANNELS = {"auto": Channels.NATIVE, "gray": Channels.GRAY, "color": Channels.COLOR}
+CHANNELS = {"auto": Channels.FOUND, "gray": Channels.GRAY, "color": Channels.COLOR}
 
 
 class Options(NamedTuple):
@@ -326,6 +327,9 @@ def _new_folder(home: Path) -> Iterator[Path]:
         sync_folder(home.parent)
     except OSError as error:
         raise _cannot(home, error) from None
+    except DataError as error:  # of a writer, which knows but the folder's other name
+        error.message = error.message.replace(os.fspath(scratch), os.fspath(home))
+        raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -366,7 +370,10 @@ def _sync(folder: Path) -> None:
 
 
 def _cannot(home: Path, error: Exception) -> DataError:
-    return DataError(f"cannot write {home}: {getattr(error, 'strerror', None) or error}")
+    reason = getattr(error, "strerror", None) or str(error)
+    if inside := re.search(r"errno = (\d+)", reason):  # as HDF5 words it
+        reason = os.strerror(int(inside[1]))
+    return DataError(f"cannot write {home}: {reason}")
 
 
 def _spell(shape: tuple[int, ...]) -> str:

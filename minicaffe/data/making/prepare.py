@@ -27,7 +27,7 @@ class Prepared(NamedTuple):
 class Preparation:
     """What is done to every image.
 
-    channels   GRAY, COLOR, or NATIVE: grey, but it is told if an image is coloured
+    channels   GRAY, COLOR, or FOUND: grey, but it is told if an image is coloured
     size       height and width, or None: as it is
     mode       of fit
     fill       the value of borders
@@ -54,7 +54,7 @@ class Preparation:
             pixels, remarks = self._decoded(found)
         except DataError as error:
             return Prepared(None, error.message)
-        if self.channels is Channels.NATIVE and len(pixels) > 1:
+        if self.channels is Channels.FOUND and len(pixels) > 1:
             if any(not np.array_equal(pixels[0], other) for other in pixels[1:]):
                 return Prepared(None, coloured=True)
             pixels = pixels[:1]
@@ -66,10 +66,12 @@ class Preparation:
 
     def _decoded(self, found: bytes | np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         """Pixels, of one channel or three, and what there is to say of the file they come from."""
-        wanted = Channels.GRAY if self.channels is Channels.GRAY else Channels.COLOR
         if isinstance(found, bytes):
-            return images.decode(found, wanted), images.remarks(found)
-        return (images.grey(found) if wanted is Channels.GRAY else found), ()
+            return images.decode(found, self.channels), images.remarks(found)
+        if self.channels is Channels.GRAY:
+            return images.grey(found), ()
+        wanted = 3 if self.channels is Channels.COLOR else len(found)
+        return np.repeat(found, wanted // len(found), axis=0), ()
 
     def _file(self, found: bytes | np.ndarray, pixels: np.ndarray) -> bytes:
         """The image's own file, where that is of the kind asked for and holds these very pixels; else a new
