@@ -19,9 +19,9 @@ TRAINING, DEPLOY = DIGITS / "train_test.prototxt", DIGITS / "deploy.prototxt"
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory) -> Path:
-    """Of the digits, after 80 iterations."""
+    """Of the digits, after 150 iterations."""
     solver = Solver.create(DIGITS / "solver.prototxt")
-    solver.step(80)
+    solver.step(150)
     path = tmp_path_factory.mktemp("trained") / "digits.caffemodel"
     solver.net.save(path)
     return path
