@@ -282,10 +282,24 @@ class Deployment:
                 raise ConfigError(f"input {name!r} has no shape", hint=_remedy(name))
             layer.input_param.shape.add(dim=shape)
             if self.written and source.HasField("transform_param"):
-                layer.transform_param.CopyFrom(source.transform_param)
-                layer.transform_param.ClearField("mirror")
-                if not layer.transform_param.ByteSize():
-                    layer.ClearField("transform_param")
+                self._keep_transform(layer, source.transform_param)
+
+    def _keep_transform(self, layer: LayerParameter, transform: Message) -> None:
+        """Let an Input say what is done to images, and what size they had if that was one."""
+        kept = layer.transform_param
+        kept.CopyFrom(transform)
+        kept.ClearField("mirror")
+        if kept.HasField("resize") and not kept.resize.from_height:
+            if size := self.whole(layer.name):
+                kept.resize.from_height, kept.resize.from_width = size
+        if not kept.ByteSize():
+            layer.ClearField("transform_param")
+
+    def whole(self, name: str) -> tuple[int, int] | None:
+        """Height and width of the images that training read into an input, before it resized or cropped them,
+        if the first of them all have one."""
+        sizes = {image.shape[1:] for image in self.images(name, LOOKED_AT)}
+        return sizes.pop() if len(sizes) == 1 else None  # type: ignore[return-value]
 
     def _of_one(self, shape: Sequence[int]) -> Sequence[int]:
         recurs = any(layer.type in RECURRENT for layer in self.param.layer)

@@ -107,16 +107,12 @@ class Viewer:
     def _whole(self, transform: Message) -> tuple[int, int] | None:
         """Height and width of the images that training read, if all had one: before they were resized and
         cropped."""
-        resizes = transform.HasField("resize")
-        if not resizes and transform.mean_file and (shape := absent.mean_shape(transform.mean_file)):
+        resize = transform.resize
+        if resize.from_height and resize.from_width:
+            return resize.from_height, resize.from_width
+        if not resize.height and transform.mean_file and (shape := absent.mean_shape(transform.mean_file)):
             return shape[1], shape[2]
-        if resizes or transform.crop_size:
-            seen = self._deployment.images(self.input, LOOKED_AT if resizes else 1)
-            sizes = {image.shape[1:] for image in seen}
-            if len(sizes) == 1:
-                height, width = sizes.pop()
-                return height, width
-        return None
+        return self._deployment.whole(self.input) if resize.height or transform.crop_size else None
 
     def class_names(self) -> list[str] | Path | None:
         """The names of the classes of the training data, or the labels.txt beside it; None if nothing is

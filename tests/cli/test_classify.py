@@ -136,3 +136,33 @@ def test_mistakes(words, message, capsys):
 def test_a_solver_is_no_net(capsys):
     result = run(capsys, "classify", NET.with_name("solver.prototxt"), "net.caffemodel", "in")
     assert result.status == 1 and "a solver, no net" in result.err
+
+
+def test_a_run_is_net_and_weights(capsys):
+    """As the run's net knows the classes of its data, so do the answers."""
+    for part, first in (("train", 0), ("val", 5)):
+        pixels, labels = datasets.load("digits/train")
+        for name, label in (("none", 0), ("one", 1)):
+            Path(f"data/{part}/{name}").mkdir(parents=True)
+            for k in np.flatnonzero(labels == label)[first : first + 5]:
+                Image.fromarray(pixels[k, 0] * 15).save(f"data/{part}/{name}/{k}.png")
+    folders = PROTOTXT / "digits" / "all_in_one.prototxt"
+    trained = run(
+        capsys, "train", folders, "--source", "data", "--run", "r", "--epochs", 1, "--batch_size", 5
+    )
+    assert trained.status == 0, trained.err
+    result = run(capsys, "classify", "r", "r", "in", "--csv")
+    rows = list(csv.DictReader(io.StringIO(result.out)))
+    assert result.status == 0 and {row["label"] for row in rows} == {"none", "one"}
+    deployed = run(
+        capsys, "classify", "r/all_in_one_deploy.prototxt", "r", "in", "--csv", "--labels", "l.txt"
+    )
+    assert deployed.status == 1 and "cannot read l.txt" in deployed.err
+    Path("l.txt").write_text("none\none\n")
+    deployed = run(
+        capsys, "classify", "r/all_in_one_deploy.prototxt", "r", "in", "--csv", "--labels", "l.txt"
+    )
+    both = [[row["probability"] for row in csv.DictReader(io.StringIO(r.out))] for r in (result, deployed)]
+    assert both[0] == both[1]
+    shown = run(capsys, "show", "r", "conv1", "-o", "conv1.png")
+    assert (shown.status, shown.out) == (0, "Wrote conv1.png\n")

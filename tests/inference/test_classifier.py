@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from minicaffe.convert.deploy import Deployment
 from minicaffe.data import datasets
 from minicaffe.errors import ConfigError, DataError, ShapeError, WeightsError
 from minicaffe.inference import Classifier
@@ -263,6 +264,10 @@ def test_large_images_come_to_training_size_first(tmp_path, monkeypatch):
     large = digit.repeat(9, axis=1).repeat(9, axis=2)
     seen = classifier.preparation.fit(digit)
     assert seen.shape == (1, 12, 12) and classifier.preparation.whole == (8, 8)
+    deployed = Deployment(enlarged, written=True).param  # which knows it too
+    np.testing.assert_array_equal(
+        Classifier(deployed, None).preparation.fit(large), classifier.preparation.fit(large)
+    )
     smaller = np.asarray(Image.fromarray(large[0]).resize((8, 8), Image.Resampling.BILINEAR))[None]
     np.testing.assert_array_equal(classifier.preparation.fit(large), classifier.preparation.fit(smaller))
 
