@@ -29,10 +29,17 @@ REACH_PX = 2  # how far from its pixels a stroke's soft edge reaches
 # Costs, in units of log p
 CUT, LONG_CUT = 0.8, 0.8  # of a cut; of each stroke width that it is longer than one
 JOINED, FAR = 0.6, 8.0  # of parts read as one; of each height of the row between them
+OVERLAP = 0.05  # heights of the row: parts that lie above one another by more are likely one
+ENTANGLED, ENTANGLED_FROM = 4.0, 0.5  # of characters above one another; from which share of the narrower on
 DROPPED, DROPPED_INK = 1.0, 9.0  # of a part that is left out; of its ink beside that of a character
 ODD = 12.0  # of each height of the row that a character lacks to be as high as it ought to be
 UNLIKELY = 12.0  # what costs so much is not tried
 IMPOSSIBLE = 8.0  # of a shape that no character has
+
+SYMBOL = 0.5  # of + - × ÷ =, which are rarer than digits
+SYMBOL_CUT = 4.0  # of a symbol that would have to be cut off
+SEPARATE = ("-", "=", "÷")  # those that are
+OFF = 0.25  # heights of the row that the middle of a symbol is off the row's
 
 # How high characters are in units of the row's height, least and most, where the net sees only their shape
 HEIGHTS = {"-": (0.0, 0.45), "=": (0.08, 0.8), "+": (0.2, 1.2), "×": (0.2, 1.2), "÷": (0.2, 1.2)}
@@ -78,6 +85,7 @@ class Lattice:
     def __init__(self, parts: Sequence[Part], labels: np.ndarray, ink: np.ndarray, stroke_px: float) -> None:
         tall = max(p.height for p in parts)
         self.height = float(np.median([p.height for p in parts if p.height > 0.5 * tall]))
+        self._tall = np.array([(p.x, p.y) for p in parts if p.height > 0.5 * tall])
         self.stroke_px = stroke_px
         self._cut(parts, labels)
         self._soften(ink)
@@ -161,8 +169,9 @@ class Lattice:
         pieces: dict[int, list[int]] = {}
         for atom in members:
             if pieces and atom.part not in pieces:
-                gap = max(0, atom.left - right)
-                cost += JOINED + FAR * gap / self.height + (UNLIKELY if gap > ACROSS * self.height else 0)
+                gap = (atom.left - right) / self.height
+                cost += JOINED if gap > -OVERLAP else JOINED / 4
+                cost += FAR * max(gap, 0) + (UNLIKELY if gap > ACROSS else 0)
             pieces.setdefault(atom.part, []).append(atom.piece)
             right = max(right, atom.right)
         for part, own in pieces.items():
@@ -170,7 +179,17 @@ class Lattice:
             for border in (min(own) - 1, max(own)):
                 if 0 <= border < len(lengths):
                     cost += (CUT + LONG_CUT * max(0.0, lengths[border] - 1)) / 2
-        return cost
+        return cost + ENTANGLED * self._entangled(first, last)
+
+    def _entangled(self, first: int, last: int) -> float:
+        """How much of it, or of what is left and right of it, lies above or below the other."""
+        members = self.atoms[first : last + 1]
+        left, right = min(a.left for a in members), max(a.right for a in members)
+        most = 0.0
+        for other in (*self.atoms[max(0, first - 2) : first], *self.atoms[last + 1 : last + 3]):
+            common = min(right, other.right) - max(left, other.left)
+            most = max(most, common / min(right - left, other.right - other.left))
+        return max(0.0, most - ENTANGLED_FROM)
 
     def glyphs(self) -> np.ndarray:
         """The candidates as the net wants them, (N, 28, 28)."""
@@ -205,7 +224,7 @@ class Lattice:
                 total[first + 1], came[first + 1] = dropped, (first, None)
             for n in by_first.get(first, ()):
                 candidate = self.candidates[n]
-                adjusted = scores[n] - self._oddness(candidate.box, labels)
+                adjusted = scores[n] - self._oddness(candidate, labels)
                 if none is not None:
                     adjusted[none] = -np.inf
                 label = int(adjusted.argmax())
@@ -228,16 +247,29 @@ class Lattice:
         share = a.area / (2.2 * self.height * self.stroke_px)  # strokes of a digit are some two heights long
         return DROPPED + DROPPED_INK * share
 
-    def _oddness(self, box: tuple[int, int, int, int], labels: Sequence[str]) -> np.ndarray:
-        """For each class how much the size speaks against it, (classes,)."""
-        height, width = box[2] - box[0], box[3] - box[1]
+    def _oddness(self, candidate: Candidate, labels: Sequence[str]) -> np.ndarray:
+        """For each class how much size, place and cuts speak against it, (classes,)."""
+        top, left, bottom, right = candidate.box
+        height, width = bottom - top, right - left
         relative = height / self.height
+        off = abs((top + bottom) / 2 - self._middle((left + right) / 2)) / self.height
+        members = self.atoms[candidate.first : candidate.last + 1]
+        cut = any(self.ways[a.part] for a in members)
         found = np.zeros(len(labels))
         for k, label in enumerate(labels):
             least, most = HEIGHTS.get(label, DIGIT_HEIGHTS)
             found[k] = ODD * max(0.0, least - relative, relative - most)
-            if label in HEIGHTS and width < 0.2 * self.height:  # a dot
-                found[k] += IMPOSSIBLE
-            if label == "-" and height > 0.7 * width:
-                found[k] += IMPOSSIBLE
+            if label in HEIGHTS:
+                found[k] += SYMBOL + ODD * max(0.0, off - OFF)
+                found[k] += SYMBOL_CUT if cut and label in SEPARATE else 0
+                if width < 0.2 * self.height:  # a dot
+                    found[k] += IMPOSSIBLE
+                if label == "-" and height > 0.7 * width:
+                    found[k] += IMPOSSIBLE
         return found
+
+    def _middle(self, x: float) -> float:
+        """How high up the row's middle is at x: of the nearest parts that are as high as characters."""
+        tall = self._tall
+        near = tall[np.argsort(np.abs(tall[:, 0] - x))[:5]]
+        return float(np.median(near[:, 1]))

@@ -6,7 +6,7 @@ stays where it is.
 
     ink = 1 - photo / paper,   paper = closing(photo)
 
-Light on dark is the same of the opposite, with an opening.
+Light on dark is much the same, with an opening.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ COARSE_PX = 400  # longer side of the picture in which the paper is looked for
 WINDOW = 1 / 9  # of the shorter side: what is wider than this is paper, not ink
 SURROUNDINGS_PX = 200  # the same for telling ink from paper
 DOUBT = 6.0  # times as much: what is darker is then ink, or what is lighter
+DIM = 0.15
 DARKEST = 0.04  # paper is never taken for darker: noise would become ink
 
 
@@ -60,9 +61,9 @@ def _dark_on_light(grey: np.ndarray) -> np.ndarray:
 
 
 def _light_on_dark(grey: np.ndarray) -> np.ndarray:
-    """Of chalk on a board as well: what the board lacks to white is the whole of the way."""
-    board = np.minimum(_paper(grey, bright=False), 1 - DARKEST)
-    return np.clip((grey - board) / (1 - board), 0, 1)
+    """Chalk is a multiple of the board in any light; DIM keeps the noise of a black board small."""
+    board = _paper(grey, bright=False)
+    return np.clip((grey - board) / (grey + DIM), 0, 1)
 
 
 def _paper(grey: np.ndarray, bright: bool) -> np.ndarray:

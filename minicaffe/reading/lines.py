@@ -74,17 +74,16 @@ def rows(parts: list[Part]) -> list[list[Part]]:
     """
     typical = typical_height(parts)
     tall = sorted((p for p in parts if TALL * typical <= p.height <= 3 * typical), key=lambda p: p.x)
-    # Of each row the parts; the middle that counts is that of the last few, as rows are seldom quite straight.
     found: list[list[Part]] = []
     for part in tall:
-        best, nearest = None, 0.55
+        best, most = None, 0.5
         for row in found:
-            last = row[-3:]
-            middle = float(np.mean([p.y for p in last]))
-            height = float(np.median([p.height for p in last]))
-            off = abs(part.y - middle) / max(min(height, part.height), 0.6 * typical)
-            if off < nearest:
-                best, nearest = row, off
+            # Rows are seldom quite straight: what counts is where the last few parts are, whole ones first
+            last = [p for p in row if p.height > 0.7 * typical][-3:] or row[-3:]
+            top, bottom = np.median([p.top for p in last]), np.median([p.bottom for p in last])
+            common = (min(bottom, part.bottom) - max(top, part.top)) / min(bottom - top, part.height)
+            if common > most:
+                best, most = row, common
         if best is None:
             found.append([part])
         else:

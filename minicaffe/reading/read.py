@@ -16,7 +16,7 @@ from .page import Character, Line, Page, breaks
 from .parts import Part, parts_of, stroke_width, typical_height
 from .photo import Photo, load
 from .recognizer import Recognizer
-from .turning import Turn, back, turned
+from .turning import Turn, View, back, turned
 
 LEVEL = 0.4  # degrees that a picture may be off level and is not turned
 FAINTEST = 0.12  # ink that writing has at least
@@ -31,7 +31,7 @@ class Written(NamedTuple):
     """The writing of a photo, found but not yet read."""
 
     labels: np.ndarray  # (H, W) of the turned picture: which part a pixel belongs to, 0 for none
-    ink: np.ndarray  # (H, W), 1 in the middle of a stroke
+    ink: np.ndarray  # (H, W), from 0 to 1 how far a pixel belongs to a stroke
     rows: list[list[Part]]
     stroke_px: float
     turns: list[Turn]
@@ -106,9 +106,8 @@ def find(found: light.Ink, steps: Steps = _forget) -> Written | None:
     ink, turns, ruled = found.ink, [], False
     paper = ruling.ruling(ink, found.noise)
     if paper is not None:
-        if abs(paper.degrees) > LEVEL / 4:
-            ink, turn = turned(ink, paper.degrees)
-            turns.append(turn)
+        ink, turn = turned(ink, paper.view)
+        turns.append(turn)
         ink, lines = ruling.without_lines(ink, found.noise, paper.level, paper.upright)
         ruled = bool(lines.any())
         steps("lines", lines.astype(np.float32))
@@ -116,24 +115,33 @@ def find(found: light.Ink, steps: Steps = _forget) -> Written | None:
     level = threshold.ink_level(ink, found.noise)
     if level < max(FAINTEST, CONTRAST * found.noise):
         return None
-    labels, parts = parts_of(threshold.written(ink, found.noise, level), ink, level)
-    if not 0 < len(parts) < MOST_PARTS:
-        return None
-    off = slope(parts)
+    rough = ink > threshold.local(ink, found.noise, level)
+    ink = threshold.smoothed(ink, stroke_width(rough))
+    marks = _marks(ink, found.noise, level)
+    off = slope(marks.parts)
     if abs(off) > LEVEL:
-        ink, turn = turned(ink, off)
+        ink, turn = turned(ink, View(off))
         turns.append(turn)
-        labels, parts = parts_of(threshold.written(ink, found.noise, level), ink, level)
-    if typical_height(parts) < FEWEST_PIXELS:
+        marks = _marks(ink, found.noise, level)
+    if not 0 < len(marks.parts) < MOST_PARTS or typical_height(marks.parts) < FEWEST_PIXELS:
         return None
-    found_rows = rows(parts)
-    used = {p.label for row in found_rows for p in row}
-    kept = np.isin(labels, list(used))
-    steps("written", kept.astype(np.float32))
+    found_rows = rows(marks.parts)
     if not found_rows:
         return None
-    ink = np.clip(ink / (0.9 * level), 0, 1)
-    return Written(labels, ink, found_rows, stroke_width(kept), turns, ruled, len(parts))
+    kept = np.isin(marks.labels, [p.label for row in found_rows for p in row])
+    steps("written", kept.astype(np.float32))
+    return Written(marks.labels, marks.ink, found_rows, stroke_width(kept), turns, ruled, len(marks.parts))
+
+
+class _Marks(NamedTuple):
+    labels: np.ndarray
+    parts: list[Part]
+    ink: np.ndarray
+
+
+def _marks(ink: np.ndarray, noise: float, level: float) -> _Marks:
+    limit = threshold.local(ink, noise, level)
+    return _Marks(*parts_of(ink > limit, ink, level), threshold.soft(ink, limit))
 
 
 def _line(

@@ -6,6 +6,7 @@ import numpy as np
 
 FAINTEST = 0.06  # ink that is told from paper at all
 SURE = 5.0  # deviations of noise above which a pixel is hardly paper
+SMOOTH = 0.15  # stroke widths: deviation of the blur
 BINS = 128
 WINDOW = 1 / 20  # of the shorter side: the surroundings of a pixel
 
@@ -36,8 +37,9 @@ def ink_level(ink: np.ndarray, noise: float) -> float:
     return float(seen[seen >= min(otsu(seen), seen.max())].mean())
 
 
-def written(ink: np.ndarray, noise: float, level: float) -> np.ndarray:
-    """Which pixels of (H, W) ink belong to strokes: more than half as dark as the darkest nearby, and no noise.
+def local(ink: np.ndarray, noise: float, level: float) -> np.ndarray:
+    """The ink above which a pixel belongs to a stroke, (H, W): half of what the darkest nearby have, and more
+    than noise.
 
     level  of ink in strokes, as `ink_level` finds it
     """
@@ -48,4 +50,16 @@ def written(ink: np.ndarray, noise: float, level: float) -> np.ndarray:
     darkest = ndimage.maximum_filter(smooth, window, mode="nearest")
     darkest = ndimage.uniform_filter(darkest, window, mode="nearest")
     lowest = max(FAINTEST, SURE * noise * 0.7, 0.3 * level)
-    return (ink + smooth) / 2 > np.maximum(lowest, 0.45 * np.minimum(darkest, level))
+    return np.maximum(lowest, 0.45 * np.minimum(darkest, level))
+
+
+def smoothed(ink: np.ndarray, stroke_px: float) -> np.ndarray:
+    """The ink without what is much finer than strokes: the grain of paper under a pencil, and noise."""
+    from scipy import ndimage
+
+    return ndimage.gaussian_filter(ink, min(max(0.5, stroke_px * SMOOTH), 3.0), mode="nearest", truncate=3.0)
+
+
+def soft(ink: np.ndarray, threshold: np.ndarray) -> np.ndarray:
+    """How far each pixel belongs to a stroke, from 0 to 1, and 1/2 at the threshold: edges stay smooth."""
+    return np.clip(ink / threshold - 0.5, 0, 1).astype(np.float32)
