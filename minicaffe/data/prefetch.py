@@ -17,7 +17,7 @@ class Prefetch(Generic[B]):
     """Numbered batches, prepared by a thread before they are asked for.
 
     make      make(number, buffers) writes batch `number` into `buffers`.  It runs in the thread, one call at
-              a time; it may not call compiled kernels (two parallel regions at once would fight for the
+              a time; it may not call parallel kernels (two parallel regions at once would fight for the
               processors), nor hold a reference to what owns this object
     slots     the buffers, used in turn: as many batches are ready or under way, the next one first
     threaded  False: `make` runs when a batch is asked for
