@@ -53,7 +53,8 @@ th { color: var(--faint); font-weight: 600; }
 .bar { display: inline-block; height: .6rem; background: var(--good); border-radius: 2px;
   vertical-align: baseline; margin-right: .5rem; }
 .track { display: inline-block; width: 5rem; text-align: left; line-height: 1; }
-@media (max-width: 34rem) { .track { display: none; } th, td { padding: .25rem .5rem; } }
+@media (max-width: 34rem) { .track { display: none; } table { font-size: .82rem; }
+  th, td { padding: .25rem .4rem; } }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(8rem, 1fr)); gap: 1.1rem .9rem;
   padding: 0; margin: 1rem 0; list-style: none; }
 .gallery figure { margin: 0; font-size: .88rem; line-height: 1.35; }
