@@ -116,8 +116,9 @@ def run(arguments: list[str]) -> int:
 def _beside(source: str) -> str:
     """The folder that is made if none is named: of photos, photos/ and photos.npz photos-data."""
     path = Path(os.path.normpath(source))
+    path = path if path.name else Path(os.path.abspath(source))  # of `.`
     stem = path.name if path.is_dir() else path.name.partition(".")[0]
-    return str(path.with_name(f"{stem or 'images'}-data")) if path.name else "images-data"
+    return str(path.with_name(f"{stem or 'images'}-data")) if path.name else "images-data"  # of `/`
 
 
 def _report(made: Made, options: Options) -> None:

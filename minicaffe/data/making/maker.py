@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
 import shutil
@@ -30,6 +31,7 @@ from .prepare import Preparation, Prepared
 from .sources import Source, open_source
 from .statistics import Statistics
 
+MOST_PIXELS = 1 << 26  # of an image that is made
 CHUNK_BYTES, CHUNK = 1 << 20, 64  # pixels, and images, that a thread prepares at a time
 CHANNELS = {"auto": Channels.FOUND, "gray": Channels.GRAY, "color": Channels.COLOR}
 
@@ -97,6 +99,8 @@ def make(source: str | os.PathLike, folder: str | os.PathLike, options: Options 
     options = options or Options()
     _check(options)
     home = Path(os.path.abspath(folder))
+    if os.path.isdir(source) and home.is_relative_to(os.path.abspath(source)):
+        raise ConfigError(f"{home} would lie in {os.fspath(source)}", hint="-o FOLDER names another place")
     with _new_folder(home) as scratch, ExitStack() as open_files, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow, about images as large as a bomb may be; not for threads
         given = open_files.enter_context(
@@ -128,6 +132,8 @@ def _check(options: Options) -> None:
         raise ConfigError(f"channels must be one of {', '.join(CHANNELS)}; got {options.channels!r}")
     if options.size is not None and min(options.size) < 1:
         raise ConfigError(f"a size must be 1x1 at least; got {options.size[0]}x{options.size[1]}")
+    if options.size is not None and math.prod(options.size) > MOST_PIXELS:
+        raise ConfigError(f"a size may have {MOST_PIXELS} pixels; got {options.size[0]}x{options.size[1]}")
     if not 0 <= options.fill <= 255:
         raise ConfigError(f"borders are filled with 0 to 255; got {options.fill}")
     if options.encode:

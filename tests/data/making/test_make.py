@@ -244,6 +244,17 @@ def test_kinds_of_images_that_lose_something_are_told(photos, tmp_path):
     assert red > 150 and red > 2 * blue and red > 2 * green
 
 
+def test_names_that_are_no_utf8(photos, tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    (photos / "cats" / name).write_bytes(b"none")
+    made = make(photos, tmp_path / "data", Options(kind="lmdb"))
+    assert [entry["file"] for entry in made.summary["left out"]] == ["cats/caf\\xe9.png"]
+    picture(99).save(photos / "cats" / name)
+    made = make(photos, tmp_path / "lmdb", Options(kind="lmdb", keep_order=True))
+    database = Database(made.sources["train"])
+    assert any("caf" in database.place(index) for index in range(11))
+
+
 def test_more_than_half_is_an_error(photos, tmp_path):
     for path in sorted((photos / "dogs").rglob("*.png"))[:16]:
         path.write_bytes(b"no image")
@@ -286,6 +297,7 @@ OPTIONS = [
     (Options(val=60, test=40), "percentages from 0 on that leave some images for training"),
     (Options(val=-1), "percentages from 0"),
     (Options(size=(0, 5)), "a size must be 1x1 at least"),
+    (Options(size=(10_000, 10_000)), "a size may have 67108864 pixels; got 10000x10000"),
     (Options(fill=256), "borders are filled with 0 to 255; got 256"),
     (Options(channels="rgb"), "channels must be one of auto, gray, color"),
     (Options(labels="x.npy"), "--labels names the labels of a .npy"),
@@ -308,6 +320,8 @@ def test_places_that_cannot_be(photos, tmp_path):
         make(photos, tmp_path / "data")
     with pytest.raises(DataError, match=r"cannot write .*/no/data: No such file or directory"):
         make(photos, tmp_path / "no" / "data")
+    with pytest.raises(ConfigError, match=r"photos/data would lie in .*photos; hint: -o FOLDER"):
+        make(photos, photos / "data")
     (tmp_path / "a b").mkdir()
     with pytest.raises(ConfigError, match="a list of paths without spaces"):
         make(photos, tmp_path / "a b" / "data", Options(kind="hdf5"))
