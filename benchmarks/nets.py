@@ -51,6 +51,8 @@ NETS = {
     "mnist_mlp": Contest("mnist_mlp/train_test.prototxt", (1, 28, 28), 10, 128, 60, 20, 5, adam=True),
     "cifar10_quick": Contest("cifar10_quick/train_test.prototxt", (3, 32, 32), 10, 100, 10, 5, 2),
     "alexnet": Contest("alexnet/train_val.prototxt", (3, 227, 227), 1000, 32, 2, 1, 1),
+    "lenet_best": Contest("lenet/best_train_test.prototxt", (1, 28, 28), 10, 128, 30, 10, 3, adam=True),
+    "googlenet_28": Contest("googlenet/mnist_28_train_val.prototxt", (1, 28, 28), 10, 32, 5, 3, 2, adam=True),
     "googlenet": Contest("googlenet/train_val.prototxt", (3, 224, 224), 1000, 32, 2, 1, 1),
 }
 

@@ -13,9 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -43,42 +46,55 @@ def main() -> int:
     args = parser.parse_args()
     rows = [ROWS[name] for name in args.rows or ROWS]
     if args.short:
-        learnt = [short(row) for row in rows]  # all of them, whatever the first does
+        learnt = [short(row) for row in rows if row.short]  # all of them, whatever the first does
         return int(not all(learnt))
     for row in rows if not args.render else []:
-        with tempfile.TemporaryDirectory() as folder:
-            run(row, Path(args.runs or folder), args.pytorch)
+        with working_in(args.runs):
+            run(row, args.pytorch)
     write_atomic(page.PAGE, page.rendered(page.PAGE.read_text(), page.results()).encode())
     return 0
 
 
+@contextmanager
+def working_in(folder: str | None) -> Iterator[None]:
+    """Inside, it is the working folder, or a temporary one is if none is named."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(folder or temporary)
+        place.mkdir(parents=True, exist_ok=True)
+        os.chdir(place)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+
+
 def short(row: Row) -> bool:
     """Whether a shortened run learns; prints what came of it."""
-    begun = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        accuracy = running.shortened(row, Path(folder, "run")).evaluation.accuracy.value
+    begun = time.process_time()
+    with working_in(None):
+        accuracy = running.shortened(row, Path("run")).evaluation.accuracy.value
     learns = accuracy >= row.short.at_least
-    took = f"{time.perf_counter() - begun:.1f} s"
-    print(
-        f"{row.name:20}{accuracy:8.4f} of {row.short.at_least:.2f} {took:>8}  {'ok' if learns else 'TOO LOW'}"
-    )
+    took = f"{time.process_time() - begun:.1f} s"
+    verdict = "ok" if learns else "TOO LOW"
+    print(f"{row.name:22}{accuracy:8.4f} of {row.short.at_least:.2f} {took:>8}  {verdict}", flush=True)
     return learns
 
 
-def run(row: Row, folder: Path, pytorch: str | None) -> None:
-    """Train a row with all its seeds, and write its numbers and pictures."""
+def run(row: Row, pytorch: str | None) -> None:
+    """Train a row with all its seeds, in the working folder, and write its numbers and pictures."""
+    running.prepare(row)
     running.compile_first(row)
     runs = []
     for seed in row.seeds or (None,):
-        home = folder / (row.name if seed is None else f"{row.name}_{seed}")
+        home = Path(row.name if seed is None else f"{row.name}_{seed}")
         running.train(row, home, seed=seed)
         runs.append(running.judged(row, home))
     first = runs[0]
     result = {
         "row": row.name,
-        "command": row.command,
         "runs": [running.numbers(row, each) for each in runs],
-        "inference_ms": running.inference_ms(row, first.weights),
+        "inference_ms": running.inference_ms(first),
         "machine": running.machine(first.job),
         "pytorch": running.beside_pytorch(row, pytorch) if pytorch else _earlier(row),
     }
@@ -88,7 +104,7 @@ def run(row: Row, folder: Path, pytorch: str | None) -> None:
     contents = {page.PICTURES / f"{row.name}_{name}.png": png for name, png in drawn.items()}
     contents[page.NUMBERS / f"{row.name}.json"] = (json.dumps(result, indent=1) + "\n").encode()
     write_together(contents)
-    print(f"{row.name}: {page.accuracy(result):.4f}, to reach: {row.goal:.4f}")
+    print(f"{row.name}: {page.accuracy(result):.4f}, to reach: {row.goal:.4f}", flush=True)
 
 
 def _earlier(row: Row):

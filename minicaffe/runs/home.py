@@ -227,13 +227,14 @@ class Home:
     def newest_snapshot(self) -> Path | None:
         return snapshot.newest(self.read_solver().snapshot_prefix)
 
-    def newest_weights(self) -> Path | None:
-        """The weights of the newest snapshot: the average, where the solver keeps one, as tests do."""
+    def newest_weights(self, *, averaged: bool = True) -> Path | None:
+        """The weights of the newest snapshot, or their average, where the solver keeps one, which is what its
+        tests judge; None if there is no snapshot."""
         state = self.newest_snapshot()
         if state is None:
             return None
         stem, _, ending = state.name.partition(".solverstate")
-        paths = [state.with_name(f"{stem}{kind}.caffemodel{ending}") for kind in ("_ema", "")]
+        paths = [state.with_name(f"{stem}{kind}.caffemodel{ending}") for kind in ("_ema" * averaged, "")]
         return next((path for path in paths if path.exists()), None)
 
     # -- the lock

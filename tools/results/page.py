@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import statistics
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +39,8 @@ def summary(found: dict[str, Result]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for name, row in ROWS.items():
-        told = row.published
-        published = _share(told.accuracy) if told else ""
-        cells = [row.system, f"`{row.command}`", published, "not run yet", told.time if told else "", "", ""]
+        told, command = row.published, row.commands[-1]
+        cells = [row.system, f"`{command}`", _share(told.accuracy), "not run yet", told.time, "", ""]
         if name in found:
             result = found[name]
             cells[3] = (
@@ -48,7 +48,7 @@ def summary(found: dict[str, Result]) -> str:
                 if accuracy(result) >= row.goal
                 else _share(accuracy(result))
             )
-            cells[5] = _duration(_mean(result, "seconds"))
+            cells[5] = duration(_mean(result, "seconds"))
             cells[6] = f"{result['inference_ms']['alone']:.2g} ms"
         lines.append(_line(cells))
     return "\n".join(lines) + "\n"
@@ -56,8 +56,9 @@ def summary(found: dict[str, Result]) -> str:
 
 def part(row: Row, result: Result | None) -> str:
     """What there is to say of a row."""
-    system = f"{row.system}, {SYSTEMS[row.system]}. " if row.system else ""
-    head = f"### {row.title}\n\n{system}{row.about}\n\n    {row.command}\n\n"
+    commands = "".join(f"    {command}\n" for command in row.commands)
+    about = textwrap.fill(f"{row.system}, {SYSTEMS[row.system]}. {row.about}", 120)
+    head = f"### {row.title}\n\n{about}\n\n{commands}\n"
     if result is None:
         return f"{head}Not run yet.\n"
     return f"{head}{_table(row, result)}{_pictures(row)}"
@@ -74,18 +75,16 @@ def _table(row: Row, result: Result) -> str:
     lines = [
         ["", "published" if told else "", f"here, {seeds} {', '.join(str(run['seed']) for run in runs)}"]
     ]
-    lines.append(["accuracy", _share(told.accuracy) if told else "", _accuracies(runs)])
+    lines.append(["accuracy", _share(told.accuracy), _accuracies(runs)])
     if all(run["top5"] is not None for run in runs):
         top5 = _share(statistics.mean(run["top5"] for run in runs))
-        lines.append(["among the first five", _share(told.top5) if told and told.top5 else "", top5])
+        lines.append(["among the first five", _share(told.top5) if told.top5 else "", top5])
     iterations = f"{runs[0]['iterations']:,} iterations"
-    lines.append(
-        ["training", told.time if told else "", f"{_duration(_mean(result, 'seconds'))}, {iterations}"]
-    )
-    if told and all(run["seconds_to_published"] is not None for run in runs):
-        lines.append(["until the accuracy published", "", _duration(_mean(result, "seconds_to_published"))])
+    lines.append(["training", told.time, f"{duration(_mean(result, 'seconds'))}, {iterations}"])
+    if all(run["seconds_to_published"] is not None for run in runs):
+        lines.append(["until the accuracy published", "", duration(_mean(result, "seconds_to_published"))])
     each = "; ".join(f"{ms:.2g} ms {how}" for how, ms in result["inference_ms"].items())
-    lines.append(["an image", told.inference if told else "", each])
+    lines.append(["an image", told.inference, each])
     if beside := result.get("pytorch"):
         lines.append([f"a step in PyTorch {beside['version']}", "", _ratios(beside["contenders"])])
     versions = ", ".join(f"{name} {machine[name]}" for name in ("minicaffe", "python", "numpy", "numba"))
@@ -138,10 +137,10 @@ def _share(value: float) -> str:
     return f"{value:.4f}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """In the largest units that say something.
 
-    >>> [_duration(s) for s in (7.24, 94.6, 1446, 8123)]
+    >>> [duration(s) for s in (7.24, 94.6, 1446, 8123)]
     ['7.2 s', '95 s', '24 min 6 s', '2 h 15 min']
     """
     if seconds < 10:

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minicaffe import Net, zoo
+from minicaffe import Net
 from minicaffe.cli.main import main as minicaffe
-from minicaffe.proto import upgrade
+from minicaffe.convert.deploy import Deployment
+from minicaffe.proto.schema import NetParameter
 from minicaffe.reports import Evaluation, evaluate
 from minicaffe.runs import curve_files
 from minicaffe.runs.curves import Curves
@@ -36,68 +37,82 @@ class Run(NamedTuple):
     curves: Curves
     evaluation: Evaluation
     job: dict[str, Any]
+    param: NetParameter
     weights: Path
 
 
-def train(row: Row, folder: Path, *, seed: int | None = None, own_process: bool = True) -> None:
-    """Train a row in the home `folder`, or go on with what was begun there."""
-    words = ["--run", str(folder), "--resume", "auto"]
+def prepare(row: Row) -> None:
+    """Make, in the working folder, what the net reads."""
+    for words in row.first:
+        _minicaffe(words, own_process=True)
+
+
+def train(row: Row, folder: Path, *, seed: int | None = None) -> None:
+    """Train a row in the home `folder`, or go on with what was begun there; in a process of its own."""
+    words = ["train", "--run", str(folder), "--resume", "auto", "--log", "quiet"]
     if not Home(folder).exists:
-        words = [*row.train, *words, *(["--seed", str(seed)] if seed is not None else [])]
-    _minicaffe([*words, "--log", "quiet"], own_process)
+        words += [*row.train, *(["--seed", str(seed)] if seed is not None else [])]
+    _minicaffe(words, own_process=True)
 
 
 def shortened(row: Row, folder: Path) -> Run:
     """A run of seconds, in this process."""
-    words = [*row.train, "--run", str(folder), "--iterations", str(row.short.iterations)]
-    _minicaffe([*words, "--log", "quiet"], own_process=False)
-    return judged(row, folder, batches=row.short.batches)
-
-
-def _minicaffe(words: Sequence[str], own_process: bool) -> None:
-    if not own_process:
-        status = minicaffe(["train", *words])
-    else:
-        command = [sys.executable, "-m", "minicaffe", "train", *words]
-        status = subprocess.run(command, env=_environment()).returncode
-    if status:
-        raise SystemExit(f"minicaffe train {' '.join(words)} failed")
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT)}  # this checkout's, installed or not
+    assert row.short is not None
+    _briefly(row, folder, row.short.iterations, own_process=False)
+    # The average of the weights still is where it began.
+    return judged(row, folder, batches=row.short.batches, averaged=False)
 
 
 def compile_first(row: Row) -> None:
     """Run every kernel once, so that no run that is measured compiles any."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder, "run")
-        _minicaffe([*row.train, "--run", str(home), "--iterations", "1", "--log", "quiet"], own_process=True)
+        _briefly(row, home, 1, own_process=True)
         judged(row, home, batches=1)
 
 
-def judged(row: Row, folder: Path, *, batches: int | None = None) -> Run:
-    """What came of a run: its curves, and its newest weights on every image of the test net, or on some
-    batches of it."""
+def _briefly(row: Row, folder: Path, iterations: int, *, own_process: bool) -> None:
+    words = ("train", *row.train, "--run", str(folder), "--iterations", str(iterations), "--log", "quiet")
+    _minicaffe(words, own_process)
+
+
+def _minicaffe(words: Sequence[str], own_process: bool) -> None:
+    if own_process:
+        command = [sys.executable, "-m", "minicaffe", *words]
+        status = subprocess.run(command, env=_environment()).returncode
+    else:
+        status = minicaffe(list(words))
+    if status:
+        raise SystemExit(f"minicaffe {' '.join(words)} failed")
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT)}  # this checkout's, installed or not
+
+
+def judged(row: Row, folder: Path, *, batches: int | None = None, averaged: bool = True) -> Run:
+    """What came of a run: its curves, and its newest weights, or their average where the solver keeps one, on
+    every image of the test net, or on some batches of it."""
     home = Home(folder)
-    solver = home.read_solver()
-    param, source = nets.testing(solver, str(home.solver))[row.test_net]
+    ((param, source),) = nets.testing(home.read_solver(), str(home.solver))
     net = Net(param, source=source, keep="all", forward_only=True)
-    newest = home.newest_snapshot()
-    if newest is None:
+    weights = home.newest_weights(averaged=averaged)
+    if weights is None:
         raise SystemExit(f"{folder} holds no snapshot")
-    stem = newest.name.partition(".solverstate")[0]
-    averaged = newest.with_name(f"{stem}_ema.caffemodel")
-    weights = averaged if averaged.exists() else newest.with_name(f"{stem}.caffemodel")
     net.load(str(weights), must_match=True)
-    return Run(curve_files.read(folder), evaluate(net, batches=batches), home.read_job(), weights)
+    return Run(
+        curve_files.read(folder, f"seed {home.read_job()['seed']}"),
+        evaluate(net, batches=batches),
+        home.read_job(),
+        param,
+        weights,
+    )
 
 
 def numbers(row: Row, run: Run) -> dict[str, Any]:
     """What is kept of a run."""
-    evaluation, tests = run.evaluation, run.curves.tests.get(row.test_net, [])
-    needed = row.published.accuracy if row.published else 1.0
-    reached = (test.seconds for test in tests if test.outputs[row.output][0] >= needed)
+    evaluation, tests = run.evaluation, run.curves.tests.get(0, [])
+    reached = (test.seconds for test in tests if test.outputs[row.output][0] >= row.published.accuracy)
     return {
         "seed": run.job["seed"],
         "iterations": run.job["max_iter"],
@@ -110,25 +125,16 @@ def numbers(row: Row, run: Run) -> dict[str, Any]:
     }
 
 
-def inference_ms(row: Row, weights: Path) -> dict[str, float]:
+def inference_ms(run: Run) -> dict[str, float]:
     """Milliseconds per image of the net for use: one image at a time, and in batches."""
-    return {
-        "alone": _median_ms(_forward(row, weights, 1), SINGLE),
-        f"in batches of {BATCH}": _median_ms(_forward(row, weights, BATCH), SINGLE // 10) / BATCH,
-    }
-
-
-def _forward(row: Row, weights: Path, batch: int) -> Callable[[], object]:
-    param = upgrade.read_net(zoo.find(row.deploy, "net"))
-    for layer in param.layer:
-        for shape in layer.input_param.shape:
-            shape.dim[0] = batch
-    net = Net(param, phase="TEST", forward_only=True)
-    net.load(str(weights))
-    rng = np.random.default_rng(0)
+    net = Net(Deployment(run.param, written=True).param, forward_only=True)
+    net.load(str(run.weights))
     (name,) = net.inputs
-    net.blobs[name].data[...] = rng.random(net.blobs[name].shape, np.float32)
-    return net.forward
+    image = np.random.default_rng(0).random((BATCH, *net.blobs[name].shape[1:]), np.float32)
+    return {
+        "alone": _median_ms(lambda: net.forward(**{name: image[:1]}), SINGLE),
+        f"in batches of {BATCH}": _median_ms(lambda: net.forward(**{name: image}), SINGLE // 10) / BATCH,
+    }
 
 
 def _median_ms(step: Callable[[], object], count: int) -> float:
