@@ -18,6 +18,7 @@ from ..proto.schema import Message
 from .preparation import PARTS
 from .viewer import Image, Viewer
 
+NO_MATTER_S = 0.5  # a pass that takes longer is not run once more for its time
 KINDS = {"Softmax": "probability", "Sigmoid": "probability of each class by itself"}
 
 
@@ -89,7 +90,8 @@ class Classifier(Viewer):
         if labels is None:
             labels = self.class_names() or class_names.beside(filter(None, (weights, self.file)))
         self.labels = class_names.of(labels, self.classes)
-        self._cold = True
+        self._ran: set[int] = set()  # the sizes of batches that were run
+        self._image_s = 0.0
 
     def probabilities(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
         """What the net says of images (N, C, H, W): (N, classes), float32; certainties, if `kind` is not
@@ -134,15 +136,24 @@ class Classifier(Viewer):
                 waiting, prepared = [], []
         yield from self._answered(prepared, waiting, top)
 
-    def _warm_up(self) -> None:
-        """Do once what is done once, so that the times of images are those of images."""
-        if self._cold:
-            from PIL import Image  # noqa: F401
+    def _warm_up(self, images: int = 1) -> None:
+        """Do once what is done once, so that the times of images are those of images: import and look at the
+        training data, and run a batch of a size that is new, unless a pass takes so long that it does not
+        matter."""
+        if not self._ran:
+            from PIL import Image
 
+            Image.preinit()
             if self.invert == "auto" and self.channels == 1:
                 self.expected_ground()
-            self.probabilities(np.zeros((1, self.channels, *self.preparation.size), np.uint8))
-            self._cold = False
+        if images in self._ran or images * self._image_s > NO_MATTER_S:
+            return
+        nothing = np.zeros((images, self.channels, *self.preparation.size), np.uint8)
+        for _ in range(2 if images == 1 else 1):
+            start = time.perf_counter()
+            self.probabilities(nothing)
+            self._image_s = (time.perf_counter() - start) / images
+        self._ran.add(images)
 
     def _prepared(self, image: Image) -> tuple[np.ndarray, Answer]:
         start = time.perf_counter()
@@ -155,6 +166,8 @@ class Classifier(Viewer):
 
     def _answered(self, prepared: list[np.ndarray], answers: list[Answer], top: int) -> list[Answer]:
         """The answers, with the classes of those that have no error, whose images are `prepared`."""
+        if prepared:
+            self._warm_up(len(prepared))
         start = time.perf_counter()
         found = self.probabilities(np.stack(prepared)) if prepared else np.empty((0, self.classes))
         took_ms = 1000 * (time.perf_counter() - start)
