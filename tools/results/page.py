@@ -58,7 +58,7 @@ def part(row: Row, result: Result | None) -> str:
     """What there is to say of a row."""
     commands = "".join(f"    {command}\n" for command in row.commands)
     about = textwrap.fill(f"{row.system}, {SYSTEMS[row.system]}. {row.about}", 120)
-    head = f"### {row.title}\n\n{about}\n\n{commands}\n"
+    head = f"## {row.title}\n\n{about}\n\n{commands}\n"
     if result is None:
         return f"{head}Not run yet.\n"
     return f"{head}{_table(row, result)}{_pictures(row)}"

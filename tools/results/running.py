@@ -23,7 +23,7 @@ from minicaffe.reports import Evaluation, evaluate
 from minicaffe.runs import curve_files
 from minicaffe.runs.curves import Curves
 from minicaffe.runs.home import Home
-from minicaffe.solvers import nets
+from minicaffe.solvers import nets, snapshot
 
 from .rows import Row
 
@@ -49,8 +49,12 @@ def prepare(row: Row) -> None:
 
 def train(row: Row, folder: Path, *, seed: int | None = None) -> None:
     """Train a row in the home `folder`, or go on with what was begun there; in a process of its own."""
-    words = ["train", "--run", str(folder), "--resume", "auto", "--log", "quiet"]
-    if not Home(folder).exists:
+    home, words = Home(folder), ["train", "--run", str(folder), "--resume", "auto", "--log", "quiet"]
+    if home.exists:
+        newest = home.newest_snapshot()
+        if newest is not None and snapshot.iteration_of(newest) >= home.read_solver().max_iter:
+            return
+    else:
         words += [*row.train, *(["--seed", str(seed)] if seed is not None else [])]
     _minicaffe(words, own_process=True)
 
