@@ -21,9 +21,10 @@ SUFFIX = ".png"
 def parser() -> flags.Parser:
     p = flags.Parser(
         "read",
-        "Read the handwritten digits of photos, and + - × ÷ =: each line with the certainty of every character;"
-        " one below 0.9 is marked with ?.  Shadows, ruled and squared paper and up to 10 degrees off level do no"
-        " harm.  Equations, and sums in columns, are checked.",
+        "Read the handwritten digits of photos, and + - × ÷ =: each line with the certainty of every"
+        " character; one below 0.9 is marked with ?.  Equations, and sums in columns, are checked.  Shadows,"
+        " ruled and squared paper, light on dark, and lines up to 10 degrees off level are no obstacle; a
+        page" " of nothing but ones, dashes or texture is not read.",
     )
     p.add_argument("photos", nargs="+", metavar="PHOTO", help="an image file")
     p.add_argument("-o", "--output", metavar="FOLDER", help="save the annotated photo and every step there")

@@ -19,8 +19,8 @@ NARROW = 0.55  # heights of a character: what is narrower is one, or less
 
 
 def cuts(mask: np.ndarray, height: float, stroke_px: float) -> list[tuple[np.ndarray, float]]:
-    """Ways through a part from left to right: for each the first column right of it in every row, (H,), and how
-    many stroke widths of ink it crosses.
+    """Ways through a part from left to right: for each the first column right of it in every row, (H,), and
+    how many stroke widths of ink it crosses.
 
     mask    the part in its box, (H, W) bool
     height  of characters in its row

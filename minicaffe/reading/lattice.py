@@ -1,13 +1,13 @@
 """All ways to make characters of a row's ink, and the best of them.
 
-The parts of a row are cut wherever two characters might touch; the pieces, from left to right, are atoms.  Every
-few neighbours together may be a character, whose probability the net says; of all ways through the row, that
-with the largest product of probabilities is taken, found by dynamic programming:
+The parts of a row are cut wherever two characters might touch; the pieces, from left to right, are atoms.
+Every few neighbours together may be a character, whose probability the net says; of all ways through the row,
+that with the largest product of probabilities is taken, found by dynamic programming:
 
     best[j] = max over i of best[i] + log p(atoms i to j) - cost of cuts, gaps and odd sizes
 
-Source: O. Matan, C. Burges, Y. LeCun and J. Denker, "Multi-digit recognition using a space displacement neural
-network" (1992), and C. Burges et al., "Shortest path segmentation" (1992).
+Source: O. Matan, C. Burges, Y. LeCun and J. Denker, "Multi-digit recognition using a space displacement
+neural network" (1992), and C. Burges et al., "Shortest path segmentation" (1992).
 """
 
 from __future__ import annotations
@@ -236,9 +236,9 @@ class Lattice:
         found: list[Choice] = []
         at = count
         while at:
-            at, choice = came[at]
-            if choice is not None:
-                found.append(choice)
+            at, chosen = came[at]
+            if chosen is not None:
+                found.append(chosen)
         return found[::-1]
 
     def _drop(self, atom: int) -> float:

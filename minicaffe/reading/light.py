@@ -1,8 +1,8 @@
 """Even light: how much of each pixel is ink, whatever falls on the paper.
 
 Reflectance is light times paint, so ink is what is left when a photo is divided by its paper; and the paper
-is what a closing leaves of it: every stroke narrower than the closing's window is filled, the edge of a shadow
-stays where it is.
+is what a closing leaves of it: every stroke narrower than the closing's window is filled, the edge of a
+shadow stays where it is.
 
     ink = 1 - photo / paper,   paper = closing(photo)
 
@@ -32,8 +32,8 @@ class Ink(NamedTuple):
 
 
 def inks(grey: np.ndarray) -> list[Ink]:
-    """The ink in a photo, (H, W) float32 in [0, 1]: as dark on light and as light on dark, the likelier first;
-    alone if there is no doubt."""
+    """The ink in a photo, (H, W) float32 in [0, 1]: as dark on light and as light on dark, the likelier
+    first; alone if there is no doubt."""
     darker, lighter = _outliers(grey)
     ways = [(_dark_on_light, True), (_light_on_dark, False)]
     if lighter > darker:
@@ -93,8 +93,8 @@ def _reduced(grey: np.ndarray, longer_px: int) -> np.ndarray:
 
 
 def noise(ink: np.ndarray) -> float:
-    """The deviation of paper, which is most of a photo: from differences of neighbours, whose median ink hardly
-    moves."""
+    """The deviation of paper, which is most of a photo: from differences of neighbours, whose median ink
+    hardly moves."""
     differences = np.abs(ink[:, 2:] - ink[:, :-2])
     positive = differences[(ink[:, 2:] > 0) | (ink[:, :-2] > 0)]
     if not positive.size:

@@ -69,8 +69,8 @@ def _chains(parts: list[Part], typical: float, tangent: float) -> list[list[Part
 def rows(parts: list[Part]) -> list[list[Part]]:
     """The parts row by row from the top, each from left to right; what belongs to no row is left out.
 
-    Rows are level.  Tall parts make them, from neighbour to neighbour; lower ones go to the row in whose height
-    they lie.
+    Rows are level.  Tall parts make them, from neighbour to neighbour; lower ones go to the row in whose
+    height they lie.
     """
     typical = typical_height(parts)
     tall = sorted((p for p in parts if TALL * typical <= p.height <= 3 * typical), key=lambda p: p.x)

@@ -40,8 +40,8 @@ class Part(NamedTuple):
 
 
 def parts_of(written: np.ndarray, ink: np.ndarray, level: float) -> tuple[np.ndarray, list[Part]]:
-    """The labels, (H, W) int32 with 0 for paper, and the parts that are neither specks, smears nor parts of the
-    picture's edge.
+    """The labels, (H, W) int32 with 0 for paper, and the parts that are neither specks, smears nor parts of
+    the picture's edge.
 
     written  which pixels are written on, (H, W) bool
     ink      how much ink they have, and `level`, how much a stroke has

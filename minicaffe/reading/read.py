@@ -22,6 +22,12 @@ LEVEL = 0.4  # degrees that a picture may be off level and is not turned
 FAINTEST = 0.12  # ink that writing has at least
 CONTRAST = 5.0  # deviations of noise that it has at least
 MOST_PARTS = 3000  # a texture has more
+LEAST_SURE, PAGE_SURE = (
+    0.3,
+    0.5,
+)  # of the characters of a line, and of a page: with fewer sure it is no writing
+STROKES = ("1", "-", "=")  # what the edges of anything look like
+TELLING = 0.1  # of the characters of a page that are sure, and no strokes
 FEWEST_PIXELS = 8  # of height that characters have
 
 Steps = Callable[[str, np.ndarray], None]
@@ -51,8 +57,8 @@ def read(
     recognizer  the net; the one that is shipped if left out
     steps       is given a name and a picture, (H, W) float32 from 0 to 1 or (H, W, 3) uint8, of every step
 
-    Nothing is read on an empty page or a texture: the page then has no lines.  Raises DataError for what is no
-    image, or one that is too small or too large.
+    Nothing is read on an empty page or a texture: the page then has no lines.  Raises DataError for what is
+    no image, or one that is too small or too large.
     """
     photo = load(image)
     recognizer = recognizer or Recognizer()
@@ -89,6 +95,7 @@ def _read(photo: Photo, found: light.Ink, recognizer: Recognizer, steps: Steps) 
         for choices, lattice in zip(chosen, lattices)
         if choices
     ]
+    lines = plausible(lines)
     if steps is not _forget:
         seen = [g[c.candidate] for choices, g in zip(chosen, glyphs) for c in choices]
         steps("glyphs", sheet(seen, [c for line in lines for c in line.characters]))
@@ -98,6 +105,19 @@ def _read(photo: Photo, found: light.Ink, recognizer: Recognizer, steps: Steps) 
         ruled=writing.ruled,
         left_out=max(0, writing.parts - sum(len(line.characters) for line in lines)),
     )
+
+
+def plausible(lines: list[Line]) -> list[Line]:
+    """The lines that are writing.  Of a texture the net is sure of few characters, and those are mere
+    strokes; what is left of the lines of a paper are such too."""
+    kept = [
+        line for line in lines if sum(c.sure for c in line.characters) >= LEAST_SURE * len(line.characters)
+    ]
+    characters = [c for line in lines for c in line.characters]
+    sure = [c for c in characters if c.sure]
+    telling = [c for c in sure if c.text not in STROKES]
+    writing = len(sure) >= PAGE_SURE * len(characters) and len(telling) >= TELLING * len(characters)
+    return kept if writing and telling else []
 
 
 def find(found: light.Ink, steps: Steps = _forget) -> Written | None:

@@ -26,8 +26,8 @@ class Recognizer:
     net, weights  files; those that are shipped if left out
     labels        a file of labels, one a line, or the labels; `labels.txt` beside the net, or else 0 to 9
 
-    Raises a MiniCaffeError for files that cannot be read, or a net that takes anything but one grey picture of
-    28x28.
+    Raises a MiniCaffeError for files that cannot be read, or a net that takes anything but one grey picture
+    of 28x28.
     """
 
     def __init__(
@@ -72,7 +72,8 @@ class Recognizer:
         return np.concatenate(pieces) if pieces else np.zeros((0, len(self.labels)), np.float32)
 
     def _run(self, glyphs: np.ndarray) -> np.ndarray:
-        outputs = self.net.forward(**{self.input: glyphs[:, None]})  # (n, 1, 28, 28)
+        self.net.put_inputs({self.input: glyphs[:, None]})  # (n, 1, 28, 28)
+        outputs = self.net.forward()
         if len(outputs) != 1:
             raise ShapeError(f"a net with the outputs {', '.join(outputs)}; expected one")
         (values,) = outputs.values()

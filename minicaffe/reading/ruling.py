@@ -1,7 +1,7 @@
 """Ruled and squared paper: at what angle its lines lie, and the ink without them.
 
-A line of the paper is thin, straight, and goes on for much longer than any stroke, so a mean along it keeps it
-and wears writing down.
+A line of the paper is thin, straight, and goes on for much longer than any stroke, so a mean along it keeps
+it and wears writing down.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ def _sharpness(picture: np.ndarray, view: View) -> tuple[float, float]:
 def without_lines(
     ink: np.ndarray, noise: float, level: bool = True, upright: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The ink without `level` or `upright` lines of the paper, or both, strokes that cross them whole, and where the lines
-    were, both (H, W)."""
+    """The ink without `level` or `upright` lines of the paper, or both, strokes that cross them whole, and
+    where the lines were, both (H, W)."""
     none = np.zeros(ink.shape, bool)
     across = _lines(ink, noise) if level else none
     down = _lines(ink.T, noise).T if upright else none
@@ -149,7 +149,8 @@ def _thickness(level: np.ndarray) -> int:
 
 
 def _crossed(strokes: np.ndarray, thickness: int) -> np.ndarray:
-    """`strokes` with gaps of `thickness` filled where a stroke goes on, straight or slanted, on the far side."""
+    """`strokes` with gaps of `thickness` filled where a stroke goes on, straight or slanted, on the far
+    side."""
     from scipy import ndimage
 
     length = thickness + 4

@@ -8,8 +8,8 @@ from .annotate import png
 
 
 class Recorder:
-    """Keeps the pictures that `read` hands out, as PNG files by name: 1_ink, 2_lines, ..., and read, the photo
-    with what was read."""
+    """Keeps the pictures that `read` hands out, as PNG files by name: 1_ink, 2_lines, ..., and read, the
+    photo with what was read."""
 
     def __init__(self) -> None:
         self._pictures: dict[str, np.ndarray] = {}

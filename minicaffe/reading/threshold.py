@@ -29,8 +29,8 @@ def otsu(values: np.ndarray) -> float:
 
 
 def ink_level(ink: np.ndarray, noise: float) -> float:
-    """How much ink a stroke has in its middle: the mean of the upper part, by Otsu, of what is no paper; 0 on an
-    empty page."""
+    """How much ink a stroke has in its middle: the mean of the upper part, by Otsu, of what is no paper; 0 on
+    an empty page."""
     seen = ink[ink > max(FAINTEST, SURE * noise)]
     if seen.size < 8:
         return 0.0

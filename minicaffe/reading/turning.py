@@ -1,7 +1,7 @@
 """Turning a picture, undoing that a page was seen from one side, and finding points in the picture before.
 
-A page that lies before a camera at a slant has lines that meet far away.  In coordinates from the middle of the
-picture, with (u, v) on the page and (x, y) in the photo once it is turned,
+A page that lies before a camera at a slant has lines that meet far away.  In coordinates from the middle of
+the picture, with (u, v) on the page and (x, y) in the photo once it is turned,
 
     x = u / (1 - kx u - ky v),   y = v / (1 - kx u - ky v)
 
@@ -20,8 +20,8 @@ from .page import Point
 
 
 class View(NamedTuple):
-    """How a page was seen: `degrees` by which the photo must be turned, anticlockwise, and how lines converge, per
-    pixel."""
+    """How a page was seen: `degrees` by which the photo must be turned, anticlockwise, and how lines
+    converge, per pixel."""
 
     degrees: float
     kx: float = 0.0
@@ -35,7 +35,8 @@ class View(NamedTuple):
 
 
 class Turn(NamedTuple):
-    """A picture that was turned: `matrix`, (3, 3), takes points (x, y, 1) of it to points of the one before."""
+    """A picture that was turned: `matrix`, (3, 3), takes points (x, y, 1) of it to points of the one
+    before."""
 
     matrix: np.ndarray
     degrees: float
