@@ -38,9 +38,9 @@ def test_the_net_is_that_of_prototxt():
 
 @needs_mnist
 def test_digits_held_out(net):
-    """Every fifth of MNIST's test digits."""
+    """Every eighth of MNIST's test digits."""
     found = datasets.load("mnist/test")
-    images, labels = np.asarray(found.images).reshape(-1, 28, 28)[::5], np.asarray(found.labels)[::5]
+    images, labels = np.asarray(found.images).reshape(-1, 28, 28)[::8], np.asarray(found.labels)[::8]
     right = said(net, [samples.plain(image) for image in images]) == labels
     assert right.mean() >= 0.985
 
