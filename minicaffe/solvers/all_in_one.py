@@ -8,6 +8,7 @@ that in, `solver_for` adds a solver; `convert.deploy` takes the finished net out
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -129,8 +130,14 @@ def _fill_data(conf: Message, wishes: Wishes, stage: str) -> None:
         source = wishes.of_stage(stage)
         if not source:
             what = {"train": "training", "val": "validation"}[stage]
+            named = ""
+            if wishes.source:
+                there = "," in wishes.source or os.path.exists(wishes.source)
+                named = (
+                    f", and {wishes.source!r} names none" if there else f", and there is no {wishes.source!r}"
+                )
             raise ConfigError(
-                f"the net does not say where the {what} data is",
+                f"the net does not say where the {what} data is{named}",
                 hint="--source TRAIN,VAL names two data sets, such as photos[:80%],photos[80%:] of a folder"
                 " of class folders; --source mnist both parts of one",
             )

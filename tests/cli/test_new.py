@@ -87,6 +87,14 @@ def test_a_run_in_the_place_of_net_and_weights(capsys):
     assert open_end.status == 1 and "does not say where the training data is" in open_end.err
 
 
+def test_a_source_that_is_not_there(capsys):
+    """Or has no second part; the validation is what is missed first."""
+    Path("images").mkdir()
+    for source, words in (("phots", "and there is no 'phots'"), ("images", "and 'images' names none")):
+        result = run(capsys, "train", "own", "--source", source)
+        assert result.status == 1 and words in result.err
+
+
 def test_a_seed(capsys):
     """In the place of the solver's; it belongs to the beginning of a run."""
     lines = {

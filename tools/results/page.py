@@ -120,7 +120,7 @@ def _pictures(row: Row) -> str:
     words = {
         "curve": "loss and accuracy over the iterations",
         "confusion": "which digits were taken for which",
-        "mistakes": "the mistakes of which the net was surest",
+        "mistakes": "the worst mistakes",
     }
     return "".join(
         f"\n![{row.title}: {said}](images/results/{row.name}_{name}.png)\n"

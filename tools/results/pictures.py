@@ -49,7 +49,7 @@ def small(png: bytes, scale: float = 1.0) -> bytes:
     image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
     for colours in (COLOURS, COLOURS // 2, COLOURS // 4):
         buffer = io.BytesIO()
-        image.quantize(colours, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+        image.quantize(colours, kmeans=2, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
         if buffer.tell() <= LARGEST_BYTES:
             break
     return buffer.getvalue()

@@ -96,7 +96,7 @@ ROWS = {
             ("googlenet/mnist_28_solver",),
             published=DIGITS,
             goal=0.985,
-            short=Short(100, 3, 0.5, slow=True),
+            short=Short(100, 3, 0.3, slow=True),
             output="loss3/top-1",
             contest="googlenet_28",
         ),
