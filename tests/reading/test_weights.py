@@ -42,7 +42,7 @@ def test_digits_held_out(net):
     found = datasets.load("mnist/test")
     images, labels = np.asarray(found.images).reshape(-1, 28, 28)[::8], np.asarray(found.labels)[::8]
     right = said(net, [samples.plain(image) for image in images]) == labels
-    assert right.mean() >= 0.985
+    assert right.mean() >= 0.99
 
 
 @pytest.mark.parametrize("name", strokes.SYMBOLS)
