@@ -23,8 +23,8 @@ def parser() -> flags.Parser:
         "read",
         "Read the handwritten digits of photos, and + - × ÷ =: each line with the certainty of every"
         " character; one below 0.9 is marked with ?.  Equations, and sums in columns, are checked.  Shadows,"
-        " ruled and squared paper, light on dark, and lines up to 10 degrees off level are no obstacle; a
-        page" " of nothing but ones, dashes or texture is not read.",
+        " ruled and squared paper, light on dark, and lines up to 10 degrees off level are no obstacle; a"
+        " page of nothing but ones, dashes or texture is not read.",
     )
     p.add_argument("photos", nargs="+", metavar="PHOTO", help="an image file")
     p.add_argument("-o", "--output", metavar="FOLDER", help="save the annotated photo and every step there")
@@ -81,8 +81,9 @@ def _print(page: Page, args) -> None:
             certainties = " ".join(f"{c.certainty:.2f}" for c in line.characters)
             terminal.show(f"{line.marked:{width}}  {certainties}")
     for check in arithmetic.checks(page):
-        verdict = {True: "right", False: f"wrong: {check.value}", None: f"no equation: {check.value}"}
-        terminal.show(f"{check.equation}: {verdict[check.right]}")
+        verdict = {True: "right", False: f"wrong, {check.value}", None: f"no equation: {check.value}"}
+        doubt = "" if check.sure else " (not read for sure)"
+        terminal.show(f"{check.equation}: {verdict[check.right]}{doubt}")
 
 
 def _checked(page: Page) -> dict:
