@@ -81,8 +81,9 @@ def _print(page: Page, args) -> None:
             certainties = " ".join(f"{c.certainty:.2f}" for c in line.characters)
             terminal.show(f"{line.marked:{width}}  {certainties}")
     for check in arithmetic.checks(page):
-        verdict = {True: "right", False: f"wrong: {check.value}", None: f"no equation: {check.value}"}
-        terminal.show(f"{check.equation}: {verdict[check.right]}")
+        verdict = {True: "right", False: f"wrong, {check.value}", None: f"no equation: {check.value}"}
+        doubt = "" if check.sure else " (not read for sure)"
+        terminal.show(f"{check.equation}: {verdict[check.right]}{doubt}")
 
 
 def _checked(page: Page) -> dict:

@@ -22,7 +22,6 @@ def annotated(colour: np.ndarray, page: Page) -> np.ndarray:
 
     picture = Image.fromarray(colour)
     scale = min(1.0, LARGEST_PX / max(page.size))
-    scale *= picture.width / page.size[0] if scale == 1.0 else 1.0
     size = (max(1, round(page.size[0] * scale)), max(1, round(page.size[1] * scale)))
     if picture.size != size:
         picture = picture.resize(size, Image.Resampling.BOX)
@@ -33,7 +32,8 @@ def annotated(colour: np.ndarray, page: Page) -> np.ndarray:
         line = max(1, round(height / 25))
         ink = SURE if character.sure else UNSURE
         draw.line([*points, points[0]], fill=ink, width=line, joint="curve")
-        words = character.text if character.sure else f"{character.text} {character.certainty:.0%}"
+        text = _plain(character.text)
+        words = text if character.sure else f"{text} {character.certainty:.0%}"
         draw.text(
             (points[0][0], points[0][1] - line),
             words,
@@ -59,7 +59,7 @@ def sheet(glyphs: Sequence[np.ndarray], characters: Sequence[Character]) -> np.n
         tile = Image.fromarray((glyph * 255).astype(np.uint8)).resize((TILE, TILE), Image.Resampling.NEAREST)
         picture.paste(tile, (x, y))
         ink = SURE if character.sure else UNSURE
-        draw.text((x, y + TILE + 1), f"{character.text} {character.certainty:.3f}", ink, _font(13))
+        draw.text((x, y + TILE + 1), f"{_plain(character.text)} {character.certainty:.3f}", ink, _font(13))
     return np.asarray(picture)
 
 
@@ -73,6 +73,11 @@ def png(picture: np.ndarray) -> bytes:
     out = io.BytesIO()
     Image.fromarray(picture).save(out, "PNG")
     return out.getvalue()
+
+
+def _plain(text: str) -> str:
+    """With what Pillow's font has."""
+    return text.replace("×", "x").replace("÷", ":")
 
 
 def _font(size: float):

@@ -5,14 +5,20 @@
 
 from __future__ import annotations
 
+import operator
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
 from .page import Page
 
-OPERATORS = "+-×÷"
+ACTS: dict[str, Callable[[Fraction, int], Fraction]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "×": operator.mul,
+    "÷": operator.truediv,
+}
 TOKENS = re.compile(r"\d+|[+\-×÷=]")
 
 
@@ -23,20 +29,25 @@ class Check(NamedTuple):
     equation  as it was read
     right     whether it holds; None if it is none: 12 + = 19
     value     of its left side, or why there is none
+    sure      whether all its characters are
     """
 
     line: int
     equation: str
     right: bool | None
     value: str
+    sure: bool = True
 
 
 def checks(page: Page) -> list[Check]:
     """Every equation of a page, in reading order: within a line, and in columns, where lines below a number
     begin with + - × ÷, and the next has the result."""
     texts = [line.text.replace(" ", "") for line in page.lines]
-    found = [check(text, i) for i, text in enumerate(texts) if "=" in text]
-    return sorted([*found, *_columns(texts)], key=lambda c: c.line)
+    sure = [all(c.sure for c in line.characters) for line in page.lines]
+    found = [check(text, i)._replace(sure=sure[i]) for i, text in enumerate(texts) if "=" in text]
+    for start, column in _columns(texts):
+        found.append(column._replace(sure=all(sure[start : column.line + 1])))
+    return sorted(found, key=lambda c: c.line)
 
 
 def check(text: str, line: int = 0) -> Check:
@@ -58,19 +69,17 @@ def value(expression: str) -> Fraction:
     if tokens[0] == "-":
         sign, tokens = -1, tokens[1:]
     numbers, operators = tokens[::2], tokens[1::2]
-    well_formed = all(n.isdecimal() for n in numbers) and all(o in OPERATORS for o in operators)
+    well_formed = all(n.isdecimal() for n in numbers) and all(o in ACTS for o in operators)
     if len(numbers) != len(operators) + 1 or not well_formed:
         raise ValueError(f"{spaced(expression)} is cut short")
     total, term = Fraction(0), sign * Fraction(int(numbers[0]))
-    for operator, number in zip(operators, map(int, numbers[1:])):
-        if operator == "×":
-            term *= number
-        elif operator == "÷":
-            if not number:
-                raise ZeroDivisionError("a division by 0")
-            term /= number
+    for act, number in zip(operators, map(int, numbers[1:])):
+        if act == "÷" and not number:
+            raise ZeroDivisionError("a division by 0")
+        if act in "×÷":
+            term = ACTS[act](term, number)
         else:
-            total, term = total + term, Fraction(number if operator == "+" else -number)
+            total, term = total + term, ACTS[act](Fraction(0), number)
     return total + term
 
 
@@ -83,29 +92,24 @@ def spelled(number: Fraction) -> str:
     return str(number) if number.denominator == 1 else f"{number} = {float(number):.6g}"
 
 
-def _columns(texts: Sequence[str]) -> list[Check]:
-    """12, +7, 19 below one another."""
-    found = []
+def _columns(texts: Sequence[str]) -> Iterator[tuple[int, Check]]:
+    """12, +7, 19 below one another: where each begins, and what it says."""
     start = 0
     while start < len(texts):
         end = start + 1
         while end < len(texts) and re.fullmatch(r"[+\-×÷]\d+", texts[end]):
             end += 1
         if end > start + 1 and texts[start].isdecimal() and end < len(texts) and texts[end].isdecimal():
-            # In a column every line acts on what stands above it
-            total, equation = Fraction(int(texts[start])), texts[start]
-            for line in texts[start + 1 : end]:
-                equation += line
-                total = _acted(total, line[0], int(line[1:]))
-            found.append(
-                Check(end, spaced(f"{equation}={texts[end]}"), total == int(texts[end]), spelled(total))
-            )
+            yield start, _column(texts[start : end + 1], end)
             start = end
         start += 1
-    return found
 
 
-def _acted(total: Fraction, operator: str, number: int) -> Fraction:
-    if operator == "÷":
-        return total / number if number else Fraction(0)
-    return {"+": total + number, "-": total - number, "×": total * number}[operator]
+def _column(texts: Sequence[str], line: int) -> Check:
+    """Every line acts on what stands above it, so signs are taken in order."""
+    total, equation = Fraction(int(texts[0])), spaced("".join(texts[:-1]) + "=" + texts[-1])
+    for text in texts[1:-1]:
+        if text[0] == "÷" and not int(text[1:]):
+            return Check(line, equation, None, "a division by 0")
+        total = ACTS[text[0]](total, int(text[1:]))
+    return Check(line, equation, total == int(texts[-1]), spelled(total))

@@ -8,6 +8,10 @@ import numpy as np
 
 SMALLEST_PX = 6  # pixels of a part; what is smaller is noise
 FAINT = 0.45  # of the ink in strokes: what has less, on its mean, is a smear
+SPARSE = 0.12  # of its box that a character covers at least
+LONG = 2.2  # heights of a character: lines of tables are longer
+THIN, STRAIGHT = 0.3, 0.15  # heights of a character that they are thick; of their length, how far they bend
+FEWEST = 3  # characters beside them
 LARGEST = 0.7  # of a side of the picture: what is longer is no character
 
 
@@ -73,6 +77,21 @@ def parts_of(written: np.ndarray, ink: np.ndarray, level: float) -> tuple[np.nda
             continue
         found.append(part)
     return labels, found
+
+
+def frames(parts: list[Part]) -> list[Part]:
+    """The lines of tables: much longer than characters, and thin, or with much in between."""
+    dense = [p for p in parts if p.area > SPARSE * p.height * p.width]
+    typical = typical_height(dense)
+    if len(dense) < FEWEST or not typical:
+        return []
+    found = []
+    for p in parts:
+        longer, shorter = max(p.height, p.width), min(p.height, p.width)
+        thin = p.area < THIN * longer * typical and shorter < STRAIGHT * longer
+        if longer > LONG * typical and (thin or p.area < SPARSE * p.height * p.width):
+            found.append(p)
+    return found
 
 
 def typical_height(parts: list[Part]) -> float:

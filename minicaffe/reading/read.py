@@ -10,12 +10,13 @@ import numpy as np
 
 from . import light, ruling, threshold
 from .annotate import annotated, sheet
+from .glyphs import normalised
 from .lattice import Choice, Lattice
 from .lines import rows, slope
-from .page import Character, Line, Page, breaks
-from .parts import Part, parts_of, stroke_width, typical_height
+from .page import SURE, Character, Line, Page, breaks
+from .parts import Part, frames, parts_of, stroke_width, typical_height
 from .photo import Photo, load
-from .recognizer import Recognizer
+from .recognizer import NONE, Recognizer
 from .turning import Turn, View, back, turned
 
 LEVEL = 0.4  # degrees that a picture may be off level and is not turned
@@ -28,6 +29,8 @@ LEAST_SURE, PAGE_SURE = (
 )  # of the characters of a line, and of a page: with fewer sure it is no writing
 STROKES = ("1", "-", "=")  # what the edges of anything look like
 TELLING = 0.1  # of the characters of a page that are sure, and no strokes
+MANY, KNOWN = 100, 0.1  # parts from which on some are looked at first; the share that must be known
+EDGE_PX = 3  # how far the soft edge of a line reaches
 FEWEST_PIXELS = 8  # of height that characters have
 
 Steps = Callable[[str, np.ndarray], None]
@@ -79,7 +82,7 @@ def _forget(name: str, picture: np.ndarray) -> None:
 def _read(photo: Photo, found: light.Ink, recognizer: Recognizer, steps: Steps) -> Page:
     steps("ink", found.ink)
     empty = Page((), photo.size, dark=found.dark)
-    writing = find(found, steps)
+    writing = find(found, recognizer, steps)
     if writing is None:
         return empty
     lattices = [Lattice(row, writing.labels, writing.ink, writing.stroke_px) for row in writing.rows]
@@ -95,10 +98,10 @@ def _read(photo: Photo, found: light.Ink, recognizer: Recognizer, steps: Steps) 
         for choices, lattice in zip(chosen, lattices)
         if choices
     ]
-    lines = plausible(lines)
     if steps is not _forget:
         seen = [g[c.candidate] for choices, g in zip(chosen, glyphs) for c in choices]
         steps("glyphs", sheet(seen, [c for line in lines for c in line.characters]))
+    lines = plausible(lines)
     return empty._replace(
         lines=tuple(lines),
         degrees=sum(turn.degrees for turn in writing.turns),
@@ -120,10 +123,10 @@ def plausible(lines: list[Line]) -> list[Line]:
     return kept if writing and telling else []
 
 
-def find(found: light.Ink, steps: Steps = _forget) -> Written | None:
-    """Level the rows of a photo, take away the lines of its paper, and find the parts of its writing; None if
-    there is none."""
-    ink, turns, ruled = found.ink, [], False
+def find(found: light.Ink, recognizer: Recognizer, steps: Steps = _forget) -> Written | None:
+    """Level the rows of a photo, take away the lines of its paper and its tables, and find the parts of its
+    writing; None if there is none."""
+    ink, turns, ruled = _without_frames(found), [], False
     paper = ruling.ruling(ink, found.noise)
     if paper is not None:
         ink, turn = turned(ink, paper.view)
@@ -138,15 +141,15 @@ def find(found: light.Ink, steps: Steps = _forget) -> Written | None:
     rough = ink > threshold.local(ink, found.noise, level)
     ink = threshold.smoothed(ink, stroke_width(rough))
     marks = _marks(ink, found.noise, level)
+    if not 0 < len(marks.parts) < MOST_PARTS or not _like_writing(marks, stroke_width(rough), recognizer):
+        return None
     off = slope(marks.parts)
     if abs(off) > LEVEL:
         ink, turn = turned(ink, View(off))
         turns.append(turn)
         marks = _marks(ink, found.noise, level)
-    if not 0 < len(marks.parts) < MOST_PARTS or typical_height(marks.parts) < FEWEST_PIXELS:
-        return None
     found_rows = rows(marks.parts)
-    if not found_rows:
+    if typical_height(marks.parts) < FEWEST_PIXELS or not found_rows:
         return None
     kept = np.isin(marks.labels, [p.label for row in found_rows for p in row])
     steps("written", kept.astype(np.float32))
@@ -162,6 +165,39 @@ class _Marks(NamedTuple):
 def _marks(ink: np.ndarray, noise: float, level: float) -> _Marks:
     limit = threshold.local(ink, noise, level)
     return _Marks(*parts_of(ink > limit, ink, level), threshold.soft(ink, limit))
+
+
+def _like_writing(marks: _Marks, stroke_px: float, recognizer: Recognizer) -> bool:
+    """Whether the net knows some of many parts.  A texture has hundreds, and to cut and join all of them would
+    take long."""
+    typical = typical_height(marks.parts)
+    whole = [p for p in marks.parts if 0.5 * typical < p.height < 2 * typical]
+    if len(whole) < MANY:
+        return True
+    glyphs = []
+    for p in whole[:: len(whole) // MANY]:
+        place = slice(p.top, p.bottom), slice(p.left, p.right)
+        glyphs.append(normalised(np.where(marks.labels[place] == p.label, marks.ink[place], 0), stroke_px))
+    scores = recognizer.log_probabilities(np.array(glyphs))
+    telling = [k for k, label in enumerate(recognizer.labels) if label not in (*STROKES, NONE)]
+    sure = scores[:, telling].max(axis=1) > np.log(SURE)
+    return bool(sure.mean() > KNOWN)
+
+
+def _without_frames(found: light.Ink) -> np.ndarray:
+    """The ink without the lines of tables that lie whole in the photo."""
+    level = threshold.ink_level(found.ink, found.noise)
+    if level < max(FAINTEST, CONTRAST * found.noise):
+        return found.ink
+    labels, parts = parts_of(found.ink > threshold.local(found.ink, found.noise, level), found.ink, level)
+    lines = frames(parts)
+    if not lines:
+        return found.ink
+    from scipy import ndimage
+
+    own = ndimage.binary_dilation(np.isin(labels, [p.label for p in lines]), iterations=EDGE_PX)
+    others = ndimage.binary_dilation((labels > 0) & ~own, iterations=EDGE_PX)
+    return np.where(own & ~others, 0, found.ink).astype(np.float32)
 
 
 def _line(
