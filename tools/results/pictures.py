@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from minicaffe.reports import Evaluation, figures
 from minicaffe.runs import plot
@@ -16,7 +18,6 @@ LARGEST_BYTES = (
     60_000  # of a picture, in a repository that is cloned more often than its pictures are looked at
 )
 WIDTH_PX = 900  # of a page
-DPI = 90
 COLOURS = 64
 
 
@@ -32,9 +33,10 @@ def of(row: Row, runs: Sequence[Curves], evaluation: Evaluation) -> dict[str, by
 def curve(row: Row, runs: Sequence[Curves]) -> bytes:
     """Loss and the output that is judged."""
     shown = [panel for panel in panels(runs, "iteration") if panel.title in (LOSS, row.output)]
-    buffer = io.BytesIO()
-    plot.figure(runs, title=row.title, shown=shown).savefig(buffer, format="png", dpi=DPI)
-    return small(buffer.getvalue())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "curve.png")
+        plot.draw(runs, path, title=row.title, shown=shown)
+        return small(path.read_bytes())
 
 
 def small(png: bytes, scale: float = 1.0) -> bytes:
