@@ -77,7 +77,12 @@ def parser() -> flags.Parser:
         " or without a mean an input of at most 64 pixels a side, stands for light on dark, like MNIST",
     )
     form = p.add_argument_group("what is printed").add_mutually_exclusive_group()
-    p.flag("json", action="store_true", group=form, help="one JSON object")  # type: ignore[arg-type]
+    p.flag(
+        "json",
+        action="store_true",
+        group=form,  # type: ignore[arg-type]
+        help="one JSON object; a value that is no number is null",
+    )
     p.flag("csv", action="store_true", group=form, help="a row for each image and class")  # type: ignore[arg-type]
     p.flag("batch", type=flags.at_least(1), default=64, metavar="N", help="images at a time (default 64)")
     p.flag("output", metavar="NAME", help="the output with the classes, if the net has several")
@@ -116,14 +121,14 @@ def run(arguments: list[str]) -> int:
         device=flags.device(args),
     )
     answers = list(classifier.answers(found.names, top=args.top))
-    if len(answers) == 1 and answers[0].error:
+    if len(answers) == 1 and answers[0].error and not (args.json or found.left_out):
         raise DataError(answers[0].error)
     good = [answer for answer in answers if not answer.error]
     if args.json:
         terminal.put(_as_json(args, classifier, answers, found.left_out))
     elif args.csv:
         terminal.put(_as_csv(classifier, good))
-    elif len(answers) == 1:
+    elif good and len(answers) == 1:
         terminal.show("\n".join(_one(good[0], classifier)))
     elif good:
         terminal.show(_table(good, classifier))
@@ -175,7 +180,15 @@ def _as_json(args, classifier: Classifier, answers: Sequence[Answer], left_out: 
                 "height": answer.size[0],
                 "width": answer.size[1],
                 "inverted": answer.inverted,
-                "classes": [{"number": c.number, "label": c.label, "value": c.value} for c in answer.classes],
+                "classes": [
+                    # JSON has no word for what is not a number.
+                    {
+                        "number": c.number,
+                        "label": c.label,
+                        "value": c.value if math.isfinite(c.value) else None,
+                    }
+                    for c in answer.classes
+                ],
                 "decode_ms": round(answer.decode_ms, 3),
                 "forward_ms": round(answer.forward_ms, 3),
             }
@@ -185,7 +198,7 @@ def _as_json(args, classifier: Classifier, answers: Sequence[Answer], left_out: 
         "unreadable": [{"image": a.name, "error": a.error} for a in answers if a.error],
         "left_out": list(left_out),
     }
-    return json.dumps(found, indent=1) + "\n"
+    return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
 def _as_csv(classifier: Classifier, answers: Sequence[Answer]) -> str:

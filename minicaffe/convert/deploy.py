@@ -74,7 +74,9 @@ class Deployment:
              losses those of less than the largest weight go, with all that served them alone (GoogLeNet's
              auxiliary classifiers); losses of TRAIN alone leave their activation too; the activation is
              called prob if there is one; an Input keeps the transform_param of its data, but for `mirror`,
-             which Caffe and the engine pass over, and `inference` carries out
+             new_height and new_width of its image_data_param, and in memory_data_param the size of images
+             that were all alike before they were cropped: Caffe and the engine pass over all of that, and
+             `inference` carries it out
 
     param    the net that remains
     source   the file it is from, for errors
@@ -281,23 +283,33 @@ class Deployment:
             if 0 in shape:
                 raise ConfigError(f"input {name!r} has no shape", hint=_remedy(name))
             layer.input_param.shape.add(dim=shape)
-            if self.written and source.HasField("transform_param"):
-                self._keep_transform(layer, source.transform_param)
+            if self.written:
+                self._keep_preparation(layer, source)
 
-    def _keep_transform(self, layer: LayerParameter, transform: Message) -> None:
-        """Let an Input say what is done to images, and what size they had if that was one."""
-        kept = layer.transform_param
-        kept.CopyFrom(transform)
+    def _keep_preparation(self, layer: LayerParameter, source: LayerParameter) -> None:
+        """Let an Input say what is done to images, and what size they had if that was one: in Caffe's own
+        fields where the net has no others, so that Caffe reads what is written."""
+        kept, image = layer.transform_param, source.image_data_param
+        kept.CopyFrom(source.transform_param)
         kept.ClearField("mirror")
-        if kept.HasField("resize") and not kept.resize.from_height:
-            if size := self.whole(layer.name):
+        if image.new_height and image.new_width:
+            layer.image_data_param.new_height = image.new_height
+            layer.image_data_param.new_width = image.new_width
+        changed = kept.HasField("resize") or kept.crop_size or layer.HasField("image_data_param")
+        if changed and not kept.resize.from_height and (size := self.whole(layer.name)):
+            if kept.HasField("resize"):
                 kept.resize.from_height, kept.resize.from_width = size
+            else:
+                layer.memory_data_param.height, layer.memory_data_param.width = size
         if not kept.ByteSize():
             layer.ClearField("transform_param")
 
     def whole(self, name: str) -> tuple[int, int] | None:
         """Height and width of the images that training read into an input, before it resized or cropped them,
-        if the first of them all have one."""
+        if the first of them all have one, or its Input says so, which `_keep_preparation` wrote."""
+        source = self.sources[name]
+        if source.type == "Input" and source.memory_data_param.height:
+            return source.memory_data_param.height, source.memory_data_param.width
         sizes = {image.shape[1:] for image in self.images(name, LOOKED_AT)}
         return sizes.pop() if len(sizes) == 1 else None  # type: ignore[return-value]
 

@@ -21,7 +21,8 @@ ENDINGS = frozenset(
 
 
 class Found(NamedTuple):
-    """names: of images, - for the standard input; left_out: files in folders that are no images by name."""
+    """names: of images, - for the standard input; left_out: what folders hold besides, files that are no
+    images by name and links to folders, which are not followed."""
 
     names: list[str]
     left_out: list[str]
@@ -56,13 +57,16 @@ def _files(folder: str) -> Iterator[str]:
 
     for where, folders, names in os.walk(folder, onerror=refuse):
         folders.sort()
-        yield from (os.path.join(where, name) for name in sorted(names))
+        links = [name for name in folders if os.path.islink(os.path.join(where, name))]
+        yield from (os.path.join(where, name) for name in sorted(names + links))
 
 
 def contents(name: str) -> bytes:
     """The bytes of an image; DataError if they cannot be read."""
     if name != STDIN:
         return images.contents(name)
+    if sys.stdin is None:
+        raise DataError("the standard input is closed", hint="minicaffe classify ... - < cat.png")
     data = sys.stdin.buffer.read(LARGEST_BYTES + 1)
     if len(data) > LARGEST_BYTES:
         raise DataError(f"the standard input has more than {LARGEST_BYTES} bytes, the most that is read")

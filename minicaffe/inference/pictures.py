@@ -171,7 +171,7 @@ def _histogram(name: str, values: np.ndarray) -> Image:
     if finite.size < values.size:
         said.append(f"{values.size - finite.size:,} are not finite")
     pen.text((0, SMALL_PX + 5), ", ".join(said), FAINT, letters)
-    counts, edges = np.histogram(finite, min(BINS, max(finite.size, 1)))
+    counts, edges = np.histogram(finite, min(BINS, finite.size), _ends(finite))
     base, most = head + high - 1, int(counts.max())
     at = left + (edges - edges[0]) / (edges[-1] - edges[0]) * width
     for count, start, end in zip(counts.tolist(), at, at[1:]):
@@ -185,6 +185,14 @@ def _histogram(name: str, values: np.ndarray) -> Image:
         pen.line((x, base, x, base + 4), fill=INK)
         pen.text((x, base + 7), f"{value:g}", FAINT, letters, "mt")
     return picture
+
+
+def _ends(values: np.ndarray) -> tuple[float, float]:
+    """The smallest value and the largest; farther apart if so near that no bins fit between them."""
+    low, high = float(values.min()), float(values.max())
+    near = 1e-9 * max(abs(low), abs(high))
+    apart = max(0.5, near) if high - low <= near else 0.0
+    return low - apart, high + apart
 
 
 def _ticks(low: float, high: float) -> list[float]:

@@ -73,6 +73,10 @@ class Viewer:
     ) -> None:
         if invert not in INVERT:
             raise ConfigError(f"invert is one of {', '.join(INVERT)}; got {invert!r}")
+        if size is not None and size[0] * size[1] > MOST_PIXELS:
+            raise ConfigError(
+                f"a size of {size[0]} x {size[1]}; expected at most {MOST_PIXELS} pixels in all"
+            )
         self.invert = invert
         self._deployment = deployment = Deployment(net, shapes=shapes, written=True)
         self.file = deployment.source
@@ -186,7 +190,7 @@ def _transform(
     conf = TransformationParameter()
     conf.CopyFrom(source.transform_param)
     image = source.image_data_param
-    if source.type == "ImageData" and image.new_height and image.new_width:
+    if image.new_height and image.new_width and not conf.HasField("resize"):
         conf.resize.height, conf.resize.width = image.new_height, image.new_width
     if mean is not None:
         conf.ClearField("mean_file")

@@ -182,8 +182,8 @@ def mistakes(evaluation: Evaluation, theme: Theme = LIGHT) -> Scene | None:
             x + (TILE - width * scale) / 2, y + (TILE - height * scale) / 2, width * scale, height * scale
         )
         shapes.append(Photo(place, photo(evaluation.pictures[row])))
-        said = _cut(f"{named(names, judged.predicted[row])}, {certain(judged.certainty[row])}", TILE + 16)
-        shapes.append(Words(x, y + TILE + 14, said, TEXT, theme.kinds["loss"][1], bold=True))
+        taken = _cut(f"{named(names, judged.predicted[row])}, {certain(judged.certainty[row])}", TILE + 16)
+        shapes.append(Words(x, y + TILE + 14, taken, TEXT, theme.kinds["loss"][1], bold=True))
         actual = f"label {named(names, judged.actual[row])}, {certain(judged.likelihood[row])}"
         shapes.append(Words(x, y + TILE + 28, _cut(actual, TILE + 16), TEXT, theme.ink))
         shapes.append(

@@ -54,9 +54,15 @@ def write(evaluation: Evaluation, folder: str | os.PathLike) -> None:
 
 
 def refuse(folder: str | os.PathLike) -> None:
-    """DataError if a report cannot be written there: the folder holds anything else than a report."""
-    path = Path(os.path.abspath(folder))
+    """DataError if a report cannot be written there: the folder holds anything else than a report, or is the
+    working folder, which would be gone from below whoever stands in it."""
     try:
+        path = Path(os.path.abspath(folder))
+        if path.exists() and path.samefile(os.curdir):
+            raise DataError(
+                f"{folder}: a report takes the place of a folder, not of the one you are in",
+                hint="name a folder in it",
+            )
         refuse_unwritable(path.parent / ".report")
         if not os.path.lexists(path):
             return

@@ -108,7 +108,7 @@ def _head(evaluation: Evaluation) -> Iterator[str]:
     yield "</dl>"
     yield '<div class="tiles">'
     for what, value, more in words.summary(evaluation):
-        yield f'<div class="tile">{what}<b>{value}</b><span class="faint">{more}</span></div>'
+        yield f'<div class="tile">{what}<b>{escape(value)}</b><span class="faint">{escape(more)}</span></div>'
     yield "</div>"
     for note in words.remarks(evaluation):
         yield f'<p class="note">{said(note)}</p>'

@@ -85,6 +85,11 @@ def sample(name: str) -> str:
 
 
 def percent(value: float) -> str:
+    """A share in per cent, never rounded to none or all."""
+    if 0 < value < 0.00005:
+        return "< 0.01 %"
+    if 0.99995 <= value < 1:
+        return "> 99.99 %"
     return f"{100 * value:.2f} %"
 
 

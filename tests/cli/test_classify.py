@@ -100,6 +100,35 @@ def test_standard_input(capsys, monkeypatch):
     assert json.loads(result.out)["images"][0]["image"] == "-"
 
 
+def test_a_standard_input_that_is_closed(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    result = run(capsys, "classify", NET, "net.caffemodel", "-")
+    assert result.status == 1 and "the standard input is closed" in result.err and not result.out
+
+
+def test_json_of_what_is_no_number(capsys):
+    """Weights of a training that went wrong: null, since JSON has no NaN."""
+    net = Net(NET, phase="TEST", seed=1)
+    for blobs in net.params.values():
+        blobs[-1].data[...] = np.nan
+    net.save("nan.caffemodel")
+    out = run(capsys, "classify", NET, "nan.caffemodel", "in/0.png", "--json").out
+    found = json.loads(out, parse_constant=pytest.fail)
+    assert [one["value"] for one in found["images"][0]["classes"]] == [None] * 5
+
+
+def test_all_that_a_folder_holds_is_told_of(capsys):
+    """Links to folders too, and beside the only image one that is none."""
+    Path("one").mkdir()
+    Path("one/bad.png").write_text("bad")
+    Path("one/linked").symlink_to("../in", target_is_directory=True)
+    result = run(capsys, "classify", NET, "net.caffemodel", "one")
+    assert result.status == 1 and not result.out
+    assert "left out, no image by its name: one/linked" in result.err and "one/bad.png: 3 bytes" in result.err
+    result = run(capsys, "classify", NET, "net.caffemodel", "one/bad.png", "--json")
+    assert result.status == 1 and json.loads(result.out)["unreadable"][0]["image"] == "one/bad.png"
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -122,6 +151,10 @@ def test_standard_input(capsys, monkeypatch):
         (
             ["net.caffemodel", "in", "--size", "4,4"],
             "images of 4 x 4 are smaller than the net's input, 8 x 8",
+        ),
+        (
+            ["net.caffemodel", "in", "--size", "99999,99999"],
+            "a size of 99999 x 99999; expected at most 80000000",
         ),
         (["net.caffemodel", "in", "--output", "probb"], "no output 'probb'; hint: did you mean 'prob'"),
         (["net.caffemodel", "in", "--json", "--csv"], "not allowed with argument"),

@@ -72,7 +72,7 @@ def test_so_many_batches_and_blobs_by_name(folder, capsys):
             "--scores pi: the net has no such blob; hint: known: ip, label, loss, x",
         ),
         ([*WORDS, "--label", "x"], "row 0 of blob 'x' is no label"),
-        ([*WORDS[:4], "."], "the folder is no report: it holds list.txt"),
+        ([*WORDS[:4], "."], ".: a report takes the place of a folder, not of the one you are in"),
         ([*WORDS[:4], "no/where"], "cannot write no/where: No such file or directory"),
         ([*WORDS[:2], "none", *WORDS[3:]], "cannot read none: No such file"),
         ([*WORDS, "--iterations=0"], "--iterations: must be at least 1; got 0"),

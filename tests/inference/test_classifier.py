@@ -13,7 +13,7 @@ from minicaffe.data import datasets
 from minicaffe.errors import ConfigError, DataError, ShapeError, WeightsError
 from minicaffe.inference import Classifier
 from minicaffe.net import Net
-from minicaffe.proto import text
+from minicaffe.proto import extensions, text
 from minicaffe.proto.schema import NetParameter
 
 from ..support.running import PROTOTXT
@@ -230,6 +230,15 @@ def test_files_become_what_training_makes_of_them(transform, images, tmp_path, m
     classifier = Classifier("net.prototxt", None)
     fitted = np.stack([classifier.fitted(classifier.pixels(name))[0] for name in names])
     np.testing.assert_array_equal(classifier.preparation(fitted), trained.blobs["data"].data)
+    written = Deployment("net.prototxt", written=True).param
+    if not transform:  # a net without extensions has none when it is deployed
+        assert extensions.strip(written) == []
+    for again in (written, Deployment(written, written=True).param):
+        deployed = Classifier(again, None)  # which knows the size before the crop
+        for image in (*names, rng.integers(0, 256, (3, 41, 52), np.uint8)):
+            np.testing.assert_array_equal(
+                deployed.fitted(deployed.pixels(image))[0], classifier.fitted(classifier.pixels(image))[0]
+            )
 
 
 def test_a_net_trained_on_dark_on_light(tmp_path, monkeypatch):

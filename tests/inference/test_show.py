@@ -152,6 +152,7 @@ def test_what_is_not_finite_can_be_drawn():
         pictures.grid(values[None], None, "t", [], "values"),
         pictures.bars(values.ravel(), list("abcd"), "t", []),
         pictures.histogram([("a", values), ("b", values[:, :1]), ("c", np.zeros(1))], "t", []),
+        pictures.histogram([("large", np.full(3, 1e30)), ("near", np.array([1, 1 + 2e-16]))], "t", []),
     ):
         assert pixels(png).std() > 0
 

@@ -205,6 +205,12 @@ def test_certainties_are_not_rounded_to_certain(probability, text):
     assert words.certain(probability) == text
 
 
+def test_nor_are_shares_to_all_or_none():
+    """One mistake of 60,000 is seen."""
+    shares = {1.0: "100.00 %", 59999 / 60000: "> 99.99 %", 0.9999: "99.99 %", 1e-5: "< 0.01 %", 0.0: "0.00 %"}
+    assert {share: words.percent(share) for share in shares} == shares
+
+
 # -- the folder
 
 
@@ -219,6 +225,15 @@ def test_a_report_is_written_and_replaced(tmp_path):
     again = (tmp_path / "empty" / "report.html").read_bytes()
     write(evaluation(), tmp_path / "empty")
     assert (tmp_path / "empty" / "report.html").read_bytes() == again
+
+
+def test_the_working_folder_stays(tmp_path, monkeypatch):
+    """Replaced, it would be gone from below the shell that stands in it."""
+    monkeypatch.chdir(tmp_path)
+    for name in (".", tmp_path):
+        with pytest.raises(DataError, match="not of the one you are in; hint: name a folder in it"):
+            write(evaluation(), name)
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_no_report_is_left_alone(tmp_path):
