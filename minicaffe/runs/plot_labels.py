@@ -51,6 +51,7 @@ def labels(panel: Panel, names: Sequence[str], colours: Sequence[str]) -> list[L
 def write(ax: Axes, shown: Sequence[Label], scale: float, height_in: float) -> None:
     """Write labels beside a panel of this height in inches, near the ends of their curves but not over each
     other, and mark the best points; x is divided by `scale`."""
+    ax.autoscale_view()  # which matplotlib puts off
     ax.autoscale(False)  # no label moves the curves
     to_panel = ax.transData + ax.transAxes.inverted()
     lowest = 0.0 if ax.get_yscale() == "log" else -math.inf  # what is not above it has no place

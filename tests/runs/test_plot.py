@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from minicaffe.errors import ConfigError, DataError
 from minicaffe.runs.curves import Curves, Row
-from minicaffe.runs.plot_series import MOST, Points, panels
+from minicaffe.runs.plot_series import MOST, RATE, Points, panels
 
 matplotlib = pytest.importorskip("matplotlib")
 from minicaffe.runs.plot import _shown, draw, figure  # noqa: E402  (after the skip)
@@ -56,6 +56,14 @@ def test_panels_of_a_run():
     assert picture.get_suptitle() == "run" and not picture.legends
     assert [text.get_text() for text in loss.get_legend().get_texts()] == ["train", "test"]
     assert rate.get_xlabel() == "iteration"
+
+
+def test_panels_that_all_have_labels_are_as_wide_as_their_curves():
+    picture = figure([run()], shown=[panel for panel in panels([run()], "iteration") if panel.title != RATE])
+    for ax in picture.axes:
+        (low, high), (first, *_, last) = ax.get_xlim(), lines(ax)[0][0]
+        assert low < first < last < high
+        assert ax.get_ylim() != (0, 1)
 
 
 def test_several_runs_have_colours_and_names_as_they_are():
