@@ -222,7 +222,10 @@ def _lenders(layers: Sequence[Layer], others: Sequence[Layer]) -> dict[int, Blob
         shapes, given = [p.shape for p in layer.params], [p.shape for p in theirs.params]
         if shapes != given:
             with locate(f"layer {layer.name!r} ({layer.type})"):
-                raise ShapeError(f"cannot share parameters of shapes {given} as {shapes}")
+                raise ShapeError(
+                    f"cannot share parameters of shapes {given} as {shapes}",
+                    hint="training and test net, and the sizes of their data, must be alike",
+                )
         found.update(zip(map(id, layer.params), theirs.params))
     return found
 

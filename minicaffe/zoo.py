@@ -138,4 +138,5 @@ def _moved(readme: str, name: str, target: Path) -> str:
     that lie outside of it."""
     readme = ELSEWHERE.sub(lambda found: "" if found[1] else found[2], readme)
     here = re.compile(rf"{FOLDER}/{name}/([\w./*-]*)")
-    return here.sub(lambda found: shlex.quote(f"{target.as_posix()}/{found[1]}"), readme)
+    place = os.fsencode(target.as_posix()).decode("utf-8", "replace")  # what text can say of any name
+    return here.sub(lambda found: shlex.quote(f"{place}/{found[1]}"), readme)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -155,3 +156,8 @@ def test_an_installation_without_nets(here, monkeypatch):
     monkeypatch.setattr(zoo, "PACKAGE", here / "minicaffe")
     with pytest.raises(DataError, match="installed without its nets"):
         zoo.entries()
+
+
+def test_a_folder_whose_name_is_no_utf8(here):
+    folder = os.fsdecode(b"\xff")
+    assert "README.md" in zoo.write("lenet", folder) and os.path.isfile(os.path.join(folder, "README.md"))

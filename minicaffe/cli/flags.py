@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
@@ -281,6 +282,8 @@ def weights(path: str) -> str:
     """The weights that are given by their file or by a run, which has its newest."""
     home = Home(path)
     if not home.exists:
+        if os.path.isdir(path):
+            raise ConfigError(f"{path} is a folder, and no run", hint="name a file of weights, or a run")
         return path
     newest = home.newest_weights()
     if newest is None:

@@ -220,7 +220,7 @@ def _solver(args, home: Home | None) -> tuple[SolverParameter, str, NetParameter
     path = args.solver or args.file
     wishes = Wishes(*(getattr(args, name) for name in Wishes._fields))
     net = upgrade.read_net(path) if text.is_net(path) else None
-    param = upgrade.read_solver(path) if net is None else _solver_of(net, path, wishes)
+    param = upgrade.read_solver(path) if net is None else _solver_of(net, path, wishes, args.strict)
     if net is None and any(value is not None for value in wishes):
         given = next(name for name, value in wishes._asdict().items() if value is not None)
         raise ConfigError(f"--{given} is for a net; {path} is a solver", hint="set it in the prototxt")
@@ -333,11 +333,11 @@ def _callbacks(args, home: Home | None, handler: log.StderrHandler) -> tuple[lis
     return callbacks, events
 
 
-def _solver_of(net: NetParameter, path: str, wishes: Wishes) -> SolverParameter:
+def _solver_of(net: NetParameter, path: str, wishes: Wishes, strict: bool) -> SolverParameter:
     """A solver for a net that is given in its place; what the net leaves open is filled in."""
     with locate(path):
         all_in_one.complete(net, wishes)
-        solver = all_in_one.solver_for(net, wishes)
+        solver = all_in_one.solver_for(net, wishes, strict=strict)
     solver.snapshot_prefix = Path(path).stem
     return solver
 

@@ -23,7 +23,6 @@ from . import images, ranges
 from .images import Channels
 from .order import permutation
 
-ENDINGS = tuple(".png .jpg .jpeg .jpe .jfif .bmp .dib .gif .tif .tiff .webp .ppm .pgm .pbm .pnm".split())
 PARTS = {  # what folders of parts are called, and the number of the part
     **dict.fromkeys(("train", "training"), 0),
     **dict.fromkeys(("val", "valid", "validation"), 1),
@@ -122,16 +121,21 @@ def find(folder: str | os.PathLike) -> Found:
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise unreadable(folder, error) from None
     names = _folders(entries)
-    left_out = [(entry.name, _why_no_class(entry)) for entry in entries if entry.name not in names]
+    known = set(names)
+    left_out = [(entry.name, _why_no_class(entry)) for entry in entries if entry.name not in known]
     if not names:
         raise DataError(
             f"{root}: no classes: expected a folder for each class, with its images in it",
             hint=f"move the {len(left_out)} files into folders named by class" if left_out else "",
         )
-    if parts(root):
+    named = [name for name in names if name.lower() in PARTS]
+    if parts(root) or len({PARTS[name.lower()] for name in named}) > 1:
+        others = [name for name in names if name not in named]
         raise ConfigError(
-            f"{root}: its folders {', '.join(names)} are parts of a data set, not classes",
-            hint=f"give one of them, such as {os.path.join(root, names[0])}",
+            f"{root}: its folders {', '.join(named)} are parts of a data set, not classes",
+            hint=f"move {', '.join(others[:3])} out of it"
+            if others
+            else f"give one of them, such as {os.path.join(root, named[0])}",
         )
     classes = in_order(names)
     for name in classes:
@@ -151,14 +155,21 @@ def find(folder: str | os.PathLike) -> Found:
 
 
 def parts(folder: str) -> dict[str, int]:
-    """Which part is in which folder, by the names of the folders; empty if one of them is no part."""
+    """Which part is in which folder, by the names of the folders; empty if one of them is no part.
+    ConfigError if two are the same part."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(_folders(entries))
     except (OSError, ValueError):
         return {}
     found = {name: PARTS[name.lower()] for name in names if name.lower() in PARTS}
-    return found if len(found) == len(names) else {}
+    if len(found) < len(names):
+        return {}
+    if len(set(found.values())) < len(found):
+        raise ConfigError(
+            f"{folder}: two of its folders are the same part: {', '.join(names)}", hint="make them one"
+        )
+    return found
 
 
 def in_order(names: Iterable[str]) -> list[str]:
@@ -210,7 +221,7 @@ def _why_no_image(name: str) -> str:
     if _hidden(name):
         return "hidden"
     ending = Path(name).suffix.lower()
-    return "" if ending in ENDINGS else f"no image by its name ({ending or 'no ending'})"
+    return "" if ending in images.ENDINGS else f"no image by its name ({ending or 'no ending'})"
 
 
 def _hidden(name: str) -> bool:
@@ -218,4 +229,4 @@ def _hidden(name: str) -> bool:
 
 
 def _is_number(name: str) -> bool:
-    return name.isascii() and name.isdecimal()
+    return name.isascii() and name.isdecimal() and len(name) < 4000  # what int() reads

@@ -41,9 +41,15 @@ class Channels(enum.Enum):
 LIBPNG = ((3737, 19234, 9797), 0, 15)  # png_set_rgb_to_gray(0.299, 0.587): truncates twice
 OPENCV = ((1868, 9617, 4899), 1 << 13, 14)
 
+# How names of image files end: what is taken out of folders.
+ENDINGS = frozenset(
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp", ".ppm")
+    + (".pgm", ".pbm", ".pnm", ".jp2", ".avif")
+)
 PNG = b"\x89PNG\r\n\x1a\n"  # what such a file begins with
 JPEG = b"\xff\xd8\xff"
 DEEP = ("I", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of 16 bits per pixel
+DEEP_REMARK = "16 bits per value: the upper 8 are taken"
 WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
@@ -163,21 +169,23 @@ def remarks(data: bytes) -> tuple[str, ...]:
     if data.startswith(PNG):
         depth, kind = data[24:26].ljust(2, b"\0")
         frames = 2 if b"acTL" in data[:200] else 1
-        found += ["16 bits per value: the upper 8 are taken"] * (depth == 16)
+        found += [DEEP_REMARK] * (depth == 16)
         found += ["transparent: opacity is not taken"] * (kind in (4, 6))
     elif data.startswith((b"GIF8", b"RIFF", b"II*\0", b"MM\0*")):
-        frames = _frames(data)
+        frames, deep = _frames(data)
+        found += [DEEP_REMARK] * deep
     return (*found, *["several frames: the first is taken"] * (frames > 1))
 
 
-def _frames(data: bytes) -> int:
+def _frames(data: bytes) -> tuple[int, bool]:
+    """How many frames the bytes of a file hold, and whether the first has 16 bits per value."""
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return getattr(image, "n_frames", 1)
+            return getattr(image, "n_frames", 1), image.mode in DEEP
     except Exception:  # what decoders raise on damaged data is of any kind; `decode` says it
-        return 1
+        return 1, False
 
 
 def _upper_byte(values: np.ndarray) -> np.ndarray:

@@ -13,11 +13,6 @@ from ..errors import DataError
 from ..files import LARGEST_BYTES, unreadable
 
 STDIN = "-"
-# How names of image files end, in folders; what is named itself may have any name.
-ENDINGS = frozenset(
-    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp", ".ppm")
-    + (".pgm", ".pbm", ".pnm", ".jp2", ".avif")
-)
 
 
 class Found(NamedTuple):
@@ -30,6 +25,7 @@ class Found(NamedTuple):
 
 def find(words: Sequence[str]) -> Found:
     """The images that words of a command line name, in their order; folders with their folders, sorted.
+    In folders names must be those of images (images.ENDINGS); what is named itself may have any.
 
     Raises DataError for a folder that cannot be read or holds no image, and for - more than once.
     """
@@ -38,7 +34,7 @@ def find(words: Sequence[str]) -> Found:
         if word != STDIN and os.path.isdir(word):
             before = len(found.names)
             for path in _files(word):
-                is_image = Path(path).suffix.lower() in ENDINGS
+                is_image = Path(path).suffix.lower() in images.ENDINGS
                 (found.names if is_image else found.left_out).append(path)
             if len(found.names) == before:
                 raise DataError(

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..data import class_folders, ranges
 from ..data.facts import backend, class_names_of, facts, parts
 from ..errors import ConfigError, locate
 from ..graph.filter import takes_part
@@ -27,6 +28,7 @@ from ..proto.schema import (
 )
 
 BATCH_SIZE = 64
+KEPT = 2  # snapshots
 THIRDS = 3  # the rate falls after each third of the run
 STATES = {
     "train": NetState(phase=TRAIN, stage=["train"]),
@@ -70,12 +72,14 @@ def has_stages(net: NetParameter) -> bool:
 def complete(net: NetParameter, wishes: Wishes) -> None:
     """Fill in, in place, the sources, batch sizes and num_output that the net leaves open.
 
-    Raises ConfigError for one that neither the net nor the wishes nor the data tell.
+    Raises ConfigError for one that neither the net nor the wishes nor the data tell, and for a validation
+    set whose labels stand for other classes than those of the training set.
     """
     for stage in ("train", "val"):
         for layer in _data_layers(net, stage):
             with locate(f"layer {layer.name!r} (Data)"):
                 _fill_data(layer.data_param, wishes, stage)
+    _check_classes(net)
     without = [conf for layer in net.layer for conf in _outputs(layer) if not conf.HasField("num_output")]
     if without:
         classes = wishes.num_output or _classes(net)
@@ -83,9 +87,10 @@ def complete(net: NetParameter, wishes: Wishes) -> None:
             conf.num_output = classes
 
 
-def solver_for(net: NetParameter, wishes: Wishes) -> SolverParameter:
+def solver_for(net: NetParameter, wishes: Wishes, *, strict: bool = False) -> SolverParameter:
     """A solver for a complete net: stochastic gradient descent with momentum, a test and a snapshot after
-    every epoch, and a rate that falls tenfold after each third of the run."""
+    every epoch, and a rate that falls tenfold after each third of the run.  The newest KEPT snapshots stay;
+    all, if `strict`, since Caffe has no field for that."""
     train, val = next(_data_layers(net, "train"), None), next(_data_layers(net, "val"), None)
     if train is None:
         raise ConfigError(
@@ -105,6 +110,8 @@ def solver_for(net: NetParameter, wishes: Wishes) -> SolverParameter:
         display=max(epoch // 10, 1),
         snapshot=epoch,
     )
+    if not strict:
+        solver.keep_last = KEPT
     solver.net_param.CopyFrom(net)
     solver.train_state.stage.append("train")
     if val is not None:
@@ -118,6 +125,26 @@ def class_names(net: NetParameter) -> list[str]:
     """The names of the classes of a complete net's training data, by number; empty if nobody says."""
     data = next(_data_layers(net, "train")).data_param
     return class_names_of(data.source, enum_name(data, "backend"))
+
+
+def _check_classes(net: NetParameter) -> None:
+    """ConfigError if folders of images for training and validation do not have the same class folders: a
+    label would stand for one class here and for another there."""
+    folders = [
+        ranges.without(layer.data_param.source)
+        for stage in ("train", "val")
+        for layer in _data_layers(net, stage)
+        if enum_name(layer.data_param, "backend") == "FOLDER"
+    ]
+    for other in {*folders[1:]} - {*folders[:1]}:
+        here, there = (class_folders.find(folder).classes for folder in (folders[0], other))
+        if here != there:
+            apart = sorted({*here} ^ {*there})
+            raise ConfigError(
+                f"{folders[0]} and {other} have different classes: {', '.join(apart[:3])}"
+                f"{', ...' * (len(apart) > 3)} in one of them alone",
+                hint="minicaffe data make numbers the classes of all parts alike",
+            )
 
 
 def _data_layers(net: NetParameter, stage: str) -> Iterator[LayerParameter]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minicaffe.errors import ConfigError
 from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
@@ -130,3 +131,22 @@ def test_databases(capsys):
     assert result.status == 0, result.err
     for line in ("backend: LMDB", "max_iter: 2", "num_output: 12", "test_iter: 1"):
         assert line in result.err
+
+
+def test_few_snapshots_stay_unless_the_solver_must_be_caffes():
+    net, wishes = read(), Wishes("digits")
+    all_in_one.complete(net, wishes)
+    assert all_in_one.solver_for(net, wishes).keep_last == all_in_one.KEPT
+    assert not all_in_one.solver_for(net, wishes, strict=True).HasField("keep_last")
+
+
+def test_folders_of_other_classes_are_refused(tmp_path):
+    for folder, classes in {"train": "ab", "val": "b", "more": "ab"}.items():
+        for name in classes:
+            (tmp_path / folder / name).mkdir(parents=True)
+            (tmp_path / folder / name / "1.png").write_bytes(b"")
+    sources = [f"{tmp_path / folder}" for folder in ("train", "val", "more")]
+    net = read()
+    with pytest.raises(ConfigError, match=r"train and .*val have different classes: a in one of them alone"):
+        all_in_one.complete(net, Wishes(",".join(sources[:2]), num_output=2))
+    all_in_one.complete(read(), Wishes(f"{sources[0]}[:50%],{sources[2]}", num_output=2))

@@ -118,3 +118,14 @@ def test_facts(photos, tmp_path):
         "val": f"{tmp_path}/set/validation",
     }
     assert class_folders.is_one(str(tmp_path)) and not class_folders.is_one(str(tmp_path / "none"))
+
+
+def test_parts_that_are_not_clear_are_refused(tmp_path):
+    for name in ("train", "training"):
+        (tmp_path / "twice" / name / "a").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="two of its folders are the same part: train, training"):
+        parts(str(tmp_path / "twice"))
+    for name in ("train", "test", "unlabelled"):
+        (tmp_path / "mixed" / name).mkdir(parents=True)
+    with pytest.raises(ConfigError, match=r"test, train are parts of a data set.*move unlabelled out"):
+        find(tmp_path / "mixed")

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 
 from ...errors import DataError, locate
-from ...files import LARGEST_BYTES, check_room, open_file, unreadable
+from ...files import LARGEST_BYTES, check_room, open_file
 from .sources import Source, classes_of
 from .spool import Spool, Spooled
 
@@ -74,7 +74,7 @@ _Pair = tuple[int, Path, str, Path, str]  # part; file and member of images; fil
 
 def _zipped(path: str | os.PathLike, labels: str | os.PathLike | None) -> list[_Pair]:
     """The images and labels of a .npz, of each part if it has parts."""
-    with _failures(path), open_file(path) as file, zipfile.ZipFile(file) as zipped:
+    with locate(os.fspath(path)), _failures(), open_file(path) as file, zipfile.ZipFile(file) as zipped:
         names = [name.removesuffix(".npy") for name in zipped.namelist()]
     found: list[_Pair] = []
     whole = _member(names, IMAGES, "")
@@ -129,12 +129,10 @@ def _copy(path: Path, member: str, spool: Spool) -> tuple[int, ...]:
         shape, fortran, dtype = _header(file)
         axes, image = _layout(shape)
         if fortran:
-            nbytes = math.prod(shape) * dtype.itemsize
-            check_room(nbytes, nbytes if not member else 0, LARGEST_BYTES)
-            flat = np.frombuffer(_exactly(file, nbytes), dtype)
+            flat = np.frombuffer(_exactly(file, math.prod(shape) * dtype.itemsize, path, member), dtype)
             blocks: Iterator[np.ndarray] = iter([flat.reshape(shape, order="F")])
         else:
-            blocks = _blocks(file, shape, dtype)
+            blocks = _blocks(file, shape, dtype, path, member)
         for block in blocks:
             pixels = (block[:, None] if block.ndim == 3 else block).transpose(0, *axes)
             if image[0] == 4:
@@ -157,17 +155,23 @@ def _layout(shape: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return ((3, 1, 2), (shape[3], *shape[1:3])) if last else ((1, 2, 3), shape[1:])
 
 
-def _blocks(file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype) -> Iterator[np.ndarray]:
+def _blocks(
+    file: BinaryIO, shape: tuple[int, ...], dtype: np.dtype, path: Path, member: str
+) -> Iterator[np.ndarray]:
     """An array in C order, some rows at a time."""
     row_bytes = max(math.prod(shape[1:]) * dtype.itemsize, 1)
     step = max(BLOCK_BYTES // row_bytes, 1)
     for start in range(0, shape[0], step):
         count = min(step, shape[0] - start)
-        yield np.frombuffer(_exactly(file, count * row_bytes), dtype).reshape(count, *shape[1:])
+        yield np.frombuffer(_exactly(file, count * row_bytes, path, member), dtype).reshape(count, *shape[1:])
 
 
-def _exactly(file: BinaryIO, nbytes: int) -> bytes:
-    data = file.read(nbytes)
+def _exactly(file: BinaryIO, nbytes: int, path: Path, member: str) -> bytes:
+    """So many bytes; more than a plain file has, or than a packed one may become, are never asked for."""
+    stored = 0 if member else os.path.getsize(path)
+    if member:
+        check_room(nbytes, stored, LARGEST_BYTES)
+    data = file.read(nbytes) if member or nbytes <= stored else b""
     if len(data) != nbytes:
         raise DataError("cut short: fewer values than its header says", hint="fetch it again")
     return data
@@ -199,14 +203,17 @@ def _labels(path: Path, member: str) -> np.ndarray:
         if len(shape) == 2 and shape[1] == 1:
             shape = shape[:1]
         if len(shape) != 1 or dtype.kind not in "iufUS":
-            raise DataError(f"labels must be numbers or texts, (N,); got {dtype} {shape}")
-        return np.frombuffer(_exactly(file, shape[0] * dtype.itemsize), dtype)
+            raise DataError(
+                f"labels must be numbers or texts, (N,); got {dtype} {shape}",
+                hint="of one-hot rows labels.argmax(1) are the numbers" if len(shape) == 2 else "",
+            )
+        return np.frombuffer(_exactly(file, shape[0] * dtype.itemsize, path, member), dtype)
 
 
 @contextmanager
 def _opened(path: Path, member: str) -> Iterator[BinaryIO]:
     """A .npy, or the member of a .npz."""
-    with _failures(path), open_file(path) as file:
+    with _failures(), open_file(path) as file:
         if not member:
             yield file
             return
@@ -227,19 +234,19 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
 
 
 @contextmanager
-def _failures(path: str | os.PathLike) -> Iterator[None]:
+def _failures() -> Iterator[None]:
     """What is wrong with a file as DataError."""
     try:
         yield
     except DataError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, NotImplementedError) as error:
-        raise DataError(
-            f"{os.fspath(path)}: no whole file of NumPy: {error}",
-            hint="numpy.save and numpy.savez write them",
-        ) from None
     except OSError as error:
-        raise unreadable(path, error) from None
+        raise DataError(f"cannot be read: {error.strerror or error}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, KeyError, RuntimeError) as error:
+        # a RuntimeError for an encrypted file, and NotImplementedError, which is one, for unknown compression
+        raise DataError(
+            f"no whole file of NumPy: {error}", hint="numpy.save and numpy.savez write them"
+        ) from None
 
 
 def _place(path: Path, member: str) -> str:

@@ -99,7 +99,7 @@ def make(source: str | os.PathLike, folder: str | os.PathLike, options: Options 
     options = options or Options()
     _check(options)
     home = Path(os.path.abspath(folder))
-    if os.path.isdir(source) and home.is_relative_to(os.path.abspath(source)):
+    if os.path.isdir(source) and Path(os.path.realpath(home)).is_relative_to(os.path.realpath(source)):
         raise ConfigError(f"{home} would lie in {os.fspath(source)}", hint="-o FOLDER names another place")
     with _new_folder(home) as scratch, ExitStack() as open_files, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow, about images as large as a bomb may be; not for threads
@@ -161,6 +161,7 @@ class _Making:
         self.shape: tuple[int, ...] | None = None
         self.first = ""
         self.failed: list[tuple[str, str]] = []
+        self.failed_of: dict[int, tuple[str, str]] = {}  # the first of each class
         self.remarks: dict[str, list[str]] = {}
         statistics = Statistics()
         counts = np.zeros((len(split.PARTS), len(source.classes)), np.int64)
@@ -220,6 +221,7 @@ class _Making:
                 with locate(name):
                     raise DataError(image.failure, hint="without --strict it would be left out")
             self.failed.append((name, image.failure))
+            self.failed_of.setdefault(int(self.source.labels[number]), (name, image.failure))
             if 2 * len(self.failed) > len(self.order):
                 raise DataError(
                     f"{self.place}: more than half of the {len(self.order)} images cannot be read;"
@@ -243,7 +245,7 @@ class _Making:
         for label in np.flatnonzero(had & (counts.sum(axis=0) == 0)).tolist():
             raise DataError(
                 f"{self.place}: no image of class {self.source.classes[label]!r} can be read;"
-                f" {self.failed[0][0]}: {self.failed[0][1]}"
+                f" {': '.join(self.failed_of[label])}"
             )
 
     def _describe(self, counts: np.ndarray, statistics: Statistics) -> dict[str, Any]:
@@ -342,17 +344,15 @@ def _new_folder(home: Path) -> Iterator[Path]:
 
 def _remove_abandoned(home: Path) -> None:
     """Remove the folders of runs for `home` that have ended without doing so."""
-    for path in home.parent.glob(f".{_literal(home.name)}.*-*.part"):
-        number = path.name.removesuffix(".part").rpartition(".")[2].partition("-")[0]
-        if number.isdecimal() and _runs(int(number)):
-            log.warning(f"{path} belongs to process {number}, which runs: left as it is")
+    temporary = re.compile(re.escape(f".{home.name}.") + r"([0-9]{1,9})-[0-9a-f]+\.part")  # temporary_name
+    for path in list(home.parent.iterdir()):
+        if (found := temporary.fullmatch(path.name)) is None:
+            continue
+        if _runs(int(found[1])):
+            log.warning(f"{path} belongs to process {found[1]}, which runs: left as it is")
             continue
         shutil.rmtree(path, ignore_errors=True)
         log.warning(f"removed {path}, which an interrupted run had left")
-
-
-def _literal(name: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
 
 
 def _runs(process: int) -> bool:

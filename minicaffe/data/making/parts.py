@@ -122,7 +122,7 @@ class Hdf5(Part):
     def finish(self) -> None:
         self.file["label"] = np.array(self.labels, np.int32)
         list_file = self.folder / f"{self.name}.txt"
-        list_file.write_text(f"{self.home / self.name}.h5\n")
+        list_file.write_bytes(os.fsencode(f"{self.home / self.name}.h5\n"))
 
 
 KINDS: dict[str, type[Part]] = {"idx": Idx, "lmdb": Lmdb, "hdf5": Hdf5}

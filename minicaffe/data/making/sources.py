@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ConfigError, DataError
-from .. import class_folders, images
+from .. import class_folders, class_names, images
 from ..image_list import ImageList
 
 MOST_CLASSES = 1 << 16
@@ -72,9 +72,10 @@ def class_folder(path: str | os.PathLike) -> Files:
         return Files(root, found.classes, found.labels, found.paths, found.left_out)
     all_found = {name: class_folders.find(os.path.join(path, name)) for name in folders}
     classes = class_folders.in_order({name for found in all_found.values() for name in found.classes})
+    number_of = {name: number for number, name in enumerate(classes)}
     labels, names, parts, left_out = [], [], [], []
     for folder, found in all_found.items():
-        numbers = np.array([classes.index(name) for name in found.classes])
+        numbers = np.array([number_of[name] for name in found.classes])
         labels.append(numbers[found.labels])
         names += [os.path.join(folder, name) for name in found.paths]
         left_out += [(os.path.join(folder, name), reason) for name, reason in found.left_out]
@@ -101,11 +102,23 @@ def listed(path: str | os.PathLike, root: str | None = None) -> Files:
 
 def classes_of(values: np.ndarray, path: str | os.PathLike) -> tuple[list[str], np.ndarray]:
     """The classes that labels speak of, and the labels as their numbers: of texts the classes are the texts
-    in order, of whole numbers they are the numbers.  DataError for others."""
+    in order, of whole numbers they are the numbers.  DataError for others, and for a text that cannot be a
+    line of labels.txt."""
     if values.dtype.kind in "US":
-        names, numbers = np.unique(values.astype(str), return_inverse=True)
+        try:
+            texts = values if values.dtype.kind == "U" else np.char.decode(values, "utf-8")
+        except UnicodeDecodeError:
+            raise DataError(f"{os.fspath(path)}: labels that are texts must be UTF-8") from None
+        names, numbers = np.unique(texts, return_inverse=True)
         classes = class_folders.in_order(names.tolist())
-        return classes, np.array([classes.index(name) for name in names.tolist()])[numbers]
+        for name in classes:
+            if not name.strip() or not name.isprintable():
+                raise DataError(
+                    f"{os.fspath(path)}: the label {name!r} cannot be the name of a class",
+                    hint="a name is one line of text, and not empty",
+                )
+        number_of = {name: number for number, name in enumerate(classes)}
+        return classes, np.array([number_of[name] for name in names.tolist()])[numbers]
     numbers = values.astype(np.int64)
     if (numbers != values).any():
         raise DataError(f"{os.fspath(path)}: labels must be whole numbers")
@@ -123,9 +136,9 @@ def named_by_number(labels: np.ndarray, path: str | os.PathLike) -> list[str]:
             f" got {labels.min()} to {labels.max()}"
         )
     count = int(labels.max()) + 1
-    beside = Path(path).with_name("labels.txt")
+    beside = Path(path).with_name(class_names.FILE)
     if beside.is_file() and not beside.samefile(path):
-        given = [line.strip() for line in images.contents(beside).decode("utf-8", "replace").splitlines()]
+        given = class_names.read(beside)
         if len(given) < count:
             raise DataError(
                 f"{beside} names {len(given)} classes; {path} has labels up to {count - 1}",
@@ -167,6 +180,10 @@ def open_source(
         return tables.parquet(path, scratch)
     if kind == "folder":
         return class_folder(path)
+    if kind == "image":
+        raise DataError(
+            f"{os.fspath(path)}: one image is no data set", hint="give a folder with a folder for each class"
+        )
     if kind == "array":
         return arrays.arrays(path, labels, scratch)
     if kind == "csv":
@@ -176,9 +193,11 @@ def open_source(
 
 def _kind(path: str | os.PathLike, name: str) -> str:
     if os.path.isdir(path):
-        return "parquet" if any(Path(path).rglob("*.parquet")) else "folder"
+        return "parquet" if any(file.is_file() for file in Path(path).rglob("*.parquet")) else "folder"
     if name.endswith((".npz", ".npy")):
         return "array"
     if name.endswith((".csv", ".csv.gz")):
         return "csv"
+    if os.path.splitext(name)[1] in images.ENDINGS:
+        return "image"
     return "parquet" if name.endswith((".parquet", ".pq")) else "list"

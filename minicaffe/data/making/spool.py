@@ -20,6 +20,7 @@ class Spool:
     """
 
     def __init__(self, folder: str | os.PathLike | None) -> None:
+        self._folder = folder or tempfile.gettempdir()
         self._file = tempfile.TemporaryFile(dir=None if folder is None else os.fspath(folder))
         self._ends = array("Q", [0])
 
@@ -27,7 +28,10 @@ class Spool:
         return len(self._ends) - 1
 
     def append(self, data: bytes | memoryview) -> None:
-        self._file.write(data)
+        try:
+            self._file.write(data)
+        except OSError as error:  # here, lest it be taken for an error of what is read
+            raise DataError(f"cannot write {self._folder}: {error.strerror or error}") from None
         self._ends.append(self._ends[-1] + len(data))
 
     def read(self, index: int) -> bytes:
@@ -53,8 +57,9 @@ class Spooled(Source):
         labels: np.ndarray,
         names: Sequence[str],
         parts: np.ndarray | None = None,
+        left_out: Sequence[tuple[str, str]] = (),
     ) -> None:
-        super().__init__(classes, labels, names, parts=parts)
+        super().__init__(classes, labels, names, left_out, parts)
         self._spool, self._shape = spool, shape
         spool.flush()
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ConfigError, DataError, extra, locate
-from .. import class_folders, idx
+from .. import class_folders, idx, images
 from .sources import Source, classes_of
 from .spool import Spool, Spooled
 
@@ -37,27 +37,38 @@ def pixels(
     spool = Spool(scratch)
     try:
         lines = _lines(path)
-        first = next(lines, "")
-        if not (fields := next(csv.reader([first]), [])):
+        start = next(lines, (0, ""))
+        try:
+            fields = next(csv.reader([start[1]]), [])
+        except csv.Error as error:
+            raise DataError(f"{os.fspath(path)}: no CSV: {error}") from None
+        if not fields:
             raise DataError(f"{os.fspath(path)}: no rows of pixels")
         head = not all(_is_number(field) for field in fields[1:-1] or ["no number"])
-        last = head and fields[-1].strip().lower() in LABELS
-        if head and not last and fields[0].strip().lower() not in LABELS and _square(len(fields)):
-            raise DataError(
-                f"{os.fspath(path)}: no column of labels: the head begins with {fields[0]!r}",
-                hint=f"call the first or the last column {LABELS[0]}",
-            )
+        named = [field.strip().lower() in LABELS for field in fields]
+        last = head and named[-1]
+        if head and not last and not named[0]:
+            hint = f"labels are in the first column or the last, called {LABELS[0]}"
+            if any(named):
+                raise DataError(
+                    f"{os.fspath(path)}: column {fields[named.index(True)]!r} stands among the pixels",
+                    hint=hint,
+                )
+            if _square(len(fields)):
+                raise DataError(
+                    f"{os.fspath(path)}: no column of labels: the head begins with {fields[0][:40]!r}",
+                    hint=hint,
+                )
         count = len(fields) - 1
         shape = _shape(path, count, size)
         labels: list[str] = []
-        block: list[str] = [] if head else [first]
-        number = 2 if head else 1  # of the first line in the block
+        block = [] if head else [start]
         for line in lines:
             block.append(line)
             if len(block) == BLOCK_LINES:
-                labels += _rows(path, number, block, count, last, spool)
-                number, block = number + len(block), []
-        labels += _rows(path, number, block, count, last, spool)
+                labels += _rows(path, block, count, last, spool)
+                block = []
+        labels += _rows(path, block, count, last, spool)
         if not labels:
             raise DataError(f"{os.fspath(path)}: no rows of pixels")
         values = np.array(labels)
@@ -94,16 +105,18 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _lines(path: str | os.PathLike) -> Iterator[str]:
-    """The lines of a text file, plain or gzip, but for empty ones; no more than one is in memory."""
-    rest = b""
+def _lines(path: str | os.PathLike) -> Iterator[tuple[int, str]]:
+    """The lines of a text file, plain or gzip, with their numbers, but for empty ones; no more than a piece
+    of the file is in memory."""
+    rest, number = b"", 1
     for piece in idx.contents(path):
         *whole, rest = (rest + piece).split(b"\n")
         if len(rest) > LONGEST_LINE:
             raise DataError(f"{os.fspath(path)}: no CSV: a line of more than {LONGEST_LINE} bytes")
-        yield from (text for line in whole if (text := _decoded(line)))
+        yield from ((at, text) for at, line in enumerate(whole, number) if (text := _decoded(line)))
+        number += len(whole)
     if text := _decoded(rest):
-        yield text
+        yield number, text
 
 
 def _decoded(line: bytes) -> str:
@@ -111,11 +124,11 @@ def _decoded(line: bytes) -> str:
 
 
 def _rows(
-    path: str | os.PathLike, number: int, lines: list[str], count: int, last: bool, spool: Spool
+    path: str | os.PathLike, lines: list[tuple[int, str]], count: int, last: bool, spool: Spool
 ) -> list[str]:
-    """Append the pixels of some lines, of which the first has this number; their labels."""
+    """Append the pixels of some lines; their labels."""
     labels, rests = [], []
-    for line in lines:
+    for _, line in lines:
         label, _, rest = line.partition(",") if not last else line.rpartition(",")[::-1]
         labels.append(label.strip().strip('"'))
         rests.append(rest.replace('"', ""))
@@ -130,23 +143,23 @@ def _rows(
         or not ((values >= 0) & (values <= 255) & (values == np.floor(values))).all()
     )
     if wrong:
-        raise _wrong_row(path, number, rests, count)
+        raise _wrong_row(path, [number for number, _ in lines], rests, count)
     for row in values.astype(np.uint8):
         spool.append(row.data)
     return labels
 
 
-def _wrong_row(path: str | os.PathLike, number: int, rests: list[str], count: int) -> DataError:
+def _wrong_row(path: str | os.PathLike, numbers: list[int], rests: list[str], count: int) -> DataError:
     """The error for the first row that is none."""
-    for offset, rest in enumerate(rests):
+    for number, rest in zip(numbers, rests):
         fields = rest.split(",")
-        where = f"{os.fspath(path)}: line {number + offset}"
+        where = f"{os.fspath(path)}: line {number}"
         if len(fields) != count:
             return DataError(f"{where}: expected a label and {count} pixels; got {len(fields)} pixels")
         for field in fields:
             if not _is_number(field) or not (0 <= float(field) <= 255 and float(field) % 1 == 0):
                 return DataError(f"{where}: a pixel is a whole number from 0 to 255; got {field[:40]!r}")
-    return DataError(f"{os.fspath(path)}: lines {number} to {number + len(rests)}: no rows of pixels")
+    return DataError(f"{os.fspath(path)}: lines {numbers[0]} to {numbers[-1]}: no rows of pixels")
 
 
 # -- Parquet
@@ -158,12 +171,12 @@ def parquet(path: str | os.PathLike, scratch: str | os.PathLike | None = None) -
 
     Classes are named by the feature ClassLabel in the schema's metadata "huggingface", if it is there.  Files
     whose names, or whose folders', begin with train, test or validation are those parts.  Images are copied
-    to a spool, some at a time.
+    to a spool, some at a time.  Files of images beside Parquet files are left out.
 
     Raises ConfigError without the package pyarrow, DataError for files that have another form.
     """
     root = Path(path)
-    files = sorted(root.rglob("*.parquet")) if root.is_dir() else [root]
+    files = sorted(file for file in root.rglob("*.parquet") if file.is_file()) if root.is_dir() else [root]
     spool = Spool(scratch)
     try:
         labels: list[Any] = []
@@ -187,16 +200,26 @@ def parquet(path: str | os.PathLike, scratch: str | os.PathLike | None = None) -
             raise DataError(f"{root}: no rows of images")
         if None in labels:
             raise DataError(f"{root}: {names[labels.index(None)]} has no label")
+        kinds = {type(label) for label in labels}
+        if not (kinds <= {int, float, bool} or kinds in ({str}, {bytes})):
+            told = " and ".join(sorted(kind.__name__ for kind in kinds))
+            raise DataError(f"{root}: labels must be whole numbers, or texts; got {told}")
         own, numbers = classes_of(np.array(labels), path)
         if classes is not None and not isinstance(labels[0], str):
             if len(classes) < len(own):
                 raise DataError(f"{root}: {len(classes)} names of classes for labels up to {len(own) - 1}")
             own = classes
         given = None if None in parts else np.array(parts, np.int8)
-        return Spooled(spool, None, own, numbers, names, given)
+        return Spooled(spool, None, own, numbers, names, given, _images_beside(root))
     except BaseException:
         spool.close()
         raise
+
+
+def _images_beside(root: Path) -> list[tuple[str, str]]:
+    """What a folder of Parquet files holds that may have been meant too, and why it is left out."""
+    found = sorted(path for path in root.rglob("*") if path.suffix.lower() in images.ENDINGS)
+    return [(str(path.relative_to(root)), "an image beside Parquet files") for path in found]
 
 
 @contextmanager

@@ -134,7 +134,7 @@ BROKEN = {
     "x: cut short: fewer values than its header says": zipped(x=X[:-1], y=Y),
     "x: more values than its header says": zipped(x=X + b"!", y=Y),
     "a.npz: no whole file of NumPy": b"PK\x03\x04none",
-    "a.npz: no whole file of NumPy: .*magic": zipped(x=b"none at all", y=Y),
+    "a.npz: x: no whole file of NumPy: .*magic": zipped(x=b"none at all", y=Y),
     r"images of the shapes \[\(1, 6, 4\), \(1, 6, 5\)\]": zipped(
         x_train=X, y_train=Y, x_test=saved(GREY[:, :, 1:].copy()), y_test=Y
     ),
@@ -155,3 +155,24 @@ def test_arrays_without_labels(tmp_path):
         make(tmp_path / "a.npy", tmp_path / "data")
     with pytest.raises(DataError, match=r"cannot read .*nowhere.npy"):
         make(tmp_path / "a.npy", tmp_path / "data", Options(labels=str(tmp_path / "nowhere.npy")))
+
+
+@pytest.mark.parametrize("fortran", [False, True])
+def test_a_header_that_promises_too_much(tmp_path, fortran):
+    header = io.BytesIO()
+    said = {"descr": "|u1", "fortran_order": fortran, "shape": (4, 1 << 20, 1 << 20)}
+    np.lib.format.write_array_header_1_0(header, said)
+    (tmp_path / "a.npy").write_bytes(header.getvalue())
+    np.save(tmp_path / "labels.npy", LABELS[:4])
+    with pytest.raises(DataError, match=r"a\.npy: cut short"):
+        make(tmp_path / "a.npy", tmp_path / "data")
+
+
+def test_an_encrypted_file(tmp_path):
+    np.savez(tmp_path / "a.npz", x=GREY, y=LABELS)
+    data = bytearray((tmp_path / "a.npz").read_bytes())
+    data[6] |= 1
+    data[data.find(b"PK\x01\x02") + 8] |= 1
+    (tmp_path / "a.npz").write_bytes(data)
+    with pytest.raises(DataError, match=r"no whole file of NumPy: .*encrypted"):
+        make(tmp_path / "a.npz", tmp_path / "data")

@@ -401,3 +401,26 @@ def test_what_a_killed_run_left_is_removed_by_the_next(photos, tmp_path, caplog)
     make(photos, tmp_path / "data")
     assert not left[0].exists() and mine.exists() and (tmp_path / "data" / "labels.txt").exists()
     assert "which an interrupted run had left" in caplog.text and "which runs: left as it is" in caplog.text
+
+
+def test_a_folder_that_only_looks_like_one_of_a_killed_run_stays(photos, tmp_path):
+    for name in (".data.my-notes.part", ".data.99999999999999-00.part"):
+        (tmp_path / name).mkdir()
+    make(photos, tmp_path / "data")
+    assert (tmp_path / ".data.my-notes.part").is_dir() and (
+        tmp_path / ".data.99999999999999-00.part"
+    ).is_dir()
+
+
+def test_links_do_not_hide_where_a_folder_lies(photos, tmp_path):
+    (tmp_path / "link").symlink_to(photos)
+    with pytest.raises(ConfigError, match="would lie in"):
+        make(photos, tmp_path / "link" / "data")
+    with pytest.raises(DataError, match="one image is no data set"):
+        make(photos / "cats" / "0.png", tmp_path / "data")
+
+
+def test_a_list_of_hdf5_files_whose_names_are_no_utf8(photos, tmp_path):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    made = make(photos, folder, Options(kind="hdf5"))
+    assert os.fsencode(folder) in Path(made.sources["train"]).read_bytes()

@@ -211,3 +211,48 @@ def test_pyarrow_is_imported_for_parquet_alone(tmp_path):
     subprocess.run(
         [sys.executable, "-c", program, str(tmp_path / "a.csv"), str(tmp_path / "data")], check=True, cwd=ROOT
     )
+
+
+def test_lines_are_counted_as_an_editor_does(tmp_path):
+    (tmp_path / "a.csv").write_text(f"{rows()[0]}\n\n{rows()[1]}\n1,2\n")
+    with pytest.raises(DataError, match="line 4: expected a label and 36 pixels"):
+        make(tmp_path / "a.csv", tmp_path / "data")
+
+
+HEADS = {
+    "column 'label' stands among the pixels": f"id,label,{','.join('abcdefg')}\n0,1,2,3,4,5,6,7,8\n",
+    "no CSV: field larger": "x" * 200_000,
+    "no CSV: new-line character": "label,a\r1,2\r",
+    "the label '' cannot be the name of a class": "label,a\n,2\ncat,3\n",
+}
+
+
+@pytest.mark.parametrize("message", HEADS)
+def test_csv_heads_and_labels_that_are_none(tmp_path, message):
+    (tmp_path / "a.csv").write_bytes(HEADS[message].encode())
+    with pytest.raises(DataError, match=message):
+        make(tmp_path / "a.csv", tmp_path / "data")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([[1], [2, 3]] * 20, "labels must be whole numbers, or texts; got list"),
+        ([b"a\xff", b"b"] * 20, "labels that are texts must be UTF-8"),
+    ],
+)
+def test_parquet_labels_that_are_none(tmp_path, labels, message):
+    pytest.importorskip("pyarrow")
+    write(tmp_path / "a.parquet", labels=labels, named=False)
+    with pytest.raises(DataError, match=message):
+        make(tmp_path / "a.parquet", tmp_path / "data")
+
+
+def test_parquet_files_among_others(tmp_path):
+    pytest.importorskip("pyarrow")
+    (tmp_path / "hub" / "a.parquet").mkdir(parents=True)
+    write(tmp_path / "hub" / "a.parquet" / "part.parquet")
+    (tmp_path / "hub" / "cover.png").write_bytes(b"")
+    made = make(tmp_path / "hub", tmp_path / "data")
+    assert made.summary["left out"] == [{"file": "cover.png", "reason": "an image beside Parquet files"}]
