@@ -28,7 +28,7 @@ REACH_PX = 2  # how far from its pixels a stroke's soft edge reaches
 
 # Costs, in units of log p
 CUT, LONG_CUT = 0.8, 0.8  # of a cut; of each stroke width that it is longer than one
-JOINED, FAR = 0.6, 8.0  # of parts read as one; of each height of the row between them
+JOINED, FAR = 0.6, 6.0  # of parts read as one; of each height of the row between them
 OVERLAP = 0.05  # heights of the row: parts that lie above one another by more are likely one
 ENTANGLED, ENTANGLED_FROM = 4.0, 0.5  # of characters above one another; from which share of the narrower on
 DROPPED, DROPPED_INK = 1.0, 9.0  # of a part that is left out; of its ink beside that of a character
@@ -39,7 +39,8 @@ IMPOSSIBLE = 8.0  # of a shape that no character has
 SYMBOL = 0.5  # of + - × ÷ =, which are rarer than digits
 SYMBOL_CUT = 4.0  # of a symbol that would have to be cut off
 SEPARATE = ("-", "=", "÷")  # those that are
-OFF = 0.25  # heights of the row that the middle of a symbol is off the row's
+OFF, FAR_OFF = 0.18, 16.0  # heights of the row that the middle of a symbol is off the row's; of each more
+DESPITE = 0.15  # probability that what looks like no character is one after all, a broken one
 
 # How high characters are in units of the row's height, least and most, where the net sees only their shape
 HEIGHTS = {"-": (0.0, 0.45), "=": (0.08, 0.8), "+": (0.2, 1.2), "×": (0.2, 1.2), "÷": (0.2, 1.2)}
@@ -224,9 +225,7 @@ class Lattice:
                 total[first + 1], came[first + 1] = dropped, (first, None)
             for n in by_first.get(first, ()):
                 candidate = self.candidates[n]
-                adjusted = scores[n] - self._oddness(candidate, labels)
-                if none is not None:
-                    adjusted[none] = -np.inf
+                adjusted = _despite(scores[n], none) - self._oddness(candidate, labels)
                 label = int(adjusted.argmax())
                 value = total[first] + adjusted[label] - candidate.cost
                 end = candidate.last + 1
@@ -260,7 +259,7 @@ class Lattice:
             least, most = HEIGHTS.get(label, DIGIT_HEIGHTS)
             found[k] = ODD * max(0.0, least - relative, relative - most)
             if label in HEIGHTS:
-                found[k] += SYMBOL + ODD * max(0.0, off - OFF)
+                found[k] += SYMBOL + FAR_OFF * max(0.0, off - OFF)
                 found[k] += SYMBOL_CUT if cut and label in SEPARATE else 0
                 if width < 0.2 * self.height:  # a dot
                     found[k] += IMPOSSIBLE
@@ -273,3 +272,13 @@ class Lattice:
         tall = self._tall
         near = tall[np.argsort(np.abs(tall[:, 0] - x))[:5]]
         return float(np.median(near[:, 1]))
+
+
+def _despite(scores: np.ndarray, none: int | None) -> np.ndarray:
+    """log p of the classes, if a part of what the net takes for no character were the likeliest other."""
+    if none is None:
+        return scores.copy()
+    some = np.log(max(1 - np.exp(scores[none]), 1e-9))
+    found = np.logaddexp(scores + np.log(1 - DESPITE), scores - some + np.log(DESPITE))
+    found[none] = -np.inf
+    return found

@@ -7,7 +7,10 @@ import numpy as np
 from .parts import Part, typical_height
 
 TALL = 0.45  # of the typical height: what is lower belongs to a row, but does not make one
+WHOLE = 0.7  # of it, what is hardly half of a broken character
+SHRINK = 1.0  # typical heights: a slope that few parts show is taken for less
 GAP = 2.5  # typical heights between neighbours of a chain
+LEVEL = 0.5  # of its height that a part of a row has in common with the row
 STEEPEST = 14.0  # degrees
 
 
@@ -15,7 +18,7 @@ def slope(parts: list[Part]) -> float:
     """By how many degrees, anticlockwise, the picture must be turned for its rows to be level: least squares
     over all chains of neighbours, with one slope."""
     typical = typical_height(parts)
-    tall = [p for p in parts if TALL * typical < p.height < 2.2 * typical]
+    tall = [p for p in parts if WHOLE * typical < p.height < 2.2 * typical]
     degrees = 0.0
     for _ in range(2):  # with what the first finds, chains are longer
         along, across = 0.0, 0.0
@@ -26,6 +29,7 @@ def slope(parts: list[Part]) -> float:
             across += float(x @ y)
         if along < (1.5 * typical) ** 2:
             return 0.0
+        along += (SHRINK * typical) ** 2
         degrees = float(np.clip(np.degrees(np.arctan2(across, along)), -STEEPEST, STEEPEST))
     return degrees
 
@@ -76,20 +80,41 @@ def rows(parts: list[Part]) -> list[list[Part]]:
     tall = sorted((p for p in parts if TALL * typical <= p.height <= 3 * typical), key=lambda p: p.x)
     found: list[list[Part]] = []
     for part in tall:
-        best, most = None, 0.5
+        best, most = None, LEVEL
         for row in found:
-            # Rows are seldom quite straight: what counts is where the last few parts are, whole ones first
-            last = [p for p in row if p.height > 0.7 * typical][-3:] or row[-3:]
-            top, bottom = np.median([p.top for p in last]), np.median([p.bottom for p in last])
-            common = (min(bottom, part.bottom) - max(top, part.top)) / min(bottom - top, part.height)
+            common = _common(part, row, typical)
             if common > most:
                 best, most = row, common
         if best is None:
             found.append([part])
         else:
             best.append(part)
+    found = _merged(found, typical)
     found.sort(key=lambda row: float(np.median([p.y for p in row])))
     return _with_low_parts(found, [p for p in parts if p.height < TALL * typical], typical)
+
+
+def _common(part: Part, row: list[Part], typical: float) -> float:
+    """How much of a part, or of the row, is as high up as the other.  Rows are seldom quite straight: what
+    counts is where those parts of the row are that are nearest, whole ones first."""
+    near = [p for p in row if p.height > WHOLE * typical] or row
+    near = sorted(near, key=lambda p: abs(p.x - part.x))[:3]
+    top, bottom = np.median([p.top for p in near]), np.median([p.bottom for p in near])
+    return float((min(bottom, part.bottom) - max(top, part.top)) / min(bottom - top, part.height))
+
+
+def _merged(found: list[list[Part]], typical: float) -> list[list[Part]]:
+    """Rows that turn out to be one, as where the first parts were halves of broken characters."""
+    rest = sorted(found, key=len, reverse=True)
+    whole: list[list[Part]] = []
+    for row in rest:
+        for other in whole:
+            if float(np.median([_common(part, other, typical) for part in row])) > LEVEL:
+                other.extend(row)
+                break
+        else:
+            whole.append(row)
+    return whole
 
 
 def _with_low_parts(found: list[list[Part]], low: list[Part], typical: float) -> list[list[Part]]:

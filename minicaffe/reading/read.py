@@ -113,14 +113,16 @@ def _read(photo: Photo, found: light.Ink, recognizer: Recognizer, steps: Steps) 
 def plausible(lines: list[Line]) -> list[Line]:
     """The lines that are writing.  Of a texture the net is sure of few characters, and those are mere
     strokes; what is left of the lines of a paper are such too."""
-    kept = [
-        line for line in lines if sum(c.sure for c in line.characters) >= LEAST_SURE * len(line.characters)
-    ]
+    if not _written(lines):
+        lines = [line for line in lines if sum(c.sure for c in line.characters) >= len(line.characters) / 2]
+    return lines if _written(lines) else []
+
+
+def _written(lines: list[Line]) -> bool:
     characters = [c for line in lines for c in line.characters]
     sure = [c for c in characters if c.sure]
     telling = [c for c in sure if c.text not in STROKES]
-    writing = len(sure) >= PAGE_SURE * len(characters) and len(telling) >= TELLING * len(characters)
-    return kept if writing and telling else []
+    return len(sure) > PAGE_SURE * len(characters) and len(telling) > TELLING * len(characters)
 
 
 def find(found: light.Ink, recognizer: Recognizer, steps: Steps = _forget) -> Written | None:

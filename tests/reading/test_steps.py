@@ -112,7 +112,7 @@ def part(left, top, width=20, height=40):
 def test_rows_are_read_from_the_top_and_the_left():
     first = [part(30 * k, round(4 * k)) for k in range(8)]
     second = [part(30 * k + 10, 90 + round(4 * k)) for k in range(6)]
-    assert lines.slope(first + second) == pytest.approx(np.degrees(np.arctan2(4, 30)), abs=0.2)
+    assert lines.slope(first + second) == pytest.approx(np.degrees(np.arctan2(4, 30)), rel=0.05)
     level = [part(30 * k, 0) for k in range(8)], [part(30 * k + 10, 90, height=36) for k in range(6)]
     minus = part(200, 108, 20, 5)
     speck = part(100, 300, 3, 3)
@@ -124,10 +124,10 @@ def test_touching_characters_are_cut_between_them():
     picture = Image.new("L", (120, 80))
     draw = ImageDraw.Draw(picture)
     draw.ellipse((5, 5, 55, 75), outline=255, width=8)
-    draw.ellipse((54, 5, 112, 75), outline=255, width=8)
+    draw.ellipse((56, 5, 112, 75), outline=255, width=8)
     mask = np.asarray(picture)[:, 5:113] > 0
     ways = cuts(mask, 70, 8)
-    assert any(abs(way[40] - 49) <= 4 for way, _ in ways)
+    assert any(abs(way[35] - 51) <= 3 for way, _ in ways)
     assert all(np.abs(np.diff(way)).max() <= 1 for way, _ in ways)
     assert cuts(mask[:, :30], 70, 8) == []  # too narrow to be two
 
