@@ -170,8 +170,8 @@ def _marks(ink: np.ndarray, noise: float, level: float) -> _Marks:
 
 
 def _like_writing(marks: _Marks, stroke_px: float, recognizer: Recognizer) -> bool:
-    """Whether the net knows some of many parts.  A texture has hundreds, and to cut and join all of them would
-    take long."""
+    """Whether the net knows some of many parts.  A texture has hundreds, and to cut and join all of them
+    would take long."""
     typical = typical_height(marks.parts)
     whole = [p for p in marks.parts if 0.5 * typical < p.height < 2 * typical]
     if len(whole) < MANY:
