@@ -49,6 +49,8 @@ def run(arguments: list[str]) -> int:
     for photo, name in zip(args.photos, names):
         recorder = Recorder() if args.output else None
         page = read(photo, recognizer=recognizer, steps=recorder)
+        if recorder is not None:
+            _save(Path(args.output), name, recorder.files())
         if args.json:
             terminal.put(json.dumps({"photo": photo, **page.as_json(), **_checked(page)}) + "\n")
         elif not page.lines:
@@ -57,8 +59,6 @@ def run(arguments: list[str]) -> int:
             if len(args.photos) > 1:
                 terminal.say(f"{photo}:")
             _print(page, args)
-        if recorder is not None:
-            _save(Path(args.output), name, recorder.files())
     return 0
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 REACH = 0.22  # heights of a character that a way strays aside
 APART = 0.16  # heights of a character between two ways
-LONGEST = 2.6  # stroke widths of ink that a way crosses
+LONGEST = 3.2  # stroke widths of ink that a way crosses
 MOST = 9  # ways through one part
 ASIDE = 0.05  # pixels of ink that a step aside counts for
+STRAY = 0.12  # the same for a row at the end of the reach: ways around other middles are not all the same
 NARROW = 0.55  # heights of a character: what is narrower is one, or less
 
 
@@ -38,7 +39,7 @@ def cuts(mask: np.ndarray, height: float, stroke_px: float) -> list[tuple[np.nda
     outside = (columns < 1) | (columns > width - 1)
     padded = np.pad(mask.astype(np.float32), ((0, 0), (1, 1)))
     near = np.clip(columns, 0, width)
-    away = 0.02 * np.abs(shifts) / reach  # of ways that are equally short the straightest
+    away = STRAY * np.abs(shifts) / reach
     cost = np.where(outside, np.inf, 0.0)
     came = np.zeros((rows, *columns.shape), np.int8)
     for row in range(rows):

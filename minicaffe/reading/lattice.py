@@ -27,11 +27,11 @@ ACROSS = 0.4  # heights of a row between the pieces of a broken character
 REACH_PX = 2  # how far from its pixels a stroke's soft edge reaches
 
 # Costs, in units of log p
-CUT, LONG_CUT = 0.8, 0.8  # of a cut; of each stroke width that it is longer than one
-JOINED, FAR = 0.6, 6.0  # of parts read as one; of each height of the row between them
-OVERLAP = 0.05  # heights of the row: parts that lie above one another by more are likely one
-ENTANGLED, ENTANGLED_FROM = 4.0, 0.5  # of characters above one another; from which share of the narrower on
-DROPPED, DROPPED_INK = 1.0, 9.0  # of a part that is left out; of its ink beside that of a character
+CUT, LONG_CUT = 2.0, 0.8  # of a cut; of each stroke width that it is longer than one
+JOINED, FAR = 1.0, 5.0  # of parts read as one; of each height of the row between them
+OVERLAP = 0.1  # heights of the row: parts that lie above one another by more are likely one
+ENTANGLED, ENTANGLED_FROM = 6.0, 0.5  # of characters above one another; from which share of the narrower on
+DROPPED, DROPPED_INK = 0.6, 12.0  # of a part that is left out; of its ink beside that of a character
 ODD = 12.0  # of each height of the row that a character lacks to be as high as it ought to be
 UNLIKELY = 12.0  # what costs so much is not tried
 IMPOSSIBLE = 8.0  # of a shape that no character has
@@ -39,8 +39,8 @@ IMPOSSIBLE = 8.0  # of a shape that no character has
 SYMBOL = 0.5  # of + - × ÷ =, which are rarer than digits
 SYMBOL_CUT = 4.0  # of a symbol that would have to be cut off
 SEPARATE = ("-", "=", "÷")  # those that are
-OFF, FAR_OFF = 0.18, 16.0  # heights of the row that the middle of a symbol is off the row's; of each more
-DESPITE = 0.15  # probability that what looks like no character is one after all, a broken one
+OFF, FAR_OFF = 0.18, 20.0  # heights of the row that the middle of a symbol is off the row's; of each more
+DESPITE = 0.05  # probability that what looks like no character is one after all, a broken one
 
 # How high characters are in units of the row's height, least and most, where the net sees only their shape
 HEIGHTS = {"-": (0.0, 0.45), "=": (0.08, 0.8), "+": (0.2, 1.2), "×": (0.2, 1.2), "÷": (0.2, 1.2)}
@@ -253,7 +253,7 @@ class Lattice:
         relative = height / self.height
         off = abs((top + bottom) / 2 - self._middle((left + right) / 2)) / self.height
         members = self.atoms[candidate.first : candidate.last + 1]
-        cut = any(self.ways[a.part] for a in members)
+        cut = len(members) < sum(a.part in {m.part for m in members} for a in self.atoms)
         found = np.zeros(len(labels))
         for k, label in enumerate(labels):
             least, most = HEIGHTS.get(label, DIGIT_HEIGHTS)

@@ -115,5 +115,6 @@ def stroke_width(written: np.ndarray) -> float:
 
     if not written.any():
         return 0.0
-    distance = ndimage.distance_transform_edt(np.pad(written, 1))
+    (place,) = ndimage.find_objects(written.astype(np.int8))
+    distance = ndimage.distance_transform_edt(np.pad(written[place], 1))
     return max(1.0, 4 * float(distance[distance > 0].mean()) - 1)

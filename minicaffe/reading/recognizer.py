@@ -40,15 +40,16 @@ class Recognizer:
             raise ConfigError("a net and its weights go together", hint="give both, or neither")
         net = SHIPPED / "reader.prototxt" if net is None else net
         weights = SHIPPED / "reader.caffemodel" if weights is None else weights
-        self.net = Net(str(net), phase="TEST", forward_only=True, keep="needed")
-        self.net.load(str(weights))
+        outline = Net(str(net), phase="TEST", allocate=False)  # which fetches no data that a net may name
         with locate(str(net)):
-            if len(self.net.inputs) != 1:
-                raise ShapeError(f"a net with {len(self.net.inputs)} inputs; expected one: a deploy net")
-            (self.input,) = self.net.inputs
-            shape = self.net.blobs[self.input].shape
+            if len(outline.inputs) != 1:
+                raise ShapeError(f"a net with {len(outline.inputs)} inputs; expected one: a deploy net")
+            (self.input,) = outline.inputs
+            shape = outline.blobs[self.input].shape
             if tuple(shape[1:]) != (1, SIDE, SIDE):
                 raise ShapeError(f"its input is {shape}; expected glyphs, (N, 1, {SIDE}, {SIDE})")
+        self.net = Net(str(net), phase="TEST", forward_only=True, keep="needed")
+        self.net.load(str(weights))
         self.labels = self._labels(labels, Path(net))
         classes = self._run(np.zeros((1, SIDE, SIDE), np.float32)).shape[1]
         if classes != len(self.labels):

@@ -12,7 +12,9 @@ from minicaffe.data import datasets
 from minicaffe.reading import photo
 from tools import photos
 
-from ..support.running import run
+from ..support.running import PROTOTXT, run
+
+DIGITS = PROTOTXT / "digits"
 
 HAS_MNIST = datasets.find(datasets.MNIST, datasets.MNIST.splits["test"]) is not None
 needs_mnist = pytest.mark.skipif(
@@ -82,6 +84,8 @@ def test_bad_flags(capsys, tmp_path):
     (tmp_path / "file").touch()
     for words, message in (
         (("--net", "x"), "a net and its weights go together"),
+        (("--net", DIGITS / "train_test.prototxt", "--weights", "x"), "a net with 0 inputs; expected one"),
+        (("--net", DIGITS / "deploy.prototxt", "--weights", "x"), "expected glyphs, (N, 1, 28, 28)"),
         (("-o", tmp_path / "file"), "is a file; expected a folder"),
         (("--json", "--table"), "not allowed with"),
         ((tmp_path / "b" / "a.png", "-o", tmp_path / "out"), "two photos are called a"),
