@@ -61,7 +61,8 @@ def part(row: Row, result: Result | None) -> str:
     head = f"## {row.title}\n\n{about}\n\n{commands}\n"
     if result is None:
         return f"{head}Not run yet.\n"
-    return f"{head}{_table(row, result)}{_pictures(row)}"
+    note = textwrap.fill(result["note"], 120) + "\n\n" if result.get("note") else ""
+    return f"{head}{note}{_table(row, result)}{_pictures(row)}"
 
 
 def accuracy(result: Result) -> float:
