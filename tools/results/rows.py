@@ -203,7 +203,7 @@ ROWS = {
             "mnist_keras_cnn_best",
             "S4",
             "Keras's convolutional net with settings of ours",
-            "The same net, optimizer and batches; 6 epochs of images that are changed at random, a rate that"
+            "The same net, optimizer and batches; 12 epochs of images that are changed at random, a rate that"
             " falls to 0, and an average of the weights.",
             ("mnist_keras_cnn/solver_best",),
             published=KERAS,
