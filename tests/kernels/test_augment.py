@@ -223,6 +223,19 @@ def test_bytes_are_rounded_and_held():
     assert rendered(source.astype(np.float32), plain(GAIN=3)).max() == 765
 
 
+def test_a_shade_is_a_share_of_the_way_to_its_value():
+    """From column 2 to column 6, between none and 0.6 of the way; half of it in the middle."""
+    a, b, c = plans.ramp(0.0, 4.0, 4.0, 0.0)
+    source = image(2, 3, 9, np.float32)
+    got = rendered(source, plain(STRENGTH=0.6, VALUE=200, A=a, B=b, C=c))
+    share = 0.6 * np.array([0, 0, 0, 5 / 32, 1 / 2, 27 / 32, 1, 1, 1])  # t^2 (3 - 2 t) at t = 0, 1/4 ... 1
+    np.testing.assert_allclose(got, source + (200 - source) * share, rtol=1e-5, atol=1e-4)
+    a, b, c = plans.ramp(math.pi / 2, 0.01, 0.0, 0.5)  # all below row 0
+    got = rendered(source, plain(STRENGTH=1, VALUE=7, A=a, B=b, C=c))
+    np.testing.assert_array_equal(got[:, 0], source[:, 0])
+    np.testing.assert_allclose(got[:, 1:], 7, atol=1e-4)
+
+
 def test_a_rectangle_is_erased():
     source = image(3, 8, 9)
     wanted = source.copy()
@@ -242,6 +255,7 @@ ALL = Settings(
     *(0.35, 0.7, 1.3),
     *(0.45, 0.0, 2.0),
     *(0.55, -30.0, 60.0),  # hue
+    *(0.6, 0.2, 0.7, 0.1, 0.9, 255.0),  # shade
     *(0.65, 5.0),  # noise
     *(0.25, 0.05, 0.3, 0.4, 2.5),  # erase
 )
@@ -267,6 +281,7 @@ def test_shares_are_the_probabilities():
         "contrast": p[:, plans.DISTANCE] != 1,
         "saturation": p[:, plans.COLOUR] != 1,
         "hue": p[:, plans.TURN] != 0,
+        "shade": p[:, plans.STRENGTH] > 0,
         "noise": p[:, plans.NOISE_STD] > 0,
         "erase": p[:, plans.ROWS] > 0,
         "affine": drawn(OFF._replace(affine=ALL.affine))[:, plans.MOVED] > 0,
@@ -274,16 +289,16 @@ def test_shares_are_the_probabilities():
     }
     for step, happens in happened.items():
         assert np.mean(happens) == pytest.approx(getattr(ALL, step), abs=0.025), step
-    together = np.corrcoef([happened[step] for step in ("elastic", "blur", "brightness", "noise", "erase")])
-    assert np.abs(together - np.eye(5)).max() < 0.06
+    together = np.corrcoef([happened[step] for step in ("elastic", "blur", "brightness", "shade", "noise", "erase")])
+    assert np.abs(together - np.eye(6)).max() < 0.06
 
 
 @pytest.mark.parametrize(
     ("column", "low", "high"),
-    [("BLUR_SIGMA", 0.5, 2), ("GAIN", 0.6, 1.4), ("DISTANCE", 0.7, 1.3), ("COLOUR", 0, 2)],
+    [("BLUR_SIGMA", 0.5, 2), ("GAIN", 0.6, 1.4), ("DISTANCE", 0.7, 1.3), ("COLOUR", 0, 2), ("STRENGTH", 0.2, 0.7)],
 )
 def test_numbers_are_uniform_between_their_limits(column, low, high):
-    values = drawn(ALL._replace(blur=1.0, brightness=1.0, contrast=1.0, saturation=1.0))
+    values = drawn(ALL._replace(blur=1.0, brightness=1.0, contrast=1.0, saturation=1.0, shade=1.0))
     values = values[:, getattr(plans, column)]
     assert (
         low <= values.min() < low + 0.01 * (high - low) and high - 0.01 * (high - low) < values.max() <= high
@@ -327,6 +342,21 @@ def turn(degrees: np.ndarray) -> np.ndarray:
     """Matrices that turn against the clock, as seen with y downwards."""
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     return np.stack([np.stack([cos, sin], -1), np.stack([-sin, cos], -1)], -2)
+
+
+def test_shades_pass_through_the_image_in_all_directions():
+    height, width = 20, 30
+    p = drawn(OFF._replace(shade=1.0, shade_strength_max=1.0, shade_width_min=0.1, shade_width_max=0.9))
+    a, b, c = p[:, plans.A], p[:, plans.B], p[:, plans.C]
+    widths_px = 1 / np.hypot(a, b)
+    assert 3 - 1e-9 <= widths_px.min() < 3.3 and 26.7 < widths_px.max() <= 27 + 1e-9
+    assert widths_px.mean() == pytest.approx(15, rel=0.02)
+    directions = np.arctan2(b, a) / (2 * math.pi) % 1
+    np.testing.assert_allclose(np.quantile(directions, [0.25, 0.5, 0.75]), [0.25, 0.5, 0.75], atol=0.03)
+    corners = np.stack([a * x + b * y + c for x in (0, width - 1) for y in (0, height - 1)])
+    assert (corners.min(0) <= 0.5).all() and (corners.max(0) >= 0.5).all()
+    sharp = drawn(OFF._replace(shade=1.0, shade_strength_max=1.0), 50)
+    np.testing.assert_allclose(np.hypot(sharp[:, plans.A], sharp[:, plans.B]), 1 / plans.SHARPEST_PX)
 
 
 @pytest.mark.parametrize("size", [(20, 30), (64, 64), (50, 10)])

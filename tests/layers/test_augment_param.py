@@ -21,6 +21,7 @@ CHANGES = """
     crop { probability: 0.3 } elastic { probability: 0.3 alpha: 10 sigma: 2 } hue { min: -20 max: 20 }
     affine { probability: 0.7 rotation: 30 translation: 0.2 scale_min: 0.7 scale_max: 1.3 shear: 10 }
     blur { probability: 0.3 sigma_max: 1 } noise { probability: 0.5 std: 9 } erase { probability: 0.3 }
+    shade { probability: 0.4 strength_max: 0.8 value: 255 }
 """
 SOURCES = ["IDX", "LMDB", "ImageData"]
 each_source = pytest.mark.parametrize("kind", SOURCES)

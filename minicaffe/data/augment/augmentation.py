@@ -26,7 +26,7 @@ class Augmentation:
 
     Pixels move first: a random crop is brought to the image's size, that is scaled, sheared, turned and
     moved, and then bent, all in one linear interpolation.  Then come blur, brightness, contrast, saturation
-    and hue, noise, and erasing.  All is computed in float32.  Bytes become bytes again, rounded to the
+    and hue, shade, noise, and erasing.  All is computed in float32.  Bytes become bytes again, rounded to the
     nearest and held within 0 and 255; all else becomes float32, whatever its range.
 
     What happens to an image is a function of (key, position of the image in the sequence of all samples), so

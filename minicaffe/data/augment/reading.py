@@ -31,6 +31,13 @@ LIMITS: dict[str, dict[str, tuple[float, bool, float]]] = {
     "contrast": {"min": FACTOR, "max": FACTOR},
     "saturation": {"min": FACTOR, "max": FACTOR},
     "hue": {"min": (-180, False, 180), "max": (-180, False, 180)},
+    "shade": {
+        "strength_min": (0, False, 1),
+        "strength_max": (0, False, 1),
+        "width_min": FACTOR,
+        "width_max": FACTOR,
+        "value": (0, False, 255),
+    },
     "noise": {"std": (0, False, 255)},
     "erase": {"area_min": AREA, "area_max": AREA, "aspect_min": ASPECT, "aspect_max": ASPECT},
 }

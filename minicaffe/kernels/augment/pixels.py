@@ -109,6 +109,22 @@ def recolour(image, brightness, contrast, saturation, hue):
 
 
 @jit
+def shade(image, strength, value, a, b, c):
+    """Draw every pixel towards `value`: v + (value - v) strength f, where f = t^2 (3 - 2 t) and t is
+    a x + b y + c, held within 0 and 1."""
+    channels, h, w = image.shape
+    strength, value = np.float32(strength), np.float32(value)
+    a, b, c = np.float32(a), np.float32(b), np.float32(c)
+    zero, one, two, three = np.float32(0), np.float32(1), np.float32(2), np.float32(3)
+    for k in range(channels):
+        for y in range(h):
+            row, start = image[k, y], b * np.float32(y) + c
+            for x in range(w):
+                t = min(max(a * np.float32(x) + start, zero), one)
+                row[x] += (value - row[x]) * (strength * t * t * (three - two * t))
+
+
+@jit
 def add_noise(image, place, step, k0, k1, std):
     """Add to every value a number of its own from a normal distribution.
 

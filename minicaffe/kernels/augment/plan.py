@@ -18,7 +18,7 @@ from ..cpu import jit
 from ..random import draw
 
 # Runs that are resumed depend on these numbers.
-CROP, AFFINE, ELASTIC, BLUR, BRIGHTNESS, CONTRAST, SATURATION, HUE, NOISE, ERASE = range(1, 11)
+CROP, AFFINE, ELASTIC, BLUR, BRIGHTNESS, CONTRAST, SATURATION, HUE, NOISE, ERASE, SHADE = range(1, 12)
 
 # The columns of a plan.  Pixel (x, y) of the result lies at (M[0] x + M[1] y + M[2], M[3] x + M[4] y + M[5])
 # in the source, where MOVED is not 0; there, BENT says whether it is displaced on its own too, and INSIDE
@@ -29,10 +29,13 @@ BLUR_SIGMA = 9
 GAIN, DISTANCE, COLOUR, TURN = 10, 11, 12, 13  # brightness, contrast, saturation, hue in radians
 NOISE_STD = 14
 TOP, LEFT, ROWS, COLUMNS = 15, 16, 17, 18  # of what is erased
-LENGTH = 19
+# Where the shade's strength is not 0, all of it lies where A x + B y + C >= 1, and none where it is <= 0.
+STRENGTH, VALUE, A, B, C = 19, 20, 21, 22, 23
+LENGTH = 24
 
 
 NUMBERS = 8  # of a step, at most
+SHARPEST_PX = 0.01  # the passage of a shade with a width of 0
 
 
 @jit
@@ -79,11 +82,19 @@ def backwards(angle, dx, dy, scale, shear, height, width):
 
 
 @jit
+def ramp(direction, width, x, y):
+    """(a, b, c) of a x + b y + c, which rises from 0 to 1 within `width` pixels, in the middle of which is
+    (x, y); towards `direction`, in radians."""
+    a, b = math.cos(direction) / width, math.sin(direction) / width
+    return a, b, 0.5 - a * x - b * y
+
+
+@jit
 def plan(places, k0, k1, s, height, width, out):
     """Draw the plans (N, LENGTH) of the images at these places, all of this height and width."""
     chances = (
         *(0.0, s.crop, s.affine, s.elastic, s.blur),
-        *(s.brightness, s.contrast, s.saturation, s.hue, s.noise, s.erase),
+        *(s.brightness, s.contrast, s.saturation, s.hue, s.noise, s.erase, s.shade),
     )
     drawn = np.ones((len(chances), NUMBERS))
     for n in range(places.size):
@@ -139,6 +150,17 @@ def plan(places, k0, k1, s, height, width, out):
             row[COLOUR] = between(s.saturation_min, s.saturation_max, drawn[SATURATION, 1])
         if happens[HUE] < s.hue:
             row[TURN] = math.radians(between(s.hue_min, s.hue_max, drawn[HUE, 1]))
+        if happens[SHADE] < s.shade:
+            u = drawn[SHADE]
+            row[STRENGTH] = between(s.shade_strength_min, s.shade_strength_max, u[1])
+            row[VALUE] = s.shade_value
+            side = max(height, width)
+            row[A], row[B], row[C] = ramp(
+                2 * math.pi * u[2],
+                max(between(s.shade_width_min, s.shade_width_max, u[3]) * side, SHARPEST_PX),
+                (width - 1) * u[4],
+                (height - 1) * u[5],
+            )
         if happens[NOISE] < s.noise:
             row[NOISE_STD] = s.noise_std
         if happens[ERASE] < s.erase:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..cpu import jit
-from .pixels import add_noise, bend, erase, recolour, smooth, store, taps
+from .pixels import add_noise, bend, erase, recolour, shade, smooth, store, taps
 from .plan import (
     BENT,
     BLUR_SIGMA,
@@ -19,8 +19,13 @@ from .plan import (
     NOISE,
     NOISE_STD,
     ROWS,
+    STRENGTH,
     TOP,
     TURN,
+    VALUE,
+    A,
+    B,
+    C,
 )
 from .warp import PADDING, pad, warp
 
@@ -57,6 +62,8 @@ def render(images, places, k0, k1, plans, alpha, sigma, fill, erased, out):
             for k in range(c):
                 smooth(work[k], weights, scratch)
         recolour(work, plan[GAIN], plan[DISTANCE], plan[COLOUR], plan[TURN])
+        if plan[STRENGTH] > 0:
+            shade(work, plan[STRENGTH], plan[VALUE], plan[A], plan[B], plan[C])
         if plan[NOISE_STD] > 0:
             add_noise(work, place, NOISE, k0, k1, plan[NOISE_STD])
         if plan[ROWS] > 0:

@@ -38,6 +38,12 @@ class Settings(NamedTuple):
     hue: float = 0.0
     hue_min: float = 0.0
     hue_max: float = 0.0
+    shade: float = 0.0
+    shade_strength_min: float = 0.0
+    shade_strength_max: float = 0.0
+    shade_width_min: float = 0.0
+    shade_width_max: float = 0.0
+    shade_value: float = 0.0
     noise: float = 0.0
     noise_std: float = 0.0
     erase: float = 0.0

@@ -20,7 +20,7 @@ EVERYTHING = """
     affine { probability: 0.8 rotation: 30 translation: 0.2 scale_min: 0.7 scale_max: 1.3 shear: 10 }
     blur { probability: 0.5 sigma_max: 1 } brightness { min: 0.7 max: 1.3 } contrast { min: 0.7 max: 1.3 }
     saturation { min: 0.5 max: 1.5 } hue { min: -30 max: 30 } noise { probability: 0.5 std: 9 }
-    erase { probability: 0.5 fill: 127 }
+    shade { probability: 0.5 strength_max: 1 } erase { probability: 0.5 fill: 127 }
 """
 IMAGES = np.random.default_rng(3).integers(0, 256, (12, 3, 17, 13), np.uint8)
 AT = np.arange(2**40, 2**40 + 12)

@@ -33,11 +33,13 @@ def test_every_step_and_field_is_read():
         " blur { probability: 0.15 sigma_min: 16 sigma_max: 17 }"
         " brightness { probability: 0.18 min: 19 max: 20 } contrast { probability: 0.21 min: 22 max: 23 }"
         " saturation { probability: 0.24 min: 25 max: 26 } hue { probability: 0.27 min: 28 max: 29 }"
+        " shade { probability: 0.37 strength_min: 0.38 strength_max: 0.39 width_min: 40 width_max: 41 value: 42 }"
         " noise { probability: 0.3 std: 31 }"
         " erase { probability: 0.32 area_min: 0.33 area_max: 0.34 aspect_min: 35 aspect_max: 36 }"
     )
     wanted = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 7, 0.8, 0.9, 10, 11, 0.12, 13, 14, 0.15, 16, 17, 0.18, 19, 20]
-    wanted += [0.21, 22, 23, 0.24, 25, 26, 0.27, 28, 29, 0.3, 31, 0.32, 0.33, 0.34, 35, 36]
+    wanted += [0.21, 22, 23, 0.24, 25, 26, 0.27, 28, 29, 0.37, 0.38, 0.39, 40, 41, 42]
+    wanted += [0.3, 31, 0.32, 0.33, 0.34, 35, 36]
     np.testing.assert_allclose(reading.settings(conf, 3), wanted, rtol=1e-6)
     assert all(isinstance(value, float) for value in reading.settings(conf, 3))
 
@@ -55,6 +57,9 @@ def test_what_is_not_there_is_off():
         ("noise { std: 1 probability: -0.1 }", r"noise.probability must be .*; got -0.1"),
         ("erase { probability: nan }", r"erase.probability must be .*; got nan"),
         ("noise { }", "noise.std must be set"),
+        ("shade { }", "shade.strength_max must be set"),
+        ("shade { strength_max: 1.5 }", "shade.strength_max must be at least 0 and at most 1; got 1.5"),
+        ("shade { strength_max: 1 width_min: 2 }", "shade.width_min must be at most width_max; got 2 and 1"),
         ("noise { std: -3 }", "noise.std must be at least 0 and at most 255; got -3"),
         ("elastic { alpha: 3 }", "elastic.sigma must be set"),
         ("elastic { alpha: 3 sigma: 0 }", "elastic.sigma must be above 0 and at most 100; got 0"),
