@@ -55,9 +55,13 @@ class Blob:
 
     A blob never owns memory: the net binds both arrays.  `share_data` and `share_diff` make it an alias of
     another blob of equal count (Split, Flatten, Reshape), whose arrays it then sees in its own shape.
+
+    step  elements from the start of one image (an index of axis 0) to that of the next, where the images lie
+          apart, since they are parts of those of another blob (a bottom of a Concat): `data` and `diff` are
+          then flat, from the first element to the last.  None where the blob lies in one piece, in its shape.
     """
 
-    __slots__ = ("_data_of", "_diff_of", "data", "diff", "name", "on_reshape", "shape")
+    __slots__ = ("_data_of", "_diff_of", "data", "diff", "name", "on_reshape", "shape", "step")
 
     def __init__(
         self, name: str = "", shape: tuple[int, ...] = (), on_reshape: Callable[[], None] | None = None
@@ -67,6 +71,7 @@ class Blob:
         self.data: np.ndarray  # arrays of the device (NumPy's on the CPU), bound by the net's plan
         self.diff: np.ndarray
         self.unbind()
+        self.step: int | None = None
         self._data_of: Blob | None = None  # None: its own; a blob that held itself would outlive its net
         self._diff_of: Blob | None = None
         self.on_reshape = on_reshape  # told of every change of shape: the net's plan is stale then

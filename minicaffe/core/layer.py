@@ -54,6 +54,10 @@ class Layer:
     stochastic          True for layers that draw random numbers: self.random is set before setup, which
                         makes it None if this layer draws none after all
     folder              of the net's file, set before setup; None if it came from no file
+    ends_in_relu        forward can end with y = max(0, y): `relu` is set then, and backward takes the gradient
+                        by y only where y > 0 (it may overwrite top.diff)
+    apart               of "bottom" and "top", those whose images may lie apart (Blob.step)
+    adds                backward can add to bottom.diff instead of writing it, where `adding` says so
     setup_draws         words that Caffe's layer takes from the stream of the fillers when it is set up
     allocate            False in a net that is only looked at: setup reads no more than shapes need, fills and
                         fetches nothing, and writes no file
@@ -79,6 +83,9 @@ class Layer:
     augments = False
     writes = False
     stochastic = False
+    ends_in_relu = False
+    apart: frozenset[str] = frozenset()
+    adds = False
     setup_draws = 0
     allocate = True
 
@@ -96,6 +103,8 @@ class Layer:
         self.params: list[Blob] = []
         self.fillers: list[Message | np.ndarray] = []  # one per param
         self.param_gradient: list[bool] = []  # one per param: does backward compute it?
+        self.relu = False  # set by the net: ends_in_relu
+        self.adding: list[bool] = []  # set by the net, one per bottom: adds
         self.buffers: list[Buffer] = []  # asked for by `saved` since the last reshape
         self.state: list[Any] = []  # arrays that one forward hands to the next (recurrent layers)
         self.random: Any = None  # the layer's randomness.Stream
@@ -110,6 +119,10 @@ class Layer:
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Per shape: set the tops' shapes, ask for buffers (`saved`), prepare geometry."""
         raise NotImplementedError
+
+    def arrange(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
+        """Whenever memory was planned, for a layer that has something `apart`: take the blobs' steps into the
+        geometry."""
 
     def forward(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Compute every top.data."""
