@@ -37,6 +37,14 @@ class Layer:
     backward_reads      what backward reads besides top.diff: "bottom.data", "top.data", or "top.sign" (only
                         whether elements of top.data are positive); may be narrowed in setup
     in_place_ok         top may be bottom
+    elementwise         an element of the top depends on the same element of the bottom alone, and its gradient on
+                        that of the top's: both may use one memory, though they are two blobs
+    identity            forward and backward copy: where both use one memory there is nothing to do
+    rectifies           y = max(0, x): the layer before it may do that
+    joins               "bottom": the bottoms lie side by side in the images of the top (Concat along axis 1);
+                        "top": the tops in those of the bottom (Slice)
+    splits              the tops' data is the bottom's, and its gradient the sum of theirs
+    settles             forward may give the tops other shapes, see settle
     keeps_sign          run in place, changes no element from positive to not or back, except where its
                         gradient is 0
     not_differentiable  indices of bottoms that have no gradient (labels), -1 for the last; ALL for every
@@ -72,6 +80,12 @@ class Layer:
     kernels: ModuleType | None = None
     backward_reads: frozenset[str] = frozenset({"bottom.data", "top.data"})
     in_place_ok = False
+    elementwise = False
+    identity = False
+    rectifies = False
+    joins = ""
+    splits = False
+    settles = False
     keeps_sign = False
     not_differentiable: frozenset[int] = frozenset()
     detached_tops: frozenset[int] = frozenset()

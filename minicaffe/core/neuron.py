@@ -8,7 +8,7 @@ from .layer import Layer
 class Neuron(Layer):
     """top[0] has the shape of bottom[0]; most may run in place."""
 
-    in_place_ok = True
+    in_place_ok = elementwise = True
 
     def reshape(self, bottom, top):
         if top[0] is not bottom[0]:

@@ -7,9 +7,9 @@ from weakref import proxy
 
 import numpy as np
 
-from ..captured import Captured
 from ..kernels import update
 from ..net import Position
+from ..net.captured import Captured
 
 if TYPE_CHECKING:
     from .solver import Solver
@@ -48,9 +48,15 @@ class Iteration:
         losses = zip(self.net.tops, self.net.loss_weights)
         self.losses = [blob for tops, weights in losses for blob, weight in zip(tops, weights) if weight]
         net = self.net
-        self._first, self._further = Captured(net, self._run_first), Captured(net, self._run_pass)
-        self._judge = Captured(net, self._run_judge)
-        self._update = {True: Captured(net, self._run_update), False: Captured(net, self._run_unjudged)}
+        self._first, self._further = (
+            Captured(net.executor, self._run_first),
+            Captured(net.executor, self._run_pass),
+        )
+        self._judge = Captured(net.executor, self._run_judge)
+        self._update = {
+            True: Captured(net.executor, self._run_update),
+            False: Captured(net.executor, self._run_unjudged),
+        }
         self.follow()
 
     def follow(self) -> None:

@@ -144,6 +144,7 @@ def search(solver: Solver, begun: Position) -> tuple[Finding | None, float]:
     """Repeat the iteration from a position, and look at every blob as soon as it is computed: the first that
     is not finite, and the loss.  All passes run to their end, so that the gradients are the iteration's."""
     net = solver.net
+    net.plain()
     net.seek(begun)
     net.clear_param_diffs()
     found: Finding | None = None

@@ -11,8 +11,8 @@ import numpy as np
 from .. import log
 from ..errors import MiniCaffeError, WeightsError
 from ..net import Position
+from ..net.weights import load
 from ..proto.schema import NetParameter
-from ..weights import load
 from . import snapshot
 from .runstate import REMEDY, finite, integer, mapping, number, sequence
 from .snapshot import State
@@ -81,7 +81,7 @@ def restore(solver: Solver, path: str | Path) -> None:
         solver.net.load(weights)
     for net, own in zip(solver.test_nets, more):
         if own:
-            load(net, own, quiet=True)
+            load(net.parameters, own, quiet=True)
     log.info(f"{solver.type}Solver: restoring history")
     places = [(block, owned.offset) for block in solver.history for owned in solver.net.parameters.owned]
     for array, (block, offset) in zip(state.history, places):

@@ -18,7 +18,7 @@ from minicaffe.core.layer import Layer
 from minicaffe.device.base import Device
 from minicaffe.errors import ConfigError
 from minicaffe.net import Net
-from minicaffe.parameters import specs
+from minicaffe.net.parameters import specs
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 

@@ -26,6 +26,7 @@ class ReLU(Neuron):
         self.slope = self.param.relu_param.negative_slope
         if self.slope < 0:  # y > 0 then no longer says that x > 0
             self.backward_reads = frozenset({"bottom.data"})
+        self.rectifies = self.slope == 0
 
     def forward(self, bottom, top):
         self.k.relu_forward(bottom[0].data, top[0].data, self.slope)

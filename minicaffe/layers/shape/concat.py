@@ -42,6 +42,7 @@ class Concat(Layer):
                 )
         total = sum(blob.shape[axis] for blob in bottom)
         top[0].reshape(*first[:axis], total, *first[axis + 1 :])
+        self.joins = "bottom" if axis == 1 and len(bottom) > 1 else ""
         if len(bottom) == 1:
             top[0].share_data(bottom[0])
             top[0].share_diff(bottom[0])

@@ -65,6 +65,7 @@ class Slice(Layer):
             length = (end - start) * inner
             self.up.append(kernels.Rows(rows, length, start * inner, step, 0, length))
             self.down.append(kernels.Rows(rows, length, 0, length, start * inner, step))
+        self.joins = "top" if axis == 1 and parts > 1 else ""
         if parts == 1:
             top[0].share_data(x)
             top[0].share_diff(x)

@@ -36,6 +36,7 @@ class Python(Layer):
     """
 
     type = "Python"
+    settles = True
     bottoms = (0, None)
     tops = (0, None)
     in_place_ok = True

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ... import weights
 from ...errors import ConfigError
 from ...kernels import update
 from .. import snapshot
@@ -67,7 +66,7 @@ class Average(Callback):
         if self.values is None:
             return {}
         with self.testing(solver):
-            return {"_ema": weights.to_message(solver.net)}
+            return {"_ema": solver.net.to_message()}
 
     def restore(self, solver, state, stored) -> None:
         path = snapshot.further_weights(stored, "_ema")

@@ -11,30 +11,64 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from .core.blob import Blob, Buffer
-from .core.layer import Layer
-from .device.arena import Arena
-from .device.base import Device
-from .errors import DeviceError, locate
-from .graph.liveness import Liveness, Span
-from .graph.plan import Lifetime, Plan, plan
-from .graph.wiring import Graph
+from ..core.blob import Blob, Buffer
+from ..device.arena import Arena
+from ..device.base import Device
+from ..errors import DeviceError, locate
+from ..graph.liveness import Liveness, Span, Start
+from ..graph.plan import Lifetime, Plan, plan
+from ..graph.program import Memories, Program
 from .parameters import Parameters
 
 
+class Places(NamedTuple):
+    """What of a program follows from its shapes: which blobs share memory, from when to when each is needed, and
+    where gradients start."""
+
+    data: Memories
+    diff: Memories
+    live: Liveness
+    starts: list[Start]
+
+
+class Member(NamedTuple):
+    """A blob in a piece of memory: all of it, or from an offset into every image on (`part`)."""
+
+    blob: Blob
+    offset: int
+    part: bool
+
+    def of(self, array):
+        """Its array in the piece's, and the elements between its images, see Blob.step."""
+        if not self.part:
+            return array.reshape(self.blob.shape), None
+        images, flat = self.blob.shape[0], array.reshape(-1)[self.offset :]
+        if images <= 1:
+            return flat[: self.blob.count].reshape(self.blob.shape), None
+        step = array.size // images
+        return flat[: (images - 1) * step + self.blob.count_over(1)], step
+
+
 class Placement(NamedTuple):
-    """A piece of memory to place: how large, how long, and the views to bind to it."""
+    """A piece of memory to place: how large, how long, and the blobs that lie in it."""
 
     key: tuple  # what it is for, the same whatever the shapes are
     buffer: Buffer
     span: Span
-    data: list[Blob]  # blobs whose data it is
-    diff: list[Blob]  # blobs whose diff it is
+    data: list[Member]  # blobs whose data it is
+    diff: list[Member]  # blobs whose diff it is
+
+    def bind(self, array) -> None:
+        self.buffer.data = array
+        for member in self.data:
+            member.blob.data, member.blob.step = member.of(array)
+        for member in self.diff:
+            member.blob.diff, member.blob.step = member.of(array)
 
     def describe(self) -> str:
-        for kind, blobs in (("data", self.data), ("diff", self.diff)):
-            if blobs:
-                return f"the {kind} of blob {blobs[0].name!r}"
+        for kind, members in (("data", self.data), ("diff", self.diff)):
+            if members:
+                return f"the {kind} of blob {members[0].blob.name!r}"
         return f"buffer {self.buffer.name!r}"
 
 
@@ -72,16 +106,9 @@ class Memory:
             buffer = Buffer(largest.name, largest.shape, self.device.dtype)
             check_room(self.device, self.taken, f"parameter {largest.name!r}", buffer)
 
-    def bind(
-        self,
-        graph: Graph,
-        blobs: Sequence[Blob],
-        layers: Sequence[Layer],
-        live: Liveness,
-        losses: Sequence[Sequence[float]],
-    ) -> None:
-        """Give every blob and saved buffer its array."""
-        own, shared = self._sort(graph, blobs, layers, live, losses)
+    def bind(self, program: Program, blobs: Sequence[Blob], places: Places) -> None:
+        """Give every blob and saved buffer its array, and put the gradients that stay where they start."""
+        own, shared = self._sort(program, blobs, places)
         self.own, self.shared = own, shared
         self.plan = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
         if not self.allocate:
@@ -90,41 +117,40 @@ class Memory:
         if own or shared:
             largest = max(own + shared, key=lambda p: p.buffer.nbytes)
             check_room(self.device, self.taken + total, largest.describe(), largest.buffer)
-        self._let_go(blobs, layers, own)
+        self._let_go(program, blobs, own)
         new: set[int] = set()  # ids of blobs whose diff lies in new memory
         for placement in own:
             if placement.key not in self._own:
                 size = math.prod(placement.buffer.shape)
                 self._own[placement.key] = self.device.zeros((size,), placement.buffer.dtype)
-                new.update(map(id, placement.diff))
+                new.update(id(member.blob) for member in placement.diff)
             self._attach(placement, self._own[placement.key])
         if self._arena is None:
             self._arena = Arena(self.device, self.plan.nbytes)
         for placement, offset in zip(shared, self.plan.offsets):
             view = self._arena.view(offset, placement.buffer.shape, placement.buffer.dtype)
             self._attach(placement, view.reshape(-1))
-        for weights, node in zip(losses, graph.nodes):
-            for blob, weight in zip(node.tops, weights):
-                if weight and id(blobs[blob]) in new:  # later it stays what somebody may have made it
-                    self.device.fill(blobs[blob].diff, weight)
+        for start in places.starts:
+            if start.value and id(blobs[start.blob]) in new:  # later it stays what somebody may have made it
+                self.device.fill(blobs[start.blob].diff, start.value)
 
-    def _let_go(self, blobs: Sequence[Blob], layers: Sequence[Layer], own: Sequence[Placement]) -> None:
+    def _let_go(self, program: Program, blobs: Sequence[Blob], own: Sequence[Placement]) -> None:
         """Give back what is outgrown before its successor is asked for: nothing holds the old arrays then."""
         sizes = {placement.key: math.prod(placement.buffer.shape) for placement in own}
         self._own = {k: array for k, array in self._own.items() if k in sizes and array.size >= sizes[k]}
         self._room = {}
         for blob in blobs:
             blob.unbind()
-        for layer in layers:
-            for buffer in layer.buffers:
+        for step in program.steps:
+            for buffer in step.layer.buffers:
                 buffer.data = None
         if self._arena is not None and self.plan is not None and self._arena.nbytes < self.plan.nbytes:
             self._arena = None
 
-    def fit(self, graph, blobs, layers, live, losses) -> bool:
+    def fit(self, program: Program, blobs: Sequence[Blob], places: Places) -> bool:
         """Bind shapes that changed in the middle of a pass to the memory they have, if it is enough: nothing
         moves.  False, and nothing done, if it is not."""
-        own, shared = self._sort(graph, blobs, layers, live, losses)
+        own, shared = self._sort(program, blobs, places)
         for placement in own + shared:
             room = self._room.get(placement.key)
             if room is None or math.prod(placement.buffer.shape) > room.size:
@@ -137,32 +163,55 @@ class Memory:
         """Bind the first elements of a flat array that is large enough."""
         self._room[placement.key] = room
         shape = placement.buffer.shape
-        _bind(placement, room[: math.prod(shape)].reshape(shape))
+        placement.bind(room[: math.prod(shape)].reshape(shape))
 
-    def _sort(self, graph, blobs, layers, live, losses) -> tuple[list[Placement], list[Placement]]:
+    def _sort(
+        self, program: Program, blobs: Sequence[Blob], places: Places
+    ) -> tuple[list[Placement], list[Placement]]:
         """Every placement, as (own memory, arena)."""
-        of_source = {blob for node in graph.nodes if node.kind.source for blob in node.tops}
-        weighted = {blob for node, w in zip(graph.nodes, losses) for blob, x in zip(node.tops, w) if x}
-        index = {id(blob): i for i, blob in enumerate(blobs)}
+        live = places.live
+        of_source = {blob for step in program.steps if step.layer.source for blob in step.tops}
+        weighted = {start.blob for start in places.starts if start.value}
+        offsets = _offsets(program, blobs)
         own: list[Placement] = []
         shared: list[Placement] = []
-        for kind, spans, apart in (("data", live.data, of_source), ("diff", live.diff, weighted)):
-            groups: dict[int, list[Blob]] = {}
-            for blob in blobs:
-                groups.setdefault(index[id(getattr(blob, f"{kind}_of"))], []).append(blob)
-            for root, group in groups.items():
-                span = spans[root]
-                alone = self.keep == "all" or any(index[id(blob)] in apart for blob in group)
+        for kind, spans, memories, apart in (
+            ("data", live.data, places.data, of_source),
+            ("diff", live.diff, places.diff, weighted),
+        ):
+            groups: dict[int, list[int]] = {}
+            for blob, owner in enumerate(memories.owners):
+                groups.setdefault(owner, []).append(blob)
+            for owner, group in groups.items():
+                span = spans[owner]
+                alone = self.keep == "all" or any(blob in apart for blob in group)
                 if span is None and not alone:
                     continue
-                buffer = Buffer(f"{root} {blobs[root].name}.{kind}", blobs[root].shape, self.device.dtype)
-                attached = (group, []) if kind == "data" else ([], group)
-                placement = Placement((kind, root), buffer, span or Span(0, 0), *attached)
+                buffer = Buffer(f"{owner} {blobs[owner].name}.{kind}", blobs[owner].shape, self.device.dtype)
+                members = []
+                for blob in group:
+                    part = memories.parts[blob]
+                    members.append(
+                        Member(blobs[blob], 0 if part is None else offsets[part], part is not None)
+                    )
+                attached = (members, []) if kind == "data" else ([], members)
+                placement = Placement((kind, owner), buffer, span or Span(0, 0), *attached)
                 (own if alone else shared).append(placement)
-        for i, (layer, span) in enumerate(zip(layers, live.saved)):
-            for j, buffer in enumerate(layer.buffers):
-                shared.append(Placement(("saved", i, j), buffer, span, [], []))
+        for step, span in zip(program.steps, live.saved):
+            for j, buffer in enumerate(step.layer.buffers):
+                shared.append(Placement(("saved", step.index, j), buffer, span, [], []))
         return own, shared
+
+
+def _offsets(program: Program, blobs: Sequence[Blob]) -> dict[int, int]:
+    """Of every part of a joint, the elements in front of it in each image."""
+    found = {}
+    for joint in program.joints:
+        start = 0
+        for part in joint.parts:
+            found[part] = start
+            start += blobs[part].count_over(1)
+    return found
 
 
 def check_room(device: Device, needed: int, largest: str, buffer: Buffer) -> None:
@@ -175,11 +224,3 @@ def check_room(device: Device, needed: int, largest: str, buffer: Buffer) -> Non
             f" {buffer.nbytes} bytes, goes to {largest} of shape {buffer.shape}",
             hint="make the batch or the layer smaller",
         )
-
-
-def _bind(placement: Placement, array) -> None:
-    placement.buffer.data = array
-    for blob in placement.data:
-        blob.data = array.reshape(blob.shape)
-    for blob in placement.diff:
-        blob.diff = array.reshape(blob.shape)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from . import log
-from .core.blob import Blob
-from .errors import ConfigError, ShapeError, WeightsError, locate
-from .files import Content, write_atomic
-from .parameters import other_shape, stored_array
-from .proto import binary, hdf5, npz, nvcaffe, safetensors_file, upgrade
-from .proto.schema import NetParameter
-
-if TYPE_CHECKING:
-    from .core.layer import Layer
-    from .net import Net
+from .. import log
+from ..core.blob import Blob
+from ..core.layer import Layer
+from ..errors import ConfigError, ShapeError, WeightsError, locate
+from ..files import Content, write_atomic
+from ..proto import binary, hdf5, npz, nvcaffe, safetensors_file, upgrade
+from ..proto.schema import NetParameter
+from .parameters import Parameters, other_shape, stored_array
 
 Pending = Iterator[tuple[np.ndarray, Blob]]  # values, and the parameter that they are for
 
@@ -35,7 +32,9 @@ WRITERS: dict[str, Callable[[NetParameter], Content]] = {
 }
 
 
-def load(net: Net, path: str | Path, *, quiet: bool = False, must_match: bool = False) -> list[str]:
+def load(
+    parameters: Parameters, path: str | Path, *, quiet: bool = False, must_match: bool = False
+) -> list[str]:
     """Copy the weights of a .caffemodel, binary (of any schema, NVIDIA Caffe's too) or HDF5, a .npz or a
     .safetensors file into the layers of equal name.
 
@@ -49,12 +48,12 @@ def load(net: Net, path: str | Path, *, quiet: bool = False, must_match: bool = 
 
     Raises DataError, SchemaError, WeightsError or ShapeError, naming file, layer and parameter.
     """
-    pending = list(_in_hdf5(net, path) if hdf5.is_hdf5(path) else _in_binary(net, path))
-    return _fill(net, pending, path, quiet, must_match)
+    pending = list(_in_hdf5(parameters, path) if hdf5.is_hdf5(path) else _in_binary(parameters, path))
+    return _fill(parameters, pending, path, quiet, must_match)
 
 
 def load_message(
-    net: Net,
+    parameters: Parameters,
     stored: NetParameter,
     source: str | Path,
     *,
@@ -62,16 +61,20 @@ def load_message(
     must_match: bool = False,
 ) -> list[str]:
     """As `load`, of weights that were read already, from the file `source`."""
-    return _fill(net, list(_in_message(net, stored, source)), source, quiet, must_match)
+    return _fill(parameters, list(_in_message(parameters, stored, source)), source, quiet, must_match)
 
 
 def _fill(
-    net: Net, pending: list[tuple[np.ndarray, Blob]], path: str | Path, quiet: bool, must_match: bool
+    parameters: Parameters,
+    pending: list[tuple[np.ndarray, Blob]],
+    path: str | Path,
+    quiet: bool,
+    must_match: bool,
 ) -> list[str]:
-    served = _served(net, pending)
+    served = _served(parameters, pending)
     _judge(served, path, quiet, must_match)
     for host, blob in pending:
-        net.device.put(host, blob.data)
+        parameters.device.put(host, blob.data)
     lacking = [name for name, takes in served if not takes]
     if not quiet:
         for name in lacking:
@@ -79,9 +82,9 @@ def _fill(
     return lacking
 
 
-def _served(net: Net, pending: Sequence[tuple[np.ndarray, Blob]]) -> list[tuple[str, bool]]:
+def _served(parameters: Parameters, pending: Sequence[tuple[np.ndarray, Blob]]) -> list[tuple[str, bool]]:
     """The name of each layer with parameters, and whether weights go to it, or to all that it shares."""
-    owner = {id(blob): o.blob for o in net.parameters.owned for blob in (o.blob, *o.sharers)}
+    owner = {id(blob): o.blob for o in parameters.owned for blob in (o.blob, *o.sharers)}
     given = {id(blob) for _, blob in pending}
     filled = {id(owner[key]) for key in given}
 
@@ -89,7 +92,7 @@ def _served(net: Net, pending: Sequence[tuple[np.ndarray, Blob]]) -> list[tuple[
         ids = [id(blob) for blob in layer.params]
         return any(key in given for key in ids) or all(id(owner[key]) in filled for key in ids)
 
-    return [(layer.name, is_served(layer)) for layer in net.layers if layer.params]
+    return [(layer.name, is_served(layer)) for layer in parameters.layers if layer.params]
 
 
 def _judge(served: list[tuple[str, bool]], path: str | Path, quiet: bool, must_match: bool) -> None:
@@ -110,17 +113,17 @@ def _judge(served: list[tuple[str, bool]], path: str | Path, quiet: bool, must_m
         )
 
 
-def _in_binary(net: Net, path: str | Path) -> Pending:
+def _in_binary(parameters: Parameters, path: str | Path) -> Pending:
     reader = _by_suffix(READERS, path, lambda path, _: upgrade.read_weights(path))
-    stored = reader(path, net.device.largest_bytes)
+    stored = reader(path, parameters.device.largest_bytes)
     if not stored.layer:
         raise WeightsError(f"{path}: holds no layers", hint="the file is empty, or no .caffemodel")
-    return _in_message(net, stored, path)
+    return _in_message(parameters, stored, path)
 
 
-def _in_message(net: Net, stored: NetParameter, path: str | Path) -> Pending:
-    targets = scales_behind_batch_norms(net)
-    targets.update({layer.name: layer for layer in reversed(net.layers)})
+def _in_message(parameters: Parameters, stored: NetParameter, path: str | Path) -> Pending:
+    targets = scales_behind_batch_norms(parameters)
+    targets.update({layer.name: layer for layer in reversed(parameters.layers)})
     for source in stored.layer:
         layer = targets.get(source.name)
         if layer is None:
@@ -137,14 +140,14 @@ def _in_message(net: Net, stored: NetParameter, path: str | Path) -> Pending:
                     yield stored_array(source.blobs, j, blob, len(layer.params)), blob
 
 
-def save(net: Net, path: str | Path) -> None:
-    """Write the net with its parameters, in the format that the name's ending says: .caffemodel,
+def save(message: NetParameter, path: str | Path) -> None:
+    """Write a net with its parameters, see to_message, in the format that the name's ending says: .caffemodel,
     .caffemodel.h5, .npz or .safetensors.  ConfigError for another ending, WeightsError if that fails; what
     was there stays then."""
     writer = _by_suffix(WRITERS, path, None)
     if writer is None:
         raise ConfigError(f"{path}: no format of weights", hint=f"names end in {', '.join(WRITERS)}")
-    write(path, writer(net.to_message()))
+    write(path, writer(message))
 
 
 def write(path: str | Path, content: Content) -> None:
@@ -159,11 +162,11 @@ def _by_suffix(table: dict[str, Any], path: str | Path, otherwise: Any) -> Any:
     return next((entry for suffix, entry in table.items() if str(path).lower().endswith(suffix)), otherwise)
 
 
-def scales_behind_batch_norms(net: Net) -> dict[str, Layer]:
+def scales_behind_batch_norms(parameters: Parameters) -> dict[str, Layer]:
     """The Scale layers that BatchNorms feed, by the names that NVIDIA Caffe's weights have for them."""
     normalized: dict[str, str] = {}  # which BatchNorm wrote a blob last
     found = {}
-    for layer in net.layers:
+    for layer in parameters.layers:
         if layer.type == "Scale" and len(layer.params) == 2 and layer.param.bottom[0] in normalized:
             found[nvcaffe.scale_name(normalized[layer.param.bottom[0]])] = layer
         for top in layer.param.top:
@@ -173,10 +176,10 @@ def scales_behind_batch_norms(net: Net) -> dict[str, Layer]:
     return found
 
 
-def _in_hdf5(net: Net, path: str | Path) -> Pending:
-    targets = {layer.name: layer for layer in net.layers}
-    owned = {id(owned.blob) for owned in net.parameters.owned}
-    with hdf5.open_weights(path, net.device.largest_bytes) as stored:
+def _in_hdf5(parameters: Parameters, path: str | Path) -> Pending:
+    targets = {layer.name: layer for layer in parameters.layers}
+    owned = {id(owned.blob) for owned in parameters.owned}
+    with hdf5.open_weights(path, parameters.device.largest_bytes) as stored:
         for name, datasets in stored.items():
             layer = targets.get(name)
             if layer is None:
@@ -213,10 +216,10 @@ def _read_dataset(dataset: Any, target: Blob) -> np.ndarray:
     return hdf5.read(dataset)
 
 
-def to_message(net: Net, *, diff: bool = False) -> NetParameter:
+def to_message(name: str, parameters: Parameters, *, diff: bool = False) -> NetParameter:
     """The net as Caffe stores it: every layer as built (splits too), with its parameters as `blobs`."""
-    message = NetParameter(name=net.name)
-    for layer in net.layers:
+    message = NetParameter(name=name)
+    for layer in parameters.layers:
         entry = message.layer.add()
         entry.CopyFrom(layer.param)
         entry.phase = layer.phase
@@ -225,7 +228,7 @@ def to_message(net: Net, *, diff: bool = False) -> NetParameter:
         del entry.blobs[:]
         for blob in layer.params:
             arrays = [
-                net.device.get(a)
+                parameters.device.get(a)
                 for a in ((blob.data, blob.diff) if diff and blob.diff is not None else (blob.data,))
             ]
             entry.blobs.append(binary.from_array(*(np.asarray(a) for a in arrays)))

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from .core.blob import Blob
-from .core.filler import Stream, fill
-from .core.layer import Layer
-from .device.base import Device
-from .errors import ConfigError, ShapeError, locate
-from .proto import binary
-from .proto.schema import BlobProto, Message, ParamSpec
+from ..core.blob import Blob
+from ..core.filler import Stream, fill
+from ..core.layer import Layer
+from ..device.base import Device
+from ..errors import ConfigError, ShapeError, locate
+from ..proto import binary
+from ..proto.schema import BlobProto, Message, ParamSpec
 
 BLOCK = 64  # elements: each parameter starts on a boundary, so that an update can look settings up per block
 
