@@ -37,8 +37,8 @@ class Layer:
     backward_reads      what backward reads besides top.diff: "bottom.data", "top.data", or "top.sign" (only
                         whether elements of top.data are positive); may be narrowed in setup
     in_place_ok         top may be bottom
-    elementwise         an element of the top depends on the same element of the bottom alone, and its gradient on
-                        that of the top's: both may use one memory, though they are two blobs
+    elementwise         an element of the top depends on the same element of the bottom alone, and so do
+                        their gradients: both may use one memory, though they are two blobs
     identity            forward and backward copy: where both use one memory there is nothing to do
     rectifies           y = max(0, x): the layer before it may do that
     joins               "bottom": the bottoms lie side by side in the images of the top (Concat along axis 1);
@@ -62,8 +62,8 @@ class Layer:
     stochastic          True for layers that draw random numbers: self.random is set before setup, which
                         makes it None if this layer draws none after all
     folder              of the net's file, set before setup; None if it came from no file
-    ends_in_relu        forward can end with y = max(0, y): `relu` is set then, and backward takes the gradient
-                        by y only where y > 0 (it may overwrite top.diff)
+    ends_in_relu        forward can end with y = max(0, y): `relu` is set then, and backward takes the
+                        gradient by y only where y > 0 (it may overwrite top.diff)
     apart               of "bottom" and "top", those whose images may lie apart (Blob.step)
     adds                backward can add to bottom.diff instead of writing it, where `adding` says so
     setup_draws         words that Caffe's layer takes from the stream of the fillers when it is set up

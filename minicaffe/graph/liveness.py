@@ -22,8 +22,8 @@ class Span(NamedTuple):
 
 
 class Liveness(NamedTuple):
-    """Spans per blob of data and diff (None: never needed), at the blob whose memory it is, and per step of its
-    layer's saved buffers."""
+    """Spans per blob of data and diff (None: never needed), at the blob whose memory it is, and per step of
+    its layer's saved buffers."""
 
     data: list[Span | None]
     diff: list[Span | None]
@@ -43,8 +43,8 @@ class Start(NamedTuple):
 
 
 def liveness(program: Program, data_of: Sequence[int], diff_of: Sequence[int]) -> Liveness:
-    """data_of, diff_of: for each blob, the blob whose memory it uses (itself if none).  Spans of shared memory
-    are united and stand at the owner."""
+    """data_of, diff_of: for each blob, the blob whose memory it uses (itself if none).  Spans of shared
+    memory are united and stand at the owner."""
     end = 2 * len(program.steps) - 1
     data: dict[int, list[int]] = {}
     diff: dict[int, list[int]] = {}

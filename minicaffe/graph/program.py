@@ -39,8 +39,8 @@ class Step:
 
 @dataclass(frozen=True)
 class Joint:
-    """Blobs that lie side by side in one block: image n of the block holds image n of every part, one behind the
-    other.
+    """Blobs that lie side by side in one block: image n of the block holds image n of every part, one behind
+    the other.
 
     whole   the blob whose images are exactly those of the block (the top of a Concat, the bottom of a Slice)
     parts   the blobs in it, in order
@@ -84,15 +84,16 @@ class Program:
 
 
 class Memories(NamedTuple):
-    """For each blob the one whose memory it uses (itself, if its own), and the part of a joint that it is there,
-    None if it is the whole."""
+    """For each blob the one whose memory it uses (itself, if its own), and the part of a joint that it is
+    there, None if it is the whole."""
 
     owners: list[int]
     parts: list[int | None]
 
 
 def memories(own: Sequence[int], more: Mapping[int, int], joints: Sequence[Joint]) -> Memories:
-    """`own` is what the layers share, `more` what passes decided; the owner stands at the end of every chain."""
+    """`own` is what the layers share, `more` what passes decided; the owner stands at the end of every
+    chain."""
     whole_of = {part: joint.whole for joint in joints for part in joint.parts}
     found = Memories([], [])
     for blob in range(len(own)):

@@ -1,4 +1,5 @@
-"""From a description to layers and the program that they are: everything is checked here, nothing runs yet."""
+"""From a description to layers and the program that they are: everything is checked here, nothing runs
+yet."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ class Environment(NamedTuple):
 
 
 class Built(NamedTuple):
-    """A net's parts.  param is its description with splits; bottoms, tops, backward and losses are per layer; a layer has the same index everywhere."""
+    """A net's parts.  param is its description with splits; bottoms, tops, backward and losses are per layer;
+    a layer has the same index everywhere."""
 
     param: NetParameter
     graph: Graph
@@ -64,7 +66,8 @@ class Built(NamedTuple):
             yield
 
     def owners(self, kind: str) -> list[int]:
-        """For each blob the index of the blob whose memory the layers let it use, for "data_of" or "diff_of"."""
+        """For each blob the index of the blob whose memory the layers let it use, for "data_of" or
+        "diff_of"."""
         index = {id(blob): i for i, blob in enumerate(self.blobs)}
         return [index[id(getattr(blob, kind))] for blob in self.blobs]
 

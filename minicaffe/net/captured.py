@@ -69,8 +69,8 @@ class Captured:
 
 
 def report(layers: list[Layer], device: Device) -> None:
-    """Say which of these layers, that need the host, keep a net from being captured; on the CPU there is nothing to
-    capture."""
+    """Say which of these layers, that need the host, keep a net from being captured; on the CPU there is
+    nothing to capture."""
     if layers and not device.synchronous:
         names = ", ".join(f"{layer.name!r} ({layer.type})" for layer in layers)
         log.info(f"Layer by layer, not as a graph: the host takes part in {names}")

@@ -38,8 +38,8 @@ class DebugInfo:
             _line(f"[Forward] Layer {of.name}, param blob {name} data", self._mean(blob.data))
 
     def after_backward(self, layer: int) -> None:
-        """The gradients by a layer's bottoms and parameters, where there are any, and behind the last of a pass, layer
-        0, norms over all parameters."""
+        """The gradients by a layer's bottoms and parameters, where there are any, and behind the last of a
+        pass, layer 0, norms over all parameters."""
         built, of, backward = self.built, self.built.layers[layer], self.built.backward[layer]
         bottoms = zip(built.graph.nodes[layer].bottoms, built.bottoms[layer], backward.propagate)
         for index, blob, wanted in bottoms if backward.runs else ():

@@ -10,7 +10,7 @@ from ..core.layer import Layer
 from ..device.base import Device
 from ..errors import MiniCaffeError
 from ..graph.liveness import Start, liveness, starts
-from ..graph.program import Program, Step, memories
+from ..graph.program import Program, memories
 from .build import Built
 from .captured import Captured
 from .memory import Memory, Places
@@ -68,7 +68,8 @@ class Executor:
 
     @property
     def one_by_one(self) -> bool:
-        """Whether layers have to run one after the other, under the eyes of the host, and cannot be replayed."""
+        """Whether layers have to run one after the other, under the eyes of the host, and cannot be
+        replayed."""
         return bool(self.on_host or self.observers)
 
     # -- shapes and memory
@@ -121,8 +122,8 @@ class Executor:
         self.on_move()
 
     def settle(self, i: int) -> None:
-        """Layer i gave its tops other shapes in the middle of a pass: reshape what comes after it, and keep what
-        was computed before."""
+        """Layer i gave its tops other shapes in the middle of a pass: reshape what comes after it, and keep
+        what was computed before."""
         self._reshape_from(i + 1)
         if self.memory.fit(self.program, self.built.blobs, self._places):
             self._arranged()
@@ -178,7 +179,8 @@ class Executor:
                 for observer in self.observers:
                     observer.after_forward(step.index)
             except MiniCaffeError as error:
-                raise self._located(error, step)
+                error.places.insert(0, self.built.place(step.index))
+                raise
 
     def run_backward(self, start: int | None = None, end: int = 0) -> None:
         """The backward kernels of layers start (the last by default) down to end (inclusive)."""
@@ -197,11 +199,8 @@ class Executor:
                 for observer in self.observers:
                     observer.after_backward(step.index)
             except MiniCaffeError as error:
-                raise self._located(error, step)
-
-    def _located(self, error: MiniCaffeError, step: Step) -> MiniCaffeError:
-        error.places.insert(0, self.built.place(step.index))
-        return error
+                error.places.insert(0, self.built.place(step.index))
+                raise
 
     def verify(self) -> None:
         """Let layers check what their kernels could only flag; raises DataError."""

@@ -22,8 +22,8 @@ from .parameters import Parameters
 
 
 class Places(NamedTuple):
-    """What of a program follows from its shapes: which blobs share memory, from when to when each is needed, and
-    where gradients start."""
+    """What of a program follows from its shapes: which blobs share memory, from when to when each is needed,
+    and where gradients start."""
 
     data: Memories
     diff: Memories

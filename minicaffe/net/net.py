@@ -54,8 +54,8 @@ class Net:
     allocate False: shapes and plans alone; the net has no arrays and cannot run, and building it writes,
              fills and fetches nothing
     share    the parameters are those of this net, by layer name: neither allocated nor filled
-    passes   which passes may change the program that is run, by name, see graph/passes; None: all of them where
-             blobs share memory (keep "needed"), none where every blob can be read
+    passes   which passes may change the program that is run, by name, see graph/passes; None: all of them
+             where blobs share memory (keep "needed"), none where every blob can be read
     folder   where modules of Python layers are looked for if they are not on Python's path; the net's file's
              if left out
 
@@ -145,7 +145,8 @@ class Net:
     # -- running
 
     def plain(self) -> None:
-        """From now on run the net as it is described, layer by layer: no pass changes it.  Arrays may move."""
+        """From now on run the net as it is described, layer by layer: no pass changes it.  Arrays may
+        move."""
         if self.program.notes:
             with self._from_source():
                 self.executor.use(self._built.program())
@@ -228,7 +229,8 @@ class Net:
         self.parameters.clear_diffs()
 
     def reshape(self) -> None:
-        """Let a changed input shape pass through the net: shapes, buffers and memory anew.  Parameters stay."""
+        """Let a changed input shape pass through the net: shapes, buffers and memory anew.  Parameters
+        stay."""
         with self._from_source():
             self.executor.reshape()
 

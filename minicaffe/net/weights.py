@@ -141,9 +141,9 @@ def _in_message(parameters: Parameters, stored: NetParameter, path: str | Path) 
 
 
 def save(message: NetParameter, path: str | Path) -> None:
-    """Write a net with its parameters, see to_message, in the format that the name's ending says: .caffemodel,
-    .caffemodel.h5, .npz or .safetensors.  ConfigError for another ending, WeightsError if that fails; what
-    was there stays then."""
+    """Write a net with its parameters, see to_message, in the format that the name's ending says:
+    .caffemodel, .caffemodel.h5, .npz or .safetensors.  ConfigError for another ending, WeightsError if that
+    fails; what was there stays then."""
     writer = _by_suffix(WRITERS, path, None)
     if writer is None:
         raise ConfigError(f"{path}: no format of weights", hint=f"names end in {', '.join(WRITERS)}")

@@ -5,9 +5,8 @@ epilogue     ReLUs run inside the layer before them
 concat       the bottoms of a Concat, and the tops of a Slice, lie inside the whole: nothing is copied
 accumulate   readers of a split blob add their gradients where they are wanted: nothing is summed afterwards
 
-They look at facts that layers declare and at the wiring, never at shapes or classes, and change nothing but the
-program.  The order is that of PASSES.
-"""
+They look at facts that layers declare and at the wiring, never at shapes or classes, and change nothing but
+the program.  The order is that of PASSES."""
 
 from __future__ import annotations
 
@@ -28,8 +27,8 @@ PASSES: dict[str, Callable[[Program, Shared], Program]] = {
 
 
 def optimized(program: Program, shared: Shared, names: Collection[str]) -> Program:
-    """The program behind the passes of these names.  Where shapes may change in the middle of a pass through the
-    net, nothing is done."""
+    """The program behind the passes of these names.  Where shapes may change in the middle of a pass through
+    the net, nothing is done."""
     for step in program.steps:
         if step.layer.settles:
             note = f"no pass: {step} gives its tops other shapes while the net runs"

@@ -10,8 +10,8 @@ from ..program import Program, Step, memories
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
-    """Of the readers of a blob, the one whose backward runs first writes its gradient straight to the blob's; those
-    behind it that can add (`adds`) do so; a Split sums what is left, and has no step if nothing is.
+    """Of the readers of a blob, the one whose backward runs first writes its gradient straight to the blob's;
+    those behind it that can add (`adds`) do so; a Split sums what is left, and has no step if nothing is.
 
     The same numbers are added in another order.
     """

@@ -1,4 +1,5 @@
-"""The bottoms of a Concat lie inside its top, and the tops of a Slice inside its bottom: nothing is copied."""
+"""The bottoms of a Concat lie inside its top, and the tops of a Slice inside its bottom: nothing is
+copied."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from ..program import Joint, Program, Step, memories
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
-    """A layer that `joins` blobs along axis 1 has no step where all of them can lie inside the whole: then whoever
-    writes or reads them does so with the whole's distance from image to image.
+    """A layer that `joins` blobs along axis 1 has no step where all of them can lie inside the whole: then
+    whoever writes or reads them does so with the whole's distance from image to image.
 
     The results are the same bit for bit.
     """
@@ -50,7 +51,11 @@ def _copied(
             return f"{name!r} is part of another Concat or Slice"
     if any(joining.losses):
         return "it counts in the loss"
-    writers = [k for k, step in enumerate(program.steps) if any(data[top] == whole for top in step.tops)]
+    writers = [
+        step
+        for step in program.steps
+        if any(data[top] == whole and shared[0][top] == top for top in step.tops)  # a view writes nothing
+    ]
     if len(writers) > 1:
         return f"{program.names[whole]!r} is written in place"
     for part in parts:

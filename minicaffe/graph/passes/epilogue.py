@@ -9,8 +9,8 @@ from ..program import Program, Step
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
-    """A layer that `ends_in_relu`, followed by a layer that `rectifies` its only top, takes that one's top; the other
-    has no step.  Its backward then reads the sign of its top as well.
+    """A layer that `ends_in_relu`, followed by a layer that `rectifies` its only top, takes that one's top;
+    the other has no step.  Its backward then reads the sign of its top as well.
 
     The results are the same bit for bit.
     """

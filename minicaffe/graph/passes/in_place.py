@@ -1,5 +1,5 @@
-"""Elementwise layers write over what they read, though the prototxt did not ask for it, and what changes nothing has
-no step."""
+"""Elementwise layers write over what they read, though the prototxt did not ask for it, and what changes
+nothing has no step."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..program import Program, memories
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
-    """A layer that is `elementwise` gets its bottom's memory for its top, data and gradient, unless somebody still
-    needs what lies there.  A layer that is an `identity` there is not run at all.
+    """A layer that is `elementwise` gets its bottom's memory for its top, data and gradient, unless somebody
+    still needs what lies there.  A layer that is an `identity` there is not run at all.
 
     The results are the same bit for bit.
     """
