@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..core.prefetching import Prefetching
 from ..data.batches import Batches
 from ..data.order import Order
 from ..data.records import RecordBatches
 from ..data.transformer import Transformer
 from ..errors import ConfigError, locate
+from ..layers.source.prefetching import Prefetching
 from ..net import Net
 from ..proto.schema import NetParameter
 from .reading import read

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ..core.layer import Layer
-from ..core.source import Source
 from ..data import absent
 from ..data.batches import Batches
 from ..data.records import RecordBatches
 from ..errors import ConfigError, MiniCaffeError, locate, suggest
 from ..graph.filter import takes_part
 from ..layers import LAYERS, resolve
+from ..layers.source.source import Source
 from ..net import Net
 from ..proto import upgrade
 from ..proto.schema import TEST, TRAIN, LayerParameter, Message, NetParameter, NetState

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..core.blob import Blob
-from ..core.filler import Stream, fill
+from ..core.filler import Twister, fill
 from ..core.layer import Layer
 from ..device.base import Device
 from ..errors import ConfigError, ShapeError, locate
@@ -186,7 +186,7 @@ class Parameters:
         All draw from one stream in the order of the net, and data layers take their words from it too, as in
         Caffe: the same random_seed gives the same weights.
         """
-        stream = Stream(seed)
+        stream = Twister(seed)
         lent = {id(b) for o in self.owned if o.lent for b in (o.blob, *o.sharers)}
         owned = {id(o.blob) for o in self.owned}
         for layer in self.layers:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .. import log
-from ..core.view import BlobView, ParamView, ParamViews
 from ..errors import ConfigError, ShapeError, WeightsError, suggest
 from ..layers.user.python import Python
 from ..net import Net as EngineNet
@@ -21,6 +20,7 @@ from . import batches, modes
 from .errors import InputArraysError, check_file
 from .hooks import Hook, Hooks
 from .layer import BuiltIn, Layer
+from .view import BlobView, ParamView, ParamViews
 
 Arrays = dict[str, np.ndarray]
 

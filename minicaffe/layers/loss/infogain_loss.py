@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.loss import LabelReader, NormalizedLoss
 from ...errors import DataError, ShapeError, locate
 from ...kernels import likelihood, softmax
 from ...proto import binary
 from ...proto.schema import BlobProto
+from .labels import LabelReader
+from .measure import NormalizedLoss
 
 
 class InfogainLoss(NormalizedLoss):
@@ -18,7 +19,7 @@ class InfogainLoss(NormalizedLoss):
 
     Param     infogain_loss_param: source, a binary BlobProto that holds H, needed without a bottom 2; axis
               (1), that of the classes.  loss_param: ignore_label (none) and normalization (VALID), which
-              chooses Z (core/loss.py).
+              chooses Z (layers/loss/measure.py).
     Shapes    bottom[0]: scores (outer..., classes, inner...); bottom[1]: labels, outer * inner of them with
               the same axis 0, cut to whole numbers; bottom[2], optional: H, classes^2 elements; top[0]: ();
               top[1], optional: p, shaped like bottom[0].

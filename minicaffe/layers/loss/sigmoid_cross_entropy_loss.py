@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from ...core.loss import NormalizedLoss, ignored
 from ...kernels.loss import Labels
+from .labels import ignored
+from .measure import NormalizedLoss
 
 
 class SigmoidCrossEntropyLoss(NormalizedLoss):
     """loss = -sum of (t log s + (1 - t) log(1 - s)) / Z, s = sigmoid(x), every element a position.
 
-    Param     loss_param: normalization (BATCH_SIZE, the extent of axis 0), which chooses Z (core/loss.py);
-              normalize, its old form; ignore_label (none): elements whose target, cut to a whole number, is
-              this count for nothing; ignore_label 0 so covers soft targets below 1.
+    Param     loss_param: normalization (BATCH_SIZE, the extent of axis 0), which chooses Z
+              (layers/loss/measure.py); normalize, its old form; ignore_label (none): elements whose target,
+              cut to a whole number, is this count for nothing; ignore_label 0 so covers soft targets below 1.
     Shapes    bottom[0]: scores (n, ...); bottom[1]: targets from 0 to 1, as many with the same n; top[0]: ().
     Backward  dx = (s - t) * dloss / Z, 0 where ignored; reads nothing: forward saves s - t.
     Source    Caffe's SigmoidCrossEntropyLoss layer.

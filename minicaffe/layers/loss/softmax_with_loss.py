@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.loss import LabelReader, NormalizedLoss
 from ...kernels import softmax
+from .labels import LabelReader
+from .measure import NormalizedLoss
 
 
 class SoftmaxWithLoss(NormalizedLoss):
@@ -13,8 +14,8 @@ class SoftmaxWithLoss(NormalizedLoss):
 
     Param     softmax_param: axis (1), that of the classes; engine is read and means nothing here.
               loss_param: ignore_label (none), a label whose positions count for nothing; normalization
-              (VALID), which chooses Z (core/loss.py): BATCH_SIZE is the product of the axes before `axis`;
-              normalize, its old form.
+              (VALID), which chooses Z (layers/loss/measure.py): BATCH_SIZE is the product of the axes before
+              `axis`; normalize, its old form.
     Shapes    bottom[0]: scores (outer..., classes, inner...); bottom[1]: labels, outer * inner of them with
               the same axis 0, cut to whole numbers; top[0]: (); top[1], optional: p, shaped like bottom[0].
     Backward  dx = (p - [class is the label]) * dloss / Z, 0 where the label is ignored; through top[1] as

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.neuron import Neuron
 from ...kernels import random
 from ...proto.schema import TRAIN
+from .neuron import Neuron
 
 
 class Dropout(Neuron):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from ...core.prefetching import Prefetching
 from ...data import datasets
 from ...data.batches import Batches
 from ...data.class_folders import ImageFolder
@@ -16,6 +15,7 @@ from ...data.order import Order
 from ...data.records import RecordBatches
 from ...data.transformer import Transformer
 from ...proto.schema import enum_name
+from .prefetching import Prefetching
 
 
 class Data(Prefetching):

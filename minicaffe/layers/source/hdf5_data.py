@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.source import Source
 from ...data.epoch import Epoch
 from ...data.hdf5 import HDF5Batches
+from .source import Source
 
 
 class HDF5Data(Source):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ...core.prefetching import Prefetching
 from ...data.epoch import Epoch
 from ...data.image_list import ImageList
 from ...data.images import Channels
 from ...data.order import Order
 from ...data.records import RecordBatches
 from ...proto.schema import TransformationParameter
+from .prefetching import Prefetching
 
 
 class ImageData(Prefetching):

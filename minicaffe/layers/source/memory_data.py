@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ... import log
-from ...core.source import Source
 from ...data.epoch import Epoch
 from ...data.transformer import Transformer
 from ...errors import DataError, ShapeError, locate
 from ...proto.schema import TRAIN
+from .source import Source
 
 
 class MemoryData(Source):

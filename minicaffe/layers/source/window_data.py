@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.prefetching import Prefetching
 from ...data.window_list import WindowList
 from ...data.windows import WindowBatches
 from ...proto.schema import TRAIN
+from .prefetching import Prefetching
 
 
 class WindowData(Prefetching):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..errors import ConfigError, ShapeError
-from ..proto.schema import Message
+from ...errors import ConfigError, ShapeError
+from ...proto.schema import Message
 
 SPATIAL = 3  # the most spatial axes; kernels see fewer behind leading axes of extent 1
 
@@ -97,10 +97,8 @@ def _values(conf: Message, field: str, pair: str | None, axes: int, default: int
 def in_three_axes(size: Sequence[int], out: Sequence[int], window: Window) -> tuple[int, ...]:
     """Depth, row and column of each of size, out, kernel, stride, pad and dilation in turn: how geometries
     list them.  Axes that are missing become leading ones of extent 1."""
-    found: list[int] = []
-    for values, fill in zip((size, out, *window), (1, 1, 1, 1, 0, 1)):
-        found += [fill] * (SPATIAL - len(values)) + list(values)
-    return tuple(found)
+    filled = zip((size, out, *window), (1, 1, 1, 1, 0, 1))
+    return tuple(n for values, fill in filled for n in (*[fill] * (SPATIAL - len(values)), *values))
 
 
 def convolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
@@ -120,9 +118,7 @@ def convolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> i
 
 def deconvolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
     """Output extent of a transposed convolution, stride (size - 1) + reach - 2 pad: the image from which a
-    convolution makes `size` outputs.
-
-    Raises ShapeError if no output is left.
+    convolution makes `size` outputs.  Raises ShapeError if no output is left.
     """
     out = stride * (size - 1) + dilation * (kernel - 1) + 1 - 2 * pad
     if out < 1:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from minicaffe.core.window import Window, convolved, pooled, read_pooling_window, read_window
 from minicaffe.errors import ConfigError, ShapeError
+from minicaffe.layers.vision.window import Window, convolved, pooled, read_pooling_window, read_window
 from minicaffe.proto import text
 from minicaffe.proto.schema import message_class
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..data.epoch import Epoch
-from .blob import Blob
-from .layer import Count, Layer
+from ...core.blob import Blob
+from ...core.layer import Count, Layer
+from ...data.epoch import Epoch
 
 
 class Source(Layer):

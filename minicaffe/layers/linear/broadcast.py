@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ..errors import ShapeError
-from ..kernels.scale import Extent
-from ..proto.schema import FillerParameter, Message
-from .layer import Layer
+from ...core.layer import Layer
+from ...errors import ShapeError
+from ...kernels.scale import Extent
+from ...proto.schema import FillerParameter, Message
 
 
 class Broadcast(Layer):

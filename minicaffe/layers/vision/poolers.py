@@ -8,10 +8,10 @@ from weakref import proxy
 
 import numpy as np
 
-from ..kernels import memory, pooling, pooling3d, stochastic_pooling
-from ..proto.schema import TRAIN
-from .blob import Buffer
-from .layer import Layer
+from ...core.blob import Buffer
+from ...core.layer import Layer
+from ...kernels import memory, pooling, pooling3d, stochastic_pooling
+from ...proto.schema import TRAIN
 from .window import Window, in_three_axes
 
 

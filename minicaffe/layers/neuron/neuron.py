@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .layer import Layer
+from ...core.layer import Layer
 
 
 class Neuron(Layer):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..data.batch import Batch
-from ..data.prefetch import Prefetch
-from ..data.transformer import BYTES, Transformer
+from ...data.batch import Batch
+from ...data.prefetch import Prefetch
+from ...data.transformer import BYTES, Transformer
 from .source import Source
 from .transforming import DeviceTransform
 

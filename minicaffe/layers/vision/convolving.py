@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ..errors import ShapeError
-from ..kernels import convolution, scale
-from ..proto.schema import enum_name
-from .layer import Layer
+from ...core.layer import Layer
+from ...errors import ShapeError
+from ...kernels import convolution, scale
+from ...proto.schema import enum_name
 from .window import SPATIAL, convolved, deconvolved, in_three_axes, read_window
 
 

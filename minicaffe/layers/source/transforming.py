@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..data.transformer import Transformer
-from ..device.base import Device
-from ..kernels import transform as family
+from ...data.transformer import Transformer
+from ...device.base import Device
+from ...kernels import transform as family
 
 
 class DeviceTransform:

@@ -10,12 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import ShapeError
-from ..kernels import gemm, recurrent
-from .blob import Blob
-from .layer import Layer
-
-X, CONT, STATIC = 0, 1, 2  # bottoms
+from ...core.blob import Blob
+from ...core.layer import Layer
+from ...kernels import gemm, recurrent
+from .bottoms import CONT, STATIC, X, check_counts, check_shapes
 
 
 class Recurrent(Layer):
@@ -41,19 +39,20 @@ class Recurrent(Layer):
         self.size = conf.num_output
         self.exposed = conf.expose_hidden
         self.linear = self.device.bind(gemm)
-        self._check_roles(len(bottom), len(top))
-        self.static = len(bottom) > 2 + self.states * self.exposed
+        self.ends = self.states if conf.expose_hidden else 0  # how many states are bottoms and tops
+        check_counts(len(bottom), len(top), self.ends)
+        self.static = len(bottom) > 2 + self.ends
         rows = self.gates * self.size
         self.features = bottom[X].count_over(2)
         self.w_x = self.add_param((rows, self.features), conf.weight_filler)
         self.bias = self.add_param((rows,), conf.bias_filler)
+        self.static_features = bottom[STATIC].count_over(1) if self.static else 0
         if self.static:
-            self.static_features = bottom[STATIC].count_over(1)
             self.w_static = self.add_param((rows, self.static_features), conf.weight_filler)
         self.w_h = self.add_param((rows, self.size), conf.weight_filler)
 
     def reshape(self, bottom, top):
-        self._check_shapes(bottom)
+        check_shapes(bottom, self.features, self.static_features, self.ends, self.size)
         self.steps, self.n = bottom[X].shape[:2]
         top[0].reshape(self.steps, self.n, self.size)
         for blob in top[1:]:
@@ -121,57 +120,7 @@ class Recurrent(Layer):
         if self.param_gradient[self.params.index(bias)]:
             self.linear.add_column_sums(dy, bias.diff, *dy.shape)
 
-    # -- what must fit
-
     @classmethod
     def differentiable(cls, index, param):
         states = cls.states if param.recurrent_param.expose_hidden else 0
         return index != CONT and index < len(param.bottom) - states
-
-    def _check_roles(self, bottoms: int, tops: int) -> None:
-        states = self.states if self.exposed else 0
-        names = ", ".join(("h", "c")[:states])
-        if bottoms - states not in (2, 3):
-            raise ShapeError(
-                f"takes {2 + states} or {3 + states} bottoms; got {bottoms}",
-                hint=f"x, cont, perhaps x_static, {names} to start from"
-                if states
-                else "x, cont, perhaps x_static; states to start from only with expose_hidden: true",
-            )
-        if tops != 1 + states:
-            raise ShapeError(
-                f"takes {1 + states} top{'s' if states else ''}; got {tops}",
-                hint=f"all steps, and {names} of the last" if states else "states need expose_hidden: true",
-            )
-
-    def _check_shapes(self, bottom: Sequence[Blob]) -> None:
-        x = bottom[X].shape
-        if len(x) < 2 or not x[0]:
-            raise ShapeError(
-                f"bottom 0 must have the axes steps (1 or more), sequences and then features; got {x}"
-            )
-        if bottom[CONT].shape != x[:2]:
-            raise ShapeError(
-                f"bottom 1 must have a number for every step of every sequence, {x[:2]};"
-                f" got {bottom[CONT].shape}",
-                hint="0 where a sequence starts, 1 where it goes on",
-            )
-        if bottom[X].count_over(2) != self.features:
-            raise ShapeError(
-                f"bottom 0 has {bottom[X].count_over(2)} features per step; the weights take {self.features}"
-            )
-        if self.static:
-            shape = bottom[STATIC].shape
-            if not shape or shape[0] != x[1]:
-                raise ShapeError(f"bottom 2 must have features for each of the {x[1]} sequences; got {shape}")
-            if bottom[STATIC].count_over(1) != self.static_features:
-                raise ShapeError(
-                    f"bottom 2 has {bottom[STATIC].count_over(1)} features per sequence; the weights take"
-                    f" {self.static_features}"
-                )
-        wanted = (1, x[1], self.size)
-        for i in range(len(bottom) - self.states * self.exposed, len(bottom)):
-            if bottom[i].shape != wanted:
-                raise ShapeError(
-                    f"bottom {i}, a state to start from, must be {wanted}; got {bottom[i].shape}"
-                )

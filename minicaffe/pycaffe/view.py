@@ -8,9 +8,9 @@ from typing import Any, overload
 
 import numpy as np
 
+from ..core.blob import Blob
 from ..device.base import Device
 from ..errors import DeviceError, ShapeError
-from .blob import Blob
 
 
 class _Copy:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicaffe.core.blob import Blob
-from minicaffe.core.view import BlobView, ParamViews
 from minicaffe.errors import DeviceError, ShapeError
+from minicaffe.pycaffe.view import BlobView, ParamViews
 
 from ..support.devices import CUDA, make_device
 
