@@ -41,7 +41,7 @@ class Finding(NamedTuple):
 
 def from_error(error: MiniCaffeError, file: str, rule: str = "cannot_be_built") -> Finding:
     """An exception as a finding: its first place is the file, perhaps with a line, a second one the layer."""
-    places = list(error.places)
+    places = [str(place) for place in error.places]
     where = places.pop(0) if places and file and places[0].startswith(file) else file
     layer = ""
     if places and (match := re.match(r"layer '(.*)'(?: \(.*\))?$", places[0])):

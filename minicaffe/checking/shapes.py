@@ -179,7 +179,7 @@ def _located(error: MiniCaffeError, state: State, place: int | None) -> Finding:
 
 def _layer_of(error: MiniCaffeError, state: State) -> int | None:
     for place in error.places:
-        if match := re.match(r"layer '(.*)' \(", place):
+        if match := re.match(r"layer '(.*)' \(", str(place)):
             names = [layer.name for layer in state.layers]
             return names.index(match[1]) if match[1] in names else None
     return None

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import SchemaError, WeightsError, locate
+from ..errors import SchemaError, WeightsError, in_layer, locate
 from . import binary
 from .schema import LayerParameter, NetParameter, message_class
 
@@ -87,7 +87,7 @@ def repair(net: NetParameter) -> list[str]:
     left_out = {*_known(net, NET_FIELDS)}
     layers: list[LayerParameter] = []
     for layer in net.layer:
-        with locate(f"layer {layer.name!r} ({layer.type})"):
+        with in_layer(layer):
             left_out.update(_known(layer, LAYER_FIELDS))
             _plain_blobs(layer)
             _move_recurrent(layer)

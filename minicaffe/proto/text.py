@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from google.protobuf import text_format
 
-from ..errors import MiniCaffeError, SchemaError, locate
+from ..errors import MiniCaffeError, Place, SchemaError, locate
 from ..files import read_text
 from .faults import MOST_LETTERS, TOKEN, explain, refuse_other_encodings
 from .schema import Message, NetParameter, SolverParameter, pool
@@ -76,7 +76,7 @@ def _read(path: str | Path) -> str:
 def _binary(path: str | Path) -> SchemaError:
     hint = "weights have --weights, a flag of their own" if str(path).endswith(_WEIGHTS) else ""
     error = SchemaError("a binary file, no prototxt", hint=hint)
-    error.places.append(str(path))
+    error.within(str(path))
     return error
 
 
@@ -153,14 +153,15 @@ def in_file(source: str, field: str = "") -> Iterator[None]:
         yield
     except MiniCaffeError as error:
         error.field = error.field or field
-        if not (error.places and error.places[0].startswith(source)):  # as a net inside a solver says
+        if not (error.places and str(error.places[0]).startswith(source)):  # as a net inside a solver says
             line = _line_of(error, source)
-            error.places.insert(0, f"{source}:{line}" if line else source)
+            error.within(Place(file=source, line=line or 0))
         raise
 
 
 def _line_of(error: MiniCaffeError, source: str) -> int | None:
-    layer = error.places[0].split("'")[1:2] if error.places and error.places[0].startswith("layer '") else []
+    place = str(error.places[0]) if error.places else ""
+    layer = place.split("'")[1:2] if place.startswith("layer '") else []
     if layer or (error.field and not error.places):
         with suppress(MiniCaffeError):
             text = read_text(source)
