@@ -21,7 +21,7 @@ from .core.randomness import Stream
 from .core.weak import weakly
 from .device.base import Device
 from .device.cpu import CpuDevice
-from .errors import ConfigError, DeviceError, MiniCaffeError, ShapeError, locate
+from .errors import ConfigError, DeviceError, MiniCaffeError, Place, ShapeError, locate
 from .graph import filter as rules
 from .graph.gradients import Backward, analyse
 from .graph.liveness import fills, liveness
@@ -340,7 +340,7 @@ class Net:
                 if self.observer:
                     self.observer.after_forward(i)
         except MiniCaffeError as error:
-            error.places.insert(0, self._place(i))
+            error.within(self._place(i))
             raise
 
     def replay_forward(self) -> None:
@@ -367,7 +367,7 @@ class Net:
             if self.debug_info:
                 debug_info.parameters(self)
         except MiniCaffeError as error:
-            error.places.insert(0, self._place(i))
+            error.within(self._place(i))
             raise
 
     def verify(self) -> None:
@@ -463,8 +463,8 @@ class Net:
 
     # -- errors
 
-    def _place(self, i: int) -> str:
-        return f"layer {self.graph.nodes[i].param.name!r} ({self.graph.nodes[i].param.type})"
+    def _place(self, i: int) -> Place:
+        return Place.of(self.graph.nodes[i].param)
 
     @contextmanager
     def _in_layer(self, i: int) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
 from ..errors import MiniCaffeError
@@ -41,13 +40,12 @@ class Finding(NamedTuple):
 
 def from_error(error: MiniCaffeError, file: str, rule: str = "cannot_be_built") -> Finding:
     """An exception as a finding: its first place is the file, perhaps with a line, a second one the layer."""
-    places = [str(place) for place in error.places]
-    where = places.pop(0) if places and file and places[0].startswith(file) else file
+    places = list(error.places)
+    where = str(places.pop(0)) if places and file and places[0].file == file else file
     layer = ""
-    if places and (match := re.match(r"layer '(.*)'(?: \(.*\))?$", places[0])):
-        layer = match[1]
-        places.pop(0)
-    return Finding(ERROR, rule, where, layer, ": ".join([*places, error.message]), error.hint)
+    if places and places[0].layer is not None and not places[0].what:
+        layer = places.pop(0).layer or ""
+    return Finding(ERROR, rule, where, layer, ": ".join([*map(str, places), error.message]), error.hint)
 
 
 def merged(findings: list[Finding]) -> list[Finding]:

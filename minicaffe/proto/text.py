@@ -40,7 +40,7 @@ def parse(text: str, kind: type[M], source: str = "<text>") -> M:
         raise explain(error, text, kind.DESCRIPTOR, source) from None
     missing = message.FindInitializationErrors()
     if missing:
-        with locate(source):
+        with locate(Place(file=source)):
             raise SchemaError(f"{', '.join(missing)[:MOST_LETTERS]} must be set")
     return message
 
@@ -75,9 +75,7 @@ def _read(path: str | Path) -> str:
 
 def _binary(path: str | Path) -> SchemaError:
     hint = "weights have --weights, a flag of their own" if str(path).endswith(_WEIGHTS) else ""
-    error = SchemaError("a binary file, no prototxt", hint=hint)
-    error.within(str(path))
-    return error
+    return SchemaError("a binary file, no prototxt", hint=hint).within(Place(file=str(path)))
 
 
 _WEIGHTS = (".caffemodel", ".h5", ".solverstate")
@@ -153,20 +151,20 @@ def in_file(source: str, field: str = "") -> Iterator[None]:
         yield
     except MiniCaffeError as error:
         error.field = error.field or field
-        if not (error.places and str(error.places[0]).startswith(source)):  # as a net inside a solver says
-            line = _line_of(error, source)
-            error.within(Place(file=source, line=line or 0))
+        if not (error.places and error.places[0].file == source):  # as a net inside a solver says
+            error.within(Place(file=source, line=_line_of(error, source)))
         raise
 
 
-def _line_of(error: MiniCaffeError, source: str) -> int | None:
-    place = str(error.places[0]) if error.places else ""
-    layer = place.split("'")[1:2] if place.startswith("layer '") else []
-    if layer or (error.field and not error.places):
+def _line_of(error: MiniCaffeError, source: str) -> int:
+    """The line of the outermost place if that is a layer, of the field if there is no place; else 0."""
+    layer = error.places[0].layer if error.places else None
+    if layer is not None or (error.field and not error.places):
         with suppress(MiniCaffeError):
             text = read_text(source)
-            return layer_lines(text).get(layer[0]) if layer else field_line(text, error.field)
-    return None
+            line = field_line(text, error.field) if layer is None else layer_lines(text).get(layer)
+            return line or 0
+    return 0
 
 
 def layer_starts(text: str) -> Iterator[tuple[str, int]]:
