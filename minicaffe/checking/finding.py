@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..errors import MiniCaffeError
+from ..errors import MiniCaffeError, Place
 
 ERROR, NEEDS, WARNING, ADVICE = "error", "needs data", "warning", "advice"
 SEVERITIES = (ERROR, NEEDS, WARNING, ADVICE)
@@ -31,7 +31,7 @@ class Finding(NamedTuple):
     states: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        layer = f"layer {self.layer!r}: " if self.layer else ""
+        layer = f"{Place(layer=self.layer)}: " if self.layer else ""
         states = f" [{', '.join(self.states)}]" if self.states else ""
         remedy = f"; hint: {self.remedy}" if self.remedy else ""
         where = f"{self.where}: " if self.where else ""

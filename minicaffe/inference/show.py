@@ -40,8 +40,8 @@ class Part:
     transposed: bool = False
 
     @property
-    def place(self) -> str:
-        return f"layer {self.name!r}" + (f" ({self.type})" if self.type else "")
+    def place(self) -> Place:
+        return Place(layer=self.name, type=self.type or None)
 
     @property
     def title(self) -> str:
@@ -129,7 +129,7 @@ class Activations:
             raise UnknownTypeError(f"no layer {name!r}", hint=suggest(name, shown))
         index = names.index(name)
         if not net.tops[index]:
-            raise ConfigError(f"layer {name!r} ({net.layers[index].type}) makes nothing")
+            raise ConfigError(f"{Place.of(net.layers[index])} makes nothing")
         net.put_inputs({self.viewer.input: self.input})
         net.stage()
         net.run_forward(0, index)
