@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import DataError, locate
+from .errors import DataError, Place, locate
 
 Content = bytes | Callable[[BinaryIO], object]
 
@@ -119,7 +119,7 @@ def read_text(path: str | os.PathLike, limit_bytes: int = LARGEST_TEXT_BYTES) ->
     refuse_foreign(data, path)
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
-            with locate(str(path)):
+            with locate(Place(file=str(path))):
                 raise DataError(f"{encoding} text; expected UTF-8", hint="save it as UTF-8")
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
 
@@ -142,7 +142,7 @@ def is_binary(start: bytes) -> bool:
 def refuse_foreign(start: bytes, path: str | os.PathLike) -> None:
     """DataError, saying what it is, for a file that by its first bytes is none of ours: what a download or
     `git clone` leaves in the place of weights and nets."""
-    with locate(str(path)):
+    with locate(Place(file=str(path))):
         for signature, kind, hint in _FOREIGN:
             if start.startswith(signature):
                 raise DataError(kind, hint=hint)

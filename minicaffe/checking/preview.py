@@ -11,7 +11,7 @@ from ..data.batches import Batches
 from ..data.order import Order
 from ..data.records import RecordBatches
 from ..data.transformer import Transformer
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, Place, locate
 from ..layers.source.prefetching import Prefetching
 from ..net import Net
 from ..proto.schema import NetParameter
@@ -96,7 +96,7 @@ def _maker(state: State, name: str, seed: int) -> Batches | RecordBatches:
             f"{state.file}: {which} of the net in phase {state.name} reads images that can be shown",
             hint="Data and ImageData layers do; --phase chooses the phase",
         )
-    with locate(state.file):
+    with locate(Place(file=state.file)):
         param = NetParameter(state=state.param.state)
         param.layer.append(state.layers[sources[0]])
         return Net(param, seed=seed, allocate=False).layers[0].batches()  # type: ignore[attr-defined]

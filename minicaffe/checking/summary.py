@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..data.absent import Given
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, Place, locate
 from ..files import is_binary, read_start
 from ..net import Net
 from ..printable import printable
@@ -130,7 +130,7 @@ def _of_weights(path: str) -> Summary:
     summary = Summary(path, net.name, "weights")
     for layer in net.layer:
         if layer.blobs:
-            with locate(path), locate(f"layer {layer.name!r}"):
+            with locate(Place(file=path)), locate(Place(layer=layer.name)):
                 shapes = [binary.checked_shape(blob) for blob in layer.blobs]
             summary.stored.append((layer.name, layer.type, shapes))
         for spent in ("blobs", "include", "exclude"):  # they have been obeyed when the file was written

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import log
 from ..device.cpu import CpuDevice
-from ..errors import WeightsError, locate
+from ..errors import Place, WeightsError, locate
 from ..files import LARGEST_BYTES
 from ..net import Net, weights
 from ..proto import binary, hdf5
@@ -60,10 +60,10 @@ def _reshape(stored: NetParameter, net: Net) -> Iterator[str]:
             shape = binary.blob_shape(blob)
             if shape != target.shape and math.prod(shape) == target.count:
                 said = not binary.is_legacy(blob)  # the four axes that all blobs once had are no news
-                with locate(f"layer {layer.name!r}"), locate(f"blob {j}"):
+                with locate(Place(layer=layer.name)), locate(f"blob {j}"):
                     blob.CopyFrom(binary.from_array(binary.to_array(blob).reshape(target.shape)))
                 if said:
-                    yield f"layer {layer.name!r}, blob {j}: {shape} becomes {target.shape}"
+                    yield f"{Place(f'blob {j}', layer.name)}: {shape} becomes {target.shape}"
 
 
 def load(net: Net, path: str | Path) -> list[str]:

@@ -3,8 +3,8 @@ yet."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from ..core.blob import Blob
 from ..core.layer import Layer
 from ..core.randomness import Stream
 from ..device.base import Device
-from ..errors import locate
+from ..errors import in_layer
 from ..graph import filter as rules
 from ..graph.gradients import Backward, analyse
 from ..graph.program import Program, Step
@@ -55,15 +55,9 @@ class Built(NamedTuple):
     backward: list[Backward]
     losses: list[list[float]]
 
-    def place(self, i: int) -> str:
-        """Layer i, as errors name it."""
-        return f"layer {self.graph.nodes[i].param.name!r} ({self.graph.nodes[i].param.type})"
-
-    @contextmanager
-    def in_layer(self, i: int) -> Iterator[None]:
+    def in_layer(self, i: int) -> AbstractContextManager[None]:
         """Errors inside come from layer i."""
-        with locate(lambda: self.place(i)):
-            yield
+        return in_layer(self.graph.nodes[i].param)
 
     def owners(self, kind: str) -> list[int]:
         """For each blob the index of the blob whose memory the layers let it use, for "data_of" or

@@ -8,7 +8,7 @@ from typing import Protocol
 from ..core.blob import Blob, Buffer
 from ..core.layer import Layer
 from ..device.base import Device
-from ..errors import MiniCaffeError
+from ..errors import MiniCaffeError, Place
 from ..graph.liveness import Start, liveness, starts
 from ..graph.program import Program, memories
 from .build import Built
@@ -179,7 +179,7 @@ class Executor:
                 for observer in self.observers:
                     observer.after_forward(step.index)
             except MiniCaffeError as error:
-                error.places.insert(0, self.built.place(step.index))
+                error.within(Place.of(step.layer))
                 raise
 
     def run_backward(self, start: int | None = None, end: int = 0) -> None:
@@ -199,7 +199,7 @@ class Executor:
                 for observer in self.observers:
                     observer.after_backward(step.index)
             except MiniCaffeError as error:
-                error.places.insert(0, self.built.place(step.index))
+                error.within(Place.of(step.layer))
                 raise
 
     def verify(self) -> None:

@@ -14,7 +14,7 @@ from ..core.blob import Blob
 from ..core.filler import Twister, fill
 from ..core.layer import Layer
 from ..device.base import Device
-from ..errors import ConfigError, ShapeError, locate
+from ..errors import ConfigError, ShapeError, in_layer
 from ..proto import binary
 from ..proto.schema import BlobProto, Message, ParamSpec
 
@@ -87,7 +87,7 @@ class Parameters:
         by_name: dict[str, Owned] = {}
         size = 0
         for i, layer in enumerate(layers):
-            with locate(f"layer {layer.name!r} ({layer.type})"):
+            with in_layer(layer):
                 for j, (blob, spec) in enumerate(zip(layer.params, specs(layer))):
                     owner = by_name.get(spec.name) if spec.name else None
                     if owner:
@@ -194,7 +194,7 @@ class Parameters:
             for j, (blob, filler) in enumerate(zip(layer.params, layer.fillers)):
                 if id(blob) in lent:
                     continue
-                with locate(f"layer {layer.name!r} ({layer.type}), parameter {j}"):
+                with in_layer(layer, f"parameter {j}"):
                     if layer.param.blobs:
                         host = stored_array(layer.param.blobs, j, blob, len(layer.params))
                     else:  # what a sharer draws is lost, but moves the stream on
@@ -221,7 +221,7 @@ def _lenders(layers: Sequence[Layer], others: Sequence[Layer]) -> dict[int, Blob
             continue
         shapes, given = [p.shape for p in layer.params], [p.shape for p in theirs.params]
         if shapes != given:
-            with locate(f"layer {layer.name!r} ({layer.type})"):
+            with in_layer(layer):
                 raise ShapeError(
                     f"cannot share parameters of shapes {given} as {shapes}",
                     hint="training and test net, and the sizes of their data, must be alike",

@@ -11,7 +11,7 @@ import numpy as np
 from .. import log
 from ..core.blob import Blob
 from ..core.layer import Layer
-from ..errors import ConfigError, ShapeError, WeightsError, locate
+from ..errors import ConfigError, ShapeError, WeightsError, in_layer, locate
 from ..files import Content, write_atomic
 from ..proto import binary, hdf5, npz, nvcaffe, safetensors_file, upgrade
 from ..proto.schema import NetParameter
@@ -129,7 +129,7 @@ def _in_message(parameters: Parameters, stored: NetParameter, path: str | Path) 
         if layer is None:
             log.info(f"Ignoring source layer {source.name}")
             continue
-        with locate(str(path)), locate(_place(layer)):
+        with locate(str(path)), in_layer(layer):
             if len(source.blobs) != len(layer.params):
                 raise ShapeError(
                     f"{len(source.blobs)} blobs are stored for {len(layer.params)} parameters",
@@ -185,7 +185,7 @@ def _in_hdf5(parameters: Parameters, path: str | Path) -> Pending:
             if layer is None:
                 log.info(f"Ignoring source layer {name}")
                 continue
-            with locate(_place(layer)):
+            with in_layer(layer):
                 # What is shared may lie with its owner alone.
                 needed = {j for j, blob in enumerate(layer.params) if id(blob) in owned}
                 if not needed <= set(datasets) <= set(range(len(layer.params))):
@@ -233,7 +233,3 @@ def to_message(name: str, parameters: Parameters, *, diff: bool = False) -> NetP
             ]
             entry.blobs.append(binary.from_array(*(np.asarray(a) for a in arrays)))
     return message
-
-
-def _place(layer: Layer) -> str:
-    return f"layer {layer.name!r} ({layer.type})"

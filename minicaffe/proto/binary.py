@@ -18,7 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from ..errors import SchemaError, WeightsError, locate
+from ..errors import Place, SchemaError, WeightsError, locate
 from ..files import read_bytes, refuse_foreign
 from .schema import BlobProto, Message, SolverState
 
@@ -38,7 +38,7 @@ _TEXTUAL = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE)  # fields
 
 def parse(data: bytes | memoryview, kind: type[M], source: str = "<bytes>") -> M:
     """The message of class `kind` that `data` encodes; SchemaError if it does not."""
-    with locate(source):
+    with locate(Place(file=source)):
         try:
             message = kind.FromString(data)  # type: ignore[arg-type]  # any buffer will do
         except DecodeError:

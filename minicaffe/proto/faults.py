@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.text_format import ParseError
 
-from ..errors import SchemaError, fold, suggest
+from ..errors import Place, SchemaError, fold, suggest
 from ..printable import printable
 from . import guesses, v1
 from .schema import NetParameter, SolverParameter
@@ -234,9 +234,7 @@ def explain(error: ParseError, text: str, descriptor: Any, source: str) -> Schem
 
 
 def _located(error: SchemaError, source: str, place: tuple[int, int] = (0, 0)) -> SchemaError:
-    line, column = place
-    error.places.append(f"{source}:{line}:{column}" if line else source)
-    return error
+    return error.within(Place("", None, None, source, *place))
 
 
 def _other_kind(walk: Walk, descriptor: Any) -> tuple[str, str] | None:

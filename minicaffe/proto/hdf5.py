@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import WeightsError, locate
+from ..errors import Place, WeightsError, locate
 from ..files import LARGEST_BYTES, read_start
 from . import binary
 from .hdf5_file import SIGNATURE, check_datasets, find, members, opened, read_string
@@ -44,7 +44,7 @@ def from_weights(net: NetParameter) -> bytes:
         diff = file.create_group("diff") if any(map(binary.has_diff, _blobs(net))) else None
         shared: set[str] = set()
         for layer in net.layer:
-            with locate(f"layer {layer.name!r}"):
+            with locate(Place(layer=layer.name)):
                 group = _group(data, layer.name, needed=bool(layer.blobs))
                 for i, blob in enumerate(layer.blobs):
                     name = layer.param[i].name if i < len(layer.param) else ""
@@ -84,7 +84,7 @@ def to_weights(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> NetParam
             if not datasets:
                 continue
             layer = net.layer.add(name=name)
-            with locate(f"layer {name!r}"):
+            with locate(Place(layer=name)):
                 if sorted(datasets) != list(range(len(datasets))):
                     raise WeightsError(
                         f"parameters {sorted(datasets)} alone are stored: others lie with other layers",

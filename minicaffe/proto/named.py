@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..errors import WeightsError, locate
+from ..errors import Place, WeightsError, locate
 from . import binary, text
 from .schema import NetParameter
 
@@ -25,7 +25,7 @@ def to_arrays(net: NetParameter) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     for layer in net.layer:
         for i, blob in enumerate(layer.blobs):
-            with locate(f"layer {layer.name!r}"), locate(f"blob {i}"):
+            with locate(Place(layer=layer.name)), locate(f"blob {i}"):
                 name = f"{layer.name}/{i}"
                 if name in arrays:
                     raise WeightsError(
@@ -66,7 +66,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], prototxt: str = "") -> NetPara
             )
         blobs.setdefault(layer, {})[int(number)] = array
     for name, numbered in blobs.items():
-        with locate(f"layer {name!r}"):
+        with locate(Place(layer=name)):
             if sorted(numbered) != list(range(len(numbered))):
                 raise WeightsError(f"parameters {sorted(numbered)} are stored; expected all from 0 on")
             if name not in layers:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import SchemaError, WeightsError, locate
+from ..errors import Place, SchemaError, WeightsError, in_layer, locate
 from . import binary
 from .schema import LayerParameter, NetParameter, message_class
 
@@ -87,16 +87,17 @@ def repair(net: NetParameter) -> list[str]:
     left_out = {*_known(net, NET_FIELDS)}
     layers: list[LayerParameter] = []
     for layer in net.layer:
-        with locate(f"layer {layer.name!r} ({layer.type})"):
+        with in_layer(layer):
             left_out.update(_known(layer, LAYER_FIELDS))
             _plain_blobs(layer)
             _move_recurrent(layer)
             layers.append(layer)
             if layer.type == "BatchNorm":
-                said += [f"layer {layer.name!r}: {line}" for line in _repair_statistics(layer)]
+                said += [f"{Place(layer=layer.name)}: {line}" for line in _repair_statistics(layer)]
                 if _has_five(layer):
                     layers.append(_split(layer))
-                    said.append(f"layer {layer.name!r}: scale and bias are layer {layers[-1].name!r} now")
+                    here, there = Place(layer=layer.name), Place(layer=layers[-1].name)
+                    said.append(f"{here}: scale and bias are {there} now")
     del net.layer[:]
     net.layer.extend(layers)
     net.DiscardUnknownFields()

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from google.protobuf import text_format
 
-from ..errors import MiniCaffeError, SchemaError, locate
+from ..errors import MiniCaffeError, Place, SchemaError, locate
 from ..files import read_text
 from .faults import MOST_LETTERS, TOKEN, explain, refuse_other_encodings
 from .schema import Message, NetParameter, SolverParameter, pool
@@ -40,7 +40,7 @@ def parse(text: str, kind: type[M], source: str = "<text>") -> M:
         raise explain(error, text, kind.DESCRIPTOR, source) from None
     missing = message.FindInitializationErrors()
     if missing:
-        with locate(source):
+        with locate(Place(file=source)):
             raise SchemaError(f"{', '.join(missing)[:MOST_LETTERS]} must be set")
     return message
 
@@ -75,9 +75,7 @@ def _read(path: str | Path) -> str:
 
 def _binary(path: str | Path) -> SchemaError:
     hint = "weights have --weights, a flag of their own" if str(path).endswith(_WEIGHTS) else ""
-    error = SchemaError("a binary file, no prototxt", hint=hint)
-    error.places.append(str(path))
-    return error
+    return SchemaError("a binary file, no prototxt", hint=hint).within(Place(file=str(path)))
 
 
 _WEIGHTS = (".caffemodel", ".h5", ".solverstate")
@@ -153,19 +151,20 @@ def in_file(source: str, field: str = "") -> Iterator[None]:
         yield
     except MiniCaffeError as error:
         error.field = error.field or field
-        if not (error.places and error.places[0].startswith(source)):  # as a net inside a solver says
-            line = _line_of(error, source)
-            error.places.insert(0, f"{source}:{line}" if line else source)
+        if not (error.places and error.places[0].file == source):  # as a net inside a solver says
+            error.within(Place(file=source, line=_line_of(error, source)))
         raise
 
 
-def _line_of(error: MiniCaffeError, source: str) -> int | None:
-    layer = error.places[0].split("'")[1:2] if error.places and error.places[0].startswith("layer '") else []
-    if layer or (error.field and not error.places):
+def _line_of(error: MiniCaffeError, source: str) -> int:
+    """The line of the outermost place if that is a layer, of the field if there is no place; else 0."""
+    layer = error.places[0].layer if error.places else None
+    if layer is not None or (error.field and not error.places):
         with suppress(MiniCaffeError):
             text = read_text(source)
-            return layer_lines(text).get(layer[0]) if layer else field_line(text, error.field)
-    return None
+            line = field_line(text, error.field) if layer is None else layer_lines(text).get(layer)
+            return line or 0
+    return 0
 
 
 def layer_starts(text: str) -> Iterator[tuple[str, int]]:

@@ -11,7 +11,7 @@ import os.path
 from pathlib import Path
 
 from .. import log
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, Place, locate
 from . import binary, nvcaffe, text, v0, v1
 from .schema import LayerParameter, NetParameter, SolverParameter
 
@@ -29,7 +29,7 @@ def read_net(path: str | Path) -> NetParameter:
 def read_weights(path: str | Path) -> NetParameter:
     """The net of a binary file (.caffemodel), upgraded; of NVIDIA Caffe, repaired too (`nvcaffe`)."""
     net = binary.read(path, NetParameter)
-    with locate(str(path)):
+    with locate(Place(file=str(path))):
         upgrade_net(net, str(path))
         for line in nvcaffe.repair(net):
             log.warning(f"{path}: {line}")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ..errors import ConfigError, UnknownTypeError, locate, suggest
+from ..errors import ConfigError, Place, UnknownTypeError, locate, suggest
 from .schema import Message, NetParameter, message_class
 
 V1LayerParameter = message_class("V1LayerParameter")
@@ -168,5 +168,5 @@ def _set(message: Message, name: str, value) -> None:
         setattr(message, name, value)
 
 
-def _place(layer: Message) -> str:
-    return f"layer {layer.layer.name!r}"
+def _place(layer: Message) -> Place:
+    return Place(layer=layer.layer.name)

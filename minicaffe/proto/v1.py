@@ -10,7 +10,7 @@ Source: Caffe's util/upgrade_proto.cpp.
 
 from __future__ import annotations
 
-from ..errors import locate
+from ..errors import Place, locate
 from .schema import LayerParameter, Message, NetParameter, message_class
 
 V1LayerParameter = message_class("V1LayerParameter")
@@ -70,7 +70,7 @@ def move_transformation(net: NetParameter) -> None:
 def to_v2(net: NetParameter) -> None:
     """Turn every `layers` of a net into a `layer`, in place."""
     for old in net.layers:
-        with locate(f"layer {old.name!r}"):
+        with locate(Place(layer=old.name)):
             _convert(old, net.layer.add())
     net.ClearField("layers")
 

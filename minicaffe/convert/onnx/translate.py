@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ...core.blob import Blob
 from ...core.layer import Layer
+from ...errors import Place
 from ...net import Net
 from ...proto.schema import NetParameter
 from .graph import Draft, Graph, NoEquivalent, Tensor
@@ -28,7 +29,7 @@ class Translation:
 
 def check_types(net: NetParameter) -> None:
     """NoEquivalent that names every layer of a type that ONNX does not have."""
-    refuse([f"layer {one.name!r} ({one.type}): {NONE[one.type]}" for one in net.layer if one.type in NONE])
+    refuse([f"{Place.of(one)}: {NONE[one.type]}" for one in net.layer if one.type in NONE])
 
 
 def refuse(reasons: Sequence[str]) -> None:
@@ -69,7 +70,7 @@ def translate(net: Net, other: Net | None = None) -> Translation:
         try:
             tops = _write(layer, draft)
         except NoEquivalent as error:
-            reasons.append(f"layer {layer.name!r} ({layer.type}): {error}")
+            reasons.append(f"{Place.of(layer)}: {error}")
             tops = [Tensor("") for _ in node.tops]
         for blob, tensor in zip(node.tops, tops):
             if blob in now and now[blob] is not tensor:
