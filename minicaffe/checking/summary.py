@@ -14,7 +14,7 @@ from ..net import Net
 from ..printable import printable
 from ..proto import binary, hdf5, upgrade
 from ..proto.schema import TEST, LayerParameter, NetParameter
-from . import multiply_adds
+from . import multiply_adds, program
 from .check import StateReport
 from .cost import Bytes, LayerCost, memory, per_layer
 from .finding import Finding
@@ -36,6 +36,7 @@ class Summary:
     distinct  parameters, shared ones counted once
     backward  multiply-adds of a backward pass; None where there is none
     stored    for a file of weights: of every layer with parameters name, type, and their shapes
+    program   what is run: steps, and what passes did
     notes     what stood in the way of building the net as it is
     """
 
@@ -47,6 +48,7 @@ class Summary:
     distinct: int = 0
     backward: int | None = None
     stored: list[tuple[str, str, list[tuple[int, ...]]]] = field(default_factory=list)
+    program: list[str] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
 
 
@@ -150,6 +152,7 @@ def _count(summary: Summary, state: State, slots: int) -> None:
     summary.layers = costs_of(net, state)
     summary.bytes = memory(net, slots)
     summary.distinct = distinct_parameters(net)
+    summary.program = program.lines(net.program)
     if state.trains and any(backward.runs for backward in net.gradients):
         counts = map(multiply_adds.of_backward, net.layers, net.bottoms, net.tops, net.gradients)
         summary.backward = sum(count or 0 for count in counts)
@@ -169,9 +172,10 @@ def _is_automatic(layer: LayerParameter) -> bool:
     return is_automatic(layer)  # type: ignore[arg-type]  # a description has type and name as well
 
 
-def as_text(summary: Summary, width: int | None = None) -> str:
-    """The summary for a terminal of this width."""
-    return "\n".join(_lines(summary, width))
+def as_text(summary: Summary, width: int | None = None, *, steps: bool = False) -> str:
+    """The summary for a terminal of this width; `steps`: with the program that is run."""
+    lines = [*_lines(summary, width), *(["", *map(printable, summary.program)] if steps else [])]
+    return "\n".join(lines)
 
 
 def _lines(summary: Summary, width: int | None) -> Iterator[str]:
@@ -212,6 +216,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "distinct_parameters": summary.distinct,
         "backward_multiply_adds": summary.backward,
         "stored": [{"name": name, "type": kind, "shapes": shapes} for name, kind, shapes in summary.stored],
+        "program": summary.program,
         "notes": [str(note) for note in summary.notes],
     }
 

@@ -80,7 +80,15 @@ def losses(g: Graph) -> list[list[float]]:
 def program(g: Graph, backward: Sequence[Backward]) -> Program:
     """One step per layer."""
     steps = [
-        Step(i, node.kind(node.param, None, 0), tuple(node.bottoms), tuple(node.tops), computes, tuple(weights), reads)
+        Step(
+            i,
+            node.kind(node.param, None, 0),
+            tuple(node.bottoms),
+            tuple(node.tops),
+            computes,
+            tuple(weights),
+            reads,
+        )
         for i, (node, computes, weights, reads) in enumerate(
             zip(g.nodes, backward, losses(g), [node.kind.backward_reads for node in g.nodes])
         )
