@@ -41,7 +41,7 @@ class Layer:
                         their gradients: both may use one memory, though they are two blobs
     identity            forward and backward copy: where both use one memory there is nothing to do
     rectifies           y = max(0, x): the layer before it may do that
-    joins               "bottom": the bottoms lie side by side in the images of the top (Concat along axis 1);
+    side_by_side        "bottom": the bottoms lie side by side in the images of the top (Concat along axis 1);
                         "top": the tops in those of the bottom (Slice)
     splits              the tops' data is the bottom's, and its gradient the sum of theirs
     settles             forward may give the tops other shapes, see settle
@@ -83,7 +83,7 @@ class Layer:
     elementwise = False
     identity = False
     rectifies = False
-    joins = ""
+    side_by_side = ""
     splits = False
     settles = False
     keeps_sign = False

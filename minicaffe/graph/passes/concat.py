@@ -10,15 +10,17 @@ from ..program import Joint, Program, Step, memories
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
-    """A layer that `joins` blobs along axis 1 has no step where all of them can lie inside the whole: then
+    """A layer whose bottoms or tops lie `side_by_side` in the images of the whole has no step where all of them can lie inside the whole: then
     whoever writes or reads them does so with the whole's distance from image to image.
 
     The results are the same bit for bit.
     """
     for step in program.steps:
-        if step.layer.joins:
+        if step.layer.side_by_side:
             parts, wholes = (
-                (step.bottoms, step.tops) if step.layer.joins == "bottom" else (step.tops, step.bottoms)
+                (step.bottoms, step.tops)
+                if step.layer.side_by_side == "bottom"
+                else (step.tops, step.bottoms)
             )
             reason = _copied(program, shared, step, parts, wholes[0])
             if reason:
@@ -69,12 +71,12 @@ def _copied(
                     if role not in step.layer.apart:
                         return f"{step} has no way to leave gaps between the images of its {role}"
                     if (
-                        joining.layer.joins == "top"
+                        joining.layer.side_by_side == "top"
                         and step.backward.runs
                         and not all(step.backward.propagate)
                     ):
                         return f"no gradient comes from {step}"
-    if joining.layer.joins == "top" and joining.backward.runs:
+    if joining.layer.side_by_side == "top" and joining.backward.runs:
         read = {blob for step in program.steps for blob in step.bottoms}
         if any(part not in read for part in parts):
             return "a part that nobody reads"

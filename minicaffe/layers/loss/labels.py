@@ -9,9 +9,9 @@ from weakref import proxy
 from ...core.blob import Blob
 from ...core.noted import Noted
 from ...errors import DataError, ShapeError
-from ...kernels import loss
+from ...kernels import loss, softmax
 from ...proto.schema import Message
-from .measure import Loss, Measure
+from .measure import Measure, NormalizedLoss
 
 
 def ignored(conf: Message) -> tuple[int, int]:
@@ -71,17 +71,38 @@ class LabelReader(Noted):
         )
 
 
-class ItemLoss(Loss):
-    """A loss of whole items: the axes of bottom 0 behind the first are the classes together, bottom 1 holds a
-    label per item, and the sum is divided by the number of items.
+class LabelLoss(NormalizedLoss):
+    """A loss of scores in bottom 0 and class labels in bottom 1.
 
-    A subclass fills slope, sums and tally in `measure`.
+    A subclass sets self.labels in setup, self.g in reshape, and fills sums and tally in `measure`.
     """
 
     backward_reads = frozenset()
 
+    def measure(self, bottom: Sequence[Blob]) -> None:
+        """Run the kernel; a CrossEntropy has p by then."""
+        raise NotImplementedError
+
+    def forward(self, bottom, top):
+        self.measure(bottom)
+        self.divide(top[0], self.fixed_divisor(self.g))
+        self.note(self.labels, bottom[1])
+
+    def verify(self):
+        self.labels.verify()
+
+
+class ItemLoss(LabelLoss):
+    """A loss of whole items: the axes of bottom 0 behind the first are the classes together, bottom 1 holds a
+    label per item, and the sum is divided by the number of items.
+
+    A subclass fills self.slope too.
+    """
+
+    normalization = "BATCH_SIZE"
+
     def setup(self, bottom, top):
-        self.labels = LabelReader(self)
+        self.labels = LabelReader(self)  # whatever loss_param says
 
     def reshape(self, bottom, top):
         shape = bottom[0].shape  # the top's own comes next: in place, refused only later, they are one
@@ -90,19 +111,40 @@ class ItemLoss(Loss):
         self.allot(shape[0])
         self.slope = self.saved(shape)
 
-    def measure(self, bottom: Sequence[Blob]) -> None:
-        """Run the kernel."""
-        raise NotImplementedError
+
+class CrossEntropy(LabelLoss):
+    """A loss of p = softmax(scores) along the classes' axis, which top 1 shows if there is one, and of a
+    label per position.
+
+    message  that of the layer's parameters that holds the axis
+    """
+
+    tops = (1, 2)
+    message: str
+
+    def setup(self, bottom, top):
+        super().setup(bottom, top)
+        self.softmax = self.device.bind(softmax)
+        self.labels = LabelReader(self, "loss_param")
+        if len(top) == 2:
+            self.backward_reads = frozenset({"top.data"})
+
+    def reshape(self, bottom, top):
+        super().reshape(bottom, top)
+        self.g = self.labels.geometry(bottom, getattr(self.param, self.message).axis)
+        self.columns = softmax.Columns(self.g.outer, self.g.classes, self.g.inner)
+        self.allot(self.g.positions)
+        if len(top) == 2:
+            top[1].reshape_like(bottom[0])
+        self.p = top[1] if len(top) == 2 else self.saved(bottom[0].shape)
 
     def forward(self, bottom, top):
-        self.measure(bottom)
-        self.divide(top[0], max(1, self.g.outer))
-        self.note(self.labels, bottom[1])
+        self.softmax.softmax_forward(bottom[0].data, self.p.data, self.columns)
+        super().forward(bottom, top)
 
     def backward(self, top, propagate_down, bottom):
-        if propagate_down[0]:
-            dloss, divisor = top[0].diff, self.divisor.data
-            self.k.loss_backward(self.slope.data, dloss, divisor, bottom[0].diff, 1, 0)
-
-    def verify(self):
-        self.labels.verify()
+        if not propagate_down[0]:
+            return
+        if len(top) == 2:
+            self.softmax.softmax_backward(self.p.data, top[1].diff, bottom[0].diff, self.columns)
+        self.pass_down(top[0].diff, bottom[0].diff, int(len(top) == 2))

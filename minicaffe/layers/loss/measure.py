@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...core.blob import Blob
+from ...core.blob import Blob, Buffer
 from ...core.layer import Count, Layer
 from ...core.noted import Noted
 from ...errors import ShapeError
@@ -76,10 +76,13 @@ class NormalizedLoss(Loss):
     NONE        1
 
     The divisor is never below 1.  Without `normalization`, the old flag `normalize` means VALID (true) or
-    BATCH_SIZE (false); without either, `default_normalization` holds.
+    BATCH_SIZE (false); without either, what the class says holds.
+
+    A subclass saves the gradient of the sum by bottom 0 as self.slope, unless it has its own `pass_down`.
     """
 
-    default_normalization = "VALID"
+    normalization = "VALID"
+    slope: Buffer
 
     def setup(self, bottom, top):
         conf = self.param.loss_param
@@ -87,8 +90,6 @@ class NormalizedLoss(Loss):
             self.normalization = enum_name(conf, "normalization")
         elif conf.HasField("normalize"):
             self.normalization = "VALID" if conf.normalize else "BATCH_SIZE"
-        else:
-            self.normalization = self.default_normalization
 
     def fixed_divisor(self, g: loss.Labels) -> float:
         """The divisor where it does not depend on the labels; 0 where it does (VALID with ignore_label)."""
@@ -96,3 +97,11 @@ class NormalizedLoss(Loss):
             return 0.0
         all_of = {"FULL": g.positions, "VALID": g.positions, "BATCH_SIZE": g.outer, "NONE": 1}
         return float(max(1, all_of[self.normalization]))
+
+    def pass_down(self, dloss, dx, add: int = 0) -> None:
+        """dx = slope * dloss / the divisor, or added to dx if `add` is 1."""
+        self.k.loss_backward(self.slope.data, dloss, self.divisor.data, dx, 1, add)
+
+    def backward(self, top, propagate_down, bottom):
+        if propagate_down[0]:
+            self.pass_down(top[0].diff, bottom[0].diff)

@@ -20,7 +20,7 @@ class SigmoidCrossEntropyLoss(NormalizedLoss):
 
     type = "SigmoidCrossEntropyLoss"
     backward_reads = frozenset()
-    default_normalization = "BATCH_SIZE"
+    normalization = "BATCH_SIZE"
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
@@ -37,7 +37,3 @@ class SigmoidCrossEntropyLoss(NormalizedLoss):
             bottom[0].data, bottom[1].data, self.slope.data, self.sums.data, self.tally.data, self.g
         )
         self.divide(top[0], self.fixed_divisor(self.g))
-
-    def backward(self, top, propagate_down, bottom):
-        if propagate_down[0]:
-            self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, bottom[0].diff, 1, 0)
