@@ -21,7 +21,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -33,10 +33,8 @@ from ..net import Net, Position
 from ..proto import text
 from ..proto.schema import SolverParameter
 from . import nets, resume, snapshot
+from .callbacks import Training
 from .snapshot import State
-
-if TYPE_CHECKING:
-    from .solver import Solver
 
 STATE = "state"  # prefix of the snapshot in a dump
 DUMPED = re.compile(rf"solver\.prototxt|report\.json|{STATE}_iter_\d+\.(caffemodel|solverstate|runstate)")
@@ -95,7 +93,7 @@ class Finding:
         )
 
 
-def handle(solver: Solver, begun: Position) -> None:
+def handle(solver: Training, begun: Position) -> None:
     """Find and dump the value behind a bad loss or gradient; then raise NonFiniteError, or only say so, as
     solver.nonfinite_effect says.  The net stands behind the iteration's passes again.
 
@@ -124,7 +122,7 @@ def handle(solver: Solver, begun: Position) -> None:
     solver.nonfinite_effect = "none"
 
 
-def handle_parameters(solver: Solver) -> None:
+def handle_parameters(solver: Training) -> None:
     """After the last update: name the first parameter that is not finite, if there is one; as `handle`."""
     for layer in solver.net.layers:
         for j, blob in enumerate(layer.params):
@@ -140,7 +138,7 @@ def handle_parameters(solver: Solver) -> None:
                 return
 
 
-def search(solver: Solver, begun: Position) -> tuple[Finding | None, float]:
+def search(solver: Training, begun: Position) -> tuple[Finding | None, float]:
     """Repeat the iteration from a position, and look at every blob as soon as it is computed: the first that
     is not finite, and the loss.  All passes run to their end, so that the gradients are the iteration's."""
     net = solver.net
@@ -165,7 +163,7 @@ def _steps(net: Net) -> Iterator[tuple[str, int]]:
     yield from (("backward", i) for i in reversed(range(len(net.layers))) if net.gradients[i].runs)
 
 
-def _look(solver: Solver, pass_number: int, direction: str, i: int) -> Finding | None:
+def _look(solver: Training, pass_number: int, direction: str, i: int) -> Finding | None:
     net = solver.net
     for name, array in _written(net, direction, i):
         host = net.device.get(array)
@@ -224,7 +222,7 @@ def _range(name: str, host: np.ndarray) -> Range:
 # -- on the disk
 
 
-def dump(solver: Solver, begun: Position, finding: Finding | None, loss: float) -> Path:
+def dump(solver: Training, begun: Position, finding: Finding | None, loss: float) -> Path:
     """Write the folder of a dump; returns it.  An earlier dump there is replaced; OSError for anything else
     that has its name."""
     prefix = solver.param.snapshot_prefix or Path(solver.source or "solver").stem
@@ -268,7 +266,7 @@ def _remove_dump(folder: Path) -> None:
     folder.rmdir()
 
 
-def _one_iteration(solver: Solver) -> SolverParameter:
+def _one_iteration(solver: Training) -> SolverParameter:
     """The solver without all that one iteration does not need, and inside it the net that runs: its file may
     have been edited, or be gone."""
     param = SolverParameter()

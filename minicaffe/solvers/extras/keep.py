@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from ... import log
 from ...errors import ConfigError
 from ...files import temporary_name, write_atomic
+from ...net import Net
+from ...proto.schema import SolverParameter
 from .. import snapshot
 from ..callbacks import Callback
 from ..runstate import integer, mapping, sequence
@@ -28,8 +31,7 @@ class Keep(Callback):
     may_lag = True
     key = "keep"
 
-    def __init__(self, solver) -> None:
-        param = solver.param
+    def __init__(self, param: SolverParameter, test_nets: Sequence[Net]) -> None:
         if not param.snapshot_prefix:
             field = "keep_best" if param.HasField("keep_best") else "keep_last"
             raise ConfigError(f"{field} needs snapshot_prefix", field=field)
@@ -38,7 +40,7 @@ class Keep(Callback):
         if param.keep_best.HasField("patience"):
             raise ConfigError("keep_best takes no patience", field="keep_best.patience")
         self.last = param.keep_last if param.HasField("keep_last") else None
-        self.watch = Watch(solver, "keep_best") if param.HasField("keep_best") else None
+        self.watch = Watch(param, test_nets, "keep_best") if param.HasField("keep_best") else None
         self.prefix = param.snapshot_prefix
         self.written: dict[int, bool] = {}  # iterations, in order, and whether only for being the best
         self.best: int | None = None  # the snapshot of the best output, once it is on the disk
