@@ -94,10 +94,12 @@ class Finding:
 
 
 def handle(solver: Training, begun: Position) -> None:
-    """Find and dump the value behind a bad loss or gradient; then raise NonFiniteError, or only say so, as
-    solver.nonfinite_effect says.  The net stands behind the iteration's passes again.
+    """Called when an iteration had a loss or gradient that is not finite: repeat its passes, find the first
+    such value and write a dump.  Then raise NonFiniteError if solver.nonfinite_effect is "stop"; else log the
+    finding and set the effect to "none".  If only the sum of the squares of large gradients was beyond the
+    range, nothing is written, raised or logged.  Afterwards the net is as after the passes of the iteration.
 
-    begun  where the iteration began; the solver's parameters, iteration and policy are those of then
+    begun  where the iteration began; the solver's parameters, iteration and policy must be those of then
     """
     net, debug_info = solver.net, solver.net.debug_info
     after = net.device.get(net.parameters.data)  # the statistics of BatchNorm move with every pass
@@ -123,7 +125,8 @@ def handle(solver: Training, begun: Position) -> None:
 
 
 def handle_parameters(solver: Training) -> None:
-    """After the last update: name the first parameter that is not finite, if there is one; as `handle`."""
+    """Called after the last update: if a parameter is not finite, raise NonFiniteError that names the first
+    such, or log it, as solver.nonfinite_effect says."""
     for layer in solver.net.layers:
         for j, blob in enumerate(layer.params):
             found = _range("", solver.net.device.get(blob.data))
@@ -139,8 +142,9 @@ def handle_parameters(solver: Training) -> None:
 
 
 def search(solver: Training, begun: Position) -> tuple[Finding | None, float]:
-    """Repeat the iteration from a position, and look at every blob as soon as it is computed: the first that
-    is not finite, and the loss.  All passes run to their end, so that the gradients are the iteration's."""
+    """Repeat the passes of an iteration from a position, and look at every blob as soon as it is computed.
+    Returns the first that is not finite, and the loss.  All passes run to their end, so the gradients are
+    those of the iteration."""
     net = solver.net
     net.seek(begun)
     net.clear_param_diffs()
@@ -193,7 +197,7 @@ def _written(net: Net, direction: str, i: int) -> Iterator[tuple[str, Any]]:
 
 
 def _read(net: Net, direction: str, i: int) -> Iterator[tuple[str, Any]]:
-    """What a step has read and is still there."""
+    """What a step has read and has not overwritten, by name."""
     if direction == "forward":
         tops = {id(blob.data) for _, blob in _tops(net, i)}
         for b, blob in zip(net.graph.nodes[i].bottoms, net.bottoms[i]):
@@ -267,8 +271,8 @@ def _remove_dump(folder: Path) -> None:
 
 
 def _one_iteration(solver: Training) -> SolverParameter:
-    """The solver without all that one iteration does not need, and inside it the net that runs: its file may
-    have been edited, or be gone."""
+    """The solver's parameters without what one iteration does not need.  They contain the net that runs,
+    since its file may be edited or removed."""
     param = SolverParameter()
     param.CopyFrom(solver.param)
     for field in (*nets.TRAIN_NETS, "train_state", *NOT_FOR_ONE_ITERATION):

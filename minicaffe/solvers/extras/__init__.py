@@ -1,4 +1,4 @@
-"""Extras of the solver: extension fields, each a callback; off unless its field is set."""
+"""The extension fields of a solver that act while it trains: each is a callback, made if its field is set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from .plateau import Plateau
 def of(param: SolverParameter, test_nets: Sequence[Net], device: Device) -> list[Callback]:
     """The callbacks that a solver's parameters ask for; `test_nets` are the nets that it tests.
 
-    Raises ConfigError for settings that cannot work.  Keep comes last: what it snapshots is decided then.
+    Raises ConfigError for settings that cannot work.  Keep comes last, after the callbacks whose decisions
+    its snapshots hold.
     """
     found: list[Callback] = []
     if param.HasField("ema"):

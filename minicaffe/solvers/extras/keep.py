@@ -1,4 +1,4 @@
-"""keep_best and keep_last: which snapshots stay on the disk."""
+"""keep_best and keep_last: which snapshots are made for their results, and which stay on the disk."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Keep(Callback):
     <snapshot_prefix>_best.caffemodel too; keep_last: N removes all snapshots of this run but the N newest and
     the best one.
 
-    Nothing is removed before its successor is on the disk, and nothing that this run, or the run that it
-    resumes, did not write.  With keep_best alone only what was the best once is removed.
+    A snapshot is removed only after its successor is on the disk, and only if this run, or the run that it
+    resumes, wrote it.  With keep_best alone only snapshots that were made for being the best are removed.
     """
 
     may_lag = True
@@ -68,7 +68,7 @@ class Keep(Callback):
         self.written[iteration] = for_best
 
     def _settle(self, newest: int, *, best: bool) -> None:
-        """With the newest snapshot safe: name the best, remove what is no longer wanted."""
+        """Called once the newest snapshot is on the disk: name the best, remove what is no longer wanted."""
         if best:
             self.best = newest
             _name_best(self._stem(newest), self.prefix)
@@ -90,8 +90,8 @@ class Keep(Callback):
         }
 
     def restore(self, solver, state, stored) -> None:
-        """Take up what is known of the snapshots, if they are those of this solver's prefix; with another
-        prefix a run begins that has nothing to remove."""
+        """Take up what is known of the snapshots, if the stored one has this solver's prefix.  With another
+        prefix nothing is taken up, so that this run removes none of the other's snapshots."""
         written = [sequence(pair) for pair in sequence(state["written"])]
         best = None if state["best"] is None else integer(state["best"])
         if self.watch is not None and state["watch"]:

@@ -15,8 +15,8 @@ from .watch import Watch
 
 
 class Plateau(Callback):
-    """Lets the rate fall by gamma once the watched output has not been better for `patience` tests in a row,
-    and again after as many more.  How often it fell is the policy's current_step."""
+    """Multiplies the rate by gamma once the watched output has not been better for `patience` tests in a row,
+    and again after each `patience` further ones.  How often it did is the policy's current_step."""
 
     may_lag = True
     key = "plateau"

@@ -1,4 +1,4 @@
-"""Watching a test output: is it better than ever, and for how long was it not."""
+"""Watching an output of the tests: whether it is the best so far, and how many tests ago it was."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Watch:
     at      the iteration of the best
     since   tests since then
 
-    NaN is better than nothing.  Raises ConfigError if there is no such output.
+    NaN is never the best.  Raises ConfigError if there is no such output.
     """
 
     def __init__(self, param: SolverParameter, tests: Sequence[Net], field: str) -> None:
@@ -50,7 +50,7 @@ class Watch:
         self.since = 0
 
     def better(self, iteration: int, results: Results) -> bool:
-        """Take in the results of a test: is it the best so far?"""
+        """Take in the results of a test; returns whether the output is the best so far."""
         values = results[self.conf.test_net][self.conf.output]
         value = sum(values) / len(values)
         ahead = self.best is None or self.sign * (value - self.best) > self.conf.min_delta
