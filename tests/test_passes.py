@@ -64,7 +64,8 @@ DATA = (
 def conv(name: str, bottom: str, outputs: int, size: int, relu: str, bias: bool = True) -> list[str]:
     """A convolution that keeps the image's size, and a ReLU: "in place", "behind", or none."""
     fields = (
-        f"convolution_param {{ num_output: {outputs} kernel_size: {size} pad: {size // 2} bias_term: {str(bias).lower()}"
+        f"convolution_param {{ num_output: {outputs} kernel_size: {size} pad: {size // 2}"
+        f" bias_term: {str(bias).lower()}"
         " weight_filler { type: 'xavier' } bias_filler { type: 'gaussian' std: 0.3 } }"
     )
     made = [layer(name, "Convolution", [bottom], [name], fields)]

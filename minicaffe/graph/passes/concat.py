@@ -10,8 +10,9 @@ from ..program import Joint, Program, Step, memories
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
-    """A layer whose bottoms or tops lie `side_by_side` in the images of the whole has no step where all of them can lie inside the whole: then
-    whoever writes or reads them does so with the whole's distance from image to image.
+    """A layer whose bottoms or tops lie `side_by_side` in the images of the whole has no step where all of
+    them can lie inside the whole: then whoever writes or reads them does so with the whole's distance from
+    image to image.
 
     The results are the same bit for bit.
     """

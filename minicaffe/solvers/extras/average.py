@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ...device.base import Device
 from ...errors import ConfigError
 from ...kernels import update
+from ...proto.schema import SolverParameter
 from .. import snapshot
 from ..callbacks import Callback
 
@@ -21,12 +23,12 @@ class Average(Callback):
 
     key = "ema"
 
-    def __init__(self, solver) -> None:
-        self.decay = solver.param.ema.decay
+    def __init__(self, param: SolverParameter, device: Device) -> None:
+        self.decay = param.ema.decay
         if not 0 <= self.decay < 1:
             what = f"ema.decay must be from 0 to below 1; got {self.decay:g}"
             raise ConfigError(what, field="ema.decay")
-        self.k = solver.device.bind(update)
+        self.k = device.bind(update)
         self.values: Any = None  # the average, as long as the block of parameters
         self.averaged = False  # the two have changed places
 

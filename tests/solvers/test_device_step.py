@@ -10,13 +10,14 @@ import pytest
 
 from minicaffe import log
 from minicaffe.errors import NonFiniteError
+from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import SolverParameter
 from minicaffe.runs.control import Control, Events
 from minicaffe.runs.home import Home
 from minicaffe.solvers.callbacks import Callback
-from minicaffe.solvers.iteration import UNCHECKED
-from minicaffe.solvers.solver import Solver
+from minicaffe.solvers.device_step import DeviceStep, StepSettings
+from minicaffe.solvers.solver import UNCHECKED, Solver
 
 from ..support import emulator
 from ..support.emulator import EmulatedCuda
@@ -89,6 +90,33 @@ def test_graphs_are_captured_once_and_nobody_waits(device, settings, monkeypatch
     assert len(captured) == (2 if not settings else 4) and not read
     solver.step(0)
     assert len(read) == 1
+
+
+def test_a_step_needs_no_solver(device):
+    """It makes the updates of a solver from a net, a rule and settings."""
+    whole = tiny_solver('type: "Adam" iter_size: 2', device=device)
+    net, rule = Net(whole.net.param, device=device, seed=whole.seed), whole.rule
+    step = DeviceStep(net, rule, StepSettings.of(whole.param, guarded=True))
+    for iteration in range(4):
+        step.begin(iteration, 0)
+        step.passes(read=False)
+        step.update(rule.hyper(whole.param, 0.1, iteration), judged=True)
+    assert len(step.begun) == 4 and step.verdict() is None and not step.begun
+    whole.step(4)
+    blocks = (device.get(found.parameters.data) for found in (net, whole.net))
+    np.testing.assert_array_equal(*blocks)
+
+
+def test_only_what_is_built_in_is_captured_anew(device, monkeypatch):
+    solver = tiny_solver(device=device)
+    solver.step(3)
+    captured = counting(device, "capture", monkeypatch)
+    solver.param.base_lr, solver.param.max_iter = 0.01, 20
+    solver.step(2)
+    assert not captured
+    solver.param.clip_gradients = 1
+    solver.step(2)
+    assert len(captured) == 2
 
 
 def test_arrays_that_moved_are_captured_anew(device, monkeypatch):
