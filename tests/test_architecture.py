@@ -20,7 +20,7 @@ RANKS = [
     [{"data"}, {"device"}, {"zoo"}],
     [{"core"}],
     [{"layers"}, {"graph"}],
-    [{"net", "memory", "parameters", "weights", "captured", "debug_info"}, {"drawing"}],
+    [{"net"}, {"drawing"}],
     [{"solvers"}],
     [{"pycaffe"}],
     [{"runs"}],
