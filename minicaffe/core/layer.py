@@ -11,7 +11,7 @@ reads, and refuses an in-place use that would overwrite one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +44,7 @@ class Layer:
     side_by_side        "bottom": the bottoms lie side by side in the images of the top (Concat along axis 1);
                         "top": the tops in those of the bottom (Slice)
     splits              the tops' data is the bottom's, and its gradient the sum of theirs
+    family              layers of equal families that read one blob can run as one, see united; None: alone
     settles             forward may give the tops other shapes, see settle
     keeps_sign          run in place, changes no element from positive to not or back, except where its
                         gradient is 0
@@ -85,6 +86,7 @@ class Layer:
     rectifies = False
     side_by_side = ""
     splits = False
+    family: Hashable = None
     settles = False
     keeps_sign = False
     not_differentiable: frozenset[int] = frozenset()
@@ -132,6 +134,10 @@ class Layer:
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Per shape: set the tops' shapes, ask for buffers (`saved`), prepare geometry."""
+        raise NotImplementedError
+
+    def united(self, others: Sequence[Layer]) -> Layer:
+        """One layer that does the work of this one and of others of its family, with the tops of all."""
         raise NotImplementedError
 
     def arrange(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -3,6 +3,7 @@
 in_place     elementwise layers write over what they read; what changes nothing has no step
 epilogue     ReLUs run inside the layer before them
 concat       the bottoms of a Concat, and the tops of a Slice, lie inside the whole: nothing is copied
+siblings     convolutions of one blob run as one
 accumulate   readers of a split blob add their gradients where they are wanted: nothing is summed afterwards
 
 They look at facts that layers declare and at the wiring, never at shapes or classes, and change nothing but
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from ..program import Program
-from . import accumulate, concat, epilogue, in_place
+from . import accumulate, concat, epilogue, in_place, siblings
 
 Shared = tuple[
     Sequence[int], Sequence[int]
@@ -22,6 +23,7 @@ PASSES: dict[str, Callable[[Program, Shared], Program]] = {
     "in_place": in_place.apply,
     "epilogue": epilogue.apply,
     "concat": concat.apply,
+    "siblings": siblings.apply,
     "accumulate": accumulate.apply,
 }
 
