@@ -63,7 +63,7 @@ def preview(
     for index in order.samples(np.arange(min(images, order.count))).tolist():
         image, label = make.read(index)
         at = places(order, index, samples)
-        found.append(Seen(image, label, _seen(image, make.transformer_for(image.shape), at, make.key)))
+        found.append(Seen(image, label, _seen(image, make.transformer_for(image.shape), at, make.share.key)))
     return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import DataError
 from ..files import LARGEST_BYTES, read_text
 from ..proto.hdf5_file import check_datasets, find, opened
-from .order import permutation, positions
+from .order import Share, permutation
 
 
 class HDF5Batches:
@@ -43,7 +43,7 @@ class HDF5Batches:
     ) -> None:
         self.largest_bytes = largest_bytes
         self.names, self.batch, self.dtype, self.shuffle = list(names), batch, np.dtype(dtype), shuffle
-        self.rank, self.size = rank, size
+        self.share = Share(batch, rank=rank, size=size)
         self.paths = _listed(source)
         self.rows: list[int] = []  # per file
         self.shapes: list[tuple[int, ...]] = []  # of a row, per name
@@ -63,7 +63,7 @@ class HDF5Batches:
 
     def __call__(self, number: int, out: Sequence[np.ndarray], seed: int = 0) -> None:
         """Write batch `number` of each name into `out`."""
-        epoch, index = np.divmod(positions(number, self.batch, self.rank, self.size), self.count)
+        epoch, index = np.divmod(self.share.positions(number), self.count)
         k = 0
         while k < self.batch:  # a run of rows in one file
             file, start = self._file_at(epoch[k], index[k], seed)

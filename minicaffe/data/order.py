@@ -8,14 +8,29 @@ a data set without speaking to each other.
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
 
-def positions(number: int, batch: int, rank: int = 0, size: int = 1) -> np.ndarray:
-    """Where the samples of batch `number` stand in the endless sequence of samples, int64: sample k of
-    process `rank` of `size` at (number * batch + k) * size + rank."""
-    return np.arange(number * batch, (number + 1) * batch, dtype=np.int64) * size + rank
+class Share(NamedTuple):
+    """What a process takes from the endless sequence of samples, batch by batch.
+
+    batch       samples in a batch
+    key         of the random numbers that they are changed with
+    rank, size  of this process among those that share the samples
+    """
+
+    batch: int
+    key: tuple[int, int] = (0, 0)
+    rank: int = 0
+    size: int = 1
+
+    def positions(self, number: int) -> np.ndarray:
+        """Where the samples of batch `number` stand in the sequence, int64: sample k at
+        (number * batch + k) * size + rank."""
+        first = number * self.batch
+        return np.arange(first, first + self.batch, dtype=np.int64) * self.size + self.rank
 
 
 def permutation(count: int, *key: int) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import locate
 from ..proto.schema import Message
 from .batch import Batch
-from .order import Order, positions
+from .order import Order, Share
 from .transformer import Transformer
 
 
@@ -28,11 +28,8 @@ class Records(Protocol):
 class RecordBatches:
     """Batch number b of some records, transformed; a function of b.
 
-    conf, phase  of the transformer
-    order        which record comes when
-    key          of the transformer's random numbers
-    rank, size   of this process among those that share the records
-    augment      of the transformer
+    conf, phase, augment  of the transformer
+    order                 which record comes when
 
     The first image of a batch decides the batch's shape, as in Caffe.  The others must have it too, unless
     resize or crop_size make them alike: ShapeError, naming the record.
@@ -43,18 +40,13 @@ class RecordBatches:
         records: Records,
         conf: Message,
         phase: int,
+        augment: Message | None,
         order: Order,
-        batch: int,
-        *,
-        key: tuple[int, int] = (0, 0),
-        rank: int = 0,
-        size: int = 1,
-        augment: Message | None = None,
+        share: Share,
     ) -> None:
-        self.records, self.conf, self.phase, self.order = records, conf, phase, order
-        self.augment = augment
-        self.batch, self.key, self.rank, self.size = batch, key, rank, size
-        first = int(order.samples(positions(0, 1, rank, size))[0])
+        self.records, self.conf, self.phase, self.augment = records, conf, phase, augment
+        self.order, self.share = order, share
+        first = int(order.samples(share.positions(0)[:1])[0])
         with locate(lambda: records.place(first)):
             image, _ = records.read(first)
             self.transformer = Transformer(conf, phase, image.shape, augment)
@@ -72,7 +64,7 @@ class RecordBatches:
 
     def __call__(self, number: int, out: Batch) -> None:
         """Write batch `number`."""
-        at = positions(number, self.batch, self.rank, self.size)
+        at = self.share.positions(number)
         index = self.order.samples(at).tolist()
         images: list[np.ndarray] = []
         labels: list[int] = []
@@ -84,5 +76,5 @@ class RecordBatches:
                 self.transformer.check(image.shape)
             images.append(image)
             labels.append(label)
-        self.transformer.fill(out, images, at, self.key)
+        self.transformer.fill(out, images, at, self.share.key)
         out.label(labels)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -78,20 +78,18 @@ class Transformer:
                 hint=f"at most {min(h, w)} fits",
             )
         self.out_shape = (channels, self.crop, self.crop) if self.crop else shape
-        self.mean = np.zeros((1, 1, 1), np.float32)  # or (C, 1, 1), or (C, H, W)
-        if conf.mean_file:
-            if conf.mean_value:
-                raise ConfigError("both mean_file and mean_value are set", hint="keep one of the two")
-            self.mean = read_mean(conf.mean_file, shape)
-        elif conf.mean_value:
-            if len(conf.mean_value) not in (1, channels):
-                raise ConfigError(
-                    f"mean_value must be given once or once per channel ({channels}); got"
-                    f" {len(conf.mean_value)} values"
-                )
-            self.mean = np.array(conf.mean_value, np.float32).reshape(-1, 1, 1)
+        self.mean = read_mean(conf, channels, self._whole)
         self.mean_per_pixel = bool(conf.mean_file)
         self.mean_per_channel = bool(conf.mean_value)
+
+    def _whole(self, mean: np.ndarray) -> np.ndarray:
+        """The array in a mean_file, which must be as large as the images."""
+        if mean.shape not in (self.shape, (1, *self.shape)):
+            raise DataError(
+                f"the mean must have the shape of the whole images, {self.shape}; got {mean.shape}",
+                hint="make it from these images, or use mean_value",
+            )
+        return mean.reshape(self.shape)
 
     def takes(self, shape: tuple[int, ...]) -> bool:
         """Whether an image of this shape, as it comes, can be in a batch."""
@@ -277,13 +275,17 @@ def random_words(positions: np.ndarray, key: tuple[int, int]) -> tuple[np.ndarra
     return philox(low, high, zero, zero, *(np.array([word], np.uint32) for word in key))
 
 
-def read_mean(path: str, shape: tuple[int, int, int]) -> np.ndarray:
-    """The mean image in a binary BlobProto, float32 in `shape` (C, H, W); DataError if it has another."""
-    with locate(f"mean_file {path}"):
-        mean = binary.to_array(binary.read(path, BlobProto))
-    if mean.shape not in (shape, (1, *shape)):
-        raise DataError(
-            f"mean_file {path}: the mean must have the shape of the whole images, {shape}; got {mean.shape}",
-            hint="make it from these images, or use mean_value",
+def read_mean(conf: Message, channels: int, image: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """What a TransformationParameter has subtracted, float32: (1, 1, 1) or (C, 1, 1), or what `image` makes
+    of the array in a mean_file.  Raises ConfigError for both, and for another number of values."""
+    if conf.mean_file:
+        if conf.mean_value:
+            raise ConfigError("both mean_file and mean_value are set", hint="keep one of the two")
+        with locate(f"mean_file {conf.mean_file}"):
+            return image(binary.to_array(binary.read(conf.mean_file, BlobProto))).astype(np.float32)
+    values = list(conf.mean_value) or [0]
+    if len(values) not in (1, channels):
+        raise ConfigError(
+            f"mean_value must be given once or once per channel ({channels}); got {len(values)} values"
         )
-    return mean.reshape(shape).astype(np.float32)
+    return np.array(values, np.float32).reshape(-1, 1, 1)

@@ -35,6 +35,16 @@ class Source(Layer):
         """The samples that an epoch brings; None for a source that has no epochs."""
         return None
 
+    def check_source(self, message: str, hint: str = "", moved: Sequence[str] = ()) -> None:
+        """ConfigError unless this message of the parameters has a source, which is what `hint` says, and a
+        batch_size, and leaves the fields in `moved` to transform_param."""
+        conf = getattr(self.param, message)
+        self.require(bool(conf.source), f"{message}.source must be set", hint)
+        self.require(conf.batch_size > 0, f"{message}.batch_size must be at least 1")
+        for field in moved:
+            hint = f"set {field} in transform_param"
+            self.require(not conf.HasField(field), f"{message}.{field} has no effect", hint)
+
     def deliver(self, arrays: Sequence[np.ndarray], top: Sequence[Blob]) -> None:
         """Put a batch on the host into the tops."""
         self.follow([array.shape for array in arrays], top)
