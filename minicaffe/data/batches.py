@@ -1,4 +1,4 @@
-"""A data set as numbered batches."""
+"""The batches of a data set whose images all have one shape."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from .transformer import Transformer
 
 
 class Batches:
-    """Batch number b of a data set, transformed; a function of b.
+    """Reads and transforms batch number b of a data set.  The result depends on b alone, not on earlier
+    calls.
 
     samples      images (N, C, H, W) and their labels
     order        which sample comes when
     key          of the transformer's random numbers
-    rank, size   of this process among those that share the data set
+    rank, size   number of this process, and how many processes share the data set
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Batches:
         self._pixels = np.empty((batch, *samples.images.shape[1:]), samples.images.dtype)
 
     def __call__(self, number: int, out: Batch) -> None:
-        """Write batch `number`."""
+        """Fill `out` with batch `number`."""
         at = positions(number, self.batch, self.rank, self.size)
         index = self.order.samples(at)
         self.transformer.fill(out, self._images(index), at, self.key)
@@ -43,17 +44,17 @@ class Batches:
             out.label(self.samples.labels[index])
 
     def read(self, index: int) -> tuple[np.ndarray, int | None]:
-        """Image (C, H, W) and label of a sample, as the data set has them."""
+        """Image (C, H, W) and label of a sample, not transformed."""
         labels = self.samples.labels
         image = self.samples.images.take(np.array([index]), axis=0)[0]
         return image, None if labels is None else int(labels[index])
 
     def transformer_for(self, shape: tuple[int, int, int]) -> Transformer:
-        """What transforms images of this shape, which all have."""
+        """The transformer for images of this shape; here it is the same for all."""
         return self.transformer
 
     def _images(self, index: np.ndarray) -> np.ndarray:
-        """The images of these numbers; where they lie one behind the other, no copy."""
+        """The images with these numbers.  If the numbers are consecutive, they are a view and not a copy."""
         first, end = int(index[0]), int(index[0]) + self.size * self.batch
         images = self.samples.images
         if not self.order.shuffle and end - self.size < len(images):
