@@ -118,22 +118,27 @@ class DeviceError(MiniCaffeError, RuntimeError):
 
 
 class UserCodeError(MiniCaffeError, RuntimeError):
-    """What the code of a user raised, say that of a Python layer; the exception itself is the cause."""
+    """Code that the user wrote, such as a Python layer, raised an exception, which is the cause of this
+    error."""
 
 
 class CaptureError(DeviceError):
-    """Work that a GPU does, but that cannot be recorded as a graph."""
+    """The GPU could do this work, but cannot record it as a graph."""
 
 
 def extra(name: str) -> str:
-    """The command that brings the packages of an extra of pyproject.toml; quoted, since brackets are a
-    pattern in zsh."""
+    """The command that installs an extra of pyproject.toml, for hints.  The name is in quotes because
+    brackets are a pattern in zsh."""
     return f"pip install 'minicaffe[{name}]'"
 
 
 @contextmanager
 def locate(place: Place | str | Callable[[], Place | str]) -> Iterator[None]:
-    """Put `place` around those of every MiniCaffeError that passes through; a callable is asked only then."""
+    """Around code that may raise: every MiniCaffeError that comes out of it gets `place` as its outermost
+    place.
+
+    `place` may be a function that returns the place; it is called only if there is an error.
+    """
     try:
         yield
     except MiniCaffeError as error:
@@ -142,13 +147,14 @@ def locate(place: Place | str | Callable[[], Place | str]) -> Iterator[None]:
 
 
 def in_layer(layer: Named, what: str = "") -> AbstractContextManager[None]:
-    """`locate` for a layer, or for a part of it ("parameter 0")."""
+    """Around code that works for one layer: `locate` with the layer's place, or that of a part of it
+    ("parameter 0")."""
     return locate(Place.of(layer, what))
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """A hint that names the known names closest to `name`, or lists them all if none is close and they are
-    few."""
+    """The hint for a name that is not among `known`: "did you mean ...?" with up to three of the closest
+    names; if none is close, all known names, provided that they are at most 30; else ""."""
     known = sorted(known)
     close = [k for k in known if fold(k) == fold(name)]
     if not close:
@@ -163,18 +169,20 @@ def suggest(name: str, known: Iterable[str]) -> str:
 
 
 def fold(name: str) -> str:
-    """A name without what people mistake first: capitals, underscores and dashes."""
+    """A name in lower case, without underscores and dashes: names that differ in these alone are equal
+    then."""
     return name.lower().replace("_", "").replace("-", "")
 
 
 def slips(length: int) -> int:
-    """How many slips a word of so many letters may hold and still be meant."""
+    """How many typing errors a word of `length` letters may contain and still be taken for a known word."""
     return 0 if length < 3 else 1 if length < 6 else 2 if length < 12 else 3
 
 
 def distance(a: str, b: str, limit: int) -> int | None:
-    """The slips between two words (letters left out, put in, exchanged, or two swapped), None above `limit`.
+    """How many typing errors turn word `a` into word `b`, or None if there are more than `limit`.
 
+    One error is a letter too many, a letter too few, a wrong letter, or two neighbours in the wrong order.
     Source: the optimal string alignment distance.
     """
     if abs(len(a) - len(b)) > limit or max(len(a), len(b)) > 200:

@@ -1,4 +1,4 @@
-"""A data set as numbered batches."""
+"""The batches of a data set whose images all have one shape."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from .transformer import Transformer
 
 
 class Batches:
-    """Batch number b of a data set, transformed; a function of b.
+    """Reads and transforms batch number b of a data set.  The result depends on b alone, not on earlier
+    calls.
 
     samples  images (N, C, H, W) and their labels
     order    which sample comes when
@@ -30,13 +31,13 @@ class Batches:
             out.label(self.samples.labels[index])
 
     def read(self, index: int) -> tuple[np.ndarray, int | None]:
-        """Image (C, H, W) and label of a sample, as the data set has them."""
+        """Image (C, H, W) and label of a sample, not transformed."""
         labels = self.samples.labels
         image = self.samples.images.take(np.array([index]), axis=0)[0]
         return image, None if labels is None else int(labels[index])
 
     def transformer_for(self, shape: tuple[int, int, int]) -> Transformer:
-        """What transforms images of this shape, which all have."""
+        """The transformer for images of this shape; here it is the same for all."""
         return self.transformer
 
     def _images(self, index: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Images that are read one by one, as numbered batches."""
+"""Batches of images that are read one by one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .transformer import Transformer
 
 
 class Records(Protocol):
-    """Labelled images, each perhaps of another size: a database, a list of files."""
+    """Labelled images, which may differ in size, by number: a database, a list of files."""
 
     def __len__(self) -> int: ...
 
@@ -22,17 +22,18 @@ class Records(Protocol):
         """Image (C, H, W) and label."""
 
     def place(self, index: int) -> str:
-        """Where the record is, for errors."""
+        """Where record `index` is stored, for errors."""
 
 
 class RecordBatches:
-    """Batch number b of some records, transformed; a function of b.
+    """Reads and transforms batch number b of some records.  The result depends on b alone, not on earlier
+    calls.
 
     conf, phase, augment  of the transformer
     order                 which record comes when
 
-    The first image of a batch decides the batch's shape, as in Caffe.  The others must have it too, unless
-    resize or crop_size make them alike: ShapeError, naming the record.
+    The first image of a batch determines the shape of the batch, as in Caffe.  If neither resize nor
+    crop_size is set, all images of the batch must have it: ShapeError, naming the record.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class RecordBatches:
             return self.records.read(index)
 
     def transformer_for(self, shape: tuple[int, int, int]) -> Transformer:
-        """What transforms a batch whose first image has this shape."""
+        """The transformer for a batch whose first image has this shape."""
         if self.transformer.takes(shape):
             return self.transformer
         return Transformer(self.conf, self.phase, shape, self.augment)

@@ -1,4 +1,4 @@
-"""Windows of images as numbered batches: what R-CNN trains on."""
+"""Batches of windows of images, with which R-CNN is trained."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .window_list import Window, WindowList
 
 
 class WindowBatches:
-    """Batch number b of windows; a function of b.
+    """Reads and transforms batch number b of windows.  The result depends on b alone, not on earlier calls.
 
-    First come background windows, then floor(batch_size * fg_fraction) foreground windows, each drawn with
-    replacement.  A window is cut out, brought to crop_size x crop_size and perhaps mirrored;
-    out = (pixel - mean) * (scale / std) where there are pixels, and 0 beyond the image.
+    A batch has background windows first, then floor(batch_size * fg_fraction) foreground windows, each drawn
+    with replacement.  A window is cut out of its image, resized to crop_size x crop_size and perhaps
+    mirrored; out = (pixel - mean) * (scale / std) inside the image, and 0 outside.
 
     conf       a WindowDataParameter: fg_fraction, context_pad, crop_mode, cache_images
     transform  a TransformationParameter: crop_size, mirror, mean_file or mean_value, std_value
@@ -50,7 +50,7 @@ class WindowBatches:
         self._cached: dict[int, bytes] = {}
 
     def __call__(self, number: int, out: Batch) -> None:
-        """Write batch `number`."""
+        """Fill `out` with batch `number`."""
         out.images[...] = 0
         labels = []
         words = random_words(self.share.positions(number), self.share.key)
@@ -93,7 +93,7 @@ class WindowBatches:
 
 
 class Warp(NamedTuple):
-    """What part of an image goes where in the output."""
+    """Which part of an image is copied to which part of the output."""
 
     source: tuple[slice, slice, slice]
     top: int
@@ -105,11 +105,13 @@ class Warp(NamedTuple):
 def warp(
     window: Window, size: tuple[int, ...], crop: int, context_pad: int, square: bool, mirrored: bool
 ) -> Warp:
-    """Where a window of an image of height and width `size` goes in the crop x crop output.
+    """Which part of an image of height and width `size` is copied where in the crop x crop output, for a
+    window.
 
-    With context_pad the window grows about its centre by crop / (crop - 2 context_pad), so that it has that
-    many pixels around it in the output; with `square` it is first made as high as wide.  What of it lies
-    outside the image stays empty.  DataError for a window outside the image.
+    With context_pad the window is enlarged about its centre by crop / (crop - 2 context_pad), so that the
+    output has that many pixels around it; with `square` it is first made as high as wide.  Where it then lies
+    outside the image, the output stays empty; DataError if all of it does.  Without both, DataError if any of
+    it does.
     """
     h, w = size
     x1, y1, x2, y2 = window[2:]
@@ -142,5 +144,5 @@ def warp(
 
 
 def _round(value: float) -> int:
-    """To the nearest, halves away from zero, as C does."""
+    """The nearest whole number, halves away from zero, as C's round does."""
     return int(math.copysign(math.floor(abs(float(value)) + 0.5), value))

@@ -1,10 +1,10 @@
-"""Prototxt: text to message and back, with errors that name file, line and column.
+"""Prototxt to messages and back, with errors that name file, line and column.
 
-Protobuf's own parser accepts what Caffe's does (`:` before `{`, `<>`, adjacent strings, 0.1f, octal, and no
-field twice); `faults` puts into one line what it refuses.
+Protobuf's own parser accepts what Caffe's does (`:` before `{`, `<>`, adjacent strings, 0.1f, octal numbers,
+and no field twice).  What it refuses, `faults` explains in one line.
 
-Differs: strings must be UTF-8, of which Caffe takes any bytes; numbers may also be spelled +1 and 1_000; a
-byte order mark in front of a file is skipped.
+Differs: strings must be UTF-8, while Caffe accepts any bytes; numbers may also be written +1 and 1_000; a
+byte order mark at the start of a file is skipped.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ M = TypeVar("M", bound=Message)
 
 
 def parse(text: str, kind: type[M], source: str = "<text>") -> M:
-    """The message of class `kind` that `text` spells.
+    """The message of class `kind` that a prototxt text describes; `source` is the path that errors name.
 
     Raises SchemaError with source:line:column, what is wrong, and the closest valid field or value.
     """
@@ -54,8 +54,8 @@ def _in_octal(run: re.Match[str]) -> str:
 
 
 def read(path: str | Path, kind: type[M]) -> M:
-    """Parse the file at `path`.  Raises DataError if it cannot be read or is no text, SchemaError as
-    `parse`."""
+    """The message of class `kind` that the file at `path` describes.  Raises DataError if the file cannot be
+    read or is not text, SchemaError as `parse`."""
     text = _read(path)
     try:
         return parse(text, kind, str(path))
@@ -66,7 +66,8 @@ def read(path: str | Path, kind: type[M]) -> M:
 
 
 def _read(path: str | Path) -> str:
-    """The text of a prototxt.  One that begins with a NUL is none, and may be a hole of any length."""
+    """The text of a prototxt file.  SchemaError if it begins with a NUL, before searching the text, which may
+    then be a sparse file of any length."""
     text = read_text(path)
     if text.startswith("\0"):
         raise _binary(path)
@@ -87,8 +88,8 @@ def spell(message: Message) -> str:
 
 
 def is_net(path: str | Path) -> bool:
-    """Whether a prototxt is meant as a net and not as a solver: it has layers of its own, or no field that
-    only a solver has.  A text that cannot be parsed is meant as something too."""
+    """Whether a prototxt file is meant as a net rather than a solver: it has layers, or no field that only
+    solvers have.  This works for text that cannot be parsed, too."""
     names = set()
     for name in _outermost(_read(path)):
         if name in ("layer", "layers"):
@@ -114,10 +115,8 @@ def _outermost(text: str) -> Iterator[str]:
 
 
 def layer_lines(text: str) -> dict[str, int]:
-    """The line on which each layer of a net starts, by layer name (the first of a name wins).
-
-    Looked up only when an error is reported, so the happy path parses once.
-    """
+    """For each layer of a net the line on which it starts, by the layer's name; of layers with equal names,
+    the first.  Called only when there is an error to report: the text is searched again."""
     lines: dict[str, int] = {}
     for name, line in layer_starts(text):
         lines.setdefault(name, line)
@@ -125,8 +124,8 @@ def layer_lines(text: str) -> dict[str, int]:
 
 
 def field_line(text: str, field: str) -> int | None:
-    """The line on which a field is first set, given as its path: momentum, keep_best.output; None if it is
-    not."""
+    """The line on which a field is first set; None if it is not.  `field` is its path: momentum,
+    keep_best.output."""
     path: list[str] = []
     name = ""
     tokens = [token for token in TOKEN.finditer(text) if token[0][0] != "#"]
@@ -145,8 +144,15 @@ def field_line(text: str, field: str) -> int | None:
 
 @contextmanager
 def in_file(source: str, field: str = "") -> Iterator[None]:
-    """Put `source` in front of errors that pass through, with the line of the layer that they name, or of the
-    field that is to blame: the one that the error names, else `field`."""
+    """Around code that works with the contents of a file: errors that come out of it get the file as their
+    outermost place, with a line if that is known.
+
+    source  the path of the file
+    field   the field that is to blame if the error names none
+
+    The line is that of the layer that is the error's outermost place; without places, that of the field.  An
+    error that has this file as its place already is left as it is.
+    """
     try:
         yield
     except MiniCaffeError as error:
@@ -168,7 +174,7 @@ def _line_of(error: MiniCaffeError, source: str) -> int:
 
 
 def layer_starts(text: str) -> Iterator[tuple[str, int]]:
-    """The name of each layer of a net, "" for one without, and the line on which it starts, in file order."""
+    """The name of each layer of a net ("" if it has none) and the line on which it starts, in file order."""
     depth, line, at = 0, 1, 0  # line and offset are those of the layer found last
     inside, name = False, ""
     tokens = list(TOKEN.finditer(text))

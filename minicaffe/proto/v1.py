@@ -1,5 +1,5 @@
-"""The second schema (2014): `layers` whose type is an enum value and whose settings of parameters lie in
-lists side by side.
+"""Converting nets of the second schema (2014) to the current one.  In the second, the type of a layer is an
+enum value, and the settings of its parameters are parallel lists.
 
     layers { type: CONVOLUTION param: "w" blobs_lr: 1 blobs_lr: 2 weight_decay: 1 weight_decay: 0 }
     layer { type: "Convolution" param { name: "w" lr_mult: 1 decay_mult: 1 }
@@ -49,9 +49,10 @@ TRANSFORMATION = ("scale", "mean_file", "crop_size", "mirror")
 
 
 def move_transformation(net: NetParameter) -> None:
-    """scale, mean_file, crop_size and mirror of data layers go to their transform_param, in place.
+    """Move scale, mean_file, crop_size and mirror of data layers into their transform_param, in place.
 
-    Only of `layers`: in a `layer` of today's schema Caffe never reads these fields.
+    This concerns only the `layers` of the second schema: in a `layer` of the current one, Caffe ignores these
+    fields.
     """
     fields = {LAYER_TYPES[name].number: field for name, field in TRANSFORMED.items()}
     sources = [(layer, fields[layer.type]) for layer in net.layers if layer.type in fields]
