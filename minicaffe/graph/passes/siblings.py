@@ -12,7 +12,7 @@ MOST = 3  # layers that run as one
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
-    """Of the readers of a split blob, those that are of one `family` are `united`: one step in the place of the
+    """Of the readers of a split blob, those of one `family` are `united`: one step in the place of the
     first, with the tops of all.  The Split has fewer tops.
 
     Sums over the siblings' outputs, in the gradient by the blob, are taken in another order.

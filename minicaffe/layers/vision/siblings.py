@@ -9,12 +9,11 @@ from ...core.layer import Layer
 
 
 class Siblings(Layer):
-    """y_i = w_i * x + b_i, for convolutions that a pass has found to be of one family: the image is gathered once
-    for all of them, and the gradient by x is one product, whose depth is the sum of theirs.
+    """y_i = w_i * x + b_i, for convolutions that a pass has found to be of one family: the image is gathered
+    once for all of them, and the gradient by x is one product, whose depth is the sum of theirs.
 
-    No prototxt names this type: a program has it, in the place of the layers it stands for, whose parameters it
-    works on.  They stay what they are for everybody else.
-    """
+    No prototxt names this type: a program has it, in the place of the layers it stands for, whose parameters
+    it works on.  They stay what they are for everybody else. """
 
     type = "Convolution"
     ends_in_relu = adds = True
