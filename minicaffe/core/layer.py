@@ -136,6 +136,11 @@ class Layer:
         """Per shape: set the tops' shapes, ask for buffers (`saved`), prepare geometry."""
         raise NotImplementedError
 
+    def absorb(self, behind: Layer, backward: bool) -> Layer | None:
+        """One layer that does the work of this one and of the layer behind it, which alone reads its top;
+        None if there is none.  backward: gradients come back through that one."""
+        return None
+
     def united(self, others: Sequence[Layer]) -> Layer:
         """One layer that does the work of this one and of others of its family, with the tops of all."""
         raise NotImplementedError

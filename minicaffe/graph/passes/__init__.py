@@ -1,6 +1,7 @@
 """Passes: each turns a program into one that computes the same with less work or less memory.
 
 in_place     elementwise layers write over what they read; what changes nothing has no step
+absorb       BatchNorm and Scale run inside the layer before them, where they can
 epilogue     ReLUs run inside the layer before them
 concat       the bottoms of a Concat, and the tops of a Slice, lie inside the whole: nothing is copied
 siblings     convolutions of one blob run as one
@@ -14,13 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from ..program import Program
-from . import accumulate, concat, epilogue, in_place, siblings
+from . import absorb, accumulate, concat, epilogue, in_place, siblings
 
 Shared = tuple[
     Sequence[int], Sequence[int]
 ]  # for each blob the one whose data, and whose diff, layers let it use
 PASSES: dict[str, Callable[[Program, Shared], Program]] = {
     "in_place": in_place.apply,
+    "absorb": absorb.apply,
     "epilogue": epilogue.apply,
     "concat": concat.apply,
     "siblings": siblings.apply,

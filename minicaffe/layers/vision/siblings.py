@@ -13,7 +13,7 @@ class Siblings(Layer):
     once for all of them, and the gradient by x is one product, whose depth is the sum of theirs.
 
     No prototxt names this type: a program has it, in the place of the layers it stands for, whose parameters
-    it works on.  They stay what they are for everybody else. """
+    it works on.  They stay what they are for everybody else."""
 
     type = "Convolution"
     ends_in_relu = adds = True
