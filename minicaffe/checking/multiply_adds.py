@@ -46,7 +46,7 @@ def of_backward(layer: Any, bottom: Blobs, top: Blobs, backward: Backward) -> in
     )
 
 
-def _none(layer, bottom: Blobs, top: Blobs, which: int = 0) -> int:
+def _none(layer: Any, bottom: Blobs, top: Blobs, which: int = 0) -> int:
     return 0
 
 
@@ -71,45 +71,45 @@ def _per_top(times: int) -> Callable[..., int]:
 def _linear(forward_of: Callable[[Any, Blob, Blob], int]) -> Rule:
     """A layer that multiplies each of its bottoms with its weights and may add a bias."""
 
-    def forward(layer, bottom, top) -> int:
+    def forward(layer: Any, bottom: Blobs, top: Blobs) -> int:
         return sum(forward_of(layer, x, y) for x, y in zip(bottom, top))
 
-    def by_bottom(layer, bottom, top, i) -> int:
+    def by_bottom(layer: Any, bottom: Blobs, top: Blobs, i: int) -> int:
         return forward_of(layer, bottom[i], top[i])
 
-    def by_param(layer, bottom, top, j) -> int:
+    def by_param(layer: Any, bottom: Blobs, top: Blobs, j: int) -> int:
         return forward(layer, bottom, top) if j == 0 else sum(blob.count for blob in top)
 
     return Rule(forward, by_bottom, by_param)
 
 
-def _taps(layer) -> int:
+def _taps(layer: Any) -> int:
     """The weights that one output of a Convolution, or one input of a Deconvolution, meets."""
     return math.prod(layer.params[0].shape[1:])
 
 
-def _batch_norm(layer, bottom: Blobs, top: Blobs) -> int:
+def _batch_norm(layer: Any, bottom: Blobs, top: Blobs) -> int:
     """Subtract and divide; of a batch also mean and variance."""
     return (2 if layer.frozen else 4) * bottom[0].count
 
 
-def _batch_norm_backward(layer, bottom: Blobs, top: Blobs, i: int) -> int:
+def _batch_norm_backward(layer: Any, bottom: Blobs, top: Blobs, i: int) -> int:
     """A product; of a batch y from x, two means of dy, and what is taken from dy for each."""
     return (1 if layer.frozen else 6) * bottom[0].count
 
 
-def _eltwise(layer, bottom: Blobs, top: Blobs) -> int:
+def _eltwise(layer: Any, bottom: Blobs, top: Blobs) -> int:
     """MAX compares; the others take a product or a sum per bottom."""
     return 0 if layer.operation == "MAX" else len(bottom) * top[0].count
 
 
-def _eltwise_backward(layer, bottom: Blobs, top: Blobs, i: int) -> int:
+def _eltwise_backward(layer: Any, bottom: Blobs, top: Blobs, i: int) -> int:
     """SUM: dy by the coefficient; MAX: dy or nothing; PROD: dy and the others, or dy, y and one division."""
     per_element = {"SUM": 1, "MAX": 0, "PROD": len(bottom) - 1 if layer.stable else 2}
     return per_element[layer.operation] * top[0].count
 
 
-def _embed(layer, bottom: Blobs, top: Blobs) -> int:
+def _embed(layer: Any, bottom: Blobs, top: Blobs) -> int:
     """Looked up; only a bias is added."""
     return (len(layer.params) - 1) * top[0].count
 
@@ -117,13 +117,13 @@ def _embed(layer, bottom: Blobs, top: Blobs) -> int:
 def _lrn(extra: int) -> Callable[..., int]:
     """A sum over the neighbours, and `extra` per element."""
 
-    def count(layer, bottom: Blobs, top: Blobs, i: int = 0) -> int:
+    def count(layer: Any, bottom: Blobs, top: Blobs, i: int = 0) -> int:
         return bottom[0].count * (layer.param.lrn_param.local_size ** (1 if layer.across else 2) + extra)
 
     return count
 
 
-def _pooling(layer, bottom: Blobs, top: Blobs) -> int:
+def _pooling(layer: Any, bottom: Blobs, top: Blobs) -> int:
     """Every output adds up its window, but for MAX, which compares."""
     conf = layer.param.pooling_param
     if conf.pool == conf.MAX:
@@ -132,7 +132,7 @@ def _pooling(layer, bottom: Blobs, top: Blobs) -> int:
     return top[0].count * math.prod(kernel)
 
 
-def _pooling_backward(layer, bottom: Blobs, top: Blobs, i: int) -> int:
+def _pooling_backward(layer: Any, bottom: Blobs, top: Blobs, i: int) -> int:
     """Every dy is added to each element of its window, or to the one that it came from (MAX, STOCHASTIC while
     training); for the mean of STOCHASTIC, dx = dy (2 x - y) / sum, with three operations at each."""
     conf = layer.param.pooling_param
@@ -141,16 +141,16 @@ def _pooling_backward(layer, bottom: Blobs, top: Blobs, i: int) -> int:
     return (1 if conf.pool == conf.AVE else 3) * _pooling(layer, bottom, top)
 
 
-def _power_backward(layer, bottom: Blobs, top: Blobs, i: int) -> int:
+def _power_backward(layer: Any, bottom: Blobs, top: Blobs, i: int) -> int:
     """Nothing where y is constant, a product where the power is 1, else the line, its power, two products."""
     return (0 if layer.constant else 1 if layer.linear else 4) * bottom[0].count
 
 
-def _relu(layer, bottom: Blobs, top: Blobs, i: int = 0) -> int:
+def _relu(layer: Any, bottom: Blobs, top: Blobs, i: int = 0) -> int:
     return bottom[0].count if layer.param.relu_param.negative_slope else 0
 
 
-def _split_backward(layer, bottom: Blobs, top: Blobs, i: int) -> int:
+def _split_backward(layer: Any, bottom: Blobs, top: Blobs, i: int) -> int:
     """The sum of the tops' diffs."""
     return (len(top) - 1) * bottom[0].count
 

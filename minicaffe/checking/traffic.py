@@ -73,12 +73,12 @@ def _is_alias(blob: Blob, others: Blobs, kind: str) -> bool:
     )
 
 
-def _does_nothing(layer, bottom: Blobs, top: Blobs) -> bool:
+def _does_nothing(layer: Any, bottom: Blobs, top: Blobs) -> bool:
     """Dropout in TEST, in place."""
     return layer.type == "Dropout" and layer.phase == TEST and top[0] is bottom[0]
 
 
-def _read_forward(layer, bottom: Blobs, top: Blobs) -> int:
+def _read_forward(layer: Any, bottom: Blobs, top: Blobs) -> int:
     """Elements of bottoms and parameters."""
     params = layer.params
     if layer.type in PICKING:  # of Crop's last bottom only the shape counts
@@ -88,19 +88,19 @@ def _read_forward(layer, bottom: Blobs, top: Blobs) -> int:
     return _count(_distinct(bottom)) + _count(params)
 
 
-def _looked_up(layer, top: Blobs) -> int:
+def _looked_up(layer: Any, top: Blobs) -> int:
     """Elements of an Embed's weights that it reads."""
     return min(layer.params[0].count, top[0].count)
 
 
-def _with_diff(layer, top: Blobs) -> list[Blob]:
+def _with_diff(layer: Any, top: Blobs) -> list[Blob]:
     """The tops whose diff backward reads."""
     if layer.type == "Pooling":  # the second holds the places of the maxima
         return list(top[:1])
     return [y for i, y in enumerate(top) if i not in layer.detached_tops]
 
 
-def _read_backward(layer, bottom: Blobs, top: Blobs, runs: Backward) -> int:
+def _read_backward(layer: Any, bottom: Blobs, top: Blobs, runs: Backward) -> int:
     """Elements of data: what `backward_reads` names, and the weights that a gradient passes through."""
     reads, linear = layer.backward_reads, layer.type in LINEAR
     blobs: list[Blob] = []

@@ -6,12 +6,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..convert import formats
 from ..convert.deploy import Deployment
 from ..convert.model import load_all
+from ..core.layer import Layer
 from ..errors import ConfigError, Place, UnknownTypeError, locate, suggest
 from ..files import LARGEST_BYTES
 from ..net import Net
@@ -113,7 +115,7 @@ class Inside:
 class Activations:
     """What the layers of a net make of one image; net, weights and options are those of Viewer."""
 
-    def __init__(self, net: str | Path, weights: str | Path | None, image: Image, **options) -> None:
+    def __init__(self, net: str | Path, weights: str | Path | None, image: Image, **options: Any) -> None:
         self.viewer = Viewer(net, weights, keep="all", **options)
         self.name = image if isinstance(image, str) else ""
         fitted, self.inverted = self.viewer.fitted(self.viewer.pixels(image))
@@ -187,7 +189,7 @@ def _of_weights(weights: str | Path, largest_bytes: int) -> dict[str, Part]:
     return parts
 
 
-def _made(layer) -> bool:
+def _made(layer: Layer) -> bool:
     """Whether the engine put a layer in: Splits that the net does not name."""
     return layer.type == "Split" and layer.name.endswith("_split")
 
