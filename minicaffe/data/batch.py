@@ -25,7 +25,7 @@ class Batch:
         images: np.ndarray,
         labels: np.ndarray | None = None,
         *,
-        dtype: DTypeLike = None,
+        dtype: DTypeLike | None = None,
         takes_bytes: bool = False,
     ) -> None:
         self.images, self.labels, self.takes_bytes = images, labels, takes_bytes

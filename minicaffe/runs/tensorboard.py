@@ -13,7 +13,7 @@ from ..errors import ConfigError, DataError, extra
 from ..solvers.callbacks import Callback, Results
 
 if TYPE_CHECKING:
-    from ..solvers.solver import Solver
+    from ..solvers.callbacks import Training
 
 
 class TensorBoard(Callback):
@@ -45,7 +45,7 @@ class TensorBoard(Callback):
         self.event, self.scalar = Event, scalar
         self.shown: Any = None
 
-    def on_iteration(self, solver: Solver) -> None:
+    def on_iteration(self, solver: Training) -> None:
         if solver.shown is not self.shown:
             self.shown = solver.shown
             self._add("train/smoothed_loss", [self.shown.loss], self.shown.iteration)
@@ -54,13 +54,13 @@ class TensorBoard(Callback):
                 self._add(f"train/{name}", values, self.shown.iteration)
             self._write(lambda writer: writer.flush())
 
-    def on_test(self, solver: Solver, results: Results) -> None:
+    def on_test(self, solver: Training, results: Results) -> None:
         for index, result in enumerate(results):
             for name, values in result.items():
                 self._add(f"test{index}/{name}", values, solver.iteration)
         self._write(lambda writer: writer.flush())
 
-    def on_stop(self, solver: Solver) -> None:
+    def on_stop(self, solver: Training) -> None:
         self.on_iteration(solver)
         self._write(lambda writer: writer.close())
 
