@@ -32,8 +32,8 @@ from .home import Home
 from .jsonlines import Reader, Writer, read
 
 if TYPE_CHECKING:
-    from ..solvers.snapshot import State
     from ..solvers.callbacks import Training
+    from ..solvers.snapshot import State
 
 COMMANDS = ("pause", "resume", "stop", "snapshot", "set_lr")
 POLL_S = 0.05  # how often a paused solver looks

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,7 +70,7 @@ class TensorBoard(Callback):
             full = name if len(values) == 1 else f"{name}/{i}"
             summary = self.scalar(full, float(value))
             event = self.event(wall_time=time.time(), step=iteration, summary=summary)
-            self._write(lambda writer, event=event: writer.write_event(event))
+            self._write(methodcaller("write_event", event))
 
     def _write(self, action: Callable[[Any], object]) -> None:
         if self.writer is None:
