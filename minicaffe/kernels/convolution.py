@@ -11,12 +11,10 @@ is neither read nor written.  The same holds for dx and dy.
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 import numpy as np
 from numba import prange
 
-from .axes import DILATED
+from .axes import DILATED, over
 from .cpu import jit
 from .registry import geometry, kernel
 from .tensor import convolution as tensor
@@ -26,7 +24,7 @@ OWN = ("n", "groups", "c", "m", "x_step", "y_step", "scaled", "bias", "relu", "a
 
 
 @geometry
-class Conv(namedtuple("Conv", [*OWN, *DILATED])):
+class Conv(over(DILATED, "Conv", *OWN)):
     """n images; c input and m output channels per group; elements from one image to the next; axes.py.
 
     What follows the sum, each 0 or 1; an argument that is not asked for is ignored, and any array will do:

@@ -6,17 +6,15 @@ tap k, input o * stride + k * dilation - pad; inputs outside the image are zero.
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 from numba import prange
 
-from .axes import DILATED
+from .axes import DILATED, over
 from .cpu import jit
 from .registry import geometry, kernel
 
 
 @geometry
-class Columns(namedtuple("Columns", ["planes", *DILATED])):
+class Columns(over(DILATED, "Columns", "planes")):
     """planes (images times channels); axes.py."""
 
     __slots__ = ()

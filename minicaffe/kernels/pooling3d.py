@@ -6,18 +6,16 @@ as they lie in the image.  No window may lie outside altogether.
 
 from __future__ import annotations
 
-from collections import namedtuple
-
 import numpy as np
 from numba import prange
 
-from .axes import WINDOW
+from .axes import WINDOW, over
 from .cpu import jit
 from .registry import geometry, kernel
 
 
 @geometry
-class Pool3d(namedtuple("Pool3d", ["volumes", *WINDOW])):
+class Pool3d(over(WINDOW, "Pool3d", "volumes")):
     """volumes (images times channels); axes.py."""
 
     __slots__ = ()
