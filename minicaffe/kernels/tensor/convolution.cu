@@ -23,12 +23,13 @@ __device__ __forceinline__ bool inside(const Extent& e, const Place& one, const 
 // blockIdx.z is the part of the sum over k, `part` floats behind the last.  VECTOR: floats of a copied at a time.
 template <int PASSES, int BM, int BN, int WM, int WN, int STAGES, int BLOCKS, int VECTOR>
 __global__ void __launch_bounds__(BM / WM * (BN / WN) * 32, BLOCKS)
-conv_gather(const float* __restrict__ weights, const float* __restrict__ source, const float* __restrict__ scale,
-            const float* __restrict__ bias, float* __restrict__ result, const Place* __restrict__ taps,
-            const Lattice* __restrict__ lattices, Extent read, Extent written, Gather g) {
+conv_gather(const float* __restrict__ weights, const float* __restrict__ source, const float* __restrict__ bias,
+            float* __restrict__ result, const Place* __restrict__ taps, const Lattice* __restrict__ lattices, Extent read,
+            Extent written, Gather g) {
   constexpr int THREADS = BM / WM * (BN / WN) * 32;
   constexpr int A_ROW = DEPTH + 4, B_ROW = BN + 8, STAGE = BM * A_ROW + DEPTH * B_ROW;
   static_assert(THREADS % BN == 0 && DEPTH % (THREADS / BN) == 0, "a thread copies whole columns of b");
+  constexpr bool ADDS = VECTOR == 4;  // results are added to backward, where weights are packed; this saves registers
   DYNAMIC_SHARED(float, staged);
   __shared__ long long targets[BN];  // where each column's first result lies; -1: there is no such column
 
@@ -112,8 +113,8 @@ conv_gather(const float* __restrict__ weights, const float* __restrict__ source,
     const long long target = targets[wn + column];
     if (m >= g.m || target < 0) return;
     float* const at = to + target + (long long)m * area;
-    const float finished = finish(g, value, scale, bias, group * g.m + m);
-    *at = g.add ? *at + finished : finished;
+    const float finished = finish(g, value, bias, group * g.m + m);
+    *at = ADDS && g.add ? *at + finished : finished;
   });
 }
 
@@ -187,11 +188,12 @@ conv_weights(const float* __restrict__ dy, const float* __restrict__ x, float* _
 }
 
 // packed[group, c, k] = weights[group, m, c, tap] for the m and tap that origins[k] stands for; 0 where it is -1.
-// They are rounded to TF32 here, once, if they will be multiplied so.
-KERNEL conv_pack(const float* weights, float* packed, const int* origins, Pack g, int n) {
+// Times the factor of (group, c), if scaled.  They are rounded to TF32 here, once, if they will be multiplied so.
+KERNEL conv_pack(const float* weights, const float* scale, float* packed, const int* origins, Pack g, int n) {
   FOR(e, n) {
     const int k = e % g.row, c = e / g.row % g.c, group = e / g.row / g.c;
-    const float value = origins[k] < 0 ? 0.0f : weights[group * g.m * g.c * g.taps + origins[k] + c * g.taps];
+    float value = origins[k] < 0 ? 0.0f : weights[group * g.m * g.c * g.taps + origins[k] + c * g.taps];
+    if (g.scaled) value *= scale[group * g.c + c];
     packed[e] = g.round ? __uint_as_float(f32_to_tf32(value)) : value;
   }
 }

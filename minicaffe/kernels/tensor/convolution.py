@@ -26,7 +26,7 @@ class GatherPlan:
     read, written   extents of the two images
     steps           floats from one image to the next, of those read and of those written
     pack            how the weights are packed first, as found.origins says; None: they are taken as they are
-    follows         what follows the sum: scaled, bias, relu, add
+    follows         what follows the sum: bias, relu, add
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class GatherPlan:
         written: Extent,
         steps: tuple[int, int],
         pack: Pack | None,
-        follows: tuple[int, int, int, int],
+        follows: tuple[int, int, int],
     ) -> None:
         self.kernels, self.groups = kernels, g.groups
         self.taps = kernels.table(found.taps)
@@ -60,7 +60,7 @@ class GatherPlan:
         from_step, to_step = steps
         add = Parts(self.parts, self.channels, area, to_step, *follows)
         if self.parts > 1:  # side by side in the workspace, and what follows comes when they are added up
-            to_step, follows = self.channels * area, (0, 0, 0, 0)
+            to_step, follows = self.channels * area, (0, 0, 0)
         sizes = g.n, g.groups, channels, rows, from_step, to_step, self.row, chosen.slices, self.size
         self.geometry = cuda.packed(read), cuda.packed(written), cuda.packed(Gather(*sizes, *follows))
         self.add = cuda.packed(add)
@@ -71,13 +71,13 @@ class GatherPlan:
         in_parts = self.parts * self.size if self.parts > 1 else 0
         packed, parts = self.kernels.floats(in_packing, in_parts)
         if self.pack is not None:
-            self.kernels.over("conv_pack", in_packing, weights, packed, self.origins, self.pack)
+            self.kernels.over("conv_pack", in_packing, weights, scale, packed, self.origins, self.pack)
             weights = packed
         to = parts if self.parts > 1 else result
         launch = self.launch(self.row % 4 == 0 and weights.data.ptr % 16 == 0)
-        launch(self.grid, weights, source, scale, bias, to, self.taps, self.lattices, *self.geometry)
+        launch(self.grid, weights, source, bias, to, self.taps, self.lattices, *self.geometry)
         if self.parts > 1:
-            self.kernels.over("conv_add_parts", self.size, parts, scale, bias, result, self.add)
+            self.kernels.over("conv_add_parts", self.size, parts, parts, bias, result, self.add)
 
     def launch(self, aligned: bool) -> Callable:
         """The compiled kernel, that copies the weights by 16 bytes where they are aligned."""
@@ -150,17 +150,17 @@ def make_forward(device) -> Callable | None:
     kernels, plans = Kernels(device), {}
 
     def conv_forward(x, weights, scale, bias, y, g) -> None:
-        follows = g.scaled, g.bias, g.relu, 0
+        follows = g.bias, g.relu, 0
         if by_cublas(device, g):
             multiply_planes(device, g, weights, x, y, g.m, g.c, False)
-            if any(follows):
+            if g.scaled or any(follows):
                 channels = g.groups * g.m
-                finish = cuda.packed(Parts(0, channels, g.pixels, g.y_step, *follows))
+                finish = cuda.packed(Parts(0, channels, g.pixels, g.y_step, *follows, g.scaled))
                 kernels.over("conv_add_parts", g.n * channels * g.pixels, y, scale, bias, y, finish)
             return
         if g not in plans:
             found = places.forward(g)
-            rounded = Pack(1, g.m, g.c * g.taps, len(found.taps), 1)
+            pack = Pack(1, g.m, g.c * g.taps, len(found.taps), g.scaled, int(kernels.passes == 1))
             plans[g] = GatherPlan(
                 *(kernels, g, found),
                 rows=g.m,
@@ -168,7 +168,7 @@ def make_forward(device) -> Callable | None:
                 read=Extent(g.d, g.h, g.w),
                 written=Extent(g.od, g.oh, g.ow),
                 steps=(g.x_step, g.y_step),
-                pack=rounded if kernels.passes == 1 else None,
+                pack=pack if pack.scaled or pack.round else None,
                 follows=follows,
             )
         plans[g](weights, x, scale, bias, y)
@@ -195,8 +195,8 @@ def make_backward_data(device) -> Callable | None:
                 read=Extent(g.od, g.oh, g.ow),
                 written=Extent(g.d, g.h, g.w),
                 steps=(g.y_step, g.x_step),
-                pack=Pack(g.m, g.c, g.taps, found.row, int(kernels.passes == 1)),
-                follows=(0, 0, 0, g.add),
+                pack=Pack(g.m, g.c, g.taps, found.row, 0, int(kernels.passes == 1)),
+                follows=(0, 0, g.add),
             )
         plans[g](weights, dy, dy, dy, dx)  # neither scale nor bias: any array will do
 

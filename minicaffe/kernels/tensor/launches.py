@@ -32,7 +32,7 @@ class Gather(NamedTuple):
     """conv_gather: per group, m rows of the result, channels of the image that is read, `row` floats of a row
     of the weights; floats from one image to the next, of those read and of those written; a part of the sum
     has `slices` slices and lies `part` floats behind the last one; what follows the sum (finish.cuh), and
-    whether it is added to the result."""
+    whether it is added to the result, for weights that are copied by 4 floats."""
 
     images: int
     groups: int
@@ -43,7 +43,6 @@ class Gather(NamedTuple):
     row: int
     slices: int
     part: int
-    scaled: int
     bias: int
     relu: int
     add: int
@@ -67,12 +66,14 @@ class Weights(NamedTuple):
 
 @geometry
 class Pack(NamedTuple):
-    """conv_pack: weights (groups, m, c, taps) to (groups, c, row), rounded to TF32 or not."""
+    """conv_pack: weights (groups, m, c, taps) to (groups, c, row), times a factor for each (group, c) or not,
+    rounded to TF32 or not."""
 
     m: int
     c: int
     taps: int
     row: int
+    scaled: int
     round: int
 
 
@@ -85,10 +86,10 @@ class Parts(NamedTuple):
     channels: int
     area: int
     step: int
-    scaled: int = 0
     bias: int = 0
     relu: int = 0
     add: int = 0
+    scaled: int = 0
 
 
 def source() -> str:
