@@ -6,36 +6,19 @@ as they lie in the image.  No window may lie outside altogether.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import prange
 
+from .axes import WINDOW, over
 from .cpu import jit
 from .registry import geometry, kernel
 
 
 @geometry
-class Pool3d(NamedTuple):
-    """volumes (images times channels) of d planes of h rows and w columns; depth, rows and columns of the
-    output, of the window, of its stride and of the padding."""
+class Pool3d(over(WINDOW, "Pool3d", "volumes")):
+    """volumes (images times channels); axes.py."""
 
-    volumes: int
-    d: int
-    h: int
-    w: int
-    od: int
-    oh: int
-    ow: int
-    kd: int
-    kh: int
-    kw: int
-    sd: int
-    sh: int
-    sw: int
-    pd: int
-    ph: int
-    pw: int
+    __slots__ = ()
 
 
 @jit

@@ -31,11 +31,18 @@ ADD_BIAS = "add_bias", real(30), real(20, 30), 20, 30
 GEMM = "gemm", real(18, 20), real(20, 21), real(18, 21), gemm.Gemm(18, 21, 20, 0, 0, 0)
 GEMM_T = "gemm", real(20, 18), real(21, 20), real(18, 21), gemm.Gemm(18, 21, 20, 1, 1, 1)
 # 2 images, 2 groups of 3 to 2 channels, 6 x 5 to 3 x 5, kernel 3 x 2, stride 2 x 1, pad 1 x 1, dilation 1 x 2
-G = convolution.Conv(2, 2, 3, 2, 1, 1, 6, 5, 1, 3, 5, 1, 3, 2, 1, 2, 1, 0, 1, 1, 1, 1, 2)
+G = convolution.contiguous(2, 2, 3, 2, 1, 1, 6, 5, 1, 3, 5, 1, 3, 2, 1, 2, 1, 0, 1, 1, 1, 1, 2)
+# Of which only y counts: planes of 16, images enough for more than one round of a block, and of a tile.
+EVEN = convolution.contiguous(70, 1, 1, 4, 1, *[1, 1, 16] * 2, *[1] * 6, *[0] * 3, *[1] * 3)._replace(relu=1)
 X, Y, W, B = real(2, 6, 6, 5), real(2, 4, 3, 5), real(4, 3, 3, 2), real(4)
-FORWARD = "conv_forward", X, W, B, Y, G
+FORWARD = "conv_forward", X, W, B, B, Y, G
 BACKWARD_DATA = "conv_backward_data", Y, W, X, G
 BACKWARD_WEIGHTS = "conv_backward_weights", X, Y, W, G
+FOLLOWED = "conv_forward", X, W, B, B, real(4, 4, 3, 5), G._replace(y_step=120, scaled=1, relu=1)
+ADDED = "conv_backward_data", Y, W, X, G._replace(add=1)
+MASKED = "conv_backward_bias", Y, real(2, 4, 3, 5), B, G._replace(relu=1)
+EVEN_MASKED = "conv_backward_bias", real(70, 4, 16), real(70, 4, 16), B, EVEN
+FINISHED = "conv_finish", B, B, real(140, 4, 16), EVEN._replace(y_step=128)
 BIAS_GRADIENT = "bias_gradient", Y, B, scale.Extent(2, 4, 15), 1
 BIAS_FORWARD = "bias_forward", Y, B, real(2, 4, 3, 5), scale.Extent(2, 4, 15)
 EVEN_GRADIENT = "bias_gradient", real(70, 4, 16), B, scale.Extent(70, 4, 16), 0
@@ -102,7 +109,14 @@ MUTANTS = [
     (convolution, "k.j * g.lw - g.pw", "k.j * g.lw", FORWARD),
     (convolution, "r >= 0 && r < g.w ?", "r < g.w ?", FORWARD),
     (convolution, "r < g.w ?", "r <= g.w ?", FORWARD),
-    (convolution, "g.bias ? total + bias[m] : total", "total", FORWARD),
+    (convolution, "if (g.bias) v += bias[channel];", "", FORWARD),
+    (convolution, "g.relu && v <= 0", "false", FOLLOWED),
+    (convolution, "at / pixels * g.y_step", "at / pixels * g.groups * g.m * pixels", FOLLOWED),
+    (convolution, "g.add ? *result + total", "g.add ? total", ADDED),
+    (convolution, "if (g.relu) store", "if (false) store", MASKED),
+    (convolution, "(t - image * vectors) * N", "(t - image * vectors)", EVEN_MASKED),
+    (convolution, "pixels % WIDTH == 0 && g.y_step", "g.y_step", MASKED),
+    (convolution, "i / image * g.y_step + rest", "i", FINISHED),
     (convolution, "o >= 0 && o % stride == 0", "o >= 0", BACKWARD_DATA),
     (convolution, "o / stride < extent ?", "o / stride <= extent ?", BACKWARD_DATA),
     (convolution, "n0 + column] += total", "n0 + column] = total", BACKWARD_WEIGHTS),
