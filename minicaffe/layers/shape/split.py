@@ -36,6 +36,6 @@ class Split(Layer):
         if not propagate_down[0] or len(top) == 1:
             return
         dx = bottom[0].diff
-        self.k.sum_pair(top[0].diff, top[1].diff, dx, 1, 1)
+        self.k.sum_pair(top[0].diff, top[1].diff, dx, 1, 1, 0)
         for blob in top[2:]:
-            self.k.sum_add(blob.diff, dx, 1)
+            self.k.sum_add(blob.diff, dx, 1, 0)
