@@ -142,7 +142,7 @@ def test_ends_in_relu_in_place(case):
 
 
 @pytest.mark.parametrize(
-    "option, value", [("ends_in_relu", True), ("adds", True), ("apart", {"bottom", "top"})]
+    "option, value", [("ends_in_relu", True), ("adds", True), ("apart", frozenset({"bottom", "top"}))]
 )
 def test_a_planted_declaration_is_seen(monkeypatch, option, value):
     """The laws of options can fail: a TanH that declares what it does not do."""
