@@ -86,9 +86,21 @@ class Case:
 
 
 class Rig:
-    """A net of Input layers and the layer under test, with its pieces at hand."""
+    """A net of Input layers and the layer under test, with its pieces at hand.
 
-    def __init__(self, case: Case, device: Device, *, in_place: bool = False) -> None:
+    relu    the layer is told to end in a ReLU
+    adding  it is told to add to the diffs of these bottoms
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        device: Device,
+        *,
+        in_place: bool = False,
+        relu: bool = False,
+        adding: Sequence[bool] = (),
+    ) -> None:
         self.case, self.device = case, device
         lines = ["force_backward: true"]
         for i, shape in enumerate(case.shapes):
@@ -107,6 +119,9 @@ class Rig:
         count = len(self.bottom)
         self.propagate = [self.layer.differentiable(i, self.layer.param) for i in range(count)]
         self.learned = [spec.lr_mult != 0 for spec in specs(self.layer)]  # BatchNorm's statistics are not
+        if relu or any(adding):
+            self.layer.relu, self.layer.adding = relu, list(adding) or [False] * count
+            self.net.reshape()
         self.put_params()
 
     def put_params(self, seed: int = 5) -> None:
@@ -116,17 +131,25 @@ class Rig:
             if learned:
                 self.device.put(distinct(blob.shape, rng), blob.data)
 
+    def put(self, values: np.ndarray, blob: Blob, kind: str = "data") -> None:
+        """Set a blob's "data" or "diff"."""
+        self.device.put(values, getattr(blob, kind))
+
+    def get(self, blob: Blob, kind: str = "data") -> np.ndarray:
+        """A copy of it."""
+        return self.device.get(getattr(blob, kind))
+
     def forward(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Copies of the tops for these bottoms; random layers draw what they drew before, and what a forward
         hands to the next is forgotten."""
         for blob, array in zip(self.bottom, arrays, strict=True):
-            self.device.put(array, blob.data)
+            self.put(array, blob)
         if self.layer.random is not None:
             self.layer.random.seek(3)
         self.layer.reset_state()
         self.layer.forward(self.bottom, self.top)
         self.layer.verify()
-        return [self.device.get(blob.data) for blob in self.top]
+        return [self.get(blob) for blob in self.top]
 
     def seed_tops(self, seed: int = 7) -> list[np.ndarray]:
         """Random top diffs, also returned; of a detached top 0, and NaN is there."""
@@ -134,7 +157,7 @@ class Rig:
         diffs = [rng.uniform(0.5, 1.5, blob.shape) * rng.choice([-1, 1], blob.shape) for blob in self.top]
         for i, (blob, diff) in enumerate(zip(self.top, diffs)):
             detached = i in self.layer.detached_tops
-            self.device.put(np.full(blob.shape, math.nan) if detached else diff, blob.diff)
+            self.put(np.full(blob.shape, math.nan) if detached else diff, blob, "diff")
             diffs[i] = 0 * diff if detached else diff
         return diffs
 
@@ -142,7 +165,7 @@ class Rig:
         """Bottom diffs (None where there is no gradient) and parameter diffs, from cleared ones."""
         self.net.clear_param_diffs()
         self.layer.backward(self.top, self.propagate, self.bottom)
-        down = [self.device.get(b.diff) if p else None for b, p in zip(self.bottom, self.propagate)]
+        down = [self.get(b, "diff") if p else None for b, p in zip(self.bottom, self.propagate)]
         return down, [self.device.get(p.diff) for p in self.layer.params]
 
 
@@ -162,14 +185,21 @@ def check_forward(case: Case, device: Device, reference: Callable[..., object], 
 
 
 def check_gradient(
-    case: Case, device: Device, *, step: float = 1e-5, rtol: float = 2e-6, directions: int = 3
+    case: Case,
+    device: Device,
+    *,
+    step: float = 1e-5,
+    rtol: float = 2e-6,
+    directions: int = 3,
+    relu: bool = False,
+    adding: bool = False,
 ) -> None:
     """Backward equals the centred difference of sum(top.diff * top) along random directions; in float64.
 
     On the way: everything outside backward_reads is NaN when backward runs (the poison law); bottom diffs are
-    written, not added to; parameter diffs are added to, not written.
+    written, not added to, or with `adding` the other way round; parameter diffs are added to, not written.
     """
-    rig = Rig(case, device)
+    rig = Rig(case, device, relu=relu, adding=[adding] * len(case.shapes))
     layer, arrays = rig.layer, case.arrays()
     rig.forward(arrays)
     slopes = rig.seed_tops()
@@ -177,8 +207,13 @@ def check_gradient(
     for blob, start in zip(layer.params, before):
         device.put(start, blob.diff)
     poison(rig)
+    if adding:
+        for blob in rig.bottom:
+            device.fill(blob.diff, 4.0)
     layer.backward(rig.top, rig.propagate, rig.bottom)
     down = [device.get(b.diff) if p else np.zeros(b.shape) for b, p in zip(rig.bottom, rig.propagate)]
+    if adding:
+        down = [diff - 4.0 if p else diff for diff, p in zip(down, rig.propagate)]
     weights = [device.get(p.diff) - start for p, start in zip(layer.params, before)]
     for i, diff in enumerate(down):
         assert np.isfinite(diff).all(), (
@@ -216,7 +251,7 @@ def check_gradient(
 
 def poison(rig: Rig) -> None:
     """Make NaN whatever backward did not declare to read; bottom diffs too, which it must write."""
-    reads, device = rig.layer.backward_reads, rig.device
+    reads, device = rig.layer.backward_reads | ({"top.sign"} if rig.layer.relu else set()), rig.device
     kept = {id(b) for b in rig.top} if reads & {"top.data", "top.sign"} else set()
     kept |= {id(b) for b in rig.bottom} if "bottom.data" in reads else set()
     for blob in [*rig.bottom, *rig.top]:

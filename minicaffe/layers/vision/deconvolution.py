@@ -38,7 +38,7 @@ class Deconvolution(Convolving):
         for x, y, g in zip(bottom, top, self.geometries):
             self.k.conv_backward_data(x.data, self.params[0].data, y.data, g)
             if self.bias:
-                self.bias_kernels.bias_forward(y.data, self.bias.data, y.data, self.extent)
+                self.bias_kernels.bias_forward(y.data, self.bias.data, y.data, self.extent, 0)
 
     def backward(self, top, propagate_down, bottom):
         weights = self.params[0]

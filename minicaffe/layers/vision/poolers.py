@@ -36,8 +36,8 @@ class Pooler:
         """Compute y."""
         raise NotImplementedError
 
-    def backward(self, x, y, dy, dx) -> None:
-        """Write dx; x and y hold nothing unless backward_reads names them."""
+    def backward(self, x, y, dy, dx, add: bool = False) -> None:
+        """Write dx, or add to it; x and y hold nothing unless backward_reads names them."""
         raise NotImplementedError
 
 
@@ -57,6 +57,12 @@ class PlanePooler(Pooler):
             self.k = device.bind(pooling)
             self.g = pooling.Pool(g.volumes, g.h, g.w, g.oh, g.ow, g.kh, g.kw, g.sh, g.sw, g.ph, g.pw)
 
+    def arrange(self, channels: int, x_step: int | None, y_step: int | None) -> None:
+        """For images of at most two axes: how far they lie apart, as Blob.step says, in x and in y."""
+        g = self.g
+        x_step, y_step = x_step or channels * g.h * g.w, y_step or channels * g.oh * g.ow
+        self.g = g._replace(channels=channels, x_step=x_step, y_step=y_step)
+
 
 class MaxPooler(PlanePooler):
     """The maximum; `mask` says where it stands in its plane or volume."""
@@ -70,8 +76,8 @@ class MaxPooler(PlanePooler):
     def forward(self, x, y):
         self.k.max_pool_forward(x, y, self.mask.data, self.g)
 
-    def backward(self, x, y, dy, dx):
-        self.k.max_pool_backward(dy, self.mask.data, dx, self.g)
+    def backward(self, x, y, dy, dx, add=False):
+        self.k.max_pool_backward(dy, self.mask.data, dx, self.g, int(add))
 
     def show_mask(self, out) -> None:
         """out = the mask, in the net's floating type."""
@@ -84,8 +90,8 @@ class AvePooler(PlanePooler):
     def forward(self, x, y):
         self.k.ave_pool_forward(x, y, self.g)
 
-    def backward(self, x, y, dy, dx):
-        self.k.ave_pool_backward(dy, dx, self.g)
+    def backward(self, x, y, dy, dx, add=False):
+        self.k.ave_pool_backward(dy, dx, self.g, int(add))
 
 
 class StochasticPooler(Pooler):
@@ -107,8 +113,8 @@ class StochasticPooler(Pooler):
         words = self.layer.random.data
         self.k.stochastic_pool_forward(x, y, self.mask.data, words, self.channels, self.which, self.g)
 
-    def backward(self, x, y, dy, dx):
-        self.from_mask(dy, self.mask.data, dx, self.g)
+    def backward(self, x, y, dy, dx, add=False):
+        self.from_mask(dy, self.mask.data, dx, self.g, int(add))
 
 
 class WeightedPooler(Pooler):
@@ -124,8 +130,8 @@ class WeightedPooler(Pooler):
     def forward(self, x, y):
         self.k.weighted_pool_forward(x, y, self.sums.data, self.g)
 
-    def backward(self, x, y, dy, dx):
-        self.k.weighted_pool_backward(x, y, self.sums.data, dy, dx, self.g)
+    def backward(self, x, y, dy, dx, add=False):
+        self.k.weighted_pool_backward(x, y, self.sums.data, dy, dx, self.g, int(add))
 
 
 def make_pooler(layer: Layer, method: str, which: int = 0) -> Pooler:
