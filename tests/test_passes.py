@@ -20,9 +20,26 @@ CHOICES = [(name,) for name in PASSES] + [tuple(PASSES)]
 LAYER = 'layer {{ name: "{name}" type: "{kind}" {blobs} {fields} }}'
 
 
+def settle_statistics(net: Net) -> None:
+    """Give the BatchNorms moments as after some training."""
+    for layer in net.layers:
+        if layer.type == "BatchNorm":
+            for blob, value in zip(layer.params, (0.3, 1.7, 2.0)):
+                net.device.fill(blob.data, value)
+
+
+def predictions(param: NetParameter, passes) -> dict[str, np.ndarray]:
+    """The outputs of a net that only runs forward."""
+    options = {"phase": "TEST", "device": CpuDevice("float64"), "seed": 1, "keep": "needed"}
+    net = Net(param, passes=passes, forward_only=True, **options)
+    settle_statistics(net)
+    return net.forward()
+
+
 def results(param: NetParameter, passes, dtype="float64", **options) -> tuple[Net, dict[str, np.ndarray]]:
     """The outputs, the loss and the gradients of one training step."""
     net = Net(param, phase="TRAIN", device=CpuDevice(dtype), seed=1, keep="needed", passes=passes, **options)
+    settle_statistics(net)
     net.stage()
     net.run_forward()
     found = {name: net.device.get(net.blobs[name].data).copy() for name in net.outputs}
@@ -104,6 +121,7 @@ def nets(draw) -> NetParameter:
                         "flat",
                         "slice",
                         "scale",
+                        "norm",
                     ]
                 )
             )
@@ -143,6 +161,18 @@ def nets(draw) -> NetParameter:
                 layers += conv(name, f"{name}_s0", 2, 3, relu)
                 layers += conv(f"{name}_x", f"{name}_s1", 2, 1, "in place")
                 ends.append(f"{name}_x")
+            elif kind == "norm":
+                layers += conv(
+                    f"{name}_c", bottom, 3, draw(st.sampled_from([1, 3])), "none", draw(st.booleans())
+                )
+                top = draw(st.sampled_from([f"{name}_c", f"{name}_n"]))
+                fields = draw(st.sampled_from(["", "batch_norm_param { use_global_stats: true }"]))
+                layers.append(layer(f"{name}_norm", "BatchNorm", [f"{name}_c"], [top], fields))
+                bias = str(draw(st.booleans())).lower()
+                fields = f"scale_param {{ bias_term: {bias} filler {{ type: 'gaussian' std: 1 }} }}"
+                layers.append(layer(name, "Scale", [top], [name], fields))
+                if relu != "none":
+                    layers.append(layer(f"{name}_relu", "ReLU", [name], [end]))
             elif kind == "scale":
                 layers += conv(f"{name}_c", bottom, 3, 1, "none")
                 layers.append(layer(name, "Scale", [f"{name}_c"], [name], "scale_param { bias_term: true }"))
@@ -165,6 +195,15 @@ def nets(draw) -> NetParameter:
 @settings(max_examples=25)
 def test_generated_nets(param):
     assert_alike(param)
+
+
+@given(nets())
+@settings(max_examples=15)
+def test_generated_nets_forward(param):
+    wanted = predictions(param, ())
+    for passes in CHOICES:
+        for name, array in predictions(param, passes).items():
+            np.testing.assert_allclose(array, wanted[name], rtol=1e-9, err_msg=f"{passes} {name}")
 
 
 def training(path: str, size: tuple[int, int, int], images: int) -> NetParameter:

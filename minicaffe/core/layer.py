@@ -136,6 +136,10 @@ class Layer:
         """Per shape: set the tops' shapes, ask for buffers (`saved`), prepare geometry."""
         raise NotImplementedError
 
+    def alone(self) -> None:
+        """Run as the prototxt says, by itself: forget what passes made of the layer."""
+        self.relu, self.adding = False, []
+
     def absorb(self, behind: Layer, backward: bool) -> Layer | None:
         """One layer that does the work of this one and of the layer behind it, which alone reads its top;
         None if there is none.  backward: gradients come back through that one."""

@@ -56,8 +56,9 @@ class Executor:
     def use(self, program: Program) -> None:
         """Run this program of the net from now on, in memory that is planned anew."""
         self.program = program
-        for layer, bottoms in zip(self.built.layers, self.built.bottoms):
-            layer.relu, layer.adding = False, [False] * len(bottoms)
+        for i, layer in enumerate(self.built.layers):
+            layer.alone()
+            layer.adding = [False] * len(self.built.bottoms[i])
         blobs = self.built.blobs
         self._bottoms = [[blobs[b] for b in step.bottoms] for step in program.steps]
         self._tops = [[blobs[t] for t in step.tops] for step in program.steps]
@@ -111,8 +112,7 @@ class Executor:
             if not start.once:
                 self._starts[start.step].append(start)
         for k, step in enumerate(self.program.steps):
-            if step.layer.apart:
-                step.layer.arrange(self._bottoms[k], self._tops[k])
+            step.layer.arrange(self._bottoms[k], self._tops[k])
         self.stale = False
         self.moved()
 

@@ -17,11 +17,13 @@ def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Prog
 
     Sums over the siblings' outputs, in the gradient by the blob, are taken in another order.
     """
-    for name in [step.layer.name for step in program.steps if step.layer.splits]:
-        (split,) = (step for step in program.steps if step.layer.splits and step.layer.name == name)
-        for group in list(_groups(program, split)):
-            program = _united(program, split, group)
-            (split,) = (step for step in program.steps if step.layer.splits and step.layer.name == name)
+    for index in [step.index for step in program.steps if step.layer.splits]:
+        group: list[Step] | None = []
+        while group is not None:
+            split = next((step for step in program.steps if step.index == index), None)
+            group = None if split is None else next(_groups(program, split), None)
+            if split is not None and group is not None:
+                program = _united(program, split, group)
     return program
 
 
@@ -63,9 +65,14 @@ def _united(program: Program, split: Step, group: list[Step]) -> Program:
     gone = {step.bottoms[0] for step in others}
     kept = [(top, loss) for top, loss in zip(split.tops, split.losses) if top not in gone]
     less = replace(split, tops=tuple(top for top, _ in kept), losses=tuple(loss for _, loss in kept))
-    steps = (one if step is first else less if step is split else step for step in program.steps)
     dropped = {id(step) for step in others}
+    if len(kept) == 1 and not any(less.losses):  # one reader: its gradient is the blob's
+        dropped.add(id(split))
+        program = replace(program, same_diff={**program.same_diff, kept[0][0]: split.bottoms[0]})
+    steps = [
+        one if step is first else less if step is split else step
+        for step in program.steps
+        if id(step) not in dropped
+    ]
     names = ", ".join(map(str, group))
-    return replace(program, steps=tuple(step for step in steps if id(step) not in dropped)).noting(
-        f"siblings: {names} run as one"
-    )
+    return replace(program, steps=tuple(steps)).noting(f"siblings: {names} run as one")

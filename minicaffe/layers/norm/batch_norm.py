@@ -9,6 +9,7 @@ from ...errors import ShapeError
 from ...kernels import activation, batch_norm
 from ...proto.schema import TEST, FillerParameter
 from ..linear.scale import Scale
+from .normalized import Normalized
 
 
 class BatchNorm(Layer):
@@ -83,17 +84,27 @@ class BatchNorm(Layer):
         nothing = self.in_place or (self.frozen and scale is None)
         self.backward_reads = frozenset() if nothing else frozenset({"bottom.data"})
 
+    def alone(self):
+        super().alone()
+        self.affine = None
+
+    def absorb(self, behind, backward):
+        fits = isinstance(behind, Scale) and self.takes(behind) and not (self.frozen and backward)
+        return Normalized(self, behind) if fits else None
+
     def takes(self, scale: Layer) -> bool:
         """Whether a layer that reads this one's top can be its `affine`: a Scale with a parameter for every
         channel, set up and in shape."""
         return isinstance(scale, Scale) and scale.own and tuple(scale.g) == self.g[:3]
 
-    def folded(self, scale: Scale | None = None) -> tuple[Any, Any]:
-        """With use_global_stats: arrays a and b (C), with a x + b what this layer gives, and `scale` of that.
+    def folded(self, scale: Scale | None = None, shift: Any = None) -> tuple[Any, Any]:
+        """With use_global_stats: arrays a and b (C), with a x + b what this layer gives for x + shift (0 if
+        there is none), and `scale` of that.
         Computed anew by every call, into the same arrays."""
         means, variances, factor = (blob.data for blob in self.params)
         a, b = self.fold
-        self.k.fold(means, variances, factor, *self._factors(scale), a, b, self.g, self.eps)
+        shift = self.zeros if shift is None else shift
+        self.k.fold(means, variances, factor, *self._factors(scale), shift, a, b, self.g, self.eps)
         return a, b
 
     def _factors(self, scale: Scale | None) -> tuple[Any, Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..norm.batch_norm import BatchNorm
 from .convolving import Convolving
+from .folded import Folded
+from .siblings import Siblings
 
 
 class Convolution(Convolving):
@@ -31,6 +34,25 @@ class Convolution(Convolving):
     # Set by the net: factors and summands of the outputs, arrays of the device.  forward is then y = factor
     # (w * x) + summand; the layer's own bias is part of the summand.
     fold: tuple[Any, Any] | None = None
+
+    def setup(self, bottom, top):
+        super().setup(bottom, top)
+        window = self.window
+        simple = all(k == 1 and p == 0 for k, p in zip(window.kernel, window.pad)) and self.groups == 1
+        if simple and len(bottom) == 1:
+            engine = self.param.convolution_param.engine
+            self.family = ("1x1", self.axis, tuple(window.stride), self.bias is None, engine)
+
+    def united(self, others):
+        return Siblings(self, *others)
+
+    def alone(self):
+        super().alone()
+        self.fold = None
+
+    def absorb(self, behind, backward):
+        frozen = isinstance(behind, BatchNorm) and behind.frozen and not backward
+        return Folded(self, behind) if frozen and self.axis == 1 else None
 
     def arrange(self, bottom, top):
         super().arrange(bottom, top)
