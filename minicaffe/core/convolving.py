@@ -9,6 +9,7 @@ from ..kernels import convolution, scale
 from ..proto.schema import enum_name
 from .layer import Layer
 from .window import SPATIAL, convolved, deconvolved, in_three_axes, read_window
+from .workload import elements
 
 
 class Convolving(Layer):
@@ -78,3 +79,21 @@ class Convolving(Layer):
         """db += sum of dy."""
         if self.bias and self.param_gradient[1]:
             self.bias_kernels.bias_gradient(top.diff, self.bias.diff, self.extent, 1)
+
+    def forward_operations(self, bottom, top):
+        return sum(self._products(bottom, top))
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        """A gradient by a bottom or by the weights takes as many as forward, one by the bias a sum over dy."""
+        products = self._products(bottom, top)
+        by_bottoms = sum(count for count, wanted in zip(products, propagate_down) if wanted)
+        return by_bottoms + sum(products) * params[0] + elements(top) * any(params[1:])
+
+    def read_by_backward(self, bottom, top, propagate_down, params):
+        """x for the gradient by the weights, the weights for those by x."""
+        return elements(bottom) * params[0] + self.params[0].count * any(propagate_down)
+
+    def _products(self, bottom, top) -> list[int]:
+        """Of each bottom: the pixels that are no image's, times the weights that each of them meets."""
+        taps = math.prod(self.params[0].shape[1:])
+        return [taps * blob.count for blob in (bottom if self.transposed else top)]

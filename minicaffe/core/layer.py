@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from .blob import Blob, Buffer
+from .workload import Workload
 
 if TYPE_CHECKING:
     from ..device.base import Device
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Count = int | tuple[int, int | None]  # exactly, or (at least, at most; None for any number)
 
 
-class Layer:
+class Layer(Workload):
     """Base of all layers.
 
     type                Caffe's name, equal to the class name

@@ -40,6 +40,15 @@ class Pooler:
         """Write dx; x and y hold nothing unless backward_reads names them."""
         raise NotImplementedError
 
+    def forward_operations(self, outputs: int, taps: int) -> int:
+        """Multiply-adds of a forward, for so many outputs of windows of so many elements: here, every output
+        adds up its window."""
+        return outputs * taps
+
+    def backward_operations(self, outputs: int, taps: int) -> int:
+        """The same of a backward: here, every dy is added to the element that it came from."""
+        return outputs
+
 
 def volumes(shape: Sequence[int], out: Sequence[int], window: Window) -> pooling3d.Pool3d:
     """The geometry of pooling x of `shape` to `out`: axes that are missing are leading ones of extent 1."""
@@ -73,6 +82,9 @@ class MaxPooler(PlanePooler):
     def backward(self, x, y, dy, dx):
         self.k.max_pool_backward(dy, self.mask.data, dx, self.g)
 
+    def forward_operations(self, outputs, taps):
+        return 0  # it compares
+
     def show_mask(self, out) -> None:
         """out = the mask, in the net's floating type."""
         self.layer.device.bind(memory).convert(self.mask.data, out, out.size)
@@ -86,6 +98,9 @@ class AvePooler(PlanePooler):
 
     def backward(self, x, y, dy, dx):
         self.k.ave_pool_backward(dy, dx, self.g)
+
+    def backward_operations(self, outputs, taps):
+        return outputs * taps
 
 
 class StochasticPooler(Pooler):
@@ -126,6 +141,9 @@ class WeightedPooler(Pooler):
 
     def backward(self, x, y, dy, dx):
         self.k.weighted_pool_backward(x, y, self.sums.data, dy, dx, self.g)
+
+    def backward_operations(self, outputs, taps):
+        return 3 * outputs * taps  # dy (2 x - y) / sum, added
 
 
 def make_pooler(layer: Layer, method: str, which: int = 0) -> Pooler:

@@ -60,6 +60,13 @@ def insert_splits(net: NetParameter) -> NetParameter:
     return result
 
 
+def is_automatic(layer: LayerParameter) -> bool:
+    """Whether a layer is a Split that no file asked for: it and its tops have the names that are given here."""
+    name = layer.name
+    tops = [f"{name}_{k}" for k in range(len(layer.top))]
+    return layer.type == "Split" and name.endswith("_split") and list(layer.top) == tops
+
+
 def _split_name(layer: LayerParameter, top: int) -> str:
     return f"{layer.top[top]}_{layer.name}_{top}_split"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...graph.splits import remedy
+from ...graph.splits import is_automatic, remedy
 from ...layers import LAYERS
 from ...proto import guesses
 from ..finding import ERROR, WARNING, Finding
-from ..state import State, is_automatic
+from ..state import State
 
 # What is looked at as it is: a measure of the net, or what a test net is run for.
 MEASURES = frozenset({"Accuracy"})
@@ -108,5 +108,5 @@ def made_layers(state: State):
         return
     places = iter(range(len(state.layers)))
     for layer, tops in zip(state.net.layers, state.net.tops):
-        if not is_automatic(layer):
+        if not is_automatic(layer.param):
             yield next(places), layer, tops

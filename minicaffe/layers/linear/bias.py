@@ -20,6 +20,7 @@ class Bias(Broadcast):
 
     type = "Bias"
     kernels = scale
+    operations = (1, 0, 1)
 
     def setup(self, bottom, top):
         self.take_operand(bottom, top, self.param.bias_param, neutral=0)
@@ -37,3 +38,6 @@ class Bias(Broadcast):
             self.k.bias_gradient(dy, self.params[0].diff, self.g, 1)
         if propagate_down[0] and not self.in_place:
             self.device.copy(dy, bottom[0].diff)
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return bottom[0].count * (sum(propagate_down[1:]) + sum(params))

@@ -37,6 +37,7 @@ class InfogainLoss(NormalizedLoss):
     tops = (1, 2)
     not_differentiable = frozenset({1, 2})
     backward_reads = frozenset()
+    operations = (2, 1, 0)
 
     def setup(self, bottom, top):
         super().setup(bottom, top)

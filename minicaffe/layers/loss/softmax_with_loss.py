@@ -29,6 +29,7 @@ class SoftmaxWithLoss(NormalizedLoss):
     type = "SoftmaxWithLoss"
     tops = (1, 2)
     backward_reads = frozenset()
+    operations = (3, 1, 0)
 
     def setup(self, bottom, top):
         super().setup(bottom, top)

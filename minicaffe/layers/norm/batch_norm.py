@@ -39,6 +39,7 @@ class BatchNorm(Layer):
         self._check(bottom[0])
         self.frozen = conf.use_global_stats if conf.HasField("use_global_stats") else self.phase == TEST
         self.keep, self.eps = conf.moving_average_fraction, conf.eps
+        self.operations = (2, 1, 0) if self.frozen else (4, 6, 0)
         self.in_place = top[0] is bottom[0]
         if self.in_place or self.frozen:
             self.backward_reads = frozenset()

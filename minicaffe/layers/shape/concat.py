@@ -21,6 +21,7 @@ class Concat(Layer):
     bottoms = (1, None)
     kernels = kernels
     backward_reads = frozenset()
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         conf = self.param.concat_param

@@ -47,6 +47,10 @@ class Eltwise(Layer):
             "PROD": ("bottom.data",) if self.stable else ("bottom.data", "top.data"),
         }
         self.backward_reads = frozenset(reads[self.operation])
+        n = len(bottom)
+        self.operations = {"SUM": (n, 1, 0), "MAX": (0, 0, 0), "PROD": (n, n - 1 if self.stable else 2, 0)}[
+            self.operation
+        ]
 
     def reshape(self, bottom, top):
         for i, blob in enumerate(bottom):

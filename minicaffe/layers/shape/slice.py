@@ -25,6 +25,7 @@ class Slice(Layer):
     tops = (1, None)
     kernels = kernels
     backward_reads = frozenset()
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         conf = self.param.slice_param

@@ -21,6 +21,7 @@ class Split(Layer):
     tops = (1, None)
     kernels = eltwise
     backward_reads = frozenset()
+    operations = (0, 0, 0)
 
     def reshape(self, bottom, top):
         for blob in top:
@@ -39,3 +40,6 @@ class Split(Layer):
         self.k.sum_pair(top[0].diff, top[1].diff, dx, 1, 1)
         for blob in top[2:]:
             self.k.sum_add(blob.diff, dx, 1)
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return (len(top) - 1) * bottom[0].count * propagate_down[0]

@@ -33,6 +33,7 @@ class HDF5Output(Layer):
     backward_reads = frozenset()
     capturable = False
     writes = True
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         self.path = self.param.hdf5_output_param.file_name

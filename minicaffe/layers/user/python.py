@@ -87,6 +87,12 @@ class Python(Layer):
         for param, diff in zip(frozen, before):
             self.device.put(diff, param.diff)
 
+    def forward_traffic(self, bottom, top):
+        return None  # nobody knows what a user's code reads
+
+    def backward_traffic(self, bottom, top, propagate_down, params):
+        return None
+
     def _follow(self, top: Sequence[Blob]) -> None:
         """Have memory for shapes that the user's code has changed."""
         if any(blob.data is None or blob.data.shape != blob.shape for blob in top):

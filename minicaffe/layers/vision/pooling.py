@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...core.layer import Layer
 from ...core.pooling import MaxPooler, make_pooler
 from ...core.window import SPATIAL, pooled, read_pooling_window
@@ -86,3 +88,16 @@ class Pooling(Layer):
                 f" got {bottom.shape}"
             )
         return spatial
+
+    def forward_operations(self, bottom, top):
+        return self.pooler.forward_operations(top[0].count, self._taps(bottom))
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return self.pooler.backward_operations(top[0].count, self._taps(bottom)) * propagate_down[0]
+
+    def backward_traffic(self, bottom, top, propagate_down, params):
+        """Without the second top, whose diff nobody reads."""
+        return super().backward_traffic(bottom, top[:1], propagate_down, params)
+
+    def _taps(self, bottom) -> int:
+        return math.prod(self.window.kernel or bottom[0].shape[2:])
