@@ -20,6 +20,7 @@ class Broadcast(Layer):
     bottoms = (1, 2)
     backward_reads = frozenset({"bottom.data"})
     in_place_ok = True
+    has_params = True
 
     def take_operand(self, bottom, top, conf: Message, neutral: float) -> None:
         """In setup: read axis, num_axes and filler (constant `neutral` if there is none)."""

@@ -21,6 +21,7 @@ class Convolving(Layer):
 
     bottoms = tops = (1, None)
     matched = True
+    has_params = True
     backward_reads = frozenset({"bottom.data"})
     transposed = False
 
@@ -84,7 +85,7 @@ class Convolving(Layer):
         return sum(self._products(bottom, top))
 
     def backward_operations(self, bottom, top, propagate_down, params):
-        """A gradient by a bottom or by the weights takes as many as forward, one by the bias a sum over dy."""
+        """A gradient by a bottom or by the weights takes as many as forward; one by the bias sums dy."""
         products = self._products(bottom, top)
         by_bottoms = sum(count for count, wanted in zip(products, propagate_down) if wanted)
         return by_bottoms + sum(products) * params[0] + elements(top) * any(params[1:])

@@ -46,6 +46,11 @@ class Layer(Workload):
                         one is refused
     loss_weight         what the first top contributes to the loss if the prototxt does not say
     auto_top            a missing top is made up (losses)
+    has_params          some uses have parameters (those of a Python layer nobody knows)
+    measures            a loss, or another number that serves training and testing alone: no deploy net has
+                        it
+    not_in_onnx         why ONNX has nothing for it; "" where convert/onnx/rules has a rule, and for sources
+                        and measures, which are not exported
     capturable          False if forward or backward needs the host
     carries             True if forward leaves something for the next one: states, running statistics
     source              True for layers that bring data in: their tops have memory of their own, filled by
@@ -55,8 +60,8 @@ class Layer(Workload):
     stochastic          True for layers that draw random numbers: self.random is set before setup, which
                         makes it None if this layer draws none after all
     folder              of the net's file, set before setup; None if it came from no file
-    ends_in_relu        forward can end with y = max(0, y): `relu` is set then, and backward takes the gradient
-                        by y only where y > 0 (it may overwrite top.diff)
+    ends_in_relu        forward can end with y = max(0, y): `relu` is set then, and backward takes the
+                        gradient by y only where y > 0 (it may overwrite top.diff)
     apart               of "bottom" and "top", those whose images may lie apart (Blob.step)
     adds                backward can add to bottom.diff instead of writing it, where `adding` says so
     setup_draws         words that Caffe's layer takes from the stream of the fillers when it is set up
@@ -78,6 +83,9 @@ class Layer(Workload):
     detached_tops: frozenset[int] = frozenset()
     loss_weight = 0.0
     auto_top = False
+    has_params = False
+    measures = False
+    not_in_onnx = ""
     capturable = True
     carries = False
     source = False

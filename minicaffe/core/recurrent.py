@@ -34,6 +34,7 @@ class Recurrent(Layer):
 
     kernels = recurrent
     carries = True
+    has_params = True
     detached_tops = frozenset({1, 2})
     gates: int
     states: int

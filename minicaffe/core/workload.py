@@ -4,15 +4,15 @@ Reports ask for it (`minicaffe time`, `summary`, `check`); a pass does not.
 
 Operations are multiply-adds.  A product that is added to a sum counts once, and so does a product or a sum
 alone; comparisons, copies and look-ups count nothing, an elementary function (exp, tanh) as one.  A sum that
-starts from a bias takes no more than without it.  Windows count whole, with what they cover beyond the edge of
-an image.  Of backward counts what the formula in the layer's docstring takes, where what forward has saved is
-given.
+starts from a bias takes no more than without it.  Windows count whole, with what they cover beyond the edge
+of an image.  Backward is counted as the formula in the layer's docstring says, where what forward has saved
+is given.
 
 Traffic is counted in elements, and is compulsory: a forward reads every bottom and parameter once and writes
-every top once.  A backward reads the diffs of the tops and what `backward_reads` names, writes the diff of every
-bottom that a gradient goes to, and reads and writes the gradient of every parameter that is trained, because it
-is added to.  No cache spares a layer any of this, but for blobs small enough to stay in it from the layer
-before; traffic over time is then more than the memory's bandwidth.
+every top once.  A backward reads the diffs of the tops and what `backward_reads` names, writes the diff of
+every bottom that a gradient goes to, and reads and writes the gradient of every parameter that is trained,
+because it is added to.  No cache spares a layer any of this, but for blobs small enough to stay in it from
+the layer before; traffic over time is then more than the memory's bandwidth.
 
 Blobs that share memory without being in place (Split, Flatten, Reshape, Concat of one bottom) are not moved:
 they count nothing.  In place a blob is read and written, and counts twice.  What forward saves for backward
@@ -32,8 +32,8 @@ Flags = Sequence[bool]
 class Workload:
     """The part of Layer that says what its passes take, in the present shapes.
 
-    operations  multiply-adds per element of bottom 0: of a forward, of a gradient by one bottom, of one by one
-                parameter; may be set in setup.  None: not known, unless the methods are overridden
+    operations  multiply-adds per element of bottom 0: of a forward, of a gradient by one bottom, of one by
+                one parameter; may be set in setup.  None: not known, unless the methods are overridden
 
     The methods suit layers that work element by element, move, or look up; a layer that takes something else
     overrides them.  None means that it is not known.  Of backward, `propagate_down` and `params` say which

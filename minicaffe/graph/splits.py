@@ -61,7 +61,7 @@ def insert_splits(net: NetParameter) -> NetParameter:
 
 
 def is_automatic(layer: LayerParameter) -> bool:
-    """Whether a layer is a Split that no file asked for: it and its tops have the names that are given here."""
+    """Whether a layer is a Split that no file asked for: it and its tops are named as here."""
     name = layer.name
     tops = [f"{name}_{k}" for k in range(len(layer.top))]
     return layer.type == "Split" and name.endswith("_split") and list(layer.top) == tops

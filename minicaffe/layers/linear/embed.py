@@ -29,6 +29,7 @@ class Embed(Layer):
 
     type = "Embed"
     kernels = embed
+    has_params = True
     backward_reads = frozenset()
     not_differentiable = frozenset({0})
 

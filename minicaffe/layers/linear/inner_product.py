@@ -20,6 +20,7 @@ class InnerProduct(Layer):
 
     type = "InnerProduct"
     kernels = gemm
+    has_params = True
     backward_reads = frozenset({"bottom.data"})
 
     def setup(self, bottom, top):

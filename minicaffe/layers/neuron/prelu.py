@@ -21,6 +21,7 @@ class PReLU(Neuron):
 
     type = "PReLU"
     kernels = prelu
+    has_params = True
     backward_reads = frozenset({"bottom.data"})
     operations = (1, 1, 1)
 

@@ -30,6 +30,7 @@ class BatchNorm(Layer):
 
     type = "BatchNorm"
     carries = True
+    has_params = True
     kernels = batch_norm
     backward_reads = frozenset({"bottom.data"})
     in_place_ok = True

@@ -22,6 +22,7 @@ class Parameter(Layer):
     type = "Parameter"
     bottoms = 0
     kernels = eltwise
+    has_params = True
     backward_reads = frozenset()
     operations = (0, 0, 0)
 

@@ -40,6 +40,7 @@ class Python(Layer):
     tops = (0, None)
     in_place_ok = True
     capturable = False
+    not_in_onnx = "what it does stands in Python code"
     carries = True
 
     def setup(self, bottom, top):
