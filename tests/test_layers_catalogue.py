@@ -39,18 +39,15 @@ def module_of(name: str):
     return importlib.import_module(f".layers.test_{LAYERS[name].rsplit('.', 1)[1]}", __package__)
 
 
-def cases() -> list:
-    found = []
-    for name in sorted(LAYERS):
-        if (TESTS / f"test_{LAYERS[name].rsplit('.', 1)[1]}.py").exists():
-            found += [
-                pytest.param(case, id=f"{name}-{i}")
-                for i, case in enumerate(getattr(module_of(name), "CASES", ()))
-            ]
-    return found
+def cases_of(name: str) -> list[laws.Case]:
+    """The uses of a type that its test lists."""
+    there = (TESTS / f"test_{LAYERS[name].rsplit('.', 1)[1]}.py").exists()
+    return list(getattr(module_of(name), "CASES", ())) if there else []
 
 
-CASES = cases()
+CASES = [
+    pytest.param(case, id=f"{name}-{i}") for name in sorted(LAYERS) for i, case in enumerate(cases_of(name))
+]
 DIFFERENTIABLE = [case for case in CASES if case.values[0].gradient]
 SLOW = pytest.mark.slow
 each_case = pytest.mark.parametrize("case", CASES)

@@ -234,7 +234,13 @@ UNIT = ((1, 3, 2), (1, 3, 8), (1, 3))
     "layer, shapes, tops, forward, backward",
     [
         # 15 rows: 4 and 2 numbers in, 2 out, and 2 to 2 once more; 5 steps, 4 of them with a way back.
-        ("RNN", [SEQUENCE, CONT], 1, 15 * (8 + 4 + 4) + 30 * 3, 15 * (8 + 4 + 4 + 4) + 12 * 4 + 30 * (5 + 2)),
+        (
+            "RNN",
+            [SEQUENCE, CONT],
+            1,
+            15 * (8 + 4 + 4) + 30 * 3,
+            15 * (2 * 8 + 4 + 2 * 4) + 12 * 4 + 30 * (5 + 2),
+        ),
         ("LSTM", [SEQUENCE, CONT], 1, 15 * (32 + 16) + 30 * 13, 15 * (2 * 32 + 16 + 8) + 12 * 16 + 30 * 20),
     ],
 )
