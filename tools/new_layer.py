@@ -39,12 +39,12 @@ def main() -> int:
         written = write(name)
     except ConfigError as error:
         parser.error(str(error))
+    both = "tests/test_layers_catalogue.py tests/test_kernels_catalogue.py"
     print("\n".join(written))
-    print(f"\nIt computes softsign.  Change that; then:\n    python -m pytest {written[-2]}")
-    print(
-        f'    python -m pytest tests/test_layers_catalogue.py tests/test_kernels_catalogue.py -k "{name} or {module_of(name)}"'
-    )
-    print("    python tools/layer_reference.py        # docs/layers.md")
+    print("\nIt computes softsign until you change it.  What holds it to the laws, and what documents it:")
+    print(f"    python -m pytest {written[-2]} tests/test_layer_facts.py")
+    print(f'    python -m pytest {both} -k "{name} or {module_of(name)}"')
+    print("    python tools/layer_reference.py")
     return 0
 
 

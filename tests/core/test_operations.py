@@ -227,38 +227,30 @@ def test_other_layers(layer, shapes, tops, forward, backward):
 
 
 SEQUENCE, CONT, STATIC = (5, 3, 4), (5, 3), (3, 6)
-UNIT = ((1, 3, 2), (1, 3, 8), (1, 3))
 
 
 @pytest.mark.parametrize(
-    "layer, shapes, tops, forward, backward",
+    "layer, numbers, forward, backward",
     [
-        # 15 rows: 4 and 2 numbers in, 2 out, and 2 to 2 once more; 5 steps, 4 of them with a way back.
-        (
-            "RNN",
-            [SEQUENCE, CONT],
-            1,
-            15 * (8 + 4 + 4) + 30 * 3,
-            15 * (2 * 8 + 4 + 2 * 4) + 12 * 4 + 30 * (5 + 2),
-        ),
-        ("LSTM", [SEQUENCE, CONT], 1, 15 * (32 + 16) + 30 * 13, 15 * (2 * 32 + 16 + 8) + 12 * 16 + 30 * 20),
+        # 15 rows (of 5 steps and 3 sequences) of 4 features, 2 hidden; the way back crosses 4 steps.
+        ("RNN", 2, 15 * (8 + 4 + 4) + 30 * 3, 15 * (2 * 8 + 4 + 2 * 4) + 12 * 4 + 30 * (5 + 2)),
+        ("LSTM", 8, 15 * (32 + 16) + 30 * 13, 15 * (2 * 32 + 16 + 8) + 12 * 16 + 30 * 20),
     ],
 )
-def test_recurrent_layers(layer, shapes, tops, forward, backward):
-    fields = 'recurrent_param { num_output: 2 weight_filler { type: "xavier" } }'
-    rig = Rig(Case(f'type: "{layer}" {fields}', tuple(shapes), tops=tops), make_device("cpu"))
-    assert of_forward(rig) == forward
-    assert of_backward(rig) == backward
+def test_recurrent_layers(layer, numbers, forward, backward):
+    """numbers: that a step takes for the 2 hidden ones."""
+    body = f'type: "{layer}" recurrent_param {{ num_output: 2 weight_filler {{ type: "xavier" }} }}'
+    rig = Rig(Case(body, (SEQUENCE, CONT)), make_device("cpu"))
+    assert (of_forward(rig), of_backward(rig)) == (forward, backward)
     # What x_static gives is computed once for a sequence, and added to every step.
-    gates = 8 if layer == "LSTM" else 2
-    rig = Rig(Case(f'type: "{layer}" {fields}', (*shapes, STATIC), tops=tops), make_device("cpu"))
-    assert of_forward(rig) == forward + 3 * 6 * gates + 15 * gates
-    assert of_backward(rig) == backward + 2 * 3 * 6 * gates + 15 * gates
+    rig = Rig(Case(body, (SEQUENCE, CONT, STATIC)), make_device("cpu"))
+    assert of_forward(rig) == forward + 18 * numbers + 15 * numbers
+    assert of_backward(rig) == backward + 2 * 18 * numbers + 15 * numbers
 
 
-def test_one_step_takes_what_a_sequence_of_one_does():
-    """LSTM beside its products, without what only a step before or behind it asks for."""
-    unit = Rig(Case('type: "LSTMUnit"', UNIT, tops=2), make_device("cpu"))
+def test_a_step_of_an_lstm():
+    """As LSTM beside its products, but for what only a step behind it asks for."""
+    unit = Rig(Case('type: "LSTMUnit"', ((1, 3, 2), (1, 3, 8), (1, 3)), tops=2), make_device("cpu"))
     assert (of_forward(unit), of_backward(unit)) == (12 * 6, 19 * 6)
 
 
