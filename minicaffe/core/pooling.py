@@ -20,10 +20,12 @@ class Pooler:
 
     backward_reads  what its backward reads beside dy, as in Layer
     draws           True if it draws random numbers from the layer's stream
+    per_tap         multiply-adds for an element of a window: of forward, of backward (0: dy goes to one element)
     """
 
     backward_reads: frozenset[str] = frozenset()
     draws = False
+    per_tap = (1, 0)
 
     def __init__(self, layer: Layer) -> None:
         self.layer: Layer = proxy(layer)  # it owns this
@@ -40,14 +42,10 @@ class Pooler:
         """Write dx; x and y hold nothing unless backward_reads names them."""
         raise NotImplementedError
 
-    def forward_operations(self, outputs: int, taps: int) -> int:
-        """Multiply-adds of a forward, for so many outputs of windows of so many elements: here, every output
-        adds up its window."""
-        return outputs * taps
-
-    def backward_operations(self, outputs: int, taps: int) -> int:
-        """The same of a backward: here, every dy is added to the element that it came from."""
-        return outputs
+    def operations(self, outputs: int, taps: int) -> tuple[int, int]:
+        """Multiply-adds of forward and backward, for so many windows of so many elements."""
+        forward, backward = self.per_tap
+        return forward * outputs * taps, backward * outputs * taps or outputs
 
 
 def volumes(shape: Sequence[int], out: Sequence[int], window: Window) -> pooling3d.Pool3d:
@@ -71,6 +69,7 @@ class MaxPooler(PlanePooler):
     """The maximum; `mask` says where it stands in its plane or volume."""
 
     mask: Buffer
+    per_tap = (0, 0)
 
     def plan(self, shape, out, window):
         super().plan(shape, out, window)
@@ -82,9 +81,6 @@ class MaxPooler(PlanePooler):
     def backward(self, x, y, dy, dx):
         self.k.max_pool_backward(dy, self.mask.data, dx, self.g)
 
-    def forward_operations(self, outputs, taps):
-        return 0  # it compares
-
     def show_mask(self, out) -> None:
         """out = the mask, in the net's floating type."""
         self.layer.device.bind(memory).convert(self.mask.data, out, out.size)
@@ -93,14 +89,13 @@ class MaxPooler(PlanePooler):
 class AvePooler(PlanePooler):
     """The mean."""
 
+    per_tap = (1, 1)
+
     def forward(self, x, y):
         self.k.ave_pool_forward(x, y, self.g)
 
     def backward(self, x, y, dy, dx):
         self.k.ave_pool_backward(dy, dx, self.g)
-
-    def backward_operations(self, outputs, taps):
-        return outputs * taps
 
 
 class StochasticPooler(Pooler):
@@ -130,6 +125,7 @@ class WeightedPooler(Pooler):
     """What StochasticPooler gives on average, for TEST."""
 
     backward_reads = frozenset({"bottom.data", "top.data"})
+    per_tap = (1, 3)  # dx += dy (2 x - y) / sum
 
     def plan(self, shape, out, window):
         self.k = self.layer.device.bind(stochastic_pooling)
@@ -141,9 +137,6 @@ class WeightedPooler(Pooler):
 
     def backward(self, x, y, dy, dx):
         self.k.weighted_pool_backward(x, y, self.sums.data, dy, dx, self.g)
-
-    def backward_operations(self, outputs, taps):
-        return 3 * outputs * taps  # dy (2 x - y) / sum, added
 
 
 def make_pooler(layer: Layer, method: str, which: int = 0) -> Pooler:

@@ -25,8 +25,8 @@ class Recurrent(Layer):
 
     gates    how many numbers, each with weights of its own, a step takes for a hidden one
     states   how many arrays a step hands to the next
-    beside_products  multiply-adds per step and hidden number that are in no product with weights: of forward,
-                     of backward
+    beside_products  multiply-adds for a hidden number of a step, beside products with weights: of forward, of
+                     backward; adding what x_static gives not counted
 
     Parameters, in this order: w_x (gates D, I), bias (gates D), w_static (gates D, S) if there is x_static,
     w_h (gates D, D).
@@ -184,28 +184,22 @@ class Recurrent(Layer):
     # -- what the passes take
 
     def forward_operations(self, bottom, top):
-        return sum(map(self._product, self._weights())) + self._beside_products(0, top)
+        weights = [blob for blob in self.params if len(blob.shape) > 1]
+        return sum(map(self._product, weights)) + self._beside_products(0, top)
 
     def backward_operations(self, bottom, top, propagate_down, params):
-        """The way back through time, which is always gone, and what is asked for."""
-        through_time = (self.steps - 1) * self.n * self.w_h.count + self._beside_products(1, top)
-        asked = [blob for blob, wanted in zip(self.params, params) if wanted]
-        asked += [self.w_x] * propagate_down[X]
+        asked = [blob for blob, wanted in zip(self.params, params) if wanted] + [self.w_x] * propagate_down[X]
         asked += [self.w_static] if self.static and propagate_down[STATIC] else []
-        return through_time + sum(map(self._product, asked))
+        through_time = (self.steps - 1) * self.n * self.w_h.count
+        return through_time + sum(map(self._product, asked)) + self._beside_products(1, top)
 
     def read_by_backward(self, bottom, top, propagate_down, params):
-        return super().read_by_backward(bottom, top, propagate_down, params) + elements(self._weights())
-
-    def _weights(self) -> list[Blob]:
-        """The parameters but for biases."""
-        return [blob for blob in self.params if len(blob.shape) > 1]
+        weights = elements(blob for blob in self.params if len(blob.shape) > 1)
+        return super().read_by_backward(bottom, top, propagate_down, params) + weights
 
     def _product(self, blob: Blob) -> int:
-        """Multiply-adds with weights, or of the gradient by them; of a bias's gradient."""
-        once = self.static and blob is self.w_static
-        return blob.count * self.n * (1 if once else self.steps)
+        """Multiply-adds with weights, or of a gradient by a parameter."""
+        return blob.count * self.n * (1 if self.static and blob is self.w_static else self.steps)
 
     def _beside_products(self, way: int, top) -> int:
-        """Forward adds to every step what x_static gives, and backward sums the gradient by that."""
         return top[0].count * (self.beside_products[way] + self.gates * self.static)

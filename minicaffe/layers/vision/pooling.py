@@ -90,14 +90,14 @@ class Pooling(Layer):
         return spatial
 
     def forward_operations(self, bottom, top):
-        return self.pooler.forward_operations(top[0].count, self._taps(bottom))
+        return self._operations(bottom, top)[0]
 
     def backward_operations(self, bottom, top, propagate_down, params):
-        return self.pooler.backward_operations(top[0].count, self._taps(bottom)) * propagate_down[0]
+        return self._operations(bottom, top)[1] * propagate_down[0]
 
     def backward_traffic(self, bottom, top, propagate_down, params):
         """Without the second top, whose diff nobody reads."""
         return super().backward_traffic(bottom, top[:1], propagate_down, params)
 
-    def _taps(self, bottom) -> int:
-        return math.prod(self.window.kernel or bottom[0].shape[2:])
+    def _operations(self, bottom, top) -> tuple[int, int]:
+        return self.pooler.operations(top[0].count, math.prod(self.window.kernel or bottom[0].shape[2:]))

@@ -110,15 +110,15 @@ class SPP(Layer):
         return Window(kernel, kernel, pad, (1, 1))
 
     def forward_operations(self, bottom, top):
-        return sum(pooler.forward_operations(*sizes) for pooler, sizes in self._levels(bottom))
+        return sum(forward for forward, _ in self._operations(bottom))
 
     def backward_operations(self, bottom, top, propagate_down, params):
         """Those of the levels, and their sum."""
-        levels = sum(pooler.backward_operations(*sizes) for pooler, sizes in self._levels(bottom))
+        levels = sum(backward for _, backward in self._operations(bottom))
         return (levels + (len(self.poolers) - 1) * bottom[0].count) * propagate_down[0]
 
-    def _levels(self, bottom):
-        """Every pooler, with its outputs and the elements of its windows."""
+    def _operations(self, bottom):
+        """Of every level, forward and backward."""
         n, c, *size = bottom[0].shape
         for level, pooler in enumerate(self.poolers):
-            yield pooler, (n * c * 4**level, math.prod(self.window(level, size).kernel))
+            yield pooler.operations(n * c * 4**level, math.prod(self.window(level, size).kernel))
