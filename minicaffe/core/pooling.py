@@ -20,7 +20,7 @@ class Pooler:
 
     backward_reads  what its backward reads beside dy, as in Layer
     draws           True if it draws random numbers from the layer's stream
-    per_tap         multiply-adds for an element of a window: of forward, of backward (0: dy goes to one element)
+    per_tap         multiply-adds per element of a window: of forward, of backward (0: dy goes to one of them)
     """
 
     backward_reads: frozenset[str] = frozenset()
