@@ -25,8 +25,7 @@ class Recurrent(Layer):
 
     gates    how many numbers, each with weights of its own, a step takes for a hidden one
     states   how many arrays a step hands to the next
-    beside_products  multiply-adds for a hidden number of a step, beside products with weights: of forward, of
-                     backward; adding what x_static gives not counted
+    beside_products  multiply-adds for a hidden number of a step beside those with weights: forward, backward
 
     Parameters, in this order: w_x (gates D, I), bias (gates D), w_static (gates D, S) if there is x_static,
     w_h (gates D, D).
@@ -38,7 +37,7 @@ class Recurrent(Layer):
     detached_tops = frozenset({1, 2})
     gates: int
     states: int
-    beside_products: tuple[int, int]
+    beside_products: tuple[int, ...]
 
     def setup(self, bottom, top):
         conf = self.param.recurrent_param
@@ -55,6 +54,7 @@ class Recurrent(Layer):
         if self.static:
             self.static_features = bottom[STATIC].count_over(1)
             self.w_static = self.add_param((rows, self.static_features), conf.weight_filler)
+            self.beside_products = tuple(n + self.gates for n in self.beside_products)  # its sum over steps
         self.w_h = self.add_param((rows, self.size), conf.weight_filler)
 
     def reshape(self, bottom, top):
@@ -181,17 +181,15 @@ class Recurrent(Layer):
                     f"bottom {i}, a state to start from, must be {wanted}; got {bottom[i].shape}"
                 )
 
-    # -- what the passes take
-
     def forward_operations(self, bottom, top):
         weights = [blob for blob in self.params if len(blob.shape) > 1]
-        return sum(map(self._product, weights)) + self._beside_products(0, top)
+        return sum(map(self._product, weights)) + self.beside_products[0] * top[0].count
 
     def backward_operations(self, bottom, top, propagate_down, params):
         asked = [blob for blob, wanted in zip(self.params, params) if wanted] + [self.w_x] * propagate_down[X]
         asked += [self.w_static] if self.static and propagate_down[STATIC] else []
         through_time = (self.steps - 1) * self.n * self.w_h.count
-        return through_time + sum(map(self._product, asked)) + self._beside_products(1, top)
+        return through_time + sum(map(self._product, asked)) + self.beside_products[1] * top[0].count
 
     def read_by_backward(self, bottom, top, propagate_down, params):
         weights = elements(blob for blob in self.params if len(blob.shape) > 1)
@@ -200,6 +198,3 @@ class Recurrent(Layer):
     def _product(self, blob: Blob) -> int:
         """Multiply-adds with weights, or of a gradient by a parameter."""
         return blob.count * self.n * (1 if self.static and blob is self.w_static else self.steps)
-
-    def _beside_products(self, way: int, top) -> int:
-        return top[0].count * (self.beside_products[way] + self.gates * self.static)
