@@ -86,8 +86,8 @@ def indexed(name: str, index: str) -> str:
 
 
 def module_of(name: str) -> str:
-    """The name of a type's files: hard_sign for HardSign, hdf5_data for HDF5Data."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
+    """The name of a type's files: hard_sign for HardSign, lstm_unit for LSTMUnit, prelu for PReLU."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[A-Z]{2})(?=[A-Z][a-z])", "_", name).lower()
 
 
 if __name__ == "__main__":
