@@ -1,5 +1,5 @@
-"""Reading files within limits, writing them whole or not at all, and where files go that can be made
-again."""
+"""Reading files up to a limit of size, writing files so that they are never half there, and the folder for
+files that can be made again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from .errors import DataError, locate
+from .errors import DataError, Place, locate
 
 Content = bytes | Callable[[BinaryIO], object]
 
@@ -36,11 +36,11 @@ _BYTE_ORDER_MARKS = {  # of encodings that are not UTF-8, longer ones first
 
 
 def open_file(path: str | os.PathLike) -> BinaryIO:
-    """Open a file to read its bytes.
+    """Open a file for reading its bytes.
 
-    Only a regular file will do: a device has no end, and a named pipe that nobody writes to waits forever.
-    /dev/stdin and /dev/fd/N, where a shell's <(command) lies, are taken as they are.
-    Raises DataError with what the system says.
+    Devices and named pipes are refused: a device may have no end, and reading a named pipe that nobody writes
+    to never returns.  Allowed are /dev/stdin and /dev/fd/N, which a shell makes for <(command).  Raises
+    DataError with the reason that the system gives.
     """
     try:
         # Without O_NONBLOCK a named pipe would already wait here.
@@ -65,7 +65,8 @@ _KINDS = {
 
 
 def unreadable(path: str | os.PathLike, reason: Exception | str) -> DataError:
-    """The error for a file that cannot be read; of an OSError, what the system says."""
+    """The DataError for a file that cannot be read.  `reason` is a text, or an OSError, of which the message
+    of the system is taken."""
     return DataError(f"cannot read {path}: {getattr(reason, 'strerror', None) or reason}")
 
 
@@ -79,9 +80,9 @@ def read_start(path: str | os.PathLike, count: int) -> bytes:
 
 
 def read_bytes(path: str | os.PathLike, limit_bytes: int) -> bytes:
-    """The bytes of a file of at most `limit_bytes`.
+    """The bytes of a file that has at most `limit_bytes`.
 
-    Raises DataError as `open_file`, and for a longer file, of which no more than the limit is ever held.
+    Raises DataError as `open_file`, and if the file is longer; no more than the limit is read into memory.
     """
     parts: list[bytes] = []
     with open_file(path) as file:
@@ -100,8 +101,8 @@ def read_bytes(path: str | os.PathLike, limit_bytes: int) -> bytes:
 
 
 def read_whole(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> bytes:
-    """The bytes of a file, however large it is on the disk; what has no size, a pipe, may have
-    `largest_bytes`.  Raises DataError as `read_bytes`."""
+    """The bytes of a file.  A file on a disk may have any size; a pipe, whose size is not known before, may
+    deliver `largest_bytes`.  Raises DataError as `read_bytes`."""
     try:
         size = os.path.getsize(path)
     except (OSError, ValueError) as error:
@@ -110,23 +111,23 @@ def read_whole(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> b
 
 
 def read_text(path: str | os.PathLike, limit_bytes: int = LARGEST_TEXT_BYTES) -> str:
-    """The text of a file, without the byte order mark that some editors put in front.
+    """The text of a file in UTF-8; a byte order mark at its start is dropped.
 
-    Bytes that are no UTF-8, as names of files may hold them, become lone surrogates (surrogateescape).
+    Bytes that are not UTF-8, which names of files may contain, become lone surrogates (surrogateescape).
     Raises DataError as `read_bytes`, and for archives, web pages and text in UTF-16 or UTF-32.
     """
     data = read_bytes(path, limit_bytes)
     refuse_foreign(data, path)
     for mark, encoding in _BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
-            with locate(str(path)):
+            with locate(Place(file=str(path))):
                 raise DataError(f"{encoding} text; expected UTF-8", hint="save it as UTF-8")
     return data.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
 
 
 def check_room(nbytes: int, stored_bytes: int, largest_bytes: int = LARGEST_BYTES) -> None:
-    """DataError, before anything is allocated, if a file of `stored_bytes` would become `nbytes` in memory:
-    more than `largest_bytes`, and more than it is."""
+    """Called before memory is allocated for what a file holds: DataError if it would take `nbytes`, and this
+    is more than `largest_bytes` and more than the file itself has (`stored_bytes`)."""
     if nbytes > max(stored_bytes, largest_bytes):
         raise DataError(
             f"{nbytes} bytes of memory for a file of {stored_bytes} bytes; {largest_bytes} is the most",
@@ -135,14 +136,16 @@ def check_room(nbytes: int, stored_bytes: int, largest_bytes: int = LARGEST_BYTE
 
 
 def is_binary(start: bytes) -> bool:
-    """Whether no text begins so: it holds a NUL, and is none of another encoding, which `read_text` names."""
+    """Whether a file with these first bytes cannot be text: they contain a NUL.  Text in UTF-16 or UTF-32
+    does too, but counts as text here, so that `read_text` can say what it is."""
     return b"\0" in start and not start.startswith(tuple(_BYTE_ORDER_MARKS))
 
 
 def refuse_foreign(start: bytes, path: str | os.PathLike) -> None:
-    """DataError, saying what it is, for a file that by its first bytes is none of ours: what a download or
-    `git clone` leaves in the place of weights and nets."""
-    with locate(str(path)):
+    """DataError if the first bytes of a file show that it is of a known kind that the package does not read:
+    an archive, a web page, a Git LFS pointer.  Downloads and `git clone` leave such files under the names of
+    weights and nets."""
+    with locate(Place(file=str(path))):
         for signature, kind, hint in _FOREIGN:
             if start.startswith(signature):
                 raise DataError(kind, hint=hint)
@@ -156,7 +159,8 @@ def refuse_foreign(start: bytes, path: str | os.PathLike) -> None:
 
 
 def refuse_foreign_file(path: str | os.PathLike, known: bytes) -> None:
-    """As `refuse_foreign`, of a file that does not begin as its kind does, with `known`."""
+    """As `refuse_foreign`, for a path: reads the first bytes and, unless they are `known`, with which files
+    of the expected kind begin, looks what else it may be."""
     start = read_start(path, 512)
     if not start.startswith(known):
         refuse_foreign(start, path)
@@ -194,12 +198,15 @@ def write_atomic(path: str | os.PathLike, content: Content) -> None:
 
 
 def write_together(contents: Mapping[Any, Content], *, pipes: bool = False) -> None:
-    """Write several files as `write_atomic` does one.  None takes its name before all have reached the disk,
-    so that a full disk leaves every one as it was; then they take their names in the order given.
+    """Write several files: either all get their new contents, or, if the disk is full, none does.
 
-    A name that stands for no file, such as /dev/stdout or a pipe, is written to, last: a file that takes its
-    name would destroy it.  A folder's is refused before anything is written, and a named pipe's unless
-    `pipes`: it makes the writer wait until somebody reads.
+    contents  what to write, by path: bytes, or a function that writes to the open file
+    pipes     whether a named pipe may be written to, which waits until somebody reads it
+
+    Every file is first written completely under a temporary name, as `write_atomic` does; then all are
+    renamed, in the order given.  Renaming to a device or pipe such as /dev/stdout would destroy it; these are
+    written to directly, last.  Raises OSError, before anything is written, if a path is a folder, or a named
+    pipe without `pipes`.
     """
     for name in contents:
         if "\0" in os.fspath(name):
@@ -233,10 +240,10 @@ def write_together(contents: Mapping[Any, Content], *, pipes: bool = False) -> N
 
 
 def write_folder(path: str | os.PathLike, contents: Mapping[str, Content]) -> None:
-    """Make a folder of new files, by name, so that it is never seen half-filled: it is filled under a
-    temporary name, and takes its own when all of it has reached the disk.
+    """Make a folder with these files, given by name.  It is filled under a temporary name and renamed when
+    all files are on the disk, so that nobody ever sees it half-filled.
 
-    Raises OSError as the system reports it, and if something that is no empty folder has the name.
+    Raises OSError as the system reports it, and if `path` exists and is not an empty folder.
     """
     path = Path(os.path.abspath(path))
     temporary = temporary_name(path)
@@ -251,21 +258,23 @@ def write_folder(path: str | os.PathLike, contents: Mapping[str, Content]) -> No
 
 
 def temporary_name(path: str | os.PathLike) -> Path:
-    """A name beside `path` that nobody else has: hidden, with the number of the process that will give it
-    up."""
+    """A path in the same folder as `path` that no other process uses: a hidden name that contains the number
+    of this process."""
     path = Path(path)
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
 def probe(path: str | os.PathLike) -> None:
-    """Try whether a file can be written as `path`, without touching what is there: OSError if not."""
+    """Find out whether a file could be written as `path`, by writing and removing a temporary file beside it;
+    `path` itself is not touched.  OSError if it could not."""
     temporary = temporary_name(path)
     open(temporary, "xb").close()
     temporary.unlink()
 
 
 def refuse_unwritable(path: str | os.PathLike) -> None:
-    """Raise the OSError that writing `path` would meet, as far as looking tells; nothing is written."""
+    """Raise the OSError that writing `path` would raise, as far as permissions and kinds of files tell.
+    Nothing is written."""
     path = Path(path)
     if not _is_stream(path) and not path.parent.is_dir():
         code = errno.ENOTDIR if path.parent.exists() else errno.ENOENT
@@ -286,19 +295,20 @@ def _put(content: Content, file: BinaryIO) -> None:
 
 
 def _is_stream(path: Path) -> bool:
-    """Whether the name is that of a device or a pipe; IsADirectoryError for a folder."""
+    """Whether `path` is a device or a pipe rather than a file; IsADirectoryError if it is a folder."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "Is a directory", str(path))
     return path.exists() and not path.is_file()
 
 
 def _is_named_pipe(path: str | os.PathLike) -> bool:
-    """Whether a pipe lies there by name; not one that the process was given, such as /dev/stdout."""
+    """Whether `path` is a named pipe.  Pipes that the process was started with, such as /dev/stdout, are
+    not."""
     return Path(path).is_fifo() and not os.fspath(path).startswith(("/dev/", "/proc/"))
 
 
 def sync_folder(folder: str | os.PathLike) -> None:
-    """Make renames in `folder` durable; a no-op where folders cannot be synced."""
+    """Wait until renames in `folder` are on the disk; does nothing on systems that cannot do so."""
     try:
         handle = os.open(folder, os.O_RDONLY)
     except OSError:
@@ -312,7 +322,8 @@ def sync_folder(folder: str | os.PathLike) -> None:
 
 
 def user_cache() -> Path | None:
-    """The platform's folder for things that can be made again; None for a user without a home."""
+    """The folder where the platform keeps a user's files that can be made again; None for a user without a
+    home folder."""
     try:
         if sys.platform == "win32":
             root = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"

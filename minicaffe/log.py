@@ -41,7 +41,8 @@ class GlogFormatter(logging.Formatter):
 
 
 class FileHandler(logging.FileHandler):
-    """Loses lines rather than the training when the disk is full, and says so once."""
+    """Writes the log to a file.  When the disk is full, lines are lost and the training goes on; stderr says
+    so once."""
 
     failed = False
 
@@ -56,8 +57,9 @@ class FileHandler(logging.FileHandler):
 
 
 class StderrHandler(logging.Handler):
-    """Writes to the present sys.stderr; while a progress bar is shown, above the bar.  A terminal that has
-    gone, or a disk that is full behind it, ends nothing: lines are lost."""
+    """Writes the log to sys.stderr as it is at the time of writing.  While a progress bar is shown, lines go
+    above it.  If the terminal is closed or a disk behind it is full, lines are lost and nothing else
+    happens."""
 
     bar = None  # a tqdm bar, set by who shows it
 
@@ -74,8 +76,13 @@ class StderrHandler(logging.Handler):
 
 
 def to_stderr(level: int = logging.INFO, formatter: logging.Formatter | None = None) -> StderrHandler:
-    """Send the package's log to stderr from `level` on, in glog's form unless told another, whatever was said
-    before; returns the handler.  Files get all lines."""
+    """Send the package's log to stderr, from `level` on; a second call replaces the first.  Returns the
+    handler.
+
+    formatter  how a record becomes a line; glog's form if left out
+
+    Files (`to_file`) get the lines of all levels, whatever `level` is.
+    """
     for former in logger.handlers[:]:
         if isinstance(former, StderrHandler):
             logger.removeHandler(former)
@@ -88,7 +95,7 @@ def to_stderr(level: int = logging.INFO, formatter: logging.Formatter | None = N
 
 
 def to_file(path: str | os.PathLike) -> logging.Handler:
-    """Send the package's log to the end of a file too, in glog's form; returns the handler."""
+    """Append the package's log to a file too, in glog's form; returns the handler."""
     handler = FileHandler(path, encoding="utf-8")
     handler.setFormatter(GlogFormatter())
     logger.addHandler(handler)

@@ -18,7 +18,10 @@ _32 = np.uint64(32)
 
 
 def philox(c0, c1, c2, c3, k0, k1):
-    """The four 32-bit words at counter (c0..c3) under key (k0, k1); every argument and result is uint32."""
+    """The four 32-bit random words for the counter (c0, c1, c2, c3) and the key (k0, k1).
+
+    All arguments and results are uint32, scalars or arrays; arrays give arrays of words.
+    """
     for _ in range(10):
         p0 = _M0 * np.uint64(c0)
         p1 = _M1 * np.uint64(c2)

@@ -1,6 +1,7 @@
-"""The nets that come with the package: which there are, where their files lie, and copies of them.
+"""The nets that come with the package: their names, the paths of their files, and copies of them.
 
-They lie in prototxt/, a folder each: in a checkout beside the package, in an installed package inside it.
+They lie in the folder prototxt/, which has one folder per net.  In a checkout it is beside the package, in an
+installation inside it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ELSEWHERE = re.compile(r"(!?)\[([^\]]*)\]\(\.\./[^)]*\)")  # a link out of the f
 
 
 class Entry(NamedTuple):
-    """A folder of nets: its name, what the net is, the data that it learns from."""
+    """One folder of prototxt/: its name, what the net is, and the data set that it is trained on."""
 
     name: str
     title: str
@@ -39,7 +40,7 @@ class Entry(NamedTuple):
 
 
 def root() -> Path:
-    """The folder that holds the nets' folders; DataError if an installation lacks it."""
+    """The path of prototxt/; DataError if the installation does not have it."""
     for folder in (PACKAGE / FOLDER, PACKAGE.parent / FOLDER):
         if (folder / "README.md").is_file():
             return folder
@@ -47,19 +48,19 @@ def root() -> Path:
 
 
 def holds(path: str | os.PathLike) -> bool:
-    """Whether a file is one of the package's."""
+    """Whether a path lies in the package's prototxt/."""
     folders = [(folder / FOLDER).resolve() for folder in (PACKAGE, PACKAGE.parent)]
     return Path(path).resolve().parent.parent in folders
 
 
 def entries() -> dict[str, Entry]:
-    """Every folder, by name, as the table in the README of all of them has it."""
+    """All entries by name, read from the table in prototxt/README.md."""
     rows = ROW.findall(read_text(root() / "README.md"))
     return {name: Entry(name, title, data) for name, title, data in rows}
 
 
 def entry(name: str) -> Entry:
-    """The folder called `name`; UnknownTypeError, with the closest names, if there is none."""
+    """The entry called `name`; UnknownTypeError, with the closest names as a hint, if there is none."""
     known = entries()
     if name not in known:
         raise UnknownTypeError(f"no net {name!r} in the package", hint=suggest(name, known))
@@ -67,15 +68,15 @@ def entry(name: str) -> Entry:
 
 
 def find(name: str, kind: str) -> str:
-    """The path of the file that `name` stands for: itself, if there is such a file, or else one of the
-    package's.
+    """The path of the prototxt file that a user means by `name`.
 
-    name    a path; or, with or without .prototxt and `prototxt/` in front, a folder (lenet) or a file in it
-            (lenet/solver_adam).  What is in the working folder wins over what is in the package.
-    kind    of what a folder stands for: "solver" or "net"
+    name    a path; or the name of a folder (lenet) or of a file in it (lenet/solver_adam), with or without
+            `prototxt/` in front and .prototxt behind.  It is looked for in the working folder first, then
+            in the package
+    kind    "solver" or "net": which file is meant if `name` is a folder
 
-    Raises DataError, with the closest names, for a word that stands for no file; another path is returned as
-    it is, for its reader to complain.
+    Raises DataError, with the closest names, if a name stands for no file.  A path that does not exist is
+    returned unchanged: whoever reads it reports that.
     """
     if os.path.exists(name) and not os.path.isdir(name):
         return name
@@ -95,7 +96,7 @@ def find(name: str, kind: str) -> str:
 
 
 def _in(folder: Path, word: str, kind: str) -> str | None:
-    """The file in `folder` that a word stands for."""
+    """The file that a name means inside `folder`."""
     for path in (Path(word), Path(f"{word}.prototxt"), *(Path(word, name) for name in DEFAULTS[kind])):
         if os.path.isfile(folder / path):
             return str(folder / path)
@@ -103,7 +104,7 @@ def _in(folder: Path, word: str, kind: str) -> str | None:
 
 
 def _files(known: dict[str, Entry]) -> list[str]:
-    """The prototxt files as words: lenet/solver_adam."""
+    """The names of all prototxt files, as `find` takes them: lenet/solver_adam."""
     return [
         f"{entry.name}/{path.stem}"
         for entry in known.values()
@@ -113,10 +114,11 @@ def _files(known: dict[str, Entry]) -> list[str]:
 
 
 def write(name: str, folder: str | os.PathLike) -> list[str]:
-    """Copy a folder of nets, all of it or nothing; returns the names of the files.
+    """Copy the folder of a net to the new folder `folder`, completely or not at all; returns the names of the
+    files.
 
-    Its README speaks of the files where they are now.  Raises UnknownTypeError as `entry`, ConfigError if
-    `folder` is there already, DataError if it cannot be written.
+    The commands in its README name the files at their new place.  Raises UnknownTypeError as `entry`,
+    ConfigError if `folder` exists, DataError if it cannot be written.
     """
     chosen, target = entry(name), Path(folder)
     if os.path.lexists(target):
@@ -134,8 +136,8 @@ def write(name: str, folder: str | os.PathLike) -> list[str]:
 
 
 def _moved(readme: str, name: str, target: Path) -> str:
-    """A README with the folder's files named from where they are copied to, and without links and pictures
-    that lie outside of it."""
+    """The text of a README with the paths of the folder's files changed to those of the copy in `target`, and
+    without links and pictures that lead out of the folder."""
     readme = ELSEWHERE.sub(lambda found: "" if found[1] else found[2], readme)
     here = re.compile(rf"{FOLDER}/{name}/([\w./*-]*)")
     place = os.fsencode(target.as_posix()).decode("utf-8", "replace")  # what text can say of any name

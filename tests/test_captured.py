@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minicaffe.captured import Captured
 from minicaffe.device.cpu import CpuDevice
 from minicaffe.net import Net
+from minicaffe.net.captured import Captured
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
@@ -28,15 +28,15 @@ def net(*layers: str, device=None) -> Net:
 
 def spied(part: Captured) -> list[str]:
     """What happens from now on: "ran", "captured"."""
-    seen, body, capture = [], part.body, part.net.device.capture
+    seen, body, capture = [], part.body, part.runs.device.capture
     part.body = lambda: seen.append("ran") or body()
-    part.net.device.capture = lambda body: seen.append("captured") or capture(body)
+    part.runs.device.capture = lambda body: seen.append("captured") or capture(body)
     return seen
 
 
 def test_run_then_captured_then_replayed():
     one = net(INPUT, RELU)
-    part = Captured(one, one.run_forward)
+    part = Captured(one.executor, one.executor.run_forward)
     seen = spied(part)
     for value in range(-2, 3):
         one.put_inputs({"x": np.full((2, 3), value)})
@@ -47,7 +47,7 @@ def test_run_then_captured_then_replayed():
 
 def test_arrays_that_move_begin_it_anew():
     one = net(INPUT, RELU)
-    part = Captured(one, one.run_forward)
+    part = Captured(one.executor, one.executor.run_forward)
     seen = spied(part)
     for count in (2, 2, 2, 4, 4, 4, 4):
         one.put_inputs({"x": np.full((count, 3), count)})
@@ -70,7 +70,7 @@ def test_a_layer_that_needs_the_host_is_named(caplog):
     with caplog.at_level("INFO", "minicaffe"):
         one = net(INPUT, SELECTOR, FILTER)
     assert "Layer by layer, not as a graph: the host takes part in 'filter' (Filter)" in caplog.text
-    part = Captured(one, one.run_forward)
+    part = Captured(one.executor, one.executor.run_forward)
     seen = spied(part)
     for kept in (2, 1, 1):
         one.put_inputs({"s": np.array([1, kept - 1])})
@@ -85,7 +85,7 @@ def test_a_layer_that_needs_the_host_is_named(caplog):
 def test_debug_info_is_not_captured():
     one = net(INPUT, RELU)
     one.debug_info = True
-    part = Captured(one, one.run_forward)
+    part = Captured(one.executor, one.executor.run_forward)
     seen = spied(part)
     part()
     part()
@@ -94,7 +94,7 @@ def test_debug_info_is_not_captured():
 
 def test_a_body_that_fails_leaves_nothing_behind():
     one = net(INPUT, RELU)
-    part = Captured(one, one.run_forward)
+    part = Captured(one.executor, one.executor.run_forward)
     part()
     right, part.body = part.body, lambda: {}[0]
     with pytest.raises(KeyError):
@@ -119,7 +119,7 @@ def test_what_cuda_will_not_record_runs_as_it_stands(call, reason, caplog):
     """Layers before and after the call that cannot be recorded."""
     one = net(INPUT, RELU)
 
-    part = Captured(one, one.run_forward)
+    part = Captured(one.executor, one.executor.run_forward)
     forward = part.body
 
     def body() -> None:

@@ -14,8 +14,8 @@ from minicaffe.kernels import cuda
 from minicaffe.layers import LAYERS, resolve
 from minicaffe.proto import text
 from minicaffe.proto.schema import SolverParameter
-from minicaffe.solvers import SOLVERS
 from minicaffe.solvers.solver import Solver
+from minicaffe.solvers.update_rules import RULES
 
 from .support import laws
 from .support.devices import CUDA, NAMES, make_device
@@ -153,7 +153,7 @@ def test_blocks_of_an_update_do_not_race(racing):
         num_output: 8 kernel_size: 3 weight_filler { type: "xavier" } } }
       layer { name: "loss" type: "EuclideanLoss" bottom: "y" bottom: "t" top: "loss" } }
     base_lr: 0.01 lr_policy: "fixed" clip_gradients: 1 weight_decay: 0.1 iter_size: 2 random_seed: 1"""
-    for solver_type in sorted(SOLVERS):
+    for solver_type in sorted(RULES):
         momentum = 0 if solver_type in ("AdaGrad", "RMSProp") else 0.9
         param = text.parse(f'{net} type: "{solver_type}" momentum: {momentum}', SolverParameter)
         Solver.create(param, device=racing).step(2)

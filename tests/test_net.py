@@ -200,9 +200,9 @@ def test_sharing_needs_no_copy(early):
     other.share_with(net)
     net.params["conv"][0].data[...] = 0.125
     assert (other.params["conv"][0].data == 0.125).all()
-    layout = other.layout
+    layout = other.executor.layout
     other.share_with(net)
-    assert other.parameters.data is net.parameters.data and other.layout == layout
+    assert other.parameters.data is net.parameters.data and other.executor.layout == layout
     with pytest.raises(ConfigError, match="float32 parameters cannot be shared as float64"):
         Net(text.parse(BRANCHES, NetParameter), device=CpuDevice("float64"), share=net)
 

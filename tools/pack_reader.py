@@ -19,9 +19,8 @@ from pathlib import Path
 import numpy as np
 from scipy import optimize
 
-from minicaffe import weights
 from minicaffe.data import idx
-from minicaffe.net import Net
+from minicaffe.net import Net, weights
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "prototxt" / "reader" / "deploy.prototxt"
@@ -81,7 +80,7 @@ def main() -> None:
     sys.stdout.write("\n".join(lines) + "\n")
 
     SHIPPED.mkdir(exist_ok=True)
-    weights.save(net, SHIPPED / "reader.caffemodel")
+    weights.save(net.to_message(), SHIPPED / "reader.caffemodel")
     shutil.copyfile(DEPLOY, SHIPPED / "reader.prototxt")
     shutil.copyfile(args.data / "labels.txt", SHIPPED / "labels.txt")
 

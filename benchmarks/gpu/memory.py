@@ -36,7 +36,7 @@ def run(unit: str, setting: Setting) -> Result:
     feed.on_iteration(solver)
     for _ in range(3):
         solver.step(1)
-    planned = cost.memory(solver.net, solver.slots)
+    planned = cost.memory(solver.net, solver.rule.slots)
     after = device.runtime.memGetInfo()[0]
     return {
         "batch": batch,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
 
-from ..errors import MiniCaffeError
+from ..errors import MiniCaffeError, Place
 
 ERROR, NEEDS, WARNING, ADVICE = "error", "needs data", "warning", "advice"
 SEVERITIES = (ERROR, NEEDS, WARNING, ADVICE)
@@ -32,7 +31,7 @@ class Finding(NamedTuple):
     states: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        layer = f"layer {self.layer!r}: " if self.layer else ""
+        layer = f"{Place(layer=self.layer)}: " if self.layer else ""
         states = f" [{', '.join(self.states)}]" if self.states else ""
         remedy = f"; hint: {self.remedy}" if self.remedy else ""
         where = f"{self.where}: " if self.where else ""
@@ -42,12 +41,11 @@ class Finding(NamedTuple):
 def from_error(error: MiniCaffeError, file: str, rule: str = "cannot_be_built") -> Finding:
     """An exception as a finding: its first place is the file, perhaps with a line, a second one the layer."""
     places = list(error.places)
-    where = places.pop(0) if places and file and places[0].startswith(file) else file
+    where = str(places.pop(0)) if places and file and places[0].file == file else file
     layer = ""
-    if places and (match := re.match(r"layer '(.*)'(?: \(.*\))?$", places[0])):
-        layer = match[1]
-        places.pop(0)
-    return Finding(ERROR, rule, where, layer, ": ".join([*places, error.message]), error.hint)
+    if places and places[0].layer is not None and not places[0].what:
+        layer = places.pop(0).layer or ""
+    return Finding(ERROR, rule, where, layer, ": ".join([*map(str, places), error.message]), error.hint)
 
 
 def merged(findings: list[Finding]) -> list[Finding]:

@@ -12,7 +12,7 @@ from ..core.blob import Blob
 from ..core.layer import Layer
 from ..errors import ConfigError
 from ..net import Net
-from ..parameters import specs
+from ..net.parameters import specs
 from ..proto.schema import LayerParameter, NetParameter
 
 Arrays = list[np.ndarray]

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..core.prefetching import Prefetching
 from ..data.batches import Batches
 from ..data.order import Order
 from ..data.records import RecordBatches
 from ..data.transformer import Transformer
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, Place, locate
+from ..layers.source.prefetching import Prefetching
 from ..net import Net
 from ..proto.schema import NetParameter
 from .reading import read
@@ -63,7 +63,7 @@ def preview(
     for index in order.samples(np.arange(min(images, order.count))).tolist():
         image, label = make.read(index)
         at = places(order, index, samples)
-        found.append(Seen(image, label, _seen(image, make.transformer_for(image.shape), at, make.key)))
+        found.append(Seen(image, label, _seen(image, make.transformer_for(image.shape), at, make.share.key)))
     return found
 
 
@@ -96,7 +96,7 @@ def _maker(state: State, name: str, seed: int) -> Batches | RecordBatches:
             f"{state.file}: {which} of the net in phase {state.name} reads images that can be shown",
             hint="Data and ImageData layers do; --phase chooses the phase",
         )
-    with locate(state.file):
+    with locate(Place(file=state.file)):
         param = NetParameter(state=state.param.state)
         param.layer.append(state.layers[sources[0]])
         return Net(param, seed=seed, allocate=False).layers[0].batches()  # type: ignore[attr-defined]

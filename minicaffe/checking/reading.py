@@ -9,9 +9,9 @@ from ..layers import LAYERS, resolve
 from ..proto import text, upgrade
 from ..proto.schema import TEST, TRAIN, Message, NetParameter, NetState, SolverParameter
 from ..solvers import nets
-from ..solvers import resolve as resolve_solver
 from ..solvers.all_in_one import STATES, Wishes, complete, has_stages
 from ..solvers.policy import Policy
+from ..solvers.update_rules import resolve as resolve_rule
 from .state import State
 
 PHASES = {"TRAIN": TRAIN, "TEST": TEST}
@@ -88,7 +88,7 @@ def _all_in_one(net: NetParameter, path: str, source: str | None) -> Subject:
 
 def _solver(path: str) -> Subject:
     solver = upgrade.read_solver(path)
-    slots: int = resolve_solver(solver.type).slots  # type: ignore[attr-defined]
+    slots = resolve_rule(solver.type).slots
     Policy(solver)
     train, source = nets.training(solver, path)
     written = [(solver, path), *([] if source == path else [(train, source)])]

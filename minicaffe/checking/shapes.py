@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from ..core import filler
 from ..data import absent
 from ..data.absent import Given, Shape
 from ..device.cpu import CpuDevice
-from ..errors import DataError, MiniCaffeError, locate
+from ..errors import DataError, MiniCaffeError, in_layer, locate
 from ..net import Net
 from ..proto.schema import LayerParameter, Message, NetParameter
 from .finding import ERROR, NEEDS, WARNING, Finding, from_error
@@ -178,11 +177,9 @@ def _located(error: MiniCaffeError, state: State, place: int | None) -> Finding:
 
 
 def _layer_of(error: MiniCaffeError, state: State) -> int | None:
-    for place in error.places:
-        if match := re.match(r"layer '(.*)' \(", place):
-            names = [layer.name for layer in state.layers]
-            return names.index(match[1]) if match[1] in names else None
-    return None
+    """The number of the layer in which an error happened; None if that is not known."""
+    name = next((place.layer for place in error.places if place.layer is not None), None)
+    return next((i for i, layer in enumerate(state.layers) if layer.name == name), None)
 
 
 def _try_fillers(net: Net) -> None:
@@ -190,5 +187,5 @@ def _try_fillers(net: Net) -> None:
     for layer in net.layers:
         for j, (blob, conf) in enumerate(zip(layer.params, layer.fillers)):
             if isinstance(conf, Message) and not layer.param.blobs:
-                with locate(f"layer {layer.name!r} ({layer.type})"), locate(f"parameter {j}"):
+                with in_layer(layer), locate(f"parameter {j}"):
                     filler.check(conf, blob.shape)

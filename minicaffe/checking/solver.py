@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
-from typing import Any
 
 from ..data import datasets
 from ..data.absent import is_here
@@ -13,7 +11,7 @@ from ..device.gpus import check_number, count_gpus, import_cupy, or_cpu
 from ..errors import DataError, MiniCaffeError
 from ..proto import text
 from ..proto.schema import SolverParameter
-from ..solvers import extras, nets, resolve, snapshot
+from ..solvers import extras, nets, settings, snapshot
 from .finding import ADVICE, ERROR, WARNING, Finding, from_error
 from .reading import Subject
 
@@ -60,7 +58,6 @@ def refusals(subject: Subject, path: str, *, cpu: bool) -> Iterator[Finding]:
     """What `train` would refuse to begin with; nothing is written to find out."""
     solver = subject.solver
     assert solver is not None
-    kind: Any = resolve(solver.type)
 
     def snapshots() -> None:
         if solver.snapshot_after_train and not solver.snapshot:
@@ -80,12 +77,12 @@ def refusals(subject: Subject, path: str, *, cpu: bool) -> Iterator[Finding]:
 
     def watched() -> None:
         tests = [state.net for state in subject.states if not state.trains]
-        if None not in tests:
-            device = CpuDevice(kernels="python")
-            extras.of(SimpleNamespace(param=solver, test_nets=tests, device=device))  # type: ignore[arg-type]
+        built = [net for net in tests if net is not None]
+        if len(built) == len(tests):
+            extras.of(solver, built, CpuDevice(kernels="python"))
 
     checks: list[tuple[str, Callable[[], None], str]] = [
-        ("bad_solver", lambda: kind.check(solver, trial=False), ""),
+        ("bad_solver", lambda: settings.check(solver, trial=False), ""),
         ("no_snapshots", snapshots, ""),
         ("bad_solver", watched, ""),
         ("no_gpu", device, "solver_mode"),

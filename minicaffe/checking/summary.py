@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from ..data.absent import Given
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, Place, locate
 from ..files import is_binary, read_start
 from ..graph.splits import is_automatic
 from ..net import Net
 from ..printable import printable
 from ..proto import binary, hdf5, upgrade
 from ..proto.schema import TEST, NetParameter
+from . import program
 from .check import StateReport
 from .cost import Bytes, LayerCost, memory, of_backward, per_layer
 from .finding import Finding
@@ -36,6 +37,7 @@ class Summary:
     distinct  parameters, shared ones counted once
     backward  multiply-adds of a backward pass; None where there is none
     stored    for a file of weights: of every layer with parameters name, type, and their shapes
+    program   what is run: steps, and what passes did
     notes     what stood in the way of building the net as it is
     """
 
@@ -47,6 +49,7 @@ class Summary:
     distinct: int = 0
     backward: int | None = None
     stored: list[tuple[str, str, list[tuple[int, ...]]]] = field(default_factory=list)
+    program: list[str] = field(default_factory=list)
     notes: list[Finding] = field(default_factory=list)
 
 
@@ -130,7 +133,7 @@ def _of_weights(path: str) -> Summary:
     summary = Summary(path, net.name, "weights")
     for layer in net.layer:
         if layer.blobs:
-            with locate(path), locate(f"layer {layer.name!r}"):
+            with locate(Place(file=path)), locate(Place(layer=layer.name)):
                 shapes = [binary.checked_shape(blob) for blob in layer.blobs]
             summary.stored.append((layer.name, layer.type, shapes))
         for spent in ("blobs", "include", "exclude"):  # they have been obeyed when the file was written
@@ -150,6 +153,7 @@ def _count(summary: Summary, state: State, slots: int) -> None:
     summary.layers = costs_of(net, state)
     summary.bytes = memory(net, slots)
     summary.distinct = distinct_parameters(net)
+    summary.program = program.lines(net.program)
     if state.trains and any(backward.runs for backward in net.gradients):
         summary.backward = of_backward(net)
 
@@ -164,9 +168,10 @@ def distinct_parameters(net: Net) -> int:
     return sum(owned.blob.count for owned in net.parameters.owned)
 
 
-def as_text(summary: Summary, width: int | None = None) -> str:
-    """The summary for a terminal of this width."""
-    return "\n".join(_lines(summary, width))
+def as_text(summary: Summary, width: int | None = None, *, steps: bool = False) -> str:
+    """The summary for a terminal of this width; `steps`: with the program that is run."""
+    lines = [*_lines(summary, width), *(["", *map(printable, summary.program)] if steps else [])]
+    return "\n".join(lines)
 
 
 def _lines(summary: Summary, width: int | None) -> Iterator[str]:
@@ -207,6 +212,7 @@ def as_json(summary: Summary) -> dict[str, Any]:
         "distinct_parameters": summary.distinct,
         "backward_multiply_adds": summary.backward,
         "stored": [{"name": name, "type": kind, "shapes": shapes} for name, kind, shapes in summary.stored],
+        "program": summary.program,
         "notes": [str(note) for note in summary.notes],
     }
 

@@ -22,6 +22,9 @@ def parser() -> flags.Parser:
     flags.add_state(p)
     p.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
     flags.add_shapes(p)
+    p.flag(
+        "program", action="store_true", help="the steps that are run, what was fused and what not, and why"
+    )
     p.flag("json", action="store_true", help="for programs")
     return p
 
@@ -39,6 +42,8 @@ def run(arguments: list[str]) -> int:
             shapes=flags.shapes(args),
         )
     terminal.show(
-        json.dumps(as_json(summary), indent=2) if args.json else as_text(summary, width=terminal.width())
+        json.dumps(as_json(summary), indent=2)
+        if args.json
+        else as_text(summary, width=terminal.width(), steps=args.program)
     )
     return 0

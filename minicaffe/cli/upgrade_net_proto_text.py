@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import locate
+from ..errors import Place, locate
 from ..proto import text, upgrade
 from ..proto.schema import NetParameter
 from .upgrading import Program, Upgraded
@@ -10,7 +10,7 @@ from .upgrading import Program, Upgraded
 
 def upgrade_net(net: NetParameter, source: str) -> Upgraded:
     current = upgrade.is_current(net)
-    with locate(source):
+    with locate(Place(file=source)):
         return Upgraded(not current, upgrade.upgrade_net(net, source))
 
 

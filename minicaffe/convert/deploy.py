@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from ..core.layer import Layer
-from ..core.source import Source
 from ..data import absent
 from ..data.batches import Batches
 from ..data.records import RecordBatches
-from ..errors import ConfigError, MiniCaffeError, locate, suggest
+from ..errors import ConfigError, MiniCaffeError, Place, in_layer, suggest
 from ..graph.filter import takes_part
 from ..layers import LAYERS, resolve
+from ..layers.source.source import Source
 from ..net import Net
 from ..proto import upgrade
 from ..proto.schema import TEST, TRAIN, LayerParameter, Message, NetParameter, NetState
@@ -196,7 +196,7 @@ class Deployment:
             made |= set(layer.top)
         said = {id(layer): layer for layer in self.sources.values() if layer.type not in ("Input", "")}
         for layer in said.values():
-            self.notes.append(f"{_place(layer)} becomes inputs")
+            self.notes.append(f"{Place.of(layer)} becomes inputs")
             if layer.HasField("transform_param") and not self.written:
                 self.notes[-1] += ", which transform_param is not applied to"
         return result
@@ -220,23 +220,23 @@ class Deployment:
         names = {top for layer in layers for top in layer.top}
         for layer in layers:
             if layer.type in ACTIVATIONS and self.written and _weight(layer) < least:
-                self.notes.append(f"{_place(layer)} is left out, of loss_weight {_weight(layer):g}")
+                self.notes.append(f"{Place.of(layer)} is left out, of loss_weight {_weight(layer):g}")
                 auxiliary.add(layer.bottom[0])
                 gone |= set(layer.top)
             elif layer.type in ACTIVATIONS:
                 labels |= set(layer.bottom[1:])
                 if self.written and _is_made(layer, layers):
-                    self.notes.append(f"{_place(layer)} is left out")
+                    self.notes.append(f"{Place.of(layer)} is left out")
                     gone |= set(layer.top)
                     continue
                 kept.append(self._activation(layer, names, alone=len(heads) == 1))
                 gone |= set(layer.top) - set(kept[-1].top)
             elif _kind(layer).measures or gone & set(layer.bottom):
-                self.notes.append(f"{_place(layer)} is left out")
+                self.notes.append(f"{Place.of(layer)} is left out")
                 labels |= set(layer.bottom)
                 gone |= set(layer.top)
             elif self.written and layer.type in SINKS:
-                self.notes.append(f"{_place(layer)} is left out")
+                self.notes.append(f"{Place.of(layer)} is left out")
             else:
                 kept.append(layer)
                 gone -= set(layer.top)
@@ -254,7 +254,7 @@ class Deployment:
         if field and not (self.written and getattr(layer, field).axis == 1):  # which is the default
             result.softmax_param.axis = getattr(layer, field).axis
         names.add(top)
-        self.notes.append(f"{_place(layer)} becomes {kind}, with the top {top}")
+        self.notes.append(f"{Place.of(layer)} becomes {kind}, with the top {top}")
         return result
 
     def _settle_shapes(self, inputs: list[LayerParameter], shapes: Shapes) -> None:
@@ -323,7 +323,8 @@ class Deployment:
             if name not in said:
                 raise
         shape = self._of_one(said[name])
-        self.notes.append(f"{_place(source)}: its data is not here; {_remedy(name, shape)} if it is another")
+        remedy = _remedy(name, shape)
+        self.notes.append(f"{Place.of(source)}: its data is not here; {remedy} if it is another")
         return shape
 
     def _opened(self, source: LayerParameter, name: str, opened: dict[int, Net]) -> Sequence[int]:
@@ -346,7 +347,7 @@ class Deployment:
 
 def _kind(layer: LayerParameter) -> type[Layer]:
     """The class of a layer; UnknownTypeError, with the layer's name, if there is none."""
-    with locate(lambda: _place(layer)):
+    with in_layer(layer):
         return resolve(layer.type)
 
 
@@ -393,7 +394,3 @@ def _remedy(name: str, shape: Sequence[int] | None = None) -> str:
     if shape is not None:
         return f"{name} is taken as {'x'.join(map(str, shape))}: give its shape (--shape {name}=...)"
     return f"give the shape of {name} (--shape {name}=...)"
-
-
-def _place(layer: LayerParameter) -> str:
-    return f"layer {layer.name!r} ({layer.type})"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import locate
+from ..errors import Place, locate
 from ..proto import binary
 from ..proto.schema import Message, NetParameter, SolverState
 
@@ -16,7 +16,7 @@ def doubts(message: Message) -> Iterator[str]:
     if isinstance(message, SolverState):
         for i, blob in enumerate(message.history):
             with locate(f"history {i}"):
-                yield from _not_finite(f"history {i}", binary.to_array(blob))
+                yield from _not_finite(Place(f"history {i}"), binary.to_array(blob))
     elif isinstance(message, NetParameter):
         yield from _in_weights(message)
 
@@ -26,10 +26,10 @@ def _in_weights(net: NetParameter) -> Iterator[str]:
         yield "no layer has weights"
     gradients = []
     for layer in net.layer:
-        with locate(f"layer {layer.name!r}"):
+        with locate(Place(layer=layer.name)):
             arrays = []
             for i, blob in enumerate(layer.blobs):
-                place = f"layer {layer.name!r}, blob {i}"
+                place = Place(f"blob {i}", layer.name)
                 with locate(f"blob {i}"):
                     if binary.has_diff(blob):
                         gradients.append(layer.name)
@@ -40,16 +40,15 @@ def _in_weights(net: NetParameter) -> Iterator[str]:
                     yield f"{place} is empty"
             if layer.type == "BatchNorm" and len(arrays) >= 3 and not arrays[2].any():
                 lost = any(array.any() for array in arrays[:2])
-                yield (
-                    f"layer {layer.name!r}: the correction of its statistics is 0, so that they count as 0; "
-                    + ("1 was probably meant" if lost else "it was not trained")
-                )
+                why = "1 was probably meant" if lost else "it was not trained"
+                what = "the correction of its statistics is 0, so that they count as 0"
+                yield f"{Place(layer=layer.name)}: {what}; {why}"
     if gradients:
         count = len(set(gradients))
         yield f"{count} layer{'s have' if count > 1 else ' has'} gradients (diff) beside the weights"
 
 
-def _not_finite(place: str, array: np.ndarray) -> Iterator[str]:
+def _not_finite(place: Place, array: np.ndarray) -> Iterator[str]:
     bad = array.size - np.count_nonzero(np.isfinite(array))
     if bad:
         yield f"{place}: {bad} of {array.size} values are NaN or infinite"

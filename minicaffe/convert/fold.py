@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import WeightsError, locate
+from ..errors import Place, WeightsError, in_layer, locate
 from ..proto import binary, nvcaffe
 from ..proto.schema import LayerParameter, Message, NetParameter
 from .formats import in_todays_shapes
@@ -87,7 +87,7 @@ class _Folding:
     def take(self, i: int) -> bool:
         """Fold layer i away; whether that could be done.  A BatchNorm that could not becomes a Scale."""
         layer = self.net.layer[i]
-        with locate(f"layer {layer.name!r} ({layer.type})"):
+        with in_layer(layer):
             reason = _unfit(layer, self.names, self.sharers)
             blobs = [] if reason else self.blobs(layer)
             if layer.type != "BatchNorm" and any(blob.ndim > 1 for blob in blobs):
@@ -107,7 +107,7 @@ class _Folding:
             self.lines.append(f"{layer.name}: {reason}")
             return False
         into = self.net.layer[j]
-        with locate(f"layer {into.name!r} ({into.type})"):
+        with in_layer(into):
             self.arrays[into.name] = _absorb(into, self.blobs(into), affine)
         into.top[0] = layer.top[0]
         self.lines.append(f"{layer.name}: folded into {into.name}")
@@ -193,7 +193,7 @@ def _strangers(net: NetParameter, work: _Folding) -> list[str]:
 
 def _arrays(layer: LayerParameter) -> list[np.ndarray]:
     arrays = []
-    with locate(f"layer {layer.name!r}"):
+    with locate(Place(layer=layer.name)):
         for i, blob in enumerate(layer.blobs):
             with locate(f"blob {i}"):
                 arrays.append(binary.to_array(blob))

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .. import weights
 from ..device.cpu import CpuDevice
 from ..errors import MiniCaffeError
-from ..net import Net
+from ..net import Net, weights
 from ..proto.schema import NetParameter
 from .deploy import Deployment, Shapes
 from .fold import Folded
@@ -63,7 +62,7 @@ def _outputs(
 ) -> Mapping[str, np.ndarray]:
     deployed = Deployment(param, shapes=shapes)
     net = Net(deployed.param, device=device, seed=1, forward_only=True)
-    weights.load_message(net, stored, "the weights", quiet=True)
+    weights.load_message(net.parameters, stored, "the weights", quiet=True)
     random = np.random.default_rng(1)
     net.put_inputs({name: random.standard_normal(net.blobs[name].shape) for name in net.inputs})
     return {name: np.array(value) for name, value in net.forward().items()}

@@ -16,7 +16,7 @@ import math
 from pathlib import Path
 
 from .. import log
-from ..errors import ConfigError, WeightsError, locate
+from ..errors import ConfigError, Place, WeightsError, locate
 from ..files import LARGEST_BYTES, PIECE_BYTES, is_binary, read_start
 from ..proto import binary, hdf5, named, npz, safetensors_file, text, upgrade
 from ..proto.schema import BlobProto, LayerParameter, Message, NetParameter, SolverParameter, SolverState
@@ -190,7 +190,8 @@ def _drop_legacy_axes(layer: LayerParameter, index: int, blob: BlobProto) -> Non
     if axes is None or index:
         axes = max(1, 4 - next((i for i, d in enumerate(shape) if d != 1), 4))
     if any(d != 1 for d in shape[: 4 - axes]):
-        raise WeightsError(f"layer {layer.name!r}: blob {index} has shape {shape}; expected {axes} axes")
+        what = f"blob {index} has shape {shape}; expected {axes} axes"
+        raise WeightsError(what).within(Place(layer=layer.name))
     for name in ("num", "channels", "height", "width"):
         blob.ClearField(name)
     del blob.shape.dim[:]

@@ -7,11 +7,11 @@ import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .. import log, weights
+from .. import log
 from ..device.cpu import CpuDevice
-from ..errors import WeightsError, locate
+from ..errors import Place, WeightsError, locate
 from ..files import LARGEST_BYTES
-from ..net import Net
+from ..net import Net, weights
 from ..proto import binary, hdf5
 from ..proto.schema import NetParameter
 from . import formats
@@ -60,10 +60,10 @@ def _reshape(stored: NetParameter, net: Net) -> Iterator[str]:
             shape = binary.blob_shape(blob)
             if shape != target.shape and math.prod(shape) == target.count:
                 said = not binary.is_legacy(blob)  # the four axes that all blobs once had are no news
-                with locate(f"layer {layer.name!r}"), locate(f"blob {j}"):
+                with locate(Place(layer=layer.name)), locate(f"blob {j}"):
                     blob.CopyFrom(binary.from_array(binary.to_array(blob).reshape(target.shape)))
                 if said:
-                    yield f"layer {layer.name!r}, blob {j}: {shape} becomes {target.shape}"
+                    yield f"{Place(f'blob {j}', layer.name)}: {shape} becomes {target.shape}"
 
 
 def load(net: Net, path: str | Path) -> list[str]:
@@ -95,10 +95,10 @@ def _fill(net: Net, path: str | Path, stored: NetParameter | None, *, quiet: boo
     if stored is None:
         with hdf5.open_weights(path, net.device.largest_bytes) as datasets:
             names = [name for name, found in datasets.items() if found]
-        lacking = weights.load(net, path, quiet=True, must_match=True)
+        lacking = weights.load(net.parameters, path, quiet=True, must_match=True)
     else:
         names = [layer.name for layer in stored.layer if layer.blobs]
-        lacking = weights.load_message(net, stored, path, quiet=quiet, must_match=True)
+        lacking = weights.load_message(net.parameters, stored, path, quiet=quiet, must_match=True)
     known = _names(net)
     surplus = [repr(name) for name in names if name not in known]
     if surplus and not quiet:
@@ -109,7 +109,7 @@ def _fill(net: Net, path: str | Path, stored: NetParameter | None, *, quiet: boo
 
 def _names(net: Net) -> set[str]:
     """What files may call the layers of a net: a Scale behind a BatchNorm also what NVIDIA Caffe does."""
-    return {layer.name for layer in net.layers} | set(weights.scales_behind_batch_norms(net))
+    return {layer.name for layer in net.layers} | set(weights.scales_behind_batch_norms(net.parameters))
 
 
 def _is_double(path: str | Path, stored: NetParameter | None, largest_bytes: int) -> bool:

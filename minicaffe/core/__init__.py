@@ -1,1 +1,1 @@
-"""What every layer is made of: blobs, the layer's life cycle, and the bases that groups of layers share."""
+"""The contract of layers: blobs, a layer's life cycle, fillers, random numbers, values noted for the host."""

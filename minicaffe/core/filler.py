@@ -17,8 +17,8 @@ from ..errors import ConfigError, UnknownTypeError, suggest
 from ..proto.schema import Message, enum_name
 
 
-class Stream:
-    """The words of a 32-bit Mersenne Twister (MT19937), in order."""
+class Twister:
+    """Caffe's random numbers: the words of a 32-bit Mersenne Twister (MT19937), in order."""
 
     def __init__(self, seed: int) -> None:
         self._twister = np.random.RandomState(seed & 0xFFFFFFFF)
@@ -43,7 +43,7 @@ class Stream:
         return self._twister.normal(mean, deviation, shape)
 
 
-def fill(array: np.ndarray, filler: Message, stream: Stream) -> None:
+def fill(array: np.ndarray, filler: Message, stream: Twister) -> None:
     """Fill `array` on the host as a FillerParameter says.
 
     Raises UnknownTypeError for an unknown type, ConfigError for values out of range.
@@ -62,7 +62,7 @@ def check(filler: Message, shape: Sequence[int]) -> None:
     few = [min(max(extent, 0), 2) for extent in shape]
     if len(shape) == 4 and shape[2] != shape[3]:  # a bilinear filler wants them equal
         few[2:] = 1, 2
-    fill(np.zeros(few, np.float32), filler, Stream(0))
+    fill(np.zeros(few, np.float32), filler, Twister(0))
 
 
 def _constant(array, filler, stream):
@@ -121,7 +121,7 @@ def _bilinear(array, filler, stream):
     array[...] = np.outer(line, line)
 
 
-FILLERS: dict[str, Callable[[np.ndarray, Message, Stream], None]] = {
+FILLERS: dict[str, Callable[[np.ndarray, Message, Twister], None]] = {
     "constant": _constant,
     "uniform": _uniform,
     "gaussian": _gaussian,

@@ -11,7 +11,7 @@ reads, and refuses an in-place use that would overwrite one of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,15 @@ class Layer(Workload):
     backward_reads      what backward reads besides top.diff: "bottom.data", "top.data", or "top.sign" (only
                         whether elements of top.data are positive); may be narrowed in setup
     in_place_ok         top may be bottom
+    elementwise         an element of the top depends on the same element of the bottom alone, and so do
+                        their gradients: both may use one memory, though they are two blobs
+    identity            forward and backward copy: where both use one memory there is nothing to do
+    rectifies           y = max(0, x): the layer before it may do that
+    side_by_side        "bottom": the bottoms lie side by side in the images of the top (Concat along axis 1);
+                        "top": the tops in those of the bottom (Slice)
+    splits              the tops' data is the bottom's, and its gradient the sum of theirs
+    family              layers of equal families that read one blob can run as one, see united; None: alone
+    settles             forward may give the tops other shapes, see settle
     keeps_sign          run in place, changes no element from positive to not or back, except where its
                         gradient is 0
     not_differentiable  indices of bottoms that have no gradient (labels), -1 for the last; ALL for every
@@ -78,6 +87,13 @@ class Layer(Workload):
     kernels: ModuleType | None = None
     backward_reads: frozenset[str] = frozenset({"bottom.data", "top.data"})
     in_place_ok = False
+    elementwise = False
+    identity = False
+    rectifies = False
+    side_by_side = ""
+    splits = False
+    family: Hashable = None
+    settles = False
     keeps_sign = False
     not_differentiable: frozenset[int] = frozenset()
     detached_tops: frozenset[int] = frozenset()
@@ -127,6 +143,15 @@ class Layer(Workload):
 
     def reshape(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:
         """Per shape: set the tops' shapes, ask for buffers (`saved`), prepare geometry."""
+        raise NotImplementedError
+
+    def absorb(self, behind: Layer, backward: bool) -> Layer | None:
+        """One layer that does the work of this one and of the layer behind it, which alone reads its top;
+        None if there is none.  backward: gradients come back through that one."""
+        return None
+
+    def united(self, others: Sequence[Layer]) -> Layer:
+        """One layer that does the work of this one and of others of its family, with the tops of all."""
         raise NotImplementedError
 
     def arrange(self, bottom: Sequence[Blob], top: Sequence[Blob]) -> None:

@@ -1,4 +1,5 @@
-"""Data that a net names and that is not here: what is missing, and what shape its blobs would have."""
+"""Which data files that a net names are missing on this machine, and what shapes the blobs read from them
+would have."""
 
 from __future__ import annotations
 
@@ -28,8 +29,8 @@ SOURCES = {
 
 
 def files(layer: LayerParameter) -> Iterator[tuple[str, str]]:
-    """The files and folders that a layer reads and that are not here: the field, and its value.  Named sets
-    are left out."""
+    """The files and folders that a layer reads and that do not exist, each as the field that names it and its
+    value.  Named data sets, which can be downloaded, are not listed."""
     if layer.type in SOURCES:
         field = SOURCES[layer.type]
         source = getattr(layer, field).source
@@ -44,7 +45,8 @@ def files(layer: LayerParameter) -> Iterator[tuple[str, str]]:
 
 
 def _can_be_read(layer: LayerParameter, source: str) -> bool:
-    """Whether a source is here, or will never be: a name that is nearly that of a named set is a mistake."""
+    """Whether a source need not be reported as missing: it exists, or it looks like a misspelled named set,
+    which is an error of its own."""
     backend = enum_name(layer.data_param, "backend") if layer.type == "Data" else ""
     if backend in ("IDX", "FOLDER"):
         source = ranges.without(source)
@@ -55,21 +57,22 @@ def _can_be_read(layer: LayerParameter, source: str) -> bool:
 
 
 def named_set(layer: LayerParameter) -> str:
-    """The named set, with its part, that a Data layer reads: mnist/train; "" if it reads none."""
+    """The named data set and its part that a Data layer reads, such as mnist/train; "" if it reads none."""
     source = ranges.without(layer.data_param.source) if layer.type == "Data" else ""
     return source if datasets.named_part(source) else ""
 
 
 def set_is_here(source: str) -> bool:
-    """Whether the files of a named set are on this machine."""
+    """Whether the files of a named data set are on this machine, so that no download is needed."""
     name, _, split = source.partition("/")
     dataset = datasets.SETS[name]
     return datasets.find(dataset, dataset.splits[split]) is not None
 
 
 def shapes(layer: LayerParameter, phase: int, given: Given) -> list[Shape] | None:
-    """The shapes of the tops of a layer that brings data in, as far as `given`, the file, its mean_file and
-    the named sets tell; None if they do not.  Images have three channels unless something says otherwise."""
+    """The shapes of the tops of a layer that reads data, found without the data: from `given`, the prototxt,
+    the mean_file and the named sets.  None if these do not suffice.  Images are assumed to have three
+    channels unless something says otherwise."""
     tops = list(layer.top)
     told = _told(layer, phase)
     batch = next((given[name][:1] for name in tops if given.get(name)), None)
@@ -115,7 +118,8 @@ def _told(layer: LayerParameter, phase: int) -> list[Shape] | None:
 
 
 def _colours(channels: int, layer: LayerParameter, height: int = 0, width: int = 0) -> Shape:
-    """Channels, height and width of the images before they are cropped; 0 for what is not known."""
+    """The shape (channels, height, width) of a layer's images before they are cropped, with 0 for what is not
+    known."""
     transform = layer.transform_param
     if transform.HasField("resize"):
         height, width = transform.resize.height, transform.resize.width
@@ -123,7 +127,8 @@ def _colours(channels: int, layer: LayerParameter, height: int = 0, width: int =
 
 
 def mean_shape(path: str) -> Shape | None:
-    """Channels, height and width of a mean_file; None if there is none, or nothing like it in it."""
+    """The shape (channels, height, width) of a mean_file; None if the file does not exist or holds no such
+    image."""
     if not path or not is_here(path):
         return None
     try:
@@ -134,7 +139,8 @@ def mean_shape(path: str) -> Shape | None:
 
 
 def _first_image(layer: LayerParameter) -> Iterator[tuple[str, str]]:
-    """The first image of a list, if it is not here: nor will the others be."""
+    """The first image of a list if it is missing; the others are not looked for, since they will be missing
+    too."""
     conf = layer.image_data_param
     try:
         refuse_foreign(read_start(conf.source, 512), conf.source)

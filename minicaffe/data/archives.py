@@ -1,6 +1,7 @@
-"""Archives of data sets, made into IDX files: (archive, folder for the files).
+"""Making IDX files from the archives in which some data sets are published.
 
-All files of a set appear together, or none does.  DataError for an archive that does not hold what it should.
+Each function takes the archive and the folder for the files, and writes all files of the set, or, if there is
+an error, none.  DataError if an archive does not contain what it should.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ CIFAR_SHAPE, CIFAR_COUNT = (3, 32, 32), 10_000  # of an image; images in a batch
 
 
 def cifar10(archive: Path, folder: Path) -> None:
-    """CIFAR-10, binary version: batches of records, each a label and 32 x 32 pixels of red, of green, of
-    blue.  Channels are put in the order blue, green, red."""
+    """Make the files of CIFAR-10 from its binary version, whose records are a label and 32 x 32 pixels of
+    red, green and blue.  Channels are stored in the order blue, green, red."""
     with _failures(archive), tarfile.open(archive, "r:gz") as packed:
         records = {
             name: _records(packed, member)
@@ -50,7 +51,7 @@ def cifar10(archive: Path, folder: Path) -> None:
 
 
 def _records(packed: tarfile.TarFile, member: tarfile.TarInfo) -> np.ndarray:
-    """The records of a batch, (N, 3073)."""
+    """The records of one file of the archive, (N, 3073)."""
     file = packed.extractfile(member)
     size = 1 + int(np.prod(CIFAR_SHAPE))
     data = file.read(CIFAR_COUNT * size + 1) if file is not None else b""
@@ -60,8 +61,8 @@ def _records(packed: tarfile.TarFile, member: tarfile.TarInfo) -> np.ndarray:
 
 
 def emnist(part: str, counts: Mapping[str, int], first_label: int, archive: Path, folder: Path) -> None:
-    """A part of EMNIST out of gzip.zip, which has all of them: gzip files of IDX.  Images lie transposed in
-    it, and are put upright; labels are made to begin at 0."""
+    """Make the files of one part of EMNIST from gzip.zip, which contains gzip files of IDX for all parts.
+    Its images are transposed, which is undone; labels are changed to begin at 0."""
     contents = {}
     for split, count in counts.items():
         for kind, axes in (("images", 3), ("labels", 1)):
@@ -74,7 +75,8 @@ def emnist(part: str, counts: Mapping[str, int], first_label: int, archive: Path
 
 
 def _upright(archive: Path, member: str, shape: tuple[int, ...], first_label: int, out: BinaryIO) -> None:
-    """Copy a member: images transposed, labels less the first one."""
+    """Copy one IDX file of the archive to `out`: images are transposed, `first_label` is subtracted from
+    labels."""
     header = idx.first_bytes(shape, np.dtype(np.uint8))
     with _failures(archive), zipfile.ZipFile(archive) as zipped, zipped.open(member) as packed:
         with gzip.open(packed) as file:
@@ -91,7 +93,8 @@ def _upright(archive: Path, member: str, shape: tuple[int, ...], first_label: in
 
 @contextmanager
 def _failures(archive: Path) -> Iterator[None]:
-    """What is wrong with an archive, as DataError."""
+    """Around code that reads an archive: what the libraries raise for a damaged archive becomes a
+    DataError."""
     try:
         yield
     except DataError:

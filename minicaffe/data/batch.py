@@ -1,4 +1,4 @@
-"""One batch on the host."""
+"""The memory for one batch on the host."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import numpy as np
 
 
 class Batch:
-    """Room for images and labels, used again and again.
+    """Memory for the images and labels of one batch, which is filled again and again.
 
-    images       (N, C, H, W): floats, transformed; or, where `windows` says so, bytes as they were read
-    windows      None; or, of bytes, (N, 3), int32: what `Transformer.draw` gave and is still to be done
-    labels       (N,); None if they are not wanted
-    dtype        of images that are transformed
-    takes_bytes  whether images may be left as bytes, for a device that transforms them
+    images       (N, C, H, W): floats, transformed; or bytes as they were read, if `windows` is not None
+    windows      None; or (N, 3), int32: what `Transformer.draw` returned for images that are still bytes and
+                 have yet to be transformed
+    labels       (N,); None if labels are not wanted
+    dtype        the type of transformed images
+    takes_bytes  whether images may be left as bytes because the device can transform them
     """
 
     def __init__(
@@ -27,7 +28,7 @@ class Batch:
         self._memory = images.reshape(-1, copy=False).view(np.uint8)
 
     def room(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """`images`, made of this shape and type; other memory takes the place of the present only if that is
+        """Give `images` this shape and type, and return it.  New memory is allocated only if the present is
         too small."""
         if self.images.shape != shape or self.images.dtype != dtype:
             nbytes = math.prod(shape) * dtype.itemsize

@@ -1,8 +1,8 @@
-"""The data sets that have a name: what is known of each before any file is opened.
+"""The named data sets: number of samples, files, SHA-256 and mirrors of each.  No file is opened.
 
-Their SHA-256 and mirrors are as public software has them: TensorFlow Datasets' url_checksums, torchvision,
-torchvision-ruby (KMNIST, CIFAR-10), MXNet's gluon.  Of MNIST the contents are known to be right; the other
-sets have not been downloaded with this program, so their mirrors are as good as those sources.
+SHA-256 and mirrors are those in public software: TensorFlow Datasets' url_checksums, torchvision,
+torchvision-ruby (KMNIST, CIFAR-10), MXNet's gluon.  Only MNIST's have been checked against its files; the
+others have not been downloaded with this program and are as reliable as those sources.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .download import Archive, File
 
 
 class Split(NamedTuple):
-    """A part of a data set: how many samples, and the files that hold their images and labels."""
+    """One part of a data set: the number of its samples and the files with their images and labels."""
 
     samples: int
     images: File
@@ -26,7 +26,7 @@ class Split(NamedTuple):
 
 
 class DataSet(NamedTuple):
-    """What is known of a data set before any file is opened."""
+    """One named data set."""
 
     name: str
     title: str
@@ -46,7 +46,7 @@ class DataSet(NamedTuple):
 
 
 def _split(stem: str, count: int, shape: tuple[int, int, int], images: str, labels: str) -> Split:
-    """A split in two uint8 files of MNIST's names, whose contents have these SHA-256."""
+    """A part whose files have MNIST's kind of names, with the SHA-256 of the unpacked contents of both."""
     return Split(
         count,
         File(f"{stem}-images-idx3-ubyte", 16 + count * math.prod(shape), images),
@@ -109,7 +109,7 @@ MNIST = DataSet(
 
 
 def _split_packed(count: int, shape: tuple[int, int, int], stem: str, images: str, labels: str) -> Split:
-    """As `_split`, where the SHA-256 are those of the gzip files."""
+    """As `_split`, with the SHA-256 of the gzip files instead of the contents."""
     split = _split(stem, count, shape, "", "")
     return Split(
         count, split.images._replace(packed_sha256=images), split.labels._replace(packed_sha256=labels)
@@ -187,7 +187,7 @@ DECIMALS = "0123456789"
 
 
 def _emnist(name: str, part: str, train: int, test: int, class_names: str, first_label: int = 0) -> DataSet:
-    """A part of EMNIST: all lie in one archive."""
+    """A part of EMNIST.  All parts are in one archive."""
     splits = {
         split: _split(f"{part}-{split}", count, (1, 28, 28), "", "")
         for split, count in (("train", train), ("test", test))

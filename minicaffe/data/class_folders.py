@@ -1,8 +1,9 @@
-"""A folder of class folders: its images, and the classes that the folders' names stand for.
+"""Labelled images in folders: each subfolder is a class and holds the images of that class.
 
     photos/cats/1.jpg  photos/cats/garden/2.jpg  photos/dogs/1.jpg
 
-What is hidden, or no image by its name, is no part of it; `Found.left_out` says what and why.
+Hidden files and files whose names are not those of images are left out; `Found.left_out` lists them with the
+reasons.
 """
 
 from __future__ import annotations
@@ -35,8 +36,13 @@ LOOKED_AT = 32  # images, to tell whether they are grey
 
 
 class Found(NamedTuple):
-    """classes: their names, of which label i stands for the i-th; paths and labels: of the images, class by
-    class; left_out: what is no image, and why.  Paths are relative to the folder."""
+    """The images found in a folder of class folders.
+
+    classes   the names of the classes; label i means classes[i]
+    paths     of the images, relative to the folder, class by class
+    labels    of the images
+    left_out  files that are not taken, and why
+    """
 
     classes: list[str]
     paths: list[str]
@@ -45,16 +51,16 @@ class Found(NamedTuple):
 
 
 class ImageFolder:
-    """The images of a folder of class folders as records.
+    """The images of a folder of class folders as records, in a fixed order that mixes the classes evenly.
 
-    source    the folder, perhaps with a range behind it: photos[:80%]
-    channels  what the images are turned into; NATIVE: grey if the first LOOKED_AT of the folder are files of
-              one channel, else colour
+    source    the folder, perhaps followed by a range: photos[:80%]
+    channels  what the images are converted to; NATIVE: to grey if the first LOOKED_AT images are files of one
+              channel, else to colour
 
-    They come in an order in which the classes are mixed evenly, always the same: any range of it has of every
-    class the share that it has of all.  So photos[:80%] and photos[80%:] are a training and a validation set.
+    Every range of the order has about the same share of each class as the whole.  So photos[:80%] and
+    photos[80%:] can serve as training and validation set.
 
-    Raises what `find` raises, DataError for a range that there is not.
+    Raises what `find` raises, and DataError for a range that does not exist.
     """
 
     def __init__(self, source: str, channels: Channels = Channels.NATIVE) -> None:
@@ -75,7 +81,7 @@ class ImageFolder:
         return len(self._index)
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
-        """Image (C, H, W) and label."""
+        """Image (C, H, W) and label of image `index`."""
         data = images.contents(self.place(index))
         return images.decode(data, self.channels), self.label(index)
 
@@ -83,13 +89,16 @@ class ImageFolder:
         return int(self._labels[self._index[index]])
 
     def place(self, index: int) -> str:
-        """Where an image is, for errors."""
+        """The path of image `index`, for errors."""
         return os.path.join(self.path, self._paths[self._index[index]])
 
 
 def mixed(labels: np.ndarray) -> np.ndarray:
-    """An order of samples in which the classes are mixed evenly: of the n of a class, shuffled, the k-th
-    stands at (k + 1/2) / n of the whole."""
+    """An order of samples that mixes the classes evenly.  `labels` are theirs; the result lists their
+    numbers.
+
+    The n samples of a class are shuffled, and the k-th gets the position (k + 1/2) / n of the whole.
+    """
     at = np.empty(len(labels))
     for label in np.unique(labels).tolist():
         members = np.flatnonzero(labels == label)
@@ -98,7 +107,7 @@ def mixed(labels: np.ndarray) -> np.ndarray:
 
 
 def is_one(folder: str) -> bool:
-    """Whether a path is a folder that has a folder in it, not hidden: what `find` can be asked about."""
+    """Whether a path is a folder with a subfolder that is not hidden, so that `find` can be called for it."""
     try:
         with os.scandir(folder) as entries:
             return bool(_folders(entries))
@@ -107,11 +116,11 @@ def is_one(folder: str) -> bool:
 
 
 def find(folder: str | os.PathLike) -> Found:
-    """The images below a folder, whose folders are the classes; folders in those are searched too.
+    """The images below a folder whose subfolders are classes; folders inside those are searched too.
 
-    Classes are numbered in the order of their names: by number if all are whole numbers, else as text.
+    Classes are sorted by name: as numbers if all names are whole numbers, else as text.
 
-    Raises DataError if there is no class, or a class without images; ConfigError where the folders are parts
+    Raises DataError if there is no class, or a class has no images; ConfigError if the subfolders are parts
     of a data set, such as train and test, and not classes.
     """
     root = os.fspath(folder)
@@ -155,8 +164,8 @@ def find(folder: str | os.PathLike) -> Found:
 
 
 def parts(folder: str) -> dict[str, int]:
-    """Which part is in which folder, by the names of the folders; empty if one of them is no part.
-    ConfigError if two are the same part."""
+    """The subfolders that hold parts of a data set (train, val, test): by folder name, the number of the
+    part.  Empty if any subfolder is something else; ConfigError if two are the same part."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(_folders(entries))
@@ -173,20 +182,20 @@ def parts(folder: str) -> dict[str, int]:
 
 
 def in_order(names: Iterable[str]) -> list[str]:
-    """The names of classes in the order of their labels."""
+    """The names of classes sorted as `find` does, so that a name's index is its label."""
     ordered = sorted(names)
     return sorted(ordered, key=int) if all(map(_is_number, ordered)) else ordered
 
 
 def reasons(left_out: list[tuple[str, str]]) -> str:
-    """How many are left out for which reason, in one line: the most frequent ones."""
+    """One line that tells how many files were left out for each of the most frequent reasons."""
     counts = Counter(re.sub(r"^\d+ bytes that are ", "", reason) for _, reason in left_out)
     told = [f"{reason}: {count}" for reason, count in counts.most_common(MOST_REASONS)]
     return ", ".join(told) + (", ..." if len(counts) > MOST_REASONS else "")
 
 
 def _walk(root: str, inside: str, left_out: list[tuple[str, str]]) -> list[str]:
-    """The images below root/inside, as paths relative to root."""
+    """The paths, relative to root, of the images below root/inside."""
     found: list[str] = []
 
     def refuse(error: OSError) -> None:
@@ -217,7 +226,7 @@ def _why_no_class(entry: os.DirEntry) -> str:
 
 
 def _why_no_image(name: str) -> str:
-    """Why a file's name is not that of an image; empty if it is."""
+    """The reason for which a file with this name is left out; "" if it is taken for an image."""
     if _hidden(name):
         return "hidden"
     ending = Path(name).suffix.lower()

@@ -1,4 +1,4 @@
-"""labels.txt: the names of classes, a line for each, in the order of their numbers."""
+"""The names of classes in a file labels.txt: line i (from 0) is the name of class i."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FILE = "labels.txt"
 
 
 def beside(paths: Iterable[str | os.PathLike]) -> Path | None:
-    """The first labels.txt in one of these folders, or in the folder of one of these files; None if there is
+    """The first labels.txt found in these folders, or in the folders of these files; None if there is
     none."""
     for path in map(Path, paths):
         for folder in (path, path.parent):
@@ -26,9 +26,11 @@ def beside(paths: Iterable[str | os.PathLike]) -> Path | None:
 
 
 def of(given: str | os.PathLike | Sequence[str] | None, count: int) -> list[str]:
-    """The names of `count` classes, which a file holds, or which are given; their numbers if neither.
+    """The names of `count` classes.  `given` is a file of names or the names themselves; if it is None, the
+    names are the numbers of the classes.
 
-    Raises DataError for a file that cannot be read or an empty line, ConfigError for another number of names.
+    Raises DataError if the file cannot be read or has an empty line, ConfigError if the names are not
+    `count`.
     """
     if given is None:
         return [str(c) for c in range(count)]
@@ -45,7 +47,7 @@ def of(given: str | os.PathLike | Sequence[str] | None, count: int) -> list[str]
 
 
 def read(path: str | os.PathLike) -> list[str]:
-    """The lines of a file, but for empty ones at its end."""
+    """The lines of a file without the empty ones at its end."""
     names = [line.strip() for line in read_text(path).rstrip().split("\n")]
     if "" in names:
         raise DataError(

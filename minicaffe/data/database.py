@@ -1,4 +1,4 @@
-"""LMDB databases of Datum records, read and written; lmdb, which writing needs, is imported on first use."""
+"""Reading and writing LMDB databases of Datum records.  Writing imports the package lmdb on first use."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class Database:
     path      the folder that holds data.mdb
     channels  what encoded images are decoded into
 
-    It takes no lock, so that a read-only folder will do: nobody may write to the database meanwhile.  One
-    thread at a time.
+    The database is not locked, so that it may lie in a read-only folder; nobody may write to it at the same
+    time.  Only one thread may use the object at a time.
 
     Raises DataError if there is no database, or it is damaged or empty.
     """
@@ -50,11 +50,11 @@ class Database:
         return datum.to_array(record, self.channels), record.label
 
     def label(self, index: int) -> int:
-        """Label of a record; its image is not decoded."""
+        """The label of a record, without decoding its image."""
         return datum.parse(self._records.value(index)).label
 
     def place(self, index: int) -> str:
-        """Where a record is, for errors."""
+        """The key of record `index` and the path of the database, for errors."""
         try:
             key = self._records.key(index)
         except DataError:  # damaged, so that the key is not known
@@ -63,12 +63,13 @@ class Database:
 
 
 class DatabaseWriter:
-    """Writes a new LMDB, which appears under its name when the `with` block ends without an error.
+    """Writes a new LMDB, which appears at its path when the `with` block ends without an error.
 
         with DatabaseWriter("train_lmdb") as database:
             database.add(datum.from_array(image, label), "cat.png")
 
-    Keys are the record's number and its name: in eight digits as in Caffe's convert_imageset, or in `digits`.
+    A key is the number of the record and its name.  The number has eight digits, as in Caffe's
+    convert_imageset, or `digits`.
     """
 
     def __init__(self, path: str | os.PathLike, digits: int = 8) -> None:
@@ -110,7 +111,8 @@ class DatabaseWriter:
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
-        """A full disk, or another's database under the name meanwhile, as DataError."""
+        """Around code that writes: a full disk, and a database that somebody else made at the path meanwhile,
+        become DataErrors."""
         try:
             yield
         except (OSError, self._lmdb.Error) as error:
@@ -135,11 +137,12 @@ class DatabaseWriter:
             self._commit()
 
     def skip(self) -> None:
-        """Leave the next number out: no record will have it."""
+        """Leave out the next number, so that no record has it."""
         self._skipped += 1
 
     def _commit(self) -> None:
-        """Write what is pending, in twice the room as often as it does not suffice."""
+        """Write the pending records.  If the memory map is too small for them, it is doubled until it
+        suffices."""
         while True:
             with self._failures():
                 try:
@@ -153,7 +156,7 @@ class DatabaseWriter:
 
 
 def _open(folder: Path) -> LmdbFile:
-    """The records of the database in a folder."""
+    """Open the database in a folder for reading."""
     try:
         found = (folder / FILE).is_file()
     except (OSError, ValueError):  # a name that none can have

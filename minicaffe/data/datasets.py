@@ -1,12 +1,12 @@
-"""The data sets that have a name.
+"""Opening data sets: named ones, and IDX files.
 
-A source is a part of a named set (catalogue.py), such as `mnist/train`, or a path to an IDX file of images,
-whose labels are in the file beside it with `labels` for `images` and `idx1` for `idx3` or `idx4` in its name;
-FOLDER/train stands for FOLDER/train-images-idx3-ubyte.  A range behind it takes a part:
-`mnist/train[:45002]`, `mnist/train[75%:]` (ranges.py).
+A source is a part of a named set (catalogue.py), such as `mnist/train`, or the path of an IDX file of images.
+The labels of such a file are in a file beside it whose name has `labels` for `images` and `idx1` for `idx3`
+or `idx4`.  FOLDER/train means FOLDER/train-images-idx3-ubyte.  A range may follow a source and selects some
+of its samples: `mnist/train[:45002]`, `mnist/train[75%:]` (ranges.py).
 
-A named set is looked for in $MINICAFFE_DATA/<set>/, then in the user's cache, and downloaded if it is in
-neither; `digits` comes with the package.  Files may be plain or gzip.
+The files of a named set are looked for in $MINICAFFE_DATA/<set>/, then in the user's cache, and downloaded if
+they are in neither; `digits` comes with the package.  Files may be plain or compressed by gzip.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ PACKAGED = Path(__file__).parent
 
 
 class Samples(NamedTuple):
-    """Images and their labels, in the order of the file."""
+    """Images, in memory or in a file, and their labels, in the order of the file."""
 
     images: np.ndarray | idx.Stored  # (N, C, H, W)
     labels: np.ndarray | None  # (N,)
 
 
 def names() -> list[str]:
-    """Every named source."""
+    """All sources that are parts of named sets: mnist/train, ..."""
     return [f"{dataset.name}/{split}" for dataset in SETS.values() for split in dataset.splits]
 
 
 def named_part(source: str) -> tuple[DataSet, Split] | None:
-    """The data set and the part that a named source speaks of, with a range or without; None for others."""
+    """The named set and its part that a source means; None if it means no named set.  A range is ignored."""
     dataset, _, split = ranges.without(source).partition("/")
     if dataset not in SETS or split not in SETS[dataset].splits:
         return None
@@ -53,8 +53,8 @@ def named_part(source: str) -> tuple[DataSet, Split] | None:
 
 
 def samples(source: str) -> int | None:
-    """How many samples a named source has, in its range; None for others.  Opens no file; DataError for a
-    range that the set lacks."""
+    """How many samples a part of a named set, or its range, has, without opening a file; None for other
+    sources.  DataError for a range that the set does not have."""
     part = named_part(source)
     return len(ranges.rows(source, part[1].samples)) if part else None
 
@@ -67,14 +67,14 @@ def named(name: str) -> DataSet:
 
 
 class Loaded(NamedTuple):
-    """Samples in memory."""
+    """Images and labels in memory."""
 
     images: np.ndarray  # (N, C, H, W)
     labels: np.ndarray | None  # (N,)
 
 
 def load(source: str, *, labels: bool = True, download: bool = True) -> Loaded:
-    """The samples of a named set or an IDX file, in memory.  Everything else is as for `open_source`."""
+    """Read all samples of a source into memory.  Arguments and errors are those of `open_source`."""
     images, values = open_source(source, labels=labels, download=download)
     return Loaded(images.whole() if isinstance(images, idx.Stored) else images, values)
 
@@ -82,12 +82,13 @@ def load(source: str, *, labels: bool = True, download: bool = True) -> Loaded:
 def open_source(
     source: str, *, labels: bool = True, download: bool = True, largest_bytes: int = LARGEST_BYTES
 ) -> Samples:
-    """The samples of a named set or an IDX file, or a range of them; images of a large plain file stay there
-    (idx.stored).  `labels` False leaves them out.
+    """Open the samples of a source.  The images of a large uncompressed file stay in the file (idx.stored).
 
-    Downloads a named set that is nowhere here if `download`.  Raises DataError for files that are missing,
-    damaged, do not belong together, or would be unpacked to more than `largest_bytes`, and for a range that
-    they do not have.
+    labels    False: leave out the labels
+    download  whether to download a named set that is not on this machine
+
+    Raises DataError for files that are missing, damaged, do not belong together, or would take more than
+    `largest_bytes` when unpacked, and for a range that does not exist.
     """
     samples(source)  # a range that the set lacks is refused before anything is downloaded
     images_path, labels_path = files(source, labels=labels, download=download)
@@ -123,7 +124,8 @@ def open_source(
 
 
 def files(source: str, *, labels: bool = True, download: bool = True) -> tuple[Path, Path | None]:
-    """The files of a source that load() reads: images, and labels if wanted."""
+    """The paths of the files that `open_source` would read: of images, and of labels (None without
+    `labels`)."""
     source = ranges.without(source)
     if part := named_part(source):
         dataset, split = part
@@ -146,8 +148,9 @@ def files(source: str, *, labels: bool = True, download: bool = True) -> tuple[P
 
 
 def images_file(source: str) -> Path | None:
-    """The IDX file of images of a path, plain or gzip: itself, or, of a part of a data set that `data make`
-    has written, photos-data/train, the one whose name begins so; None if there is neither."""
+    """The IDX file of images that a path means, plain or gzip: the path itself, or, if the path is that of a
+    part of a data set written by `data make` (photos-data/train), the file whose name begins with it.  None
+    if neither exists."""
     path = Path(source)
     if (itself := present(path)) is not None:
         return itself
@@ -156,7 +159,8 @@ def images_file(source: str) -> Path | None:
 
 
 def find(dataset: DataSet, split: Split) -> tuple[Path, Path] | None:
-    """The split's images and labels in the first folder that holds both; None if none does."""
+    """The files of images and labels of a part, in the first of the set's folders that has both; None if none
+    has."""
     for folder in folders(dataset):
         images, labels = present(folder / split.images.name), present(folder / split.labels.name)
         if images and labels:
@@ -165,7 +169,7 @@ def find(dataset: DataSet, split: Split) -> tuple[Path, Path] | None:
 
 
 def folders(dataset: DataSet) -> list[Path]:
-    """Where a set is looked for, in order; what is downloaded goes to the last."""
+    """The folders in which a set is looked for, in this order; downloads go to the last one."""
     if not dataset.mirrors:
         return [PACKAGED / dataset.name]
     given, cache = os.environ.get("MINICAFFE_DATA"), user_cache()
@@ -174,7 +178,7 @@ def folders(dataset: DataSet) -> list[Path]:
 
 
 def get(dataset: DataSet, split: Split) -> tuple[Path, Path]:
-    """The split's images and labels in the user's cache, downloaded if they are not there."""
+    """The files of images and labels of a part in the user's cache, downloaded if they are not there."""
     if not folders(dataset):
         what = f"{dataset.name} has no place to be kept: this user has no home folder"
         raise DataError(what, hint=f"set MINICAFFE_DATA to a folder for {dataset.name}/")
@@ -197,8 +201,9 @@ def get(dataset: DataSet, split: Split) -> tuple[Path, Path]:
 
 
 def _unpack(dataset: DataSet, archive: Archive, unpack: Callable[[Path, Path], None], remedy: str) -> None:
-    """Make the files of a set, in the last of its folders, of the archive in the first that holds it;
-    downloaded if none does.  The archive stays where other sets are made of it."""
+    """Make the files of a set in the last of its folders.  The archive is taken from the first folder that
+    has it, or downloaded.  An archive in the last folder is deleted afterwards unless other sets are made
+    from it."""
     *_, folder = places = folders(dataset)
     packed = next((place / archive.name for place in places if _is_file(place / archive.name)), None)
     if packed is None:
@@ -221,8 +226,8 @@ def _unpack(dataset: DataSet, archive: Archive, unpack: Callable[[Path, Path], N
 
 
 def check(path: Path, file: File) -> None:
-    """DataError unless a file is as published: by the SHA-256 of its contents or of the gzip file, or, where
-    none can be had, by its length."""
+    """DataError unless a file is the published one.  Compared is the SHA-256 of its contents or of the gzip
+    file, or the length if no SHA-256 is known."""
     if file.sha256:
         expected, got = f"contents of SHA-256 {file.sha256}", f"{sha256(path)}"
         right = got == file.sha256
@@ -240,7 +245,7 @@ def check(path: Path, file: File) -> None:
 
 
 def _sha256_packed(path: Path) -> str:
-    """Of a file as it is."""
+    """The SHA-256 of a file as it is, not unpacked."""
     digest = hashlib.sha256()
     file = Pieces(path)
     for at in range(0, file.nbytes, PIECE_BYTES):
@@ -249,7 +254,8 @@ def _sha256_packed(path: Path) -> str:
 
 
 def present(path: Path) -> Path | None:
-    """`path` as it is, with .gz appended or taken off: the first that is a file, or None."""
+    """The first that exists of the file `path` and the one with .gz added to or removed from its name; None
+    if neither does."""
     if not path.name:  # of the root, which no other stands beside
         return None
     other = path.with_suffix("") if path.suffix == ".gz" else path.with_name(f"{path.name}.gz")
@@ -257,7 +263,7 @@ def present(path: Path) -> Path | None:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether there is such a file; False for a name that no file can have."""
+    """Whether a file of this name exists; False also for a name that no file can have."""
     try:
         return path.is_file()
     except (OSError, ValueError):  # too long; a NUL
@@ -265,7 +271,7 @@ def _is_file(path: Path) -> bool:
 
 
 def sha256(path: Path) -> str:
-    """Of the contents, unpacked."""
+    """The SHA-256 of the contents of a file, unpacked if it is gzip."""
     digest = hashlib.sha256()
     for piece in idx.contents(path):
         digest.update(piece)
@@ -273,7 +279,7 @@ def sha256(path: Path) -> str:
 
 
 def _labels_of(images: Path) -> Path:
-    """The file with the labels of a file of images."""
+    """The path of the file with the labels of a file of images."""
     name = images.name.replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1")
     wanted = images.with_name(name)
     if wanted == images:

@@ -16,7 +16,7 @@ LABELS = np.iinfo(np.int32)
 
 
 def parse(data: bytes) -> Message:
-    """The Datum that `data` encodes; DataError if it is damaged."""
+    """The Datum message in the bytes of a database's record; DataError if they are damaged."""
     try:
         return binary.parse(data, Datum)
     except SchemaError:
@@ -27,10 +27,11 @@ def parse(data: bytes) -> Message:
 
 
 def to_array(datum: Message, channels: Channels = Channels.NATIVE) -> np.ndarray:
-    """The image (C, H, W): uint8, decoded if need be, or float32 if it is stored as float_data.
+    """The image (C, H, W) of a Datum: uint8, decoded if it is stored encoded; float32 if it is stored as
+    float_data.
 
-    `channels` decides what an encoded image is decoded into.  Raw values are what they are: DataError if they
-    have another number of channels, or are not as many as their shape says.
+    `channels` says what an encoded image is decoded into.  Pixels that are not encoded are not converted:
+    DataError if they have another number of channels, or if their number does not fit the shape.
     """
     if datum.encoded:
         return images.decode(datum.data, channels)
@@ -57,7 +58,7 @@ def to_array(datum: Message, channels: Channels = Channels.NATIVE) -> np.ndarray
 
 
 def from_array(image: np.ndarray, label: int = 0) -> Message:
-    """A Datum of raw values (C, H, W): uint8 in `data`, float32 in `float_data`."""
+    """The Datum of an image (C, H, W), not encoded: uint8 goes to `data`, float32 to `float_data`."""
     if image.ndim != 3 or not image.size:
         raise DataError(f"an image must have the axes (C, H, W), none empty; got {image.shape}")
     channels, height, width = image.shape
@@ -72,7 +73,7 @@ def from_array(image: np.ndarray, label: int = 0) -> Message:
 
 
 def from_encoded(data: bytes, label: int = 0) -> Message:
-    """A Datum that keeps the bytes of an image file as they are."""
+    """The Datum of an encoded image: `data` is the contents of an image file."""
     return Datum(data=data, label=_checked(label), encoded=True)
 
 

@@ -1,4 +1,4 @@
-"""Fetching files that are known by their contents."""
+"""Downloading files whose SHA-256 is known."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ CHUNK = 1 << 16
 
 
 class File(NamedTuple):
-    """A file as it should be: its name, the length of its contents, unpacked, and their SHA-256, or, where
-    only that is known, the SHA-256 of the gzip file; neither of what is made here of something else."""
+    """A file to download: its name, and the length and SHA-256 of its unpacked contents.  Where only that is
+    known, the SHA-256 is that of the gzip file.  Both are "" for a file that is made from an archive."""
 
     name: str
     nbytes: int
@@ -32,8 +32,8 @@ class File(NamedTuple):
 
 
 class Archive(NamedTuple):
-    """A file that holds others and is stored as it comes: its name, the most bytes it can have, and the
-    SHA-256 of its known forms."""
+    """An archive to download, which is stored as it is: its name, the most bytes it may have, and the SHA-256
+    of all its known versions."""
 
     name: str
     nbytes: int
@@ -41,17 +41,19 @@ class Archive(NamedTuple):
 
 
 class _BadMirror(Exception):
-    """Why one mirror is passed over."""
+    """The reason why the next mirror is tried."""
 
 
 def fetch(
     file: File, folder: Path, mirrors: Sequence[str], remedy: str, *, timeout_s: float = TIMEOUT_S
 ) -> Path:
-    """Store `file`, unpacked, in `folder`: from the first mirror (a URL that NAME.gz is appended to) that
-    delivers it.  A mirror that fails, or delivers something else, is passed over with a warning.
+    """Download `file` to `folder` and unpack it; returns its path.
 
-    The file appears whole or not at all.  Raises DataError, with what every mirror did, if none delivers; its
-    hint is `remedy`.
+    mirrors  URLs to which NAME.gz is appended.  They are tried in turn; one that fails or delivers another
+             file is left with a warning
+    remedy   the hint of the DataError that is raised if no mirror delivers the file
+
+    The file appears completely or not at all.
     """
     urls = {f"{mirror}{file.name}.gz": functools.partial(_unpack, file) for mirror in mirrors}
     return _first(folder / file.name, urls, remedy, timeout_s)
@@ -60,8 +62,8 @@ def fetch(
 def fetch_archive(
     archive: Archive, folder: Path, mirrors: Sequence[str], remedy: str, *, timeout_s: float = TIMEOUT_S
 ) -> Path:
-    """Store `archive` in `folder`, from the first mirror (a URL that its name is appended to) that delivers
-    it; everything else is as for `fetch`."""
+    """Download `archive` to `folder`; returns its path.  The name is appended to the mirrors' URLs;
+    everything else is as for `fetch`."""
     urls = {f"{mirror}{archive.name}": functools.partial(_copy, archive) for mirror in mirrors}
     return _first(folder / archive.name, urls, remedy, timeout_s)
 
@@ -70,7 +72,8 @@ _Write = Callable[[Iterator[bytes], BinaryIO], None]
 
 
 def _first(path: Path, urls: Mapping[str, _Write], remedy: str, timeout_s: float) -> Path:
-    """What the first URL delivers that delivers what its function wants."""
+    """Try URLs in turn until one delivers what its function accepts and writes to `path`; DataError if none
+    does."""
     tried = []
     for url, write in urls.items():
         try:
@@ -93,7 +96,7 @@ def _put(write: _Write, url: str, name: str, timeout_s: float, out: BinaryIO) ->
 
 
 def _unpack(file: File, chunks: Iterator[bytes], out: BinaryIO) -> None:
-    """Unpack and check in one pass."""
+    """Write the unpacked contents of a gzip file to `out`, and check that they are the expected ones."""
     decoder, length = zlib.decompressobj(wbits=31), 0  # 31: gzip
     digest, packed_digest = hashlib.sha256(), hashlib.sha256()
     for packed in chunks:
@@ -116,7 +119,7 @@ def _unpack(file: File, chunks: Iterator[bytes], out: BinaryIO) -> None:
 
 
 def _copy(archive: Archive, chunks: Iterator[bytes], out: BinaryIO) -> None:
-    """Store and check in one pass."""
+    """Write an archive to `out`, and check that it is the expected one."""
     digest, length = hashlib.sha256(), 0
     for data in chunks:
         digest.update(data)
@@ -133,8 +136,8 @@ def _compare(found: str, expected: tuple[str, ...]) -> None:
 
 
 def _chunks(url: str, name: str, timeout_s: float) -> Iterator[bytes]:
-    """The response, piece by piece, with a progress bar if stderr is a terminal; _BadMirror for whatever goes
-    wrong on the way."""
+    """The response to a request, piece by piece, with a progress bar if stderr is a terminal.  Every failure
+    is raised as _BadMirror."""
     from tqdm import tqdm
 
     try:

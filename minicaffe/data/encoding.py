@@ -1,4 +1,4 @@
-"""Image files out of pixels, as OpenCV's imencode would write them for Caffe."""
+"""Encoding pixels as image files, as OpenCV's imencode does for Caffe."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def encode(image: np.ndarray, kind: str) -> bytes:
-    """The image file of pixels (C, H, W), uint8: one channel, or three in the order blue, green, red.
+    """The bytes of an image file with pixels (C, H, W), uint8, of one channel or of blue, green and red.
 
-    kind  the ending of such a file's name: png, jpg, ...
+    kind  the ending of such files' names: png, jpg, ...
 
     Raises ConfigError for a kind that is not in KINDS.
     """
@@ -44,13 +44,13 @@ def encode(image: np.ndarray, kind: str) -> bytes:
 
 
 def same_kind(one: str, other: str) -> bool:
-    """Whether two endings name one kind of file: jpg and JPEG do."""
+    """Whether two endings of names mean the same kind of file, as jpg and JPEG do."""
     one, other = one.lower(), other.lower()
     return one == other or (one in KINDS and KINDS.get(one) == KINDS.get(other))
 
 
 def is_of(data: bytes, kind: str) -> bool:
-    """Whether the bytes of an image file are of the kind png or jpg."""
+    """Whether the contents of an image file are of this kind (png or jpg)."""
     return data.startswith({"PNG": images.PNG, "JPEG": images.JPEG}.get(_known(kind)[0], b"\0"))
 
 

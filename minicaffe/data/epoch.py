@@ -1,4 +1,4 @@
-"""What a source knows of its samples beside their numbers."""
+"""What layers that read data tell about their samples, for evaluations and previews."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import numpy as np
 
 
 class Epoch(NamedTuple):
-    """The samples of a source, of which an epoch brings each once.
+    """The samples of a source.  Every epoch goes through each of them once; epoch follows epoch in one
+    endless sequence of samples.
 
-    length   how many there are
-    samples  which of them stand at these ascending places of the endless sequence, by number, int64
-    name     a sample by its number, as people would look for it: the path of its file
-    classes  the names of its classes, by number; empty if it has none
-    pixels   images (N, C, H, W) of a batch as they were before mean and scale; None if that is not known
+    length   how many samples there are
+    samples  function of ascending positions in the endless sequence, int64: the numbers of the samples there
+    name     function of a sample's number: a name by which people find it, such as the path of its file
+    classes  the names of the classes, by number; empty if there are none
+    pixels   function of the images (N, C, H, W) of a batch: the pixels before mean and scale; None if those
+             are not known
     """
 
     length: int

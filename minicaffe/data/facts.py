@@ -1,4 +1,4 @@
-"""What a source of data says before it is read for training: its kind, its size, its classes."""
+"""What can be said of a data source before training reads it: its backend, size and classes."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ SUMMARY = "summary.json"  # in the folder of a data set that `data make` has wri
 
 
 class Facts(NamedTuple):
-    """samples: how many; classes: the number of labels, 0 to the highest."""
+    """The size of a data source.
+
+    samples  how many samples it has
+    classes  how many classes: the highest label plus 1
+    """
 
     samples: int
     classes: int
 
 
 def backend(source: str) -> str:
-    """The data_param.backend that reads a source: FOLDER for a folder of folders, LMDB for another folder,
-    IDX for named sets and files."""
+    """The value of data_param.backend with which a source must be read: FOLDER for a folder of folders, LMDB
+    for another folder, IDX for named sets and files."""
     path = ranges.without(source)
     if datasets.named_part(source) or not os.path.isdir(path):
         return "IDX"
@@ -33,8 +37,8 @@ def backend(source: str) -> str:
 
 
 def facts(source: str, kind: str) -> Facts:
-    """Size and classes of a source, whose labels are all read; ConfigError for a backend that nothing
-    reads."""
+    """Size and number of classes of a source, for which all its labels are read.  `kind` is its backend;
+    ConfigError if that cannot be read."""
     if kind == "LMDB":
         database = Database(source)
         return Facts(len(database), 1 + max(map(database.label, range(len(database)))))
@@ -51,7 +55,7 @@ def facts(source: str, kind: str) -> Facts:
 
 def class_names_of(source: str, kind: str) -> list[str]:
     """The names of a source's classes, by number: those of its folders, or the lines of the labels.txt beside
-    it; empty if nobody says."""
+    it; empty if there is neither."""
     if kind == "FOLDER":
         return ImageFolder(source).classes
     beside = class_names.beside([ranges.without(source)])
@@ -59,9 +63,9 @@ def class_names_of(source: str, kind: str) -> list[str]:
 
 
 def parts(source: str) -> dict[str, str]:
-    """What is called by one name and has parts: the source of each, by its name.  A named set, such as mnist;
-    a data set that `data make` has written; a folder of folders train, val or test of class folders.  Empty
-    for others."""
+    """The sources of the parts of a data set, by the part's name; empty if `source` is not a data set with
+    parts.  Data sets with parts are a named set such as mnist, one written by `data make`, and a folder whose
+    subfolders train, val or test hold class folders."""
     if source in datasets.SETS:
         return {part: f"{source}/{part}" for part in datasets.SETS[source].splits}
     if (made := summary(source)) is not None:
@@ -72,7 +76,8 @@ def parts(source: str) -> dict[str, str]:
 
 
 def summary(folder: str) -> dict[str, Any] | None:
-    """What `data make` has written of a data set it made; None for what is none."""
+    """What `data make` recorded about the data set that it wrote to `folder`; None if it did not write one
+    there."""
     try:
         found = json.loads(read_text(os.path.join(folder, SUMMARY)))
     except (DataError, ValueError):

@@ -1,4 +1,4 @@
-"""A list of HDF5 files as numbered batches; h5py is imported on first use."""
+"""Batches of rows of HDF5 files.  h5py is imported on first use."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import numpy as np
 from ..errors import DataError
 from ..files import LARGEST_BYTES, read_text
 from ..proto.hdf5_file import check_datasets, find, opened
-from .order import permutation, positions
+from .order import Share, permutation
 
 
 class HDF5Batches:
-    """Batch number b of the rows of some HDF5 files; a function of b and a seed.
+    """Reads batch number b of the rows of some HDF5 files.  The result depends on b and a seed alone.
 
     source       a text file of paths, separated by white space
-    names        the datasets to read; in one file all have equally many rows (axis 0), and a name has rows of
-                 one shape in all files
-    shuffle      every epoch takes the files in another order, and the rows of a file in another; rows of
+    names        the datasets to read.  In a file all of them have equally many rows (axis 0); the rows of a
+                 dataset have one shape in all files
+    shuffle      every epoch takes the files, and the rows of each file, in another order; rows of
                  different files are not mixed
-    rank, size   of this process among those that share the data
+    rank, size   number of this process, and how many processes share the data
 
-    One file is in memory at a time, whole, in dtype; it may take `largest_bytes`, or as many as the file
-    has.  Raises DataError, on construction, for a file that does not have this form.
+    One file at a time is in memory, completely, converted to dtype.  It may take `largest_bytes`, or its size
+    on the disk if that is more.  Raises DataError, on construction, for a file that does not have this form.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class HDF5Batches:
     ) -> None:
         self.largest_bytes = largest_bytes
         self.names, self.batch, self.dtype, self.shuffle = list(names), batch, np.dtype(dtype), shuffle
-        self.rank, self.size = rank, size
+        self.share = Share(batch, rank=rank, size=size)
         self.paths = _listed(source)
         self.rows: list[int] = []  # per file
         self.shapes: list[tuple[int, ...]] = []  # of a row, per name
@@ -63,7 +63,7 @@ class HDF5Batches:
 
     def __call__(self, number: int, out: Sequence[np.ndarray], seed: int = 0) -> None:
         """Write batch `number` of each name into `out`."""
-        epoch, index = np.divmod(positions(number, self.batch, self.rank, self.size), self.count)
+        epoch, index = np.divmod(self.share.positions(number), self.count)
         k = 0
         while k < self.batch:  # a run of rows in one file
             file, start = self._file_at(epoch[k], index[k], seed)
@@ -76,7 +76,8 @@ class HDF5Batches:
             k += len(rows)
 
     def samples(self, at: np.ndarray, seed: int = 0) -> np.ndarray:
-        """The samples at these places of the endless sequence, int64, counted through the files as listed."""
+        """The numbers of the samples at these positions of the endless sequence, int64.  Samples are numbered
+        through all files in the order of the list."""
         found = np.empty(len(at), np.int64)
         for k, (epoch, index) in enumerate(zip(*(part.tolist() for part in np.divmod(at, self.count)))):
             file, start = self._file_at(epoch, index, seed)
@@ -87,14 +88,15 @@ class HDF5Batches:
         return found
 
     def place(self, index: int) -> str:
-        """The file and the row of a sample."""
+        """The file and row of sample `index`, for errors."""
         file = 0
         while index >= self.rows[file]:
             index, file = index - self.rows[file], file + 1
         return f"{self.paths[file]}: row {index}"
 
     def _file_at(self, epoch: int, index: int, seed: int) -> tuple[int, int]:
-        """The file that holds sample `index` of an epoch, and the index of its first row."""
+        """The number of the file that holds sample `index` of an epoch, and the index of that file's first
+        row in the epoch."""
         start = 0
         for file in (
             self._permutation(len(self.paths), seed, epoch) if self.shuffle else range(len(self.paths))
@@ -118,7 +120,7 @@ class HDF5Batches:
         return self._loaded[1]
 
     def _inspect(self, path: str) -> list[tuple[int, ...]]:
-        """The shape of every dataset, after checking that it can be read as rows of numbers."""
+        """The shapes of the datasets of a file, after checking that they hold rows of numbers."""
         if not os.path.exists(path):
             raise DataError(
                 f"{path}: no such file", hint="paths in the list are relative to the working directory"
@@ -131,7 +133,7 @@ class HDF5Batches:
         return shapes
 
     def _datasets(self, h5: Any) -> list[Any]:
-        """The datasets of a file, each known to hold rows of numbers, for which there is room."""
+        """The datasets of an open file, after checking that they hold rows of numbers and fit into memory."""
         from h5py import Dataset, h5t
 
         found = []

@@ -48,11 +48,12 @@ def read(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> np.ndar
 def stored(
     path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES, kept_bytes: int = KEPT_BYTES
 ) -> Stored | np.ndarray:
-    """The array in an IDX file: in memory if it is gzip (told by its first bytes, not by its name) or has at
-    most `kept_bytes`, since rows in no order are read from a file one by one; else left in the file.
+    """Open the array in an IDX file.  A file of more than `kept_bytes` stays on the disk (`Stored`); others
+    are read into memory, since reading single rows from a file is slow.  So are gzip files of any size, which
+    are recognized by their first bytes.
 
     Raises DataError if the file cannot be read, is not IDX, does not hold exactly what its header says, or
-    would be unpacked to more than `largest_bytes`.
+    would take more than `largest_bytes` when unpacked.
     """
     file = Pieces(path)
     if file.read(0, min(len(GZIP), file.nbytes)) == GZIP:
@@ -65,7 +66,7 @@ def stored(
 
 
 class Stored:
-    """An array in a file, of which rows (axis 0) are read when they are asked for.
+    """An array in a file.  Its rows (axis 0) are read when they are asked for.
 
     shape, dtype  as the header says, in the byte order of the file
     """
@@ -90,14 +91,14 @@ class Stored:
         return Stored(self._file, self._start, shape, self.dtype)
 
     def part(self, rows: range) -> Stored:
-        """These rows, which follow each other, and stay in the file."""
+        """The array of these consecutive rows, which stays in the file."""
         row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
         return Stored(
             self._file, self._start + rows.start * row_bytes, (len(rows), *self.shape[1:]), self.dtype
         )
 
     def whole(self) -> np.ndarray:
-        """The array, in memory."""
+        """The whole array, read into memory."""
         out = np.empty(self.shape, self.dtype)
         self._read(0, out)
         return out
@@ -109,7 +110,7 @@ class Stored:
     def take(
         self, indices: np.ndarray, axis: int = 0, out: np.ndarray | None = None, mode: str = "raise"
     ) -> np.ndarray:
-        """The rows of these numbers, as `np.take` gives them."""
+        """The rows with these numbers, read into memory; arguments and result are those of `np.take`."""
         if out is None:
             out = np.empty((len(indices), *self.shape[1:]), self.dtype)
         breaks = np.flatnonzero(np.diff(indices) != 1) + 1
@@ -124,7 +125,7 @@ class Stored:
 
 
 class _Header:
-    """What the first bytes of an IDX file say; DataError if it is none."""
+    """The type and shape in the header of an IDX file; DataError if the file has none."""
 
     def __init__(self, path: str | os.PathLike, data: bytes) -> None:
         self.path = path
@@ -172,7 +173,7 @@ def _unpacked(path: str | os.PathLike, packed_bytes: int, largest_bytes: int) ->
 
 
 def _fill(file, out: memoryview) -> int:
-    """Read into `out` until it is full or the file ends; the number of bytes."""
+    """Read into `out` until it is full or the file ends; returns the number of bytes read."""
     count = 0
     while part := file.readinto(out[count:]):
         count += part
@@ -180,7 +181,8 @@ def _fill(file, out: memoryview) -> int:
 
 
 def write(path: str | os.PathLike, array: np.ndarray) -> None:
-    """Write `array` as an IDX file, gzip if the name ends in .gz; the same array gives the same bytes.
+    """Write `array` as an IDX file, compressed by gzip if the name ends in .gz.  The same array gives the
+    same bytes.
 
     Raises DataError for a type that IDX does not have.
     """
@@ -201,12 +203,12 @@ def write(path: str | os.PathLike, array: np.ndarray) -> None:
 
 
 def first_bytes(shape: tuple[int, ...], dtype: np.dtype) -> bytes:
-    """What a file of such an array begins with; behind it come the values."""
+    """The header of an IDX file with an array of this shape and type; the values follow it."""
     return bytes([0, 0, CODES[dtype.newbyteorder("=")], len(shape)]) + np.array(shape, ">u4").tobytes()
 
 
 def contents(path: str | os.PathLike) -> Iterator[bytes]:
-    """The bytes of a file, unpacked if it is gzip, piece by piece; DataError if it cannot be read."""
+    """The bytes of a file, piece by piece, unpacked if it is gzip; DataError if it cannot be read."""
     if read_start(path, len(GZIP)) == GZIP:
         with _gzip(path) as packed:
             while part := packed.read(PIECE_BYTES):
@@ -219,7 +221,8 @@ def contents(path: str | os.PathLike) -> Iterator[bytes]:
 
 @contextmanager
 def _gzip(path: str | os.PathLike) -> Iterator[gzip.GzipFile]:
-    """A gzip file to unpack; what is wrong with it is a DataError."""
+    """Open a gzip file for unpacking while the `with` block runs; exceptions about a damaged file become
+    DataErrors."""
     try:
         with open_file(path) as file, gzip.open(file) as packed:
             yield packed

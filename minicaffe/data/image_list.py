@@ -1,4 +1,4 @@
-"""A text file that lists images and their labels."""
+"""Images and labels listed in a text file."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ LONGEST_LABEL = 100  # characters: zeros may stand in front
 
 
 class ImageList:
-    """The images that a text file lists, a path and a label per line.
+    """The images that a text file lists, one per line as path and label.
 
-    source    the file; a line is split at its last space, so a path may hold spaces
-    root      put before every path as it is; a folder must end in a slash
-    channels  what the images are turned into
+    source    the path of the text file.  Each line is split at its last space, so that paths may hold spaces
+    root      text put before every path; a folder must end in a slash
+    channels  what the images are converted to
 
-    Raises DataError, naming file and line, for a file that has another form.
+    Raises DataError, with file and line, if the file does not have this form.
     """
 
     def __init__(self, source: str, root: str = "", channels: Channels = Channels.COLOR) -> None:
@@ -35,15 +35,15 @@ class ImageList:
         return len(self.entries)
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
-        """Image (C, H, W) and label of a line."""
+        """Image (C, H, W) and label of line `index`."""
         return images.read(self.path(index), self.channels), self.entries[index][1]
 
     def path(self, index: int) -> str:
-        """The file that a line names."""
+        """The path of the image on line `index`."""
         return self.root + self.entries[index][0]
 
     def place(self, index: int) -> str:
-        """Where an entry is, for errors."""
+        """The file and line of image `index`, for errors."""
         return f"{self.source}:{index + 1}"
 
     def _parse(self, number: int, line: str) -> tuple[str, int]:

@@ -1,15 +1,17 @@
-"""Image files as OpenCV would give them to Caffe: (C, H, W), uint8, channels in the order blue, green, red.
+"""Decoding image files as OpenCV does for Caffe: to (C, H, W), uint8, channels in the order blue, green, red.
 
-Pillow decodes.  What OpenCV decides is decided here as there:
+Pillow decodes the files.  Where there is a choice, the result is that of OpenCV:
 
-bits        16 bits per value lose the lower eight; one bit becomes 0 or 255; float images are refused
-palette     looked up
-alpha       dropped, not blended; but NATIVE gives four channels, a grey image with alpha too
-EXIF        the orientation is followed (OpenCV since 3.1), not in NATIVE
-CMYK        JPEG only, as Pillow converts it
-animation   the first frame
-grey        of a colour PNG as libpng computes it, of a colour JPEG its luminance as it is stored, of any
-            other (1868 B + 9617 G + 4899 R + 8192) >> 14; so one picture in two formats gives two greys
+bits        of 16 bits per value the lower eight are dropped; one bit becomes 0 or 255; float images are
+            refused
+palette     colours are looked up
+alpha       is dropped, not blended; NATIVE makes four channels of any image with alpha, also of a grey one
+EXIF        the orientation is applied (in OpenCV since 3.1), but not with NATIVE
+CMYK        in JPEG only, converted by Pillow
+animation   the first frame is taken
+grey        colour PNG files are converted as libpng does, of colour JPEG files the stored luminance is taken,
+            all others are converted by (1868 B + 9617 G + 4899 R + 8192) >> 14.  So the same picture in two
+            formats may give two results
 
 Source: OpenCV's cv::imread and cv::imdecode.
 """
@@ -29,7 +31,7 @@ from ..files import LARGEST_BYTES, read_bytes
 
 
 class Channels(enum.Enum):
-    """What an image is turned into."""
+    """What an image is converted to."""
 
     COLOR = "color"  # blue, green, red
     GRAY = "gray"  # one channel
@@ -54,7 +56,7 @@ WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 
 
 def read(path: str | os.PathLike, channels: Channels = Channels.COLOR) -> np.ndarray:
-    """The image in a file; DataError, naming it, if it cannot be read."""
+    """The image in a file; DataError, naming the file, if it cannot be read."""
     data = contents(path)
     with locate(os.fspath(path)):
         return decode(data, channels)
@@ -68,11 +70,14 @@ def contents(path: str | os.PathLike) -> bytes:
 def decode(
     data: bytes, channels: Channels = Channels.COLOR, *, least_px: int | None = None, most_pixels: int = 0
 ) -> np.ndarray:
-    """The image that the bytes of a file hold; DataError if they hold none, or not all of it, or more pixels
-    than Pillow takes, twice PIL.Image.MAX_IMAGE_PIXELS: a few bytes can stand for any number.
+    """The image in the bytes of a file.
 
-    least_px     a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size if its longer side keeps so many pixels
-    most_pixels  what is decoded may have, if not 0
+    least_px     a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size if its longer side keeps so many pixels,
+                 which is faster; None: at its full size
+    most_pixels  how many pixels the result may have; 0 for no limit
+
+    Raises DataError if the bytes are no image or only part of one, or if it has more than twice
+    PIL.Image.MAX_IMAGE_PIXELS pixels: a few bytes can stand for any number of pixels.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -127,7 +132,7 @@ def _pixels(image, channels: Channels) -> np.ndarray:
 
 
 def _from_color(image, channels: Channels) -> np.ndarray:
-    """Of an image with more than one channel, or a palette."""
+    """The pixels of an image that has several channels or a palette."""
     if channels is Channels.NATIVE:
         alpha = image.mode in WITH_ALPHA or (image.mode == "P" and "transparency" in image.info)
         if alpha:
@@ -143,8 +148,8 @@ def _from_color(image, channels: Channels) -> np.ndarray:
 
 
 def is_grey(data: bytes) -> bool:
-    """Whether the bytes of a file hold an image of one channel; nothing is decoded.  False for what is
-    no image."""
+    """Whether the bytes of a file are an image of one channel; only its header is read.  False if they are no
+    image."""
     from PIL import Image
 
     try:
@@ -155,7 +160,7 @@ def is_grey(data: bytes) -> bool:
 
 
 def grey(image: np.ndarray) -> np.ndarray:
-    """Pixels (C, H, W), uint8, of one channel or of blue, green and red, as one channel."""
+    """The grey image (1, H, W) of pixels (C, H, W), uint8, of one channel or of blue, green and red."""
     if len(image) == 1:
         return image
     weights, half, bits = OPENCV
@@ -163,7 +168,8 @@ def grey(image: np.ndarray) -> np.ndarray:
 
 
 def remarks(data: bytes) -> tuple[str, ...]:
-    """What of the file of an image does not reach its pixels: all but a few files have nothing to say."""
+    """What is lost when an image file is decoded, in words: lower bits, opacity, further frames.  For most
+    files that is nothing."""
     found = []
     frames = 1
     if data.startswith(PNG):
@@ -178,7 +184,7 @@ def remarks(data: bytes) -> tuple[str, ...]:
 
 
 def _frames(data: bytes) -> tuple[int, bool]:
-    """How many frames the bytes of a file hold, and whether the first has 16 bits per value."""
+    """The number of frames in the bytes of a file, and whether the first has 16 bits per value."""
     from PIL import Image
 
     try:

@@ -1,4 +1,4 @@
-"""A database of the images that a list names, as Caffe's convert_imageset makes it."""
+"""Making a database from a list of images, as Caffe's convert_imageset does."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from .resize import Resize
 
 
 class ImageSet:
-    """What becomes of the images of a list, line by line.
+    """Makes the records of a database from the images of a list.
 
     listed       the list; its `channels` say whether images become colour or grey
-    size         height and width they are brought to, or None: as they are
-    encoded      keep image files, which the reader decodes, rather than pixels
-    encode_type  their kind (png, jpg, ...), or "": the one the image's name ends in
-    check_size   refuse an image whose (C, H, W) is not that of the first
+    size         height and width to which images are resized; None: they keep their size
+    encoded      store image files, which the reader decodes, instead of pixels
+    encode_type  the kind of these files (png, jpg, ...); "": that which the image's name ends in
+    check_size   refuse images whose (C, H, W) differs from that of the first
 
-    With `encoded` a file's own bytes are stored if they are of the kind asked for, nothing is resized, and a
-    reader gets of them the very pixels that are asked for; otherwise the pixels are encoded.
+    With `encoded`, the original file is stored if it is of the right kind, is not resized, and decodes to the
+    pixels wanted; otherwise the pixels are encoded anew.
 
-    Differs from Caffe  which stores the file of a colour image where grey was asked for, and of a grey one
-                        where colour was; compares numbers of bytes, not shapes, for check_size.
+    Differs from Caffe: there the original file is stored even if it is colour and grey was wanted, or the
+    reverse; check_size compares numbers of bytes, not shapes.
     """
 
     def __init__(
@@ -52,8 +52,8 @@ class ImageSet:
         self._shape: tuple[int, ...] | None = None
 
     def read(self, line: int) -> tuple[bytes, np.ndarray]:
-        """The file of an image, and its pixels (C, H, W), resized if need be; DataError if it cannot be
-        read."""
+        """The contents of an image file and its pixels (C, H, W), resized if asked for; DataError if it
+        cannot be read."""
         path = self.listed.root + self.listed.entries[line][0]
         data = images.contents(path)
         with locate(path):
@@ -65,10 +65,10 @@ class ImageSet:
         return data, resized
 
     def record(self, line: int, data: bytes, image: np.ndarray) -> Message:
-        """The Datum of what `read` returned.
+        """The Datum for a line of the list; `data` and `image` are what `read` returned for it.
 
-        Raises ShapeError for another size under `check_size`, ConfigError if the image would have to be
-        encoded as no known kind, DataError for a label beyond 32 bits.
+        Raises ShapeError if check_size is set and the image has another shape than the first, ConfigError if
+        the image must be encoded as an unknown kind of file, DataError for a label beyond 32 bits.
         """
         name, label = self.listed.entries[line]
         self._check(image.shape)
@@ -88,7 +88,7 @@ class ImageSet:
             )
 
     def _file(self, name: str, data: bytes, image: np.ndarray) -> bytes:
-        """The file of an image: its own, or a new one."""
+        """The image file to store: the original, or one newly encoded."""
         ending = os.path.splitext(name)[1][1:]
         own = not self.encode_type or encoding.same_kind(ending, self.encode_type)
         if own and self.resize is None and np.array_equal(images.decode(data, Channels.NATIVE), image):
@@ -97,13 +97,14 @@ class ImageSet:
 
 
 def convert(image_set: ImageSet, path: str | os.PathLike, lines: Sequence[int]) -> int:
-    """Write the images of these lines, in this order, into a new LMDB; returns how many were left out.
+    """Write the images on these lines of the list, in this order, to a new LMDB; returns how many could not
+    be read.
 
-    The key of the i-th is i in eight digits, _, and its path in the list.  An image that cannot be read is
-    left out, as in Caffe, its number too; the log names every one.
+    The key of the i-th image is i with eight digits, _, and its path in the list.  As in Caffe, an image that
+    cannot be read is left out, and no record gets its number; the log names it.
 
-    Raises DataError if the database exists or no image can be read, and what `ImageSet.record` raises; then
-    there is no database.
+    Raises DataError if the database exists or no image can be read, and what `ImageSet.record` raises; no
+    database is left behind then.
     """
     left_out = 0
     with DatabaseWriter(path) as database:

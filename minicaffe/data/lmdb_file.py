@@ -1,16 +1,16 @@
-"""The records of an LMDB file, read page by page.
+"""Reading the records of an LMDB file, page by page.
 
-A file is a row of pages.  The first two, the meta pages, each describe a state of the database, of which the
-one with the higher transaction number is valid: the root of a tree, its depth, and how much it holds.  A
-page of the tree is
+The file is a sequence of pages.  The first two are meta pages.  Each describes a state of the database: the
+root of a tree, its depth, and how much it holds; the one with the higher transaction number is valid.  A page
+of the tree is
 
     page number (8 bytes), -, flags (2), lower (2), upper (2), offsets of its nodes (2 each, up to lower)
 
 Branch pages lead to pages of the next level.  Leaf pages, all on the last level, hold the records in the
-order of their keys; a value that is too long for one lies in overflow pages.
+order of their keys; a value too long for a leaf is in overflow pages.
 
-LMDB itself maps the file and believes what it says, so that a damaged one, or one that another program cuts
-short, ends the process.  Here every number is held to the file before it is followed.
+The library LMDB maps the file into memory and trusts it: a damaged file, or one that another program cuts
+short, kills the process.  Here every number is checked against the file before it is used.
 
 Source: H. Chu, OpenLDAP's mdb.c 0.9, "struct MDB_page", "MDB_node", "MDB_meta"; 64-bit, little-endian.
 """
@@ -45,7 +45,7 @@ META_BYTES = PAGE.size + META.size + 2 * DB.size + AFTER.size
 
 
 class Meta(NamedTuple):
-    """What a meta page says of the database: sizes in pages, `last` the number of the last page in use."""
+    """The contents of a meta page.  Sizes are in pages; `last` is the number of the last page in use."""
 
     page_bytes: int
     depth: int
@@ -63,9 +63,9 @@ class LmdbFile:
     path     the file, data.mdb
     entries  how many records there are
 
-    Leaves are looked up from the first on, as far as a record needs, and known from then on.  Nobody may
-    write to the database meanwhile.  One thread at a time.  Raises DataError for a file that is none, or is
-    damaged.
+    The leaves are searched from the first on as far as a record needs it, and remembered.  Nobody may write
+    to the database meanwhile, and only one thread may use the object at a time.  Raises DataError for a file
+    that is no LMDB or damaged.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -90,7 +90,7 @@ class LmdbFile:
         return self._tree.overflow(page, node.size)
 
     def _node(self, index: int) -> _Node:
-        """Where a record lies in its leaf, which is then the one at hand."""
+        """Where a record is in its leaf; the leaf is loaded if it is not the current one."""
         while not self._ends or index >= self._ends[-1]:
             page, count = next(self._walk, (0, 0))
             if not page:
@@ -115,7 +115,7 @@ class LmdbFile:
 
 
 class _Node(NamedTuple):
-    """A record in a leaf: where its key and its value begin, and how long the value is."""
+    """Where a record is in its leaf: the offsets of its key and its value, and the length of the value."""
 
     key: int
     value: int
@@ -124,14 +124,14 @@ class _Node(NamedTuple):
 
 
 class _Tree:
-    """The pages of the file, each held to what the meta page says and to the file's length."""
+    """The pages of the file.  Each is checked against the meta page and the file's length when it is read."""
 
     def __init__(self, path: str | os.PathLike) -> None:
         self._file = Pieces(path)
         self.meta = self._newest()
 
     def leaves(self) -> Iterator[tuple[int, int]]:
-        """The leaves in order, and how many records each holds."""
+        """The numbers of the leaf pages in order, each with the number of its records."""
         meta = self.meta
         left = {BRANCH: meta.branches, LEAF: meta.leaves}  # a page that is met again and again exceeds them
         ahead = [iter([meta.root])] if meta.entries else []
@@ -150,7 +150,7 @@ class _Tree:
                 ahead.append(iter([_child(data, at) for at in offsets]))
 
     def read(self, page: int, kind: int) -> tuple[memoryview, tuple[int, ...]]:
-        """A branch or leaf, and where its nodes are."""
+        """The contents of a branch or leaf page and the offsets of its nodes."""
         if not self._within(page):
             raise DataError(
                 f"the database is damaged: page {page} lies beyond the last, {self.meta.last}", hint=REMEDY
@@ -187,7 +187,7 @@ class _Tree:
     # -- the meta pages
 
     def _newest(self) -> Meta:
-        """The valid one of the two meta pages; DataError for a file that does not hold what it says."""
+        """The valid one of the two meta pages; DataError if the file does not hold what it describes."""
         first = self._meta_at(0)
         metas = [first, self._meta_at(first.page_bytes)]
         meta = max(metas, key=lambda meta: meta.transaction)
@@ -228,6 +228,6 @@ class _Tree:
 
 
 def _child(data: memoryview, at: int) -> int:
-    """The page that a node of a branch leads to."""
+    """The number of the page that a node of a branch page leads to."""
     low, middle, high, _ = NODE.unpack_from(data, at)
     return low | middle << 16 | high << 32

@@ -1,4 +1,4 @@
-"""The mean image of a database or a data set, as Caffe's compute_image_mean makes it."""
+"""Computing the mean image of a database or data set, as Caffe's compute_image_mean does."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ EVERY = 10_000  # records between two lines of the log
 
 
 class SourceImages:
-    """The images of a named set or an IDX file (datasets.open_source) as records, whose labels are all 0."""
+    """The images of a named set or IDX file (datasets.open_source) as records.  Labels are not read; all are
+    0."""
 
     def __init__(self, source: str) -> None:
         self.source, self.images = source, open_source(source, labels=False).images
@@ -32,14 +33,15 @@ class SourceImages:
 
 
 def mean_image(records: Records, resize: Resize | None = None) -> np.ndarray:
-    """The mean of every pixel, (C, H, W), float32; of the images as transform_param's resize brings them to
-    one size, if that is given.
+    """The mean image (C, H, W), float32: for every pixel the mean over all images.
 
-    Differs from Caffe  sums in float64, exact for bytes; Caffe's float32 sums are rounded once they exceed
-                        2^24, which 65,794 white images do.
+    resize  if given, images are resized first, as transform_param's resize does before training
 
-    Raises ShapeError, naming the record, for an image whose (C, H, W) is not the first's, DataError for a
-    damaged one.
+    Differs from Caffe: sums are float64, exact for bytes; Caffe's float32 sums are rounded once they exceed
+    2^24, which they do from 65,794 white images on.
+
+    Raises ShapeError, naming the record, if an image has another (C, H, W) than the first, DataError if one
+    is damaged.
     """
     with locate(lambda: records.place(0)):
         total = np.zeros(_read(records, 0, resize).shape)
@@ -71,7 +73,7 @@ def _read(records: Records, index: int, resize: Resize | None) -> np.ndarray:
 
 
 def to_blob(mean: np.ndarray) -> BlobProto:
-    """The BlobProto of a mean_file: (C, H, W) in Caffe's older form, with num = 1."""
+    """The BlobProto to store as mean_file: (C, H, W) in Caffe's older form, with num = 1."""
     blob = binary.from_array(mean)
     blob.ClearField("shape")
     blob.num = 1

@@ -1,35 +1,50 @@
 """Which sample comes when.
 
-Order is a function, not a state: what batch b holds follows from b, the seed and the number of samples.  So a
-run that resumes at any iteration sees what an uninterrupted one would have seen, and several processes share
-a data set without speaking to each other.
+The samples of batch b are computed from b, the seed and the number of samples; nothing is remembered.  So a
+resumed run reads the same samples as one that was not interrupted, and processes can share a data set without
+communicating.
 """
 
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
 
-def positions(number: int, batch: int, rank: int = 0, size: int = 1) -> np.ndarray:
-    """Where the samples of batch `number` stand in the endless sequence of samples, int64: sample k of
-    process `rank` of `size` at (number * batch + k) * size + rank."""
-    return np.arange(number * batch, (number + 1) * batch, dtype=np.int64) * size + rank
+class Share(NamedTuple):
+    """What a process takes from the endless sequence of samples, batch by batch.
+
+    batch       samples in a batch
+    key         of the random numbers that they are changed with
+    rank, size  of this process among those that share the samples
+    """
+
+    batch: int
+    key: tuple[int, int] = (0, 0)
+    rank: int = 0
+    size: int = 1
+
+    def positions(self, number: int) -> np.ndarray:
+        """Where the samples of batch `number` stand in the sequence, int64: sample k at
+        (number * batch + k) * size + rank."""
+        first = number * self.batch
+        return np.arange(first, first + self.batch, dtype=np.int64) * self.size + self.rank
 
 
 def permutation(count: int, *key: int) -> np.ndarray:
-    """A permutation of 0 .. count - 1, read-only, drawn from the non-negative numbers in `key`."""
+    """A random permutation of 0 .. count - 1, determined by the non-negative numbers in `key`; read-only."""
     drawn = np.random.Generator(np.random.PCG64(list(key))).permutation(count)
     drawn.flags.writeable = False
     return drawn
 
 
 class Order:
-    """The order of `count` samples: as they are, epoch after epoch, or with `shuffle` by a permutation of
-    their own for every epoch, drawn from (seed, epoch).
+    """The order of `count` samples, epoch after epoch: unchanged, or with `shuffle` a permutation for each
+    epoch, determined by (seed, epoch).
 
-    rand_skip  the sequence begins somewhere among its first `rand_skip` samples; the seed decides where
+    rand_skip  the first samples are skipped, fewer than `rand_skip`; the seed determines how many
     """
 
     def __init__(self, count: int, *, shuffle: bool = False, seed: int = 0, rand_skip: int = 0) -> None:
@@ -42,7 +57,7 @@ class Order:
         self._permutation = functools.lru_cache(maxsize=2)(permutation)  # this epoch's and the next's
 
     def samples(self, at: np.ndarray) -> np.ndarray:
-        """The samples at these ascending positions of the endless sequence, int64."""
+        """The numbers of the samples at these ascending positions of the endless sequence, int64."""
         epoch, index = np.divmod(at + self.skip, self.count)
         if self.shuffle:
             for e in range(epoch[0], epoch[-1] + 1):

@@ -1,4 +1,4 @@
-"""Pieces of a file, read by their place."""
+"""Reading pieces of a file from given offsets."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ class Pieces:
 
     nbytes  its length when it was opened
 
-    Nothing is mapped: where a program maps a file that another cuts short, the system ends it at its next
-    look.  Here that is a DataError.  Raises DataError for what cannot be opened, or is no regular file.
+    The file is not mapped into memory: if another program shortens a mapped file, the system kills the
+    process that reads it.  Here that is a DataError.  Raises DataError too if the file cannot be opened or is
+    not a regular file.
     """
 
     def __init__(self, path: str | os.PathLike) -> None:
@@ -27,7 +28,7 @@ class Pieces:
         self.nbytes = os.fstat(self._file.fileno()).st_size
 
     def read(self, at: int, nbytes: int) -> memoryview:
-        """`nbytes` bytes from byte `at` on."""
+        """`nbytes` bytes from offset `at` on."""
         if not 0 <= at <= at + nbytes <= self.nbytes:
             raise DataError(f"{self.path}: bytes {at} to {at + nbytes} are wanted of {self.nbytes}")
         data = np.empty(nbytes, np.uint8).data
@@ -35,7 +36,7 @@ class Pieces:
         return data
 
     def read_into(self, at: int, out: memoryview) -> None:
-        """Fill `out`, of bytes, with what stands from byte `at` on."""
+        """Fill `out` with the bytes from offset `at` on."""
         while out.nbytes:
             try:
                 count = _read_at(self._file, at, out)

@@ -14,17 +14,17 @@ B = TypeVar("B")
 
 
 class Prefetch(Generic[B]):
-    """Numbered batches, prepared by a thread before they are asked for.
+    """Numbered batches that a thread prepares before they are asked for.
 
     make      make(number, buffers) writes batch `number` into `buffers`.  It runs in the thread, one call at
-              a time; it may not call parallel kernels (two parallel regions at once would fight for the
-              processors), nor hold a reference to what owns this object
-    slots     the buffers, used in turn: as many batches are ready or under way, the next one first
+              a time.  It must not call parallel kernels (two parallel regions at once would compete
+              for the processors), nor hold a reference to the object that owns this one
+    slots     the buffers, used in turn; this many batches are ready or being prepared
     threaded  False: `make` runs when a batch is asked for
 
-    All decisions are the caller's: it hands the thread orders (number, buffers) and gets each back, done or
-    with the error that it met.  So nothing is shared and nothing needs a lock.  The thread ends with `close`,
-    or when this object is no longer referenced, or with the process.
+    The caller decides everything: it puts orders (number, buffers) in a queue, and gets each back, finished
+    or with the exception that `make` raised.  So thread and caller share no state and need no lock.  The
+    thread ends with `close`, when this object is no longer referenced, or with the process.
     """
 
     def __init__(self, make: Callable[[int, B], None], slots: Sequence[B], *, threaded: bool = True) -> None:
@@ -35,10 +35,11 @@ class Prefetch(Generic[B]):
 
     @contextmanager
     def batch(self, number: int) -> Iterator[B]:
-        """The buffers that hold batch `number`; on leaving, the thread gets them back for a later batch.
+        """The buffers with batch `number`, while the `with` block runs; afterwards the thread fills them
+        again.
 
-        The next batch in order is ready or under way; any other starts the thread over from there.  An error
-        that `make` raised for this batch is raised here.
+        If `number` follows the last one, the batch is ready or being prepared; otherwise the thread starts
+        again from `number`.  An exception that `make` raised for this batch is raised here.
         """
         if not self._threaded:
             self._make(number, self._slots[0])
@@ -59,7 +60,7 @@ class Prefetch(Generic[B]):
         self._order(number + 1)
 
     def close(self) -> None:
-        """End the thread and wait for it; `batch` may start another."""
+        """End the thread and wait until it has ended.  A later call of `batch` starts another."""
         if self._thread is not None:
             self._discard()
             self._stop()
@@ -67,14 +68,14 @@ class Prefetch(Generic[B]):
             self._thread = None
 
     def _order(self, number: int) -> None:
-        """Have all free buffers filled: with `number` and what follows, or what follows the last order."""
+        """Order batches for all free buffers: `number` and those after it, or those after the last order."""
         while self._free:
             following = self._ordered[-1] + 1 if self._ordered else number
             self._orders.put((following, self._free.popleft()))
             self._ordered.append(following)
 
     def _discard(self) -> None:
-        """Take back all orders; the thread finishes only the one it is at."""
+        """Cancel all orders; the thread finishes only the one that it is working on."""
         while self._ordered:
             try:
                 _, buffers = self._orders.get_nowait()
@@ -96,7 +97,8 @@ class Prefetch(Generic[B]):
 
 
 def _work(make: Callable[[int, B], None], orders: SimpleQueue, done: SimpleQueue) -> None:
-    """The thread; it knows the queues but not the Prefetch, so that this can be collected while it waits."""
+    """What the thread runs.  It has the queues but no reference to the Prefetch, which can therefore be
+    collected while the thread waits."""
     while (order := orders.get()) is not None:
         number, buffers = order
         try:

@@ -1,4 +1,4 @@
-"""A range of a source: `mnist/train[:45002]`, `mnist/train[75%:]`."""
+"""Ranges that select some samples of a source: `mnist/train[:45002]`, `mnist/train[75%:]`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ def without(source: str) -> str:
 
 
 def parts(source: str) -> tuple[str, str, str]:
-    """The source without its range, and the range's bounds as they are spelled, "" for one left out."""
+    """A source without its range, and the first and last bound of the range as texts, "" if left out."""
     match = _RANGE.fullmatch(source)
     return (match["source"], match["first"].strip(), match["end"].strip()) if match else (source, "", "")
 
 
 def rows(source: str, count: int) -> range:
-    """The samples that the range of a source takes out of `count`, all of them if it has none.
+    """The numbers of the samples that the range of a source selects out of `count`; all if it has no range.
 
-    A bound is a number of samples or a percentage, which is rounded down; the end is not taken, as in
-    Python.  Raises DataError for a bound that is neither, lies beyond the samples, or leaves none.
+    A bound is a number of samples or a percentage, which is rounded down; as in Python the range ends before
+    the second bound.  Raises DataError for a bound that is neither or lies beyond the samples, and for an
+    empty range.
     """
     name, first, end = parts(source)
     if name == source:

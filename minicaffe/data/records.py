@@ -1,4 +1,4 @@
-"""Images that are read one by one, as numbered batches."""
+"""Batches of images that are read one by one."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 from ..errors import locate
 from ..proto.schema import Message
 from .batch import Batch
-from .order import Order, positions
+from .order import Order, Share
 from .transformer import Transformer
 
 
 class Records(Protocol):
-    """Labelled images, each perhaps of another size: a database, a list of files."""
+    """Labelled images, which may differ in size, by number: a database, a list of files."""
 
     def __len__(self) -> int: ...
 
@@ -22,20 +22,18 @@ class Records(Protocol):
         """Image (C, H, W) and label."""
 
     def place(self, index: int) -> str:
-        """Where the record is, for errors."""
+        """Where record `index` is stored, for errors."""
 
 
 class RecordBatches:
-    """Batch number b of some records, transformed; a function of b.
+    """Reads and transforms batch number b of some records.  The result depends on b alone, not on earlier
+    calls.
 
-    conf, phase  of the transformer
-    order        which record comes when
-    key          of the transformer's random numbers
-    rank, size   of this process among those that share the records
-    augment      of the transformer
+    conf, phase, augment  of the transformer
+    order                 which record comes when
 
-    The first image of a batch decides the batch's shape, as in Caffe.  The others must have it too, unless
-    resize or crop_size make them alike: ShapeError, naming the record.
+    The first image of a batch determines the shape of the batch, as in Caffe.  If neither resize nor
+    crop_size is set, all images of the batch must have it: ShapeError, naming the record.
     """
 
     def __init__(
@@ -43,18 +41,13 @@ class RecordBatches:
         records: Records,
         conf: Message,
         phase: int,
+        augment: Message | None,
         order: Order,
-        batch: int,
-        *,
-        key: tuple[int, int] = (0, 0),
-        rank: int = 0,
-        size: int = 1,
-        augment: Message | None = None,
+        share: Share,
     ) -> None:
-        self.records, self.conf, self.phase, self.order = records, conf, phase, order
-        self.augment = augment
-        self.batch, self.key, self.rank, self.size = batch, key, rank, size
-        first = int(order.samples(positions(0, 1, rank, size))[0])
+        self.records, self.conf, self.phase, self.augment = records, conf, phase, augment
+        self.order, self.share = order, share
+        first = int(order.samples(share.positions(0)[:1])[0])
         with locate(lambda: records.place(first)):
             image, _ = records.read(first)
             self.transformer = Transformer(conf, phase, image.shape, augment)
@@ -65,14 +58,14 @@ class RecordBatches:
             return self.records.read(index)
 
     def transformer_for(self, shape: tuple[int, int, int]) -> Transformer:
-        """What transforms a batch whose first image has this shape."""
+        """The transformer for a batch whose first image has this shape."""
         if self.transformer.takes(shape):
             return self.transformer
         return Transformer(self.conf, self.phase, shape, self.augment)
 
     def __call__(self, number: int, out: Batch) -> None:
         """Write batch `number`."""
-        at = positions(number, self.batch, self.rank, self.size)
+        at = self.share.positions(number)
         index = self.order.samples(at).tolist()
         images: list[np.ndarray] = []
         labels: list[int] = []
@@ -84,5 +77,5 @@ class RecordBatches:
                 self.transformer.check(image.shape)
             images.append(image)
             labels.append(label)
-        self.transformer.fill(out, images, at, self.key)
+        self.transformer.fill(out, images, at, self.share.key)
         out.label(labels)

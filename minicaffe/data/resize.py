@@ -12,7 +12,8 @@ CHUNK = 1 << 18  # output pixels worked on at a time: few enough to stay in the 
 
 
 class Taps(NamedTuple):
-    """The two source pixels of every target pixel along one axis, and their weights, float32."""
+    """For every pixel of the result along one axis: the two source pixels that it is computed from, and their
+    weights, float32."""
 
     low: np.ndarray
     high: np.ndarray
@@ -21,17 +22,18 @@ class Taps(NamedTuple):
 
 
 class Resize:
-    """Linear interpolation to height x width.
+    """Resizes images to height x width by linear interpolation.
 
-    Target pixel i lies at (i + 0.5) * source / target - 0.5 in the source, between two pixels along either
-    axis; beyond the border stands the border's own pixel.  Nothing is smoothed before an image shrinks.
+    Pixel i of the result is at (i + 0.5) * source / target - 0.5 in the source, between two pixels along each
+    axis; beyond the border, the border's pixel counts.  Nothing is smoothed before an image shrinks.
 
-    Bytes are computed in OpenCV's fixed-point arithmetic: weights of 11 bits, first along the rows, of which
-    4 bits are dropped, then along the columns.  Other types are computed in float32, or float64, and stay so.
+    Bytes are computed in OpenCV's fixed-point arithmetic: weights have 11 bits; first the rows are
+    interpolated, then 4 bits are dropped, then the columns are interpolated.  Images of other types are
+    computed as float32 or float64, and the result has that type.
 
-    An object keeps its working memory, so it serves one thread at a time.
+    The object reuses its working memory, so only one thread at a time may use it.
 
-    Source  OpenCV's cv::resize with INTER_LINEAR.
+    Source: OpenCV's cv::resize with INTER_LINEAR.
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -40,7 +42,8 @@ class Resize:
         self._scratch: dict[str, np.ndarray] = {}
 
     def __call__(self, images: np.ndarray, out: np.ndarray) -> None:
-        """Resize `images` (..., h, w) into `out` (..., height, width): uint8 for uint8, else floats."""
+        """Resize `images` (..., h, w) into `out` (..., height, width), which is uint8 if they are, else
+        float."""
         h, w = images.shape[-2:]
         if (h, w) == (self.height, self.width):
             np.copyto(out, images)
@@ -59,7 +62,7 @@ class Resize:
             self._down(across, rows, targets[start : start + step], fixed)
 
     def _across(self, planes: np.ndarray, columns: Taps, work: np.dtype) -> np.ndarray:
-        """Every row at its new width, (P, h, width)."""
+        """The rows interpolated to the new width: (P, h, width)."""
         shape = (*planes.shape[:2], self.width)
         total, other = self._array("across", shape, work), self._array("other", shape, work)
         ends = self._array("ends", shape, planes.dtype)
@@ -71,7 +74,7 @@ class Resize:
         return total
 
     def _down(self, across: np.ndarray, rows: Taps, out: np.ndarray, fixed: bool) -> None:
-        """The rows at their new number, into `out` (P, height, width)."""
+        """The columns interpolated to the new height, into `out` (P, height, width)."""
         total, other = (self._array(name, out.shape, across.dtype) for name in ("upper", "lower"))
         np.take(across, rows.low, axis=1, out=total, mode="clip")
         np.take(across, rows.high, axis=1, out=other, mode="clip")
@@ -88,7 +91,7 @@ class Resize:
             np.add(total, other, out=out)
 
     def _array(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """Working memory, the same as last time if it suffices."""
+        """Working memory of this shape and type: that of the last call if it suffices."""
         nbytes = int(np.prod(shape)) * dtype.itemsize
         if name not in self._scratch or self._scratch[name].size < nbytes:
             self._scratch[name] = np.empty(nbytes, np.uint8)
@@ -96,10 +99,12 @@ class Resize:
 
 
 def taps(source: int, target: int, border: float | None = None) -> Taps:
-    """Where the `target` pixels of an axis lie among its `source` pixels, in OpenCV's precision.
+    """The source pixels and weights for the `target` pixels of an axis with `source` pixels, in OpenCV's
+    precision.
 
-    Beyond the border both taps are the border's pixel, so that any weights give the same, but for rounding:
-    OpenCV gives the second the weight 0 along rows (`border`), and keeps the weights along columns.
+    Beyond the border both source pixels are the border's, so that any weights give the same but for rounding.
+    There OpenCV sets the weight of the second to 0 along rows (`border`), and keeps the weights along
+    columns.
     """
     at = ((np.arange(target) + 0.5) * (1 / (target / source)) - 0.5).astype(np.float32)
     low = np.floor(at)
@@ -112,7 +117,8 @@ def taps(source: int, target: int, border: float | None = None) -> Taps:
 
 
 def _typed(taps: Taps, work: np.dtype) -> Taps:
-    """Weights in the type of the computation; rounded to even, as OpenCV does, where it is fixed-point."""
+    """The weights in the type of the computation.  For fixed point they are rounded, halves to even, as in
+    OpenCV."""
     low, high = taps.low_weight, taps.high_weight
     if work == np.int32:
         low, high = np.rint(low * np.float32(ONE)), np.rint(high * np.float32(ONE))

@@ -1,4 +1,4 @@
-"""A file whose changes stay in memory until all of them are there."""
+"""Changing a file so that a full disk leaves it as it was: changes stay in memory until all are known."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ BLOCK_BYTES = 1 << 16
 
 @contextmanager
 def staged(path: str | os.PathLike) -> Iterator[Staged]:
-    """A file to change: what the block writes reaches the disk when it ends without an error.
+    """Open a file for changes, which are written to the disk when the `with` block ends without an error.
 
-    What comes behind the file's end is written first, which is where a disk is full; then the file is as it
-    was.  OSError if it cannot be opened or written.
+    Changes behind the file's end are written first, since only they can fill the disk; if that fails, the
+    file is as it was.  OSError if the file cannot be opened or written.
     """
     with open(path, "r+b", buffering=0) as file:
         changed = Staged(file)
@@ -25,7 +25,8 @@ def staged(path: str | os.PathLike) -> Iterator[Staged]:
 
 
 class Staged(io.RawIOBase):
-    """What h5py needs of a file.  It may not see a write fail: HDF5 ends the process over a full disk."""
+    """A file object for h5py.  Its writes go to memory and never fail: HDF5 would end the process if the disk
+    were full."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -57,8 +58,8 @@ class Staged(io.RawIOBase):
         return len(data)
 
     def _pieces(self, count: int) -> Iterator[tuple[bytearray, int, int, int]]:
-        """The next `count` bytes block by block: the block, where in it, where among them, how many; moves
-        on."""
+        """The blocks that hold the next `count` bytes, each with the offset in the block, the offset in the
+        `count` bytes, and the length of the piece.  The position in the file moves on."""
         start = 0
         while start < count:
             number, inside = divmod(self._at, BLOCK_BYTES)
@@ -75,7 +76,7 @@ class Staged(io.RawIOBase):
         return self._blocks[number]
 
     def commit(self) -> None:
-        """Write what changed."""
+        """Write all changes to the file."""
         try:
             self._put(self._before, self._end)
         except OSError:
@@ -85,7 +86,7 @@ class Staged(io.RawIOBase):
         self._file.truncate(self._end)
 
     def _put(self, first: int, end: int) -> None:
-        """Write the blocks at hand, as far as they lie between these bytes."""
+        """Write the blocks in memory, as far as they lie between the offsets `first` and `end`."""
         for number in sorted(self._blocks):
             at = number * BLOCK_BYTES
             low, high = max(first, at), min(end, at + BLOCK_BYTES)

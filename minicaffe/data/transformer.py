@@ -1,12 +1,12 @@
-"""Caffe's DataTransformer: crop, mirror, mean, scale; and before it, resize and augmentation.
+"""Caffe's DataTransformer (crop, mirror, mean, scale), and resize and augmentation before it.
 
-`Transformer(images, out, ...)` does it all on the host, and is what a device's kernel is held to
+`Transformer(images, out, ...)` does everything on the host; it is the reference for a device's kernel
 (kernels/transform.py).  `Transformer.fill` leaves the arithmetic to the device if that can do it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -22,32 +22,32 @@ BYTES = np.dtype(np.uint8)
 
 
 class Transformer:
-    """out = (pixel - mean) * (scale / std), of a window of the image, perhaps mirrored.
+    """Transforms images: out = (pixel - mean) * (scale / std) for a window of the image, perhaps mirrored.
 
     conf   a TransformationParameter
-             resize      height and width that images are brought to before anything else
-             crop_size   the side of the window; at a random offset in TRAIN, (H - crop_size) / 2 in TEST
-             mirror      left and right change places in every other image, at random, in TEST too
+             resize      height and width to which images are resized before anything else
+             crop_size   the side of the window; its offset is random in TRAIN, (H - crop_size) / 2 in TEST
+             mirror      left and right are exchanged in every other image, at random, in TEST too
              mean_value  one for all channels, or one per channel
-             mean_file   binary BlobProto: a mean per pixel of the uncropped image; taken where the pixel
-                         comes from, whatever crop and mirror do
+             mean_file   binary BlobProto: a mean for every pixel of the uncropped image; each pixel's mean is
+                         that of its place before crop and mirror
              scale       (1)
              std_value   one for all channels, or one per channel; 1 if there is none
     phase    TRAIN or TEST
-    shape    of the images, (C, H, W), whole.  With resize only C is held to; with crop_size and no mean_file
-             images may have any size that the crop fits in
+    shape    of the whole images, (C, H, W).  With resize only C must be that of the images; with crop_size
+             and without mean_file they may have any size that the crop fits in
     augment  an AugmentationParameter: how images are changed at random after resize, in TRAIN, and if it says
              so in TEST; None: not at all
 
-    Random numbers are functions of (key, position of the image in the sequence of all samples), so it does
-    not matter in which order or in which thread batches are made.
+    Random numbers are functions of the key and the image's position in the sequence of all samples.  So it
+    does not matter in which order or in which thread batches are made.
 
     Source   Caffe's DataTransformer.
     Differs  draws come from Philox, not from a Mersenne Twister; resize, std_value and augmentation are
              extensions.
     Raises   ConfigError for fields that do not fit each other or the images, DataError for a bad mean_file.
 
-    An object keeps its working memory, so it serves one thread at a time.
+    The object reuses its working memory, so only one thread at a time may use it.
     """
 
     def __init__(
@@ -78,23 +78,21 @@ class Transformer:
                 hint=f"at most {min(h, w)} fits",
             )
         self.out_shape = (channels, self.crop, self.crop) if self.crop else shape
-        self.mean = np.zeros((1, 1, 1), np.float32)  # or (C, 1, 1), or (C, H, W)
-        if conf.mean_file:
-            if conf.mean_value:
-                raise ConfigError("both mean_file and mean_value are set", hint="keep one of the two")
-            self.mean = read_mean(conf.mean_file, shape)
-        elif conf.mean_value:
-            if len(conf.mean_value) not in (1, channels):
-                raise ConfigError(
-                    f"mean_value must be given once or once per channel ({channels}); got"
-                    f" {len(conf.mean_value)} values"
-                )
-            self.mean = np.array(conf.mean_value, np.float32).reshape(-1, 1, 1)
+        self.mean = read_mean(conf, channels, self._whole)
         self.mean_per_pixel = bool(conf.mean_file)
         self.mean_per_channel = bool(conf.mean_value)
 
+    def _whole(self, mean: np.ndarray) -> np.ndarray:
+        """The array in a mean_file, which must be as large as the images."""
+        if mean.shape not in (self.shape, (1, *self.shape)):
+            raise DataError(
+                f"the mean must have the shape of the whole images, {self.shape}; got {mean.shape}",
+                hint="make it from these images, or use mean_value",
+            )
+        return mean.reshape(self.shape)
+
     def takes(self, shape: tuple[int, ...]) -> bool:
-        """Whether an image of this shape, as it comes, can be in a batch."""
+        """Whether images of this shape, before resizing, can be transformed."""
         channels, h, w = shape
         if self.resize is not None:
             return channels == self.shape[0]
@@ -103,7 +101,7 @@ class Transformer:
         return shape == self.shape
 
     def check(self, shape: tuple[int, ...]) -> None:
-        """ShapeError unless an image of this shape can be in a batch."""
+        """ShapeError unless images of this shape, before resizing, can be transformed."""
         if not self.takes(shape):
             raise ShapeError(
                 f"all images of a batch must have the shape {self.shape}; got {shape}",
@@ -121,8 +119,8 @@ class Transformer:
 
         images     (N, C, H, W), or N images (C, H, W), of any numeric type
         out        (N, *out_shape), float
-        positions  (N,): the place of each image in the endless sequence of samples
-        key        two 32-bit words: the random numbers' own
+        positions  (N,): position of each image in the endless sequence of samples
+        key        two 32-bit words, the key of the random numbers
         """
         self._transform(self._prepared(images, positions, key), out, positions, key)
 
@@ -133,8 +131,9 @@ class Transformer:
         positions: np.ndarray,
         key: tuple[int, int] = (0, 0),
     ) -> None:
-        """Write a batch's images: transformed, unless it takes bytes and all images, resized and changed, are
-        bytes of one size.  Then they stay as they are, and the batch says which window of each is meant."""
+        """Write the images of a batch.  If the batch takes bytes, and all images are bytes of one size after
+        resizing and augmentation, they are written untransformed, and batch.windows says which window of each
+        to take.  Otherwise they are transformed."""
         images = self._prepared(images, positions, key)
         if batch.takes_bytes and _bytes_of_one_size(images):
             pixels = batch.room((len(images), *images[0].shape), BYTES)
@@ -169,7 +168,7 @@ class Transformer:
     def _prepared(
         self, images: np.ndarray | Sequence[np.ndarray], positions: np.ndarray, key: tuple[int, int]
     ) -> np.ndarray | Sequence[np.ndarray]:
-        """The images, checked, and resized and changed at random if that is asked for."""
+        """The images after checking their shapes and, if asked for, resizing and augmentation."""
         for image in images[:1] if isinstance(images, np.ndarray) else images:
             self.check(image.shape)
         if self.resize is not None:
@@ -189,7 +188,7 @@ class Transformer:
             np.multiply(out, self.factors.astype(out.dtype)[:, None, None], out=out)
 
     def _resize(self, images: np.ndarray | Sequence[np.ndarray], resize: Resize) -> np.ndarray:
-        """The images in one size: bytes if all of them are bytes, else floats."""
+        """The images resized to one size: bytes if all of them are bytes, else floats."""
         types = {images.dtype} if isinstance(images, np.ndarray) else {image.dtype for image in images}
         dtype = np.uint8 if types == {np.dtype(np.uint8)} else np.result_type(np.float32, *types)
         if len(self._resized) != len(images) or self._resized.dtype != dtype:
@@ -202,7 +201,7 @@ class Transformer:
         return self._resized
 
     def _cut(self, images, out, positions, key) -> None:
-        """Copy every image's window, and subtract the mean if it differs from pixel to pixel."""
+        """Copy every image's window to `out`, and subtract the mean if that differs from pixel to pixel."""
         sizes = None
         if not isinstance(images, np.ndarray):
             sizes = np.array([image.shape[1:] for image in images])
@@ -221,12 +220,13 @@ class Transformer:
         key: tuple[int, int],
         sizes: np.ndarray | tuple[int, int] | None = None,
     ) -> np.ndarray:
-        """(N, 3), int32: of the images at these positions the window's first row, its first column, and 1
-        for mirrored.
+        """For the images at these positions the window's first row, its first column, and 1 if mirrored: (N,
+        3), int32.
 
-        sizes  (N, 2): height and width of each image, or (2,) of all, if they are not those of self.shape
+        sizes  height and width of each image (N, 2), or of all (2,); None: those of self.shape
 
-        Words 1, 2 and 0 of `random_words`; as in Caffe modulo the number of places, and modulo 2.
+        The numbers are words 1, 2 and 0 of `random_words`, as in Caffe modulo the number of possible offsets,
+        and modulo 2.
         """
         windows = np.zeros((len(positions), 3), np.int32)
         words = random_words(positions, key) if self.draws else ()
@@ -240,7 +240,8 @@ class Transformer:
         return windows
 
     def _draw_alike(self, positions: np.ndarray, key: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
-        """`draw` for images of one size; while it is the same in every batch, one array, read-only."""
+        """`draw` for images of one size.  If the result is the same for every batch, it is one array,
+        read-only."""
         windows = self._still
         if windows is None or len(windows) != len(positions) or size != self._still_size:
             windows = self.draw(positions, key, size)
@@ -251,8 +252,8 @@ class Transformer:
 
 
 def factors(scale: float, std_value: Sequence[float], channels: int) -> np.ndarray:
-    """scale / std for every channel, (channels,), float64; ConfigError for std_values that are not above 0,
-    or not one or one per channel."""
+    """scale / std for every channel, (channels,), float64.  ConfigError if a std_value is not above 0, or if
+    they are neither one nor one per channel."""
     values = np.array(std_value or [1.0])
     if len(values) not in (1, channels):
         raise ConfigError(
@@ -270,20 +271,24 @@ def _bytes_of_one_size(images: np.ndarray | Sequence[np.ndarray]) -> bool:
 
 
 def random_words(positions: np.ndarray, key: tuple[int, int]) -> tuple[np.ndarray, ...]:
-    """Four random 32-bit words for each place in the sequence of samples: Philox at counter (position,
+    """Four random 32-bit words for each position in the sequence of samples: Philox at counter (position,
     position >> 32, 0, 0)."""
     at, zero = positions.astype(np.uint64), np.zeros(1, np.uint32)
     low, high = at.astype(np.uint32), (at >> np.uint64(32)).astype(np.uint32)
     return philox(low, high, zero, zero, *(np.array([word], np.uint32) for word in key))
 
 
-def read_mean(path: str, shape: tuple[int, int, int]) -> np.ndarray:
-    """The mean image in a binary BlobProto, float32 in `shape` (C, H, W); DataError if it has another."""
-    with locate(f"mean_file {path}"):
-        mean = binary.to_array(binary.read(path, BlobProto))
-    if mean.shape not in (shape, (1, *shape)):
-        raise DataError(
-            f"mean_file {path}: the mean must have the shape of the whole images, {shape}; got {mean.shape}",
-            hint="make it from these images, or use mean_value",
+def read_mean(conf: Message, channels: int, image: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """What a TransformationParameter has subtracted, float32: (1, 1, 1) or (C, 1, 1), or what `image` makes
+    of the array in a mean_file.  Raises ConfigError for both, and for another number of values."""
+    if conf.mean_file:
+        if conf.mean_value:
+            raise ConfigError("both mean_file and mean_value are set", hint="keep one of the two")
+        with locate(f"mean_file {conf.mean_file}"):
+            return image(binary.to_array(binary.read(conf.mean_file, BlobProto))).astype(np.float32)
+    values = list(conf.mean_value) or [0]
+    if len(values) not in (1, channels):
+        raise ConfigError(
+            f"mean_value must be given once or once per channel ({channels}); got {len(values)} values"
         )
-    return mean.reshape(shape).astype(np.float32)
+    return np.array(values, np.float32).reshape(-1, 1, 1)

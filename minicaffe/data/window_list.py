@@ -1,4 +1,4 @@
-"""A text file that lists windows of images."""
+"""Windows of images listed in a text file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LONGEST_NUMBER = 100  # characters: zeros may stand in front
 
 
 class Window(NamedTuple):
-    """A rectangle of an image, its last column and row included."""
+    """A rectangle in an image; x2 and y2 are its last column and row."""
 
     image: int
     label: int
@@ -26,16 +26,15 @@ class Window(NamedTuple):
 
 
 class WindowList:
-    """What a window file lists, in foreground and background.
+    """The windows that a file lists, divided into foreground and background.
 
-    source  repeated: `# index`, path, channels, height, width, number of windows, then for each of them
-            label, overlap, x1, y1, x2, y2; all separated by white space, so that a path holds none
-    conf    a WindowDataParameter: root_folder, put before every path as it is; windows that overlap an object
-            by fg_threshold or more are foreground, those by less than bg_threshold are background, with
-            label 0, and those between are left out
+    source  the file.  For each image it has `# index`, path, channels, height, width, number of windows, then
+            for each window label, overlap, x1, y1, x2, y2.  White space separates them, so paths contain none
+    conf    a WindowDataParameter: root_folder is put before every path.  Windows whose overlap with an object
+            is at least fg_threshold are foreground; those below bg_threshold are background, with label 0;
+            those between are left out
 
-    A window belongs to the image that it stands under, whatever its index.  Raises DataError, naming file and
-    line.
+    The index of an image is ignored.  Raises DataError, with file and line.
     """
 
     def __init__(self, source: str, conf: Message) -> None:
@@ -56,7 +55,7 @@ class WindowList:
         self.foreground, self.background = np.concatenate(foreground), np.concatenate(background)
 
     def _read_image(self, words: _Words, conf: Message) -> tuple[np.ndarray, np.ndarray]:
-        """One image's windows, as rows of Window, and their overlaps."""
+        """Read the windows of one image: the windows as rows of Window, and their overlaps."""
         if (mark := words.next("`#`")) != "#":
             raise words.error("`#` before an image", mark)
         words.integer("the index of an image")
@@ -82,7 +81,7 @@ class WindowList:
 
 
 class _Words:
-    """The words of a file, one after the other, and the line of the last."""
+    """The words of a file, read one after the other, and the line of the word read last."""
 
     def __init__(self, source: str, text: str) -> None:
         self.source, self.line = source, 1

@@ -1,77 +1,76 @@
-"""Windows of images as numbered batches: what R-CNN trains on."""
+"""Batches of windows of images, with which R-CNN is trained."""
 
 from __future__ import annotations
 
 import functools
 import math
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import ConfigError, DataError, locate
-from ..proto import binary
-from ..proto.schema import BlobProto, Message
+from ..errors import DataError, locate
+from ..proto.schema import Message
 from . import images
 from .batch import Batch
-from .order import positions
+from .order import Share
 from .resize import Resize
-from .transformer import factors, random_words
+from .transformer import factors, random_words, read_mean
 from .window_list import Window, WindowList
 
 
 class WindowBatches:
-    """Batch number b of windows; a function of b.
+    """Reads and transforms batch number b of windows.  The result depends on b alone, not on earlier calls.
 
-    First come background windows, then floor(batch_size * fg_fraction) foreground windows, each drawn with
-    replacement.  A window is cut out, brought to crop_size x crop_size and perhaps mirrored;
-    out = (pixel - mean) * (scale / std) where there are pixels, and 0 beyond the image.
+    A batch has background windows first, then floor(batch_size * fg_fraction) foreground windows, each drawn
+    with replacement.  A window is cut out of its image, resized to crop_size x crop_size and perhaps
+    mirrored; out = (pixel - mean) * (scale / std) inside the image, and 0 outside.
 
-    conf       a WindowDataParameter: batch_size, fg_fraction, context_pad, crop_mode, cache_images
+    conf       a WindowDataParameter: fg_fraction, context_pad, crop_mode, cache_images
     transform  a TransformationParameter: crop_size, mirror, mean_file or mean_value, std_value
-    key        of the random numbers, words 0 (the window) and 1 (mirrored) of `random_words`
+    share      the batches; of the random numbers under its key, words 0 (the window) and 1 (mirrored)
     """
 
     transformer = None  # pieces of many sizes between zeros: no work for a device
 
     def __init__(
-        self,
-        windows: WindowList,
-        conf: Message,
-        transform: Message,
-        scale: float,
-        *,
-        key: tuple[int, int] = (0, 0),
-        rank: int = 0,
-        size: int = 1,
+        self, windows: WindowList, conf: Message, transform: Message, scale: float, share: Share
     ) -> None:
-        self.windows, self.conf = windows, conf
+        self.windows, self.conf, self.share = windows, conf, share
         self.factors = factors(scale, transform.std_value, 3).astype(np.float32)[:, None, None]
         self.crop, self.mirror = transform.crop_size, transform.mirror
-        self.key, self.rank, self.size = key, rank, size
-        front = int(np.float32(conf.batch_size) * np.float32(conf.fg_fraction))
-        self.counts = (conf.batch_size - front, front)
+        front = int(np.float32(share.batch) * np.float32(conf.fg_fraction))
+        self.counts = (share.batch - front, front)
         for rows, count, what in zip((windows.background, windows.foreground), self.counts, ("back", "fore")):
             if count and not len(rows):
                 raise DataError(
                     f"{windows.source}: a batch needs {count} {what}ground windows; there is none"
                 )
-        self.mean = _mean(transform, self.crop)
+        self.mean = read_mean(transform, 3, self._middle)
         self._resize = functools.lru_cache(maxsize=32)(Resize)
         self._cached: dict[int, bytes] = {}
 
     def __call__(self, number: int, out: Batch) -> None:
-        """Write batch `number`."""
+        """Fill `out` with batch `number`."""
         out.images[...] = 0
         labels = []
-        words = random_words(positions(number, self.conf.batch_size, self.rank, self.size), self.key)
-        for k in range(self.conf.batch_size):
+        words = random_words(self.share.positions(number), self.share.key)
+        for k in range(self.share.batch):
             rows = self.windows.foreground if k >= self.counts[0] else self.windows.background
             window = Window(*rows[int(words[0][k]) % len(rows)].tolist())
             with locate(f"{self.windows.source}:{self.windows.lines[window.image]}"):
                 self._cut(window, self.mirror and words[1][k] % 2 == 1, out.images[k])
             labels.append(window.label)
         out.label(labels)
+
+    def _middle(self, mean: np.ndarray) -> np.ndarray:
+        """(3, crop, crop) of the array in a mean_file."""
+        mean = mean.reshape(mean.shape[-3:]) if mean.ndim == 4 and len(mean) == 1 else mean
+        if mean.ndim != 3 or mean.shape[0] != 3 or min(mean.shape[1:]) < self.crop:
+            raise DataError(
+                f"the mean must have 3 channels of at least {self.crop} x {self.crop}; got {mean.shape}"
+            )
+        top, left = ((extent - self.crop) // 2 for extent in mean.shape[1:])
+        return mean[:, top : top + self.crop, left : left + self.crop]
 
     def _cut(self, window: Window, mirrored: bool, out: np.ndarray) -> None:
         path = self.windows.paths[window.image]
@@ -94,7 +93,7 @@ class WindowBatches:
 
 
 class Warp(NamedTuple):
-    """What part of an image goes where in the output."""
+    """Which part of an image is copied to which part of the output."""
 
     source: tuple[slice, slice, slice]
     top: int
@@ -106,11 +105,13 @@ class Warp(NamedTuple):
 def warp(
     window: Window, size: tuple[int, ...], crop: int, context_pad: int, square: bool, mirrored: bool
 ) -> Warp:
-    """Where a window of an image of height and width `size` goes in the crop x crop output.
+    """Which part of an image of height and width `size` is copied where in the crop x crop output, for a
+    window.
 
-    With context_pad the window grows about its centre by crop / (crop - 2 context_pad), so that it has that
-    many pixels around it in the output; with `square` it is first made as high as wide.  What of it lies
-    outside the image stays empty.  DataError for a window outside the image.
+    With context_pad the window is enlarged about its centre by crop / (crop - 2 context_pad), so that the
+    output has that many pixels around it; with `square` it is first made as high as wide.  Where it then lies
+    outside the image, the output stays empty; DataError if all of it does.  Without both, DataError if any of
+    it does.
     """
     h, w = size
     x1, y1, x2, y2 = window[2:]
@@ -143,25 +144,5 @@ def warp(
 
 
 def _round(value: float) -> int:
-    """To the nearest, halves away from zero, as C does."""
+    """The nearest whole number, halves away from zero, as C's round does."""
     return int(math.copysign(math.floor(abs(float(value)) + 0.5), value))
-
-
-def _mean(transform: Message, crop: int) -> np.ndarray:
-    """What is subtracted: (3, crop, crop) from the middle of the mean_file, (3, 1, 1), or 0."""
-    if not transform.mean_file:
-        values = list(transform.mean_value) or [0]
-        if len(values) not in (1, 3):
-            raise ConfigError(
-                f"mean_value must be given once or once per channel (3); got {len(values)} values"
-            )
-        return np.array(values, np.float32).reshape(-1, 1, 1)
-    if transform.mean_value:
-        raise ConfigError("both mean_file and mean_value are set", hint="keep one of the two")
-    with locate(f"mean_file {transform.mean_file}"):
-        mean = binary.to_array(binary.read(Path(transform.mean_file), BlobProto))
-        mean = mean.reshape(mean.shape[-3:]) if mean.ndim == 4 and len(mean) == 1 else mean
-        if mean.ndim != 3 or mean.shape[0] != 3 or min(mean.shape[1:]) < crop:
-            raise DataError(f"the mean must have 3 channels of at least {crop} x {crop}; got {mean.shape}")
-    top, left = ((extent - crop) // 2 for extent in mean.shape[1:])
-    return mean[:, top : top + crop, left : left + crop].astype(np.float32)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, Place, locate
 from ..proto.schema import LayerParameter, Message, NetParameter
 
 
@@ -22,7 +22,7 @@ def filter_net(net: NetParameter) -> NetParameter:
 def takes_part(layer: LayerParameter, state: Message) -> bool:
     """Whether the layer's rules select it in a state."""
     if layer.include and layer.exclude:
-        with locate(f"layer {layer.name!r}"):
+        with locate(Place(layer=layer.name)):
             raise ConfigError(
                 "both include and exclude rules are set", hint="state one as the other's opposite"
             )

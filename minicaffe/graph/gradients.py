@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, in_layer
 from .wiring import Node
 
 
@@ -36,7 +36,7 @@ def analyse(
         propagate = [needs.get(blob, False) for blob in node.bottoms]
         asked = list(node.param.propagate_down)
         if asked and len(asked) != len(node.bottoms):
-            with _at(node):
+            with in_layer(node.param):
                 raise ConfigError(f"propagate_down has {len(asked)} entries for {len(node.bottoms)} bottoms")
         reaches = any(mults) or any(propagate)
         for blob in node.tops:
@@ -53,7 +53,7 @@ def analyse(
     for node, backward in zip(nodes, result):
         for i, wanted in enumerate(backward.propagate):
             if backward.runs and wanted and not node.kind.differentiable(i, node.param):
-                with _at(node):
+                with in_layer(node.param):
                     raise ConfigError(
                         f"bottom {i} {node.param.bottom[i]!r} needs a gradient; {node.param.type} has none",
                         hint="set propagate_down: false for it, or feed it from layers without parameters",
@@ -83,12 +83,8 @@ def _check_detached(nodes, losses, result) -> None:
     for node, weights, backward in zip(nodes, losses, result):
         for i, blob in enumerate(node.tops):
             if i in node.kind.detached_tops and (blob in asked or (backward.runs and weights[i])):
-                with _at(node):
+                with in_layer(node.param):
                     raise ConfigError(
                         f"top {i} {node.param.top[i]!r} passes no gradient back, and one comes to it",
                         hint="set propagate_down: false in the layers that read it, or read another top",
                     )
-
-
-def _at(node: Node):
-    return locate(f"layer {node.param.name!r} ({node.param.type})")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from ..errors import ConfigError, locate, suggest
+from ..errors import ConfigError, in_layer, suggest
 from ..proto.schema import LayerParameter, NetParameter
 
 Top = tuple[int, int]  # layer index, top index
@@ -27,7 +27,7 @@ def insert_splits(net: NetParameter) -> NetParameter:
     for i, layer in enumerate(net.layer):
         for j, name in enumerate(layer.bottom):
             if name not in latest:
-                with locate(f"layer {layer.name!r} ({layer.type})"):
+                with in_layer(layer):
                     what = f"bottom {j} {name!r} is no top of an earlier layer"
                     raise ConfigError(what, hint=remedy(net.layer, i, name, latest))
             source[i, j] = latest[name]

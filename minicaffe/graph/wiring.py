@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ..core.layer import Layer
-from ..errors import ConfigError, UnknownTypeError, locate
+from ..errors import ConfigError, Place, UnknownTypeError, in_layer
 from ..proto.schema import LayerParameter, NetParameter
 
 MOST_UNKNOWN = 12  # types that one error lists
@@ -45,7 +45,7 @@ def wire(net: NetParameter, resolve: Callable[[str], type[Layer]]) -> Graph:
     blob_of: dict[str, int] = {}
     unread: set[int] = set()
     for param in net.layer:
-        with locate(f"layer {param.name!r} ({param.type})"):
+        with in_layer(param):
             node = Node(param, kinds[param.type])
             for name in param.bottom:
                 node.bottoms.append(blob_of[name])
@@ -86,8 +86,7 @@ def _kinds(net: NetParameter, resolve: Callable[[str], type[Layer]]) -> dict[str
             listed = ", ".join(f"{kind!r} (layer {name!r})" for kind, (name, _) in others[:MOST_UNKNOWN])
             more = f" and {len(others) - MOST_UNKNOWN} more" if len(others) > MOST_UNKNOWN else ""
             error.message += f", nor {listed}{more}"
-        error.places.append(f"layer {name!r} ({kind})")
-        raise error
+        raise error.within(Place(layer=name, type=kind))
     return kinds
 
 
@@ -124,7 +123,7 @@ def check_in_place(
         for bottom, top in zip(node.bottoms, node.tops):
             memory = data_of[top]
             if bottom == top:
-                with locate(f"layer {node.param.name!r} ({node.param.type})"):
+                with in_layer(node.param):
                     _check_own(node, needs[i])
                     others = (blob for blobs in (waiting, inputs) for blob in blobs[memory] if blob != top)
                     spoils_sign = memory in signs and not node.kind.keeps_sign
@@ -168,10 +167,7 @@ def _conflict(
         if behind or as_bottom or as_top:
             which = "the input" if inputs else "the top"
             break
-    return (
-        f"runs in place on {which} of layer {other.param.name!r} ({other.param.type}), which still needs the"
-        " values it overwrites"
-    )
+    return f"runs in place on {which} of {Place.of(other.param)}, which still needs the values it overwrites"
 
 
 def loss_weights(node: Node, default: float) -> list[float]:

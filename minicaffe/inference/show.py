@@ -12,7 +12,7 @@ import numpy as np
 from ..convert import formats
 from ..convert.deploy import Deployment
 from ..convert.model import load_all
-from ..errors import ConfigError, UnknownTypeError, locate, suggest
+from ..errors import ConfigError, Place, UnknownTypeError, locate, suggest
 from ..files import LARGEST_BYTES
 from ..graph.splits import is_automatic
 from ..net import Net
@@ -41,8 +41,8 @@ class Part:
     transposed: bool = False
 
     @property
-    def place(self) -> str:
-        return f"layer {self.name!r}" + (f" ({self.type})" if self.type else "")
+    def place(self) -> Place:
+        return Place(layer=self.name, type=self.type or None)
 
     @property
     def title(self) -> str:
@@ -130,7 +130,7 @@ class Activations:
             raise UnknownTypeError(f"no layer {name!r}", hint=suggest(name, shown))
         index = names.index(name)
         if not net.tops[index]:
-            raise ConfigError(f"layer {name!r} ({net.layers[index].type}) makes nothing")
+            raise ConfigError(f"{Place.of(net.layers[index])} makes nothing")
         net.put_inputs({self.viewer.input: self.input})
         net.stage()
         net.run_forward(0, index)
@@ -181,7 +181,7 @@ def _of_weights(weights: str | Path, largest_bytes: int) -> dict[str, Part]:
     parts: dict[str, Part] = {}
     stored = formats.in_todays_shapes(formats.read_weights(weights, largest_bytes))
     for layer in stored.layer:
-        with locate(str(weights)), locate(f"layer {layer.name!r}"):
+        with locate(str(weights)), locate(Place(layer=layer.name)):
             params = [np.asarray(binary.to_array(blob)) for blob in layer.blobs]
         if params:
             parts.setdefault(layer.name, Part(layer.name, layer.type, params, transposed=_transposed(layer)))

@@ -1,13 +1,14 @@
-"""The file formats: prototxt, binary messages and arrays in, and out again.
+"""Reading and writing the file formats: prototxt, binary messages, weights and solver states.
 
 schema       the message classes, from caffe.proto
-text         prototxt, with errors that name file, line and column
-faults       what is wrong with a prototxt, all of it; guesses: what a misspelled name was meant to be
+text         prototxt to messages and back, with errors that name file, line and column
+faults       finds every error in a prototxt that cannot be parsed
+guesses      which known name a misspelled one was meant to be
 binary       binary messages; arrays to and from BlobProto
 hdf5         weights and solver states in HDF5; hdf5_file opens any HDF5 file
-npy          NumPy's own files
-named        weights as arrays with names: what npz and safetensors_file read and write
-nvcaffe      what NVIDIA Caffe stores otherwise
-extensions   which fields are ours, and refusing them
-upgrade      files written for earlier schemas; v0 and v1 are the two that had other layers
+npy          NumPy's files of one array
+named        weights as arrays with names, which npz and safetensors_file read and write
+nvcaffe      weights that NVIDIA Caffe wrote, turned into Caffe's
+extensions   the fields and values that Caffe does not have: listing, refusing and removing them
+upgrade      reads files of earlier schemas; v0 and v1 convert the two whose layers looked different
 """

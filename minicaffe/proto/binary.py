@@ -1,9 +1,9 @@
 """Binary messages, and arrays to and from BlobProto.
 
-Protobuf hands out a packed field one Python number at a time.  A blob may hold a hundred million of them, so
-they pass as bytes instead: a packed field on the wire is a tag, a length, and the little-endian array itself.
-NVIDIA Caffe stores arrays as raw bytes in fields that Caffe's schema lacks; protobuf keeps them as unknown
-fields, and they are read from there.
+Protobuf reads a packed field one Python number at a time, which is too slow for blobs of a hundred million
+values.  Here the values pass as bytes: on the wire a packed field is a tag, a length, and the little-endian
+array itself.  NVIDIA Caffe stores arrays as raw bytes in fields that Caffe's schema does not have; protobuf
+keeps those as unknown fields, from which they are read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from ..errors import SchemaError, WeightsError, locate
+from ..errors import Place, SchemaError, WeightsError, locate
 from ..files import read_bytes, refuse_foreign
 from .schema import BlobProto, Message, SolverState
 
@@ -38,7 +38,7 @@ _TEXTUAL = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE)  # fields
 
 def parse(data: bytes | memoryview, kind: type[M], source: str = "<bytes>") -> M:
     """The message of class `kind` that `data` encodes; SchemaError if it does not."""
-    with locate(source):
+    with locate(Place(file=source)):
         try:
             message = kind.FromString(data)  # type: ignore[arg-type]  # any buffer will do
         except DecodeError:
@@ -53,7 +53,8 @@ def parse(data: bytes | memoryview, kind: type[M], source: str = "<bytes>") -> M
 
 
 def _check_strings(message: Message, path: str = "") -> None:
-    """SchemaError for a string that is not UTF-8, of which protobuf would hand out the bytes."""
+    """SchemaError if a string field of the message, or of a message in it, is not UTF-8; protobuf would
+    return it as bytes."""
     for field, value in message.ListFields():
         if field.type in _TEXTUAL and field.message_type is not BlobProto.DESCRIPTOR:
             for i, item in enumerate(value if field.is_repeated else [value]):
@@ -65,28 +66,30 @@ def _check_strings(message: Message, path: str = "") -> None:
 
 
 def read(path: str | Path, kind: type[M]) -> M:
-    """Parse the file at `path`; DataError if it cannot be read, is of a kind that is not ours (an archive, a
-    web page, a Git LFS pointer), or larger than a message can be."""
+    """The message of class `kind` in the file at `path`.  Raises DataError if the file cannot be read, is
+    larger than a message can be, or of a kind that the package does not read (an archive, a web page, a Git
+    LFS pointer); SchemaError as `parse`."""
     data = read_bytes(path, LARGEST_BYTES)
     refuse_foreign(data, path)
     return parse(data, kind, str(path))
 
 
 def is_legacy(blob: BlobProto) -> bool:
-    """Whether a blob states its shape as num, channels, height and width."""
+    """Whether a blob gives its shape in the old fields num, channels, height and width."""
     return any(blob.HasField(name) for name in ("num", "channels", "height", "width"))
 
 
 def blob_shape(blob: BlobProto) -> tuple[int, ...]:
-    """The axes of a blob; the four legacy fields win if any is set, as in Caffe."""
+    """The shape of a blob.  If any of the four legacy fields is set, they count and `shape` does not, as in
+    Caffe."""
     if is_legacy(blob):
         return blob.num, blob.channels, blob.height, blob.width
     return tuple(blob.shape.dim)
 
 
 def checked_shape(blob: BlobProto) -> tuple[int, ...]:
-    """The axes of a blob that holds as many values; its values are not touched.  Raises WeightsError as
-    `to_array`."""
+    """The shape of a blob, after checking that it has as many values as the shape says; the values are not
+    read.  Raises WeightsError as `to_array`."""
     shape = blob_shape(blob)
     _check_axes(shape)
     count = len(blob.double_data) or len(blob.data)
@@ -105,10 +108,11 @@ def _other_count(shape: tuple[int, ...], count: int) -> WeightsError:
 
 
 def to_array(blob: BlobProto, *, diff: bool = False) -> np.ndarray:
-    """The data (or diff) of a blob in its own shape, float64 if stored so, else float32.
+    """The data of a blob, or with `diff` its gradients, in the blob's shape: float64 if stored as such, else
+    float32.
 
-    Raises WeightsError if the number of values does not fit the shape, or for raw data of a type that is none
-    of weights.
+    Raises WeightsError if the number of values does not fit the shape, or if raw data has a type that weights
+    cannot have.
     """
     shape = blob_shape(blob)
     values = _values(blob, diff)
@@ -127,22 +131,24 @@ def has_diff(blob: BlobProto) -> bool:
 
 
 def is_raw(blob: BlobProto) -> bool:
-    """Whether a blob is NVIDIA Caffe's: its data or diff are raw bytes."""
+    """Whether NVIDIA Caffe wrote a blob with its data or gradients as raw bytes."""
     return not unknown_fields(blob).keys().isdisjoint((_RAW_DATA, _RAW_DIFF))
 
 
 def unknown_fields(message: Message) -> dict[int, Any]:
-    """What the schema does not know in a message, by field number; of several the last, as protobuf has it.
+    """The fields of a message that the schema does not know, as value by field number; if a field is
+    repeated, its last value, as in protobuf.
 
-    A field whose wire type is not the schema's is unknown too: so NVIDIA Caffe's enum forward_type, number
-    145, is told apart from Caffe's message parameter_param of the same number.
+    A field whose wire type differs from the schema's is unknown too.  This tells NVIDIA Caffe's enum
+    forward_type (number 145) from Caffe's message parameter_param, which has the same number.
     """
     fields: Any = UnknownFieldSet(message)  # type: ignore[arg-type]
     return {field.field_number: field.data for field in fields}
 
 
 def _values(blob: BlobProto, diff: bool) -> np.ndarray:
-    """All values of a blob, flat and little-endian: its raw ones, else its double ones, else the others."""
+    """All values of a blob as a flat little-endian array: the raw bytes if there are any, else the double
+    field, else the float field."""
     single, double, raw, kind = (
         (_DIFF, _DOUBLE_DIFF, _RAW_DIFF, _RAW_DIFF_TYPE)
         if diff
@@ -169,7 +175,8 @@ def _raw_values(data: memoryview, kind: int | None) -> np.ndarray:
 
 
 def from_array(array: np.ndarray, diff: np.ndarray | None = None) -> BlobProto:
-    """A blob with the array's shape, data and, if given, diff; float64 arrays go to the double fields."""
+    """The blob with an array's shape and values and, if given, gradients.  float64 arrays go to the double
+    fields."""
     wire = bytearray()
     for values, fields in ((array, (_DATA, _DOUBLE_DATA)), (diff, (_DIFF, _DOUBLE_DIFF))):
         if values is None:
@@ -183,7 +190,8 @@ def from_array(array: np.ndarray, diff: np.ndarray | None = None) -> BlobProto:
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of one serialized message that are varints or have a length, by number, in wire order."""
+    """The fields of a serialized message in wire order, as number and value.  Groups and fields of fixed
+    width are left out."""
     wire = memoryview(data)
     at = depth = 0
     while at < len(wire):

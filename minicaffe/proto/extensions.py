@@ -1,8 +1,9 @@
-"""Fields and values of our own: finding, refusing and removing them.
+"""Fields and values that minicaffe adds to Caffe's: finding, refusing and removing them.
 
-Fields and enum values have numbers from 50000 to 50999, which neither BVLC nor NVIDIA Caffe uses: Caffe's
-text parser rejects them by name, its binary parser keeps them as unknown fields.  Where Caffe has a string
-for a type or policy, ours are further strings.  docs/extensions.md lists them all.
+Added fields and enum values have numbers from 50000 to 50999, which neither BVLC nor NVIDIA Caffe uses.
+Caffe's text parser refuses a file with such a field, its binary parser keeps it as an unknown field.  Where
+Caffe has a string for a type or policy, the additions are further strings.  docs/extensions.md lists all of
+them.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ NOTES = {
 
 
 class Use(NamedTuple):
-    """An extension that is set: in the field `field` of `message`; `place` is for people."""
+    """One extension that a message uses: `message` has it in `field`; `place` is where, for error
+    messages."""
 
     message: Message
     field: FieldDescriptor
@@ -48,7 +50,8 @@ class Use(NamedTuple):
 
 
 def find(message: Message, path: str = "") -> Iterator[Use]:
-    """The extensions that are set in a message; places are paths like layer[0].data_param.shuffle."""
+    """All extensions that a message uses.  Their places are paths such as layer[0].data_param.shuffle, after
+    `path`."""
     for field, value in message.ListFields():
         repeated = field.is_repeated
         strings = STRINGS.get((message.DESCRIPTOR.name, field.name), {})
@@ -70,7 +73,8 @@ def used(message: Message) -> list[str]:
 
 
 def refuse(message: Message) -> None:
-    """What --strict does: SchemaError if the message holds anything Caffe would not read."""
+    """SchemaError if the message uses an extension.  Called for files that Caffe should be able to read
+    (--strict)."""
     found = used(message)
     if found:
         raise SchemaError(
@@ -79,10 +83,11 @@ def refuse(message: Message) -> None:
 
 
 def strip(message: Message) -> list[str]:
-    """Remove every extension, in place; returns a line for each that says what became of it.
+    """Remove every extension from a message, in place; returns a line for each that says how the message
+    changed.
 
-    SchemaError, and nothing is removed, if the message has a layer of a type that nothing in Caffe can stand
-    for.
+    Raises SchemaError, before anything is removed, if a layer has a type that Caffe lacks and has no
+    replacement for.
     """
     lines = []
     uses = list(find(message))

@@ -1,7 +1,8 @@
-"""What is wrong with a text that protobuf's parser refuses: every unknown field, value and layer type in it.
+"""Finding every error in a prototxt that protobuf's parser refuses: unknown fields, values and layer types.
 
-Protobuf stops at the first fault.  A file made for a fork of Caffe has many, and whoever mends it wants to
-see them all; so the text is walked once more, by its names and braces alone, beside the schema.
+Protobuf stops at the first error.  A file made for a fork of Caffe may have many, and whoever corrects it
+needs to see all of them.  So the text is read a second time, and its names and braces are compared with the
+schema.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 
 from google.protobuf.text_format import ParseError
 
-from ..errors import SchemaError, fold, suggest
+from ..errors import Place, SchemaError, fold, suggest
 from ..printable import printable
 from . import guesses, v1
 from .layer_types import LAYERS
@@ -30,7 +31,7 @@ MOST_LETTERS = 300  # of a name in it
 
 
 class Fault(NamedTuple):
-    """A name that the schema lacks, or a value that it spells otherwise."""
+    """An error in the text: a name that the schema does not have, or a value that is spelled wrongly."""
 
     offset: int  # in the text
     what: str  # without the name, so that equal ones make a list: "LayerParameter has no field"
@@ -40,8 +41,12 @@ class Fault(NamedTuple):
 
 @dataclass
 class _Open:
-    """A message that is open: its descriptor (None if unknown), the field that holds it and where that
-    stands, and the field being read."""
+    """A message whose closing brace has not been read yet.
+
+    kind          its descriptor; None if its field is unknown
+    name, offset  of the field that it is the value of
+    field         the descriptor of its field that was read last; None if that is unknown
+    """
 
     kind: Any
     name: str = ""
@@ -54,12 +59,12 @@ class _Open:
 
 
 class Walk:
-    """A text beside the message class that it should spell.
+    """One pass through a text, comparing it with the message class that it should describe.
 
-    faults   in file order
-    fields   the names of its outermost fields
-    open     the messages that it does not close, outermost first
-    surplus  where a brace closes what nothing has opened; None if there is none
+    faults   the errors, in file order
+    fields   the names of the outermost fields
+    open     the messages that are not closed at the end, outermost first
+    surplus  the offset of a closing brace that closes nothing; None if there is none
     """
 
     def __init__(self, text: str, descriptor: Any) -> None:
@@ -77,7 +82,7 @@ class Walk:
         del self.open[:1]
 
     def _take(self, word: str, at: int) -> bool:
-        """Go one token on; False where names mean nothing any more."""
+        """Read the next token; False if reading further makes no sense."""
         now = self.open[-1]
         if word in "{<":
             kind = now.field.message_type if now.field is not None else None
@@ -121,7 +126,7 @@ class Walk:
 
 
 class Lines:
-    """Offsets in a text as lines and columns, both from 1 on."""
+    """Turns offsets in a text into lines and columns, which count from 1."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -155,7 +160,7 @@ def _of_second_value(kind: Any, field_name: str, value: str, at: int) -> Fault:
 
 
 def _of_value(now: _Open, word: str, at: int) -> Iterator[Fault]:
-    """The fault, if any, of a value: an enum's, a text's, or the type of a layer."""
+    """The error of a value, if it has one.  Checked are enum values, strings, and the types of layers."""
     field, quoted = now.field, word[0] in "\"'"
     if field is None:
         return
@@ -175,7 +180,8 @@ def _of_value(now: _Open, word: str, at: int) -> Iterator[Fault]:
 
 
 def _type_of(word: str) -> str:
-    """The layer type that a word without quotes means: SOFTMAX, softmax or Softmax."""
+    """The layer type that a word without quotes means: SOFTMAX and softmax mean Softmax.  A word that means
+    none is returned as it is."""
     if word in v1.LAYER_TYPES:
         return v1.TYPES[v1.LAYER_TYPES[word].number]
     return next((name for name in LAYERS if fold(name) == fold(word)), word)
@@ -197,8 +203,8 @@ def _of_enum(field: Any, bare: str, quoted: bool) -> str:
 
 
 def refuse_other_encodings(text: str, source: str) -> None:
-    """SchemaError for bytes that are no UTF-8, but for those in comments.  They stand as lone surrogates in
-    text that was read from a file."""
+    """SchemaError if a text read from a file contains bytes that are not UTF-8, which stand in it as lone
+    surrogates.  In comments they are allowed."""
     if _SURROGATE.search(text):
         for token in TOKEN.finditer(text):
             if token[0][0] != "#" and _SURROGATE.search(token[0]):
@@ -210,7 +216,12 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def explain(error: ParseError, text: str, descriptor: Any, source: str) -> SchemaError:
-    """The error for a text that protobuf refused."""
+    """The SchemaError for a text that protobuf refused to parse.
+
+    error       what protobuf said
+    descriptor  of the message class that the text should describe
+    source      the path of the file, for the error's place
+    """
     walk = Walk(text, descriptor)
     place = error.GetLine() or 0, error.GetColumn() or 0
     if other := _other_kind(walk, descriptor):
@@ -235,13 +246,12 @@ def explain(error: ParseError, text: str, descriptor: Any, source: str) -> Schem
 
 
 def _located(error: SchemaError, source: str, place: tuple[int, int] = (0, 0)) -> SchemaError:
-    line, column = place
-    error.places.append(f"{source}:{line}:{column}" if line else source)
-    return error
+    return error.within(Place("", None, None, source, *place))
 
 
 def _other_kind(walk: Walk, descriptor: Any) -> tuple[str, str] | None:
-    """What a file of another kind is, with a hint."""
+    """If the text describes another kind of message (a net instead of a solver, a label map, ...): what it
+    is, and a hint.  None if it does not."""
     unknown = walk.fields - set(descriptor.fields_by_name)
     is_net, is_solver = (descriptor is kind.DESCRIPTOR for kind in (NetParameter, SolverParameter))
     if not unknown or not (is_net or is_solver):
@@ -261,7 +271,7 @@ _OF_A_SOLVER = {"net", "train_net", "net_param", "train_net_param", "base_lr", "
 
 
 def _of_faults(walk: Walk, source: str) -> SchemaError:
-    """One error for all faults, at the first of them."""
+    """One error that lists all faults; its place is that of the first."""
     groups: dict[str, dict[str, list[int]]] = {}
     for fault in walk.faults:
         lines = groups.setdefault(fault.what, {}).setdefault(fault.name, [])
@@ -287,7 +297,8 @@ def _names(names: dict[str, list[int]], alone: bool) -> str:
 
 
 def _hints(faults: Sequence[Fault]) -> str:
-    """What each fault suggests, once; which it is of, if that is one of several."""
+    """The hints of all faults as one text.  Equal hints are given once; if there are several, each names its
+    fault."""
     names: dict[str, set[str]] = {}
     for fault in faults:
         hint = fault.hint.split("; it has ")[0] if len(faults) > 1 else fault.hint
@@ -303,7 +314,7 @@ def _hints(faults: Sequence[Fault]) -> str:
 
 
 def _of_syntax(text: str, line: str) -> SchemaError:
-    """Protobuf's own words on a line of the file, in one line."""
+    """The error for a line of the file that protobuf cannot parse, with protobuf's message in one line."""
     if "should not have multiple" in text:
         names = re.findall(r'"([\w.]+)"', text)
         what = f"{names[0].removeprefix('caffe.')} takes {names[1]!r} once"
@@ -315,7 +326,8 @@ def _of_syntax(text: str, line: str) -> SchemaError:
 
 
 def _short(text: str, letters: int = MOST_LETTERS) -> str:
-    """One line of bounded length: files may hold anything where a name should be."""
+    """A text made printable and cut to `letters` characters: a file may contain anything where a name should
+    be."""
     return printable(text if len(text) <= letters else f"{text[:letters]}...")
 
 

@@ -1,7 +1,7 @@
-"""What a name that the schema lacks was meant to be: a near name, or nothing.
+"""Which known name was meant by a name that the schema does not have, if any.
 
-A guess must be a slip of the pen.  Forks of Caffe have layers and fields of their own, whose names resemble
-Caffe's (ReLU6, pad_l, norm_param); to name another layer in their place would change what the net computes.
+Only misspellings count.  Forks of Caffe have layers and fields of their own whose names resemble Caffe's
+(ReLU6, pad_l, norm_param); suggesting Caffe's instead would change what the net computes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _OTHERS = {"Lstm"}  # of forks, and no other spelling of Caffe's
 
 
 def layer_type(name: str) -> str:
-    """The hint for a layer type that there is not."""
+    """The hint for a layer type that does not exist."""
     if name in _OTHERS or len(name) > LONGEST:
         return OF_A_FORK
     guess = _EARLIER.get(fold(name)) or _one(types(name, LAYERS))
@@ -38,7 +38,8 @@ OF_A_FORK = 'Caffe 1.0 has no such layer: it is of a fork of Caffe, or a layer o
 
 
 def types(name: str, known: Iterable[str]) -> list[str]:
-    """Known types of which `name` is a misspelling, and not a name that says more: ReLU6, NdPooling."""
+    """The known types that `name` may be a misspelling of.  Names with a prefix or suffix, such as ReLU6 and
+    NdPooling, are no misspellings."""
 
     def says_more(other: str) -> bool:
         a, b = sorted((name.lower(), other.lower()), key=len)
@@ -48,7 +49,8 @@ def types(name: str, known: Iterable[str]) -> list[str]:
 
 
 def fields(name: str, known: Iterable[str]) -> list[str]:
-    """Known fields of which `name` is a misspelling: word by word, so that no word is exchanged."""
+    """The known fields that `name` may be a misspelling of.  Names are compared word by word; each word must
+    match."""
     if len(name) > LONGEST:
         return []
     words = name.lower().split("_")
@@ -63,7 +65,8 @@ def fields(name: str, known: Iterable[str]) -> list[str]:
 
 
 def _is_word(a: str, b: str) -> bool:
-    """Whether two words of fields are one: a slip, or the short form of the other (iter, iterations)."""
+    """Whether two words in names of fields mean the same: one is a misspelling or a short form of the other
+    (iter, iterations)."""
     short = min(len(a), len(b))
     return _is_slip(a, b) or (short >= 3 and not a[short:].isdigit() and (a.startswith(b) or b.startswith(a)))
 

@@ -1,10 +1,11 @@
-"""Weights and solver states in HDF5, the layout of Caffe's snapshot_format: HDF5.
+"""Weights and solver states in HDF5, as Caffe writes them with snapshot_format: HDF5.
 
-    weights   /data/<layer>/<i>, a dataset per parameter in its own shape; a parameter that several layers
-              share lies with its owner; /diff/<layer>/<i> holds gradients, all of them, if asked for
+    weights   /data/<layer>/<i> is parameter i of a layer, in its own shape.  A parameter that layers share is
+              stored once, with the layer that owns it.  /diff/<layer>/<i> holds the gradients of all
+              parameters, if asked for
     state     /iter, /current_step (int32, one element), /learned_net (string), /history/<i>
 
-Differs: Caffe aborts on saving a layer whose name holds `/`; here the groups nest, and are found again.
+Differs: Caffe aborts on saving a layer whose name contains `/`; here such a name becomes nested groups.
 
 h5py is imported on first use.
 """
@@ -19,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import WeightsError, locate
+from ..errors import Place, WeightsError, locate
 from ..files import LARGEST_BYTES, read_start
 from . import binary
 from .hdf5_file import SIGNATURE, check_datasets, find, members, opened, read_string
@@ -34,9 +35,9 @@ def is_hdf5(path: str | Path) -> bool:
 
 
 def from_weights(net: NetParameter) -> bytes:
-    """The file of a net's weights and, where its blobs have them, gradients.
+    """The bytes of an HDF5 file with a net's weights, and with the gradients of blobs that have them.
 
-    Raises WeightsError for layers with weights that HDF5 cannot tell apart by name.
+    Raises WeightsError if layers with weights have names that are equal, or that HDF5 cannot tell apart.
     """
 
     def fill(file) -> None:
@@ -44,7 +45,7 @@ def from_weights(net: NetParameter) -> bytes:
         diff = file.create_group("diff") if any(map(binary.has_diff, _blobs(net))) else None
         shared: set[str] = set()
         for layer in net.layer:
-            with locate(f"layer {layer.name!r}"):
+            with locate(Place(layer=layer.name)):
                 group = _group(data, layer.name, needed=bool(layer.blobs))
                 for i, blob in enumerate(layer.blobs):
                     name = layer.param[i].name if i < len(layer.param) else ""
@@ -59,10 +60,12 @@ def from_weights(net: NetParameter) -> bytes:
 
 @contextmanager
 def open_weights(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> Iterator[dict[str, dict[int, Any]]]:
-    """The layers that a file of weights holds, by name: for each its datasets, by number of the parameter.
+    """The layers of a file of weights: by name of the layer and number of the parameter, the datasets of
+    HDF5.
 
-    A dataset has a shape, and is read by `read`.  Raises WeightsError naming the file if it is damaged,
-    DataError for values that lie elsewhere or are more than `largest_bytes`.
+    A dataset has a shape; `read` reads its values, while the file is open.  Raises WeightsError naming the
+    file if it is damaged, DataError if values lie in other files or would take more than `largest_bytes` of
+    memory.
     """
     with opened(path, WeightsError) as file:
         layers = _weights(file)
@@ -71,10 +74,10 @@ def open_weights(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> Iterat
 
 
 def to_weights(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> NetParameter:
-    """The weights in a file, and their gradients if it holds them: layers that have a name and blobs.
+    """The weights in a file, with gradients if it has them, as a net whose layers have only names and blobs.
 
-    Raises as `open_weights`, naming layer and parameter too; also where a layer lacks a parameter, which then
-    lies with the layer that it is shared with: only a net can tell which that is.
+    Raises as `open_weights`, naming layer and parameter too.  WeightsError also if a layer lacks a parameter:
+    it is stored with the layer that shares it, and without the net nobody knows which that is.
     """
     net = NetParameter()
     with opened(path, WeightsError) as file:
@@ -84,7 +87,7 @@ def to_weights(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> NetParam
             if not datasets:
                 continue
             layer = net.layer.add(name=name)
-            with locate(f"layer {name!r}"):
+            with locate(Place(layer=name)):
                 if sorted(datasets) != list(range(len(datasets))):
                     raise WeightsError(
                         f"parameters {sorted(datasets)} alone are stored: others lie with other layers",
@@ -111,7 +114,8 @@ def _weights(file: Any) -> dict[str, dict[int, Any]]:
 
 
 def _datasets(file: Any, name: str) -> dict[str, dict[int, Any]] | None:
-    """The parameters in a group of the file by layer; None if there is no such group."""
+    """The datasets in the group `name` of a file, by layer and number of the parameter; None if there is no
+    such group."""
     top = find(file, name)
     if not hasattr(top, "keys"):
         return None
@@ -133,9 +137,9 @@ def _all(layers: dict[str, dict[int, Any]]) -> list[Any]:
 
 
 def read(dataset) -> np.ndarray:
-    """The values of a dataset: float64 if stored so, else float32.
+    """The values of a dataset as an array: float64 if stored as such, else float32.
 
-    Raises WeightsError before allocating what the file does not hold.
+    Raises WeightsError, before memory is allocated, if the file does not contain all the values.
     """
     stored = dataset.id.get_storage_size()
     if dataset.dtype.kind not in "fiu":
@@ -147,7 +151,7 @@ def read(dataset) -> np.ndarray:
 
 
 def from_state(state: SolverState) -> bytes:
-    """The file of a solver state."""
+    """The bytes of an HDF5 file with a solver state."""
 
     def fill(file) -> None:
         file["iter"] = np.array([state.iter], np.int32)
@@ -163,8 +167,8 @@ def from_state(state: SolverState) -> bytes:
 
 
 def to_state(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> SolverState:
-    """The solver state in a file; WeightsError if it is none, DataError for values that lie elsewhere or are
-    more than `largest_bytes`."""
+    """The solver state in a file.  WeightsError if the file holds none, DataError if values lie in other
+    files or would take more than `largest_bytes` of memory."""
     with opened(path, WeightsError) as file:
         found = {name: find(file, name) for name in ("iter", "current_step", "history", "learned_net")}
         for name in ("iter", "current_step", "history"):
@@ -193,7 +197,8 @@ def _blobs(net: NetParameter) -> Iterator[Any]:
 
 
 def _group(parent, name: str, needed: bool = True):
-    """The group of a layer; None for one that no group can be named after and that needs none."""
+    """Make the group of a layer.  If its name cannot be that of a group: WeightsError if the group is
+    `needed`, else None."""
     if any(part in ("", ".") for part in name.split("/")) or "\0" in name:
         if not needed:
             return None

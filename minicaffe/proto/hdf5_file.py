@@ -1,10 +1,10 @@
-"""HDF5 files, read as if a stranger had written them.
+"""Reading HDF5 files that may be damaged or made by an attacker.
 
-HDF5 can send a reader anywhere: links lead into other files or in circles, values may lie in other files
-(external storage, virtual datasets), a few bytes can stand for any number of values, and lists that lead back
-to themselves, of free space or around text of variable length, hang the library.  So nothing is followed out
-of the file, sizes are known before anything is allocated, such lists are looked for first, and text is read
-here.  All that reads HDF5 reads through this module.
+An HDF5 file can send its reader anywhere: links lead into other files or in circles, values may lie in other
+files (external storage, virtual datasets), a few bytes can describe any number of values, and a list that
+leads back to itself (of free space, or around text of variable length) makes the library hang.  So links out
+of the file are not followed, sizes are checked before memory is allocated, such lists are looked for before
+the library sees them, and text is read here.  All modules that read HDF5 use this one.
 
 h5py is imported on first use.
 """
@@ -48,11 +48,11 @@ _HEAP_POINTER = struct.Struct("<IQI")  # length of the text; where it lies: coll
 
 @contextmanager
 def opened(path: str | os.PathLike, error: type[MiniCaffeError], *, known: bool = False) -> Iterator[Any]:
-    """The file, open for reading.  What h5py raises within becomes an `error`, and every error names the
-    file; DataError if it cannot be read.
+    """The file, opened for reading while the `with` block runs.  An exception of h5py in the block becomes an
+    `error`; every error names the file.  DataError if the file cannot be read.
 
-    known  it was opened here before, and need not be looked through again, which takes about as long as
-           reading it
+    known  True if this process opened the file before; then the checks, which take about as long as reading
+           it, are left out
     """
     import h5py
 
@@ -74,7 +74,7 @@ def opened(path: str | os.PathLike, error: type[MiniCaffeError], *, known: bool 
 
 
 def _is_signed(file: BinaryIO) -> bool:
-    """Whether the signature stands at one of its places: 0, 512, 1024, 2048, ..."""
+    """Whether the file has the signature of HDF5, which may stand at byte 0, 512, 1024, 2048 and so on."""
     size, at = os.fstat(file.fileno()).st_size, 0
     while at < size:
         file.seek(at)
@@ -86,7 +86,7 @@ def _is_signed(file: BinaryIO) -> bool:
 
 
 def _found(file: BinaryIO, word: bytes) -> Iterator[int]:
-    """Where a word stands in a file."""
+    """The offsets at which a word of bytes stands in a file."""
     start, rest = 0, b""  # of what is at hand, and the end of the piece before, where the word may begin
     while piece := file.read(PIECE_BYTES):
         data, at = rest + piece, -1
@@ -98,8 +98,8 @@ def _found(file: BinaryIO, word: bytes) -> Iterator[int]:
 
 
 def _is_endless(file: BinaryIO, at: int) -> bool:
-    """Whether the list of free blocks of the local heap at a place, which holds the names in a group, leads
-    back to itself: HDF5 follows it for ever.  False for anything else that is wrong, or no heap."""
+    """Whether the free list of the local heap at offset `at`, which holds the names in a group, leads back to
+    itself; HDF5 would follow it for ever.  False if there is no heap or something else is wrong with it."""
     size = os.fstat(file.fileno()).st_size
     file.seek(at)
     if len(header := file.read(_LOCAL_HEAP.size)) < _LOCAL_HEAP.size:
@@ -116,9 +116,9 @@ def _is_endless(file: BinaryIO, at: int) -> bool:
 
 
 def find(group: Any, path: str) -> Any | None:
-    """The object at a path inside a group, None if there is none.
+    """The group or dataset at a path inside a group; None if there is none.
 
-    Soft links are followed in the file.  DataError for a link out of it, or for links that lead in circles.
+    Soft links are followed inside the file.  DataError for links to other files and for links in a circle.
     """
     from h5py import Group, h5l
 
@@ -149,8 +149,8 @@ def _parts(path: str) -> list[str]:
 
 
 def members(top: Any) -> Iterator[tuple[str, Any]]:
-    """All groups and datasets below a group, by path, in the order of names, each group once and before what
-    it holds.  DataError for links that are not hard."""
+    """All groups and datasets below a group, as path and object, in the order of their names.  A group comes
+    before its members, and only once.  DataError for links other than hard ones."""
     from h5py import Dataset, Group, h5l, h5o
 
     seen = {h5o.get_info(top.id).addr}
@@ -179,8 +179,9 @@ def members(top: Any) -> Iterator[tuple[str, Any]]:
 
 
 def check_datasets(datasets: Iterable[Any], largest_bytes: int = LARGEST_BYTES, dtype: Any = None) -> None:
-    """DataError for values that lie in other files, and before anything is allocated if all of them together,
-    each in its own type or in `dtype`, would take more memory than a file of this size may (check_room)."""
+    """Called before values are read: DataError if some lie in other files, or if all of them together would
+    take more memory than `check_room` allows for a file of this size.  `dtype` is the type they are read
+    into; the larger of it and the stored type counts."""
     from h5py import h5d
 
     total, largest_chunk, file = 0, 0, None
@@ -201,7 +202,7 @@ def check_datasets(datasets: Iterable[Any], largest_bytes: int = LARGEST_BYTES, 
 
 
 def read_string(dataset: Any) -> str:
-    """The text that a dataset holds, in UTF-8.  ValueError if it holds none."""
+    """The text in a dataset of one UTF-8 string.  ValueError if it holds something else."""
     kind = dataset.id.get_type()
     if dataset.size != 1 or not hasattr(kind, "is_variable_str"):
         raise ValueError(f"{dataset.name} is no text")
@@ -212,7 +213,8 @@ def read_string(dataset: Any) -> str:
 
 
 def _variable(dataset: Any) -> bytes:
-    """Text of variable length: the dataset holds where it lies in a global heap of the file."""
+    """The text of a dataset of variable length: the dataset says where in a global heap of the file it
+    lies."""
     if dataset.chunks or dataset.file.userblock_size or dataset.id.get_storage_size() != _HEAP_POINTER.size:
         raise ValueError(f"{dataset.name} is stored in a way that is not read")
     with open_file(dataset.file.filename) as file:

@@ -1,10 +1,11 @@
 """Weights as arrays with names, the form of .npz and .safetensors files.
 
-    conv1/0, conv1/1    the parameters of layer conv1 by number, in their own shapes
-    net                 the net that they belong to, as prototxt without weights: so nothing but gradients is
-                        lost on the way there and back
+    conv1/0, conv1/1    parameters 0 and 1 of layer conv1, in their own shapes
+    net                 the net without its weights, as prototxt; with it nothing but gradients is lost when
+                        weights are written and read again
 
-Files of others, without `net`, give layers that have a name and blobs; that is all that loading takes.
+Files of other programs have no `net`.  Their layers have only a name and blobs, which suffices for loading
+them into a net.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..errors import WeightsError, locate
+from ..errors import Place, WeightsError, locate
 from . import binary, text
 from .schema import NetParameter
 
@@ -21,11 +22,12 @@ NET = "net"
 
 
 def to_arrays(net: NetParameter) -> dict[str, np.ndarray]:
-    """The parameters of a net by name.  WeightsError for layers that their names cannot tell apart."""
+    """The parameters of a net by name (conv1/0).  WeightsError if two layers with weights have the same
+    name."""
     arrays: dict[str, np.ndarray] = {}
     for layer in net.layer:
         for i, blob in enumerate(layer.blobs):
-            with locate(f"layer {layer.name!r}"), locate(f"blob {i}"):
+            with locate(Place(layer=layer.name)), locate(f"blob {i}"):
                 name = f"{layer.name}/{i}"
                 if name in arrays:
                     raise WeightsError(
@@ -36,12 +38,13 @@ def to_arrays(net: NetParameter) -> dict[str, np.ndarray]:
 
 
 def description(net: NetParameter) -> str:
-    """The net as prototxt, without its weights; empty if it is none: its layers have no types."""
+    """The net without its weights, as prototxt; "" if its layers have no types, since that describes no
+    net."""
     return text.spell(without_weights(net)) if any(layer.type for layer in net.layer) else ""
 
 
 def without_weights(net: NetParameter) -> NetParameter:
-    """The net alone."""
+    """A copy of the net without its weights."""
     bare = NetParameter()
     bare.CopyFrom(net)
     for layer in bare.layer:
@@ -50,10 +53,10 @@ def without_weights(net: NetParameter) -> NetParameter:
 
 
 def from_arrays(arrays: Mapping[str, np.ndarray], prototxt: str = "") -> NetParameter:
-    """The weights that arrays with names are.
+    """The net with the weights in `arrays`, as `to_arrays` names them; `prototxt` is its `description`.
 
-    Raises WeightsError for a name that is none of a parameter, or parameters that are missing, SchemaError
-    for a damaged description.
+    Raises WeightsError for an array whose name is not that of a parameter and for parameters that are
+    missing, SchemaError for a damaged description.
     """
     net = text.parse(prototxt, NetParameter, NET)
     layers = {layer.name: layer for layer in reversed(net.layer)}
@@ -66,7 +69,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], prototxt: str = "") -> NetPara
             )
         blobs.setdefault(layer, {})[int(number)] = array
     for name, numbered in blobs.items():
-        with locate(f"layer {name!r}"):
+        with locate(Place(layer=name)):
             if sorted(numbered) != list(range(len(numbered))):
                 raise WeightsError(f"parameters {sorted(numbered)} are stored; expected all from 0 on")
             if name not in layers:
@@ -78,7 +81,7 @@ def from_arrays(arrays: Mapping[str, np.ndarray], prototxt: str = "") -> NetPara
 
 
 def _as_float(array: np.ndarray) -> np.ndarray:
-    """float64 as it is, everything else as float32."""
+    """An array of float64 unchanged, any other as float32."""
     if array.dtype.kind not in "fiu":
         raise WeightsError(f"values of type {array.dtype} are no numbers")
     return array.astype(np.float64 if array.dtype == np.float64 else np.float32, copy=False)

@@ -1,4 +1,4 @@
-"""NumPy's own files, .npy: one array each."""
+"""NumPy's .npy files, which hold one array."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FAILURES = (
 
 
 def read(path: str | os.PathLike) -> np.ndarray:
-    """The array in a file; DataError, naming it, if it is damaged."""
+    """The array in a .npy file; DataError, naming the file, if it is damaged."""
     if os.path.isfile(path) and read_start(path, len(npy.MAGIC_PREFIX)) != npy.MAGIC_PREFIX:
         raise DataError(f"{os.fspath(path)}: not a whole .npy file")  # before all of it is read
     data = read_whole(path)
@@ -39,9 +39,10 @@ def read(path: str | os.PathLike) -> np.ndarray:
 
 
 def parse(content: bytes) -> np.ndarray:
-    """The array of a .npy file.  Nothing is unpickled, and nothing allocated before it is known to be there.
+    """The array in the bytes of a .npy file.  No Python object is unpickled, and memory is allocated only
+    after checking that the values are there.
 
-    Raises DataError for a damaged one, or one of Python objects.
+    Raises DataError if the file is damaged or holds Python objects.
     """
     file = io.BytesIO(content)
     try:

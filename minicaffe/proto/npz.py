@@ -1,4 +1,4 @@
-"""NumPy's archives: a zip file with one .npy file for each array."""
+"""Weights in NumPy's .npz archives: zip files with one .npy file for each array."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError, MiniCaffeError, WeightsError, locate
+from ..errors import DataError, MiniCaffeError, Place, WeightsError, locate
 from ..files import LARGEST_BYTES, check_room, open_file, refuse_foreign_file
 from . import named, npy
 from .schema import NetParameter
@@ -35,15 +35,14 @@ LONGEST_NAME = 65_000  # bytes; zip files count them with 16 bits, and .npy is a
 
 
 def write(net: NetParameter) -> bytes:
-    """The archive of a net's weights; WeightsError for layers of the same name, and for names that a zip file
-    cannot hold."""
+    """The bytes of an archive with a net's weights.  WeightsError if two layers have the same name, or a name
+    that a zip file cannot store."""
     arrays = named.to_arrays(net)
     for name in arrays:
         if "\0" in name or len(name.encode()) > LONGEST_NAME:
-            what = (
-                f"layer {name.rpartition('/')[0][:100]!r}: an archive holds no names with a NUL, or of more"
-            )
-            raise WeightsError(f"{what} than {LONGEST_NAME} bytes", hint="store it as .safetensors")
+            what = f"an archive holds no names with a NUL, or of more than {LONGEST_NAME} bytes"
+            layer = Place(layer=name.rpartition("/")[0][:100])
+            raise WeightsError(what, hint="store it as .safetensors").within(layer)
     if prototxt := named.description(net):
         arrays[named.NET] = np.array(prototxt)
     buffer = io.BytesIO()
@@ -54,8 +53,8 @@ def write(net: NetParameter) -> bytes:
 def read(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> NetParameter:
     """The weights in an archive.
 
-    Raises WeightsError, naming file and array, if it is damaged or holds others; DataError, before anything
-    is unpacked, if it would take more than `largest_bytes`.
+    Raises WeightsError, naming file and array, if it is damaged or does not hold weights; DataError, before
+    anything is unpacked, if it would take more than `largest_bytes` of memory.
     """
     refuse_foreign_file(path, b"PK")
     with open_file(path) as file, locate(str(path)):

@@ -1,10 +1,11 @@
-"""Weights that NVIDIA Caffe wrote, as Caffe means them.
+"""Converting weights that NVIDIA Caffe wrote into Caffe's.  The differences:
 
     raw_data          arrays as raw bytes in float64, float32 or float16 (`binary.to_array` reads them)
-    145 to 148        types of layers in Caffe's fields for other things, told apart by their wire type
-    recurrent_param   is number 151, not 146
-    BatchNorm         may hold five blobs, the last two Scale's; a correction of 0 where Caffe means 1; eps
-                      counts as 1e-5 at least
+    145 to 148        field numbers that NVIDIA uses for types of layers and Caffe for other fields; the wire
+                      type tells which is meant
+    recurrent_param   has number 151, not 146
+    BatchNorm         may hold five blobs, of which the last two are those of a Scale layer; a correction of
+                      0 where Caffe needs 1; eps counts as at least 1e-5
 
 A file is NVIDIA's if it holds raw data, types of layers or a BatchNorm of five blobs.
 
@@ -17,7 +18,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import SchemaError, WeightsError, locate
+from ..errors import Place, SchemaError, WeightsError, in_layer, locate
 from . import binary
 from .schema import LayerParameter, NetParameter, message_class
 
@@ -61,7 +62,7 @@ LAYER_FIELDS = {
 
 
 def scale_name(batch_norm: str) -> str:
-    """The name of the Scale layer that blobs 3 and 4 of a BatchNorm become."""
+    """The name that the Scale layer made from blobs 3 and 4 of a BatchNorm gets."""
     return f"{batch_norm}/scale"
 
 
@@ -76,10 +77,10 @@ def is_nvidias(net: NetParameter) -> bool:
 
 
 def repair(net: NetParameter) -> list[str]:
-    """Turn the weights of NVIDIA Caffe into Caffe's, in place; returns a line for each thing that changed its
-    meaning, and one for what was left out.  Nothing happens to weights of Caffe.
+    """Convert the weights of NVIDIA Caffe into Caffe's, in place.  Weights of Caffe are not changed.
 
-    Raises WeightsError or SchemaError, with layer and blob, for what cannot be read.
+    Returns lines for the user: one for each thing that means something else now, one for what was left out.
+    Raises WeightsError or SchemaError, with layer and blob, for what cannot be converted.
     """
     if not is_nvidias(net):
         return []
@@ -87,16 +88,17 @@ def repair(net: NetParameter) -> list[str]:
     left_out = {*_known(net, NET_FIELDS)}
     layers: list[LayerParameter] = []
     for layer in net.layer:
-        with locate(f"layer {layer.name!r} ({layer.type})"):
+        with in_layer(layer):
             left_out.update(_known(layer, LAYER_FIELDS))
             _plain_blobs(layer)
             _move_recurrent(layer)
             layers.append(layer)
             if layer.type == "BatchNorm":
-                said += [f"layer {layer.name!r}: {line}" for line in _repair_statistics(layer)]
+                said += [f"{Place(layer=layer.name)}: {line}" for line in _repair_statistics(layer)]
                 if _has_five(layer):
                     layers.append(_split(layer))
-                    said.append(f"layer {layer.name!r}: scale and bias are layer {layers[-1].name!r} now")
+                    here, there = Place(layer=layer.name), Place(layer=layers[-1].name)
+                    said.append(f"{here}: scale and bias are {there} now")
     del net.layer[:]
     net.layer.extend(layers)
     net.DiscardUnknownFields()
@@ -136,7 +138,8 @@ def _move_recurrent(layer: LayerParameter) -> None:
 
 
 def _repair_statistics(layer: LayerParameter) -> Iterator[str]:
-    """A BatchNorm as Caffe computes it; returns a line for each change."""
+    """Change the statistics of a BatchNorm so that Caffe computes the same with them; returns a line for each
+    change."""
     if layer.batch_norm_param.eps < np.float32(EPS):
         yield f"eps {layer.batch_norm_param.eps:g} is {EPS:g} now, as NVIDIA Caffe counts it"
         layer.batch_norm_param.eps = EPS
@@ -150,8 +153,8 @@ def _repair_statistics(layer: LayerParameter) -> Iterator[str]:
 
 
 def _split(layer: LayerParameter) -> LayerParameter:
-    """The Scale layer for blobs 3 and 4 of a BatchNorm, behind it and in place; the BatchNorm keeps the
-    others."""
+    """Take blobs 3 and 4 out of a BatchNorm; returns the Scale layer that has them, which runs in place
+    behind it."""
     scale = LayerParameter(name=scale_name(layer.name), type="Scale", bottom=layer.top, top=layer.top)
     scale.scale_param.bias_term = True
     if layer.HasField("phase"):

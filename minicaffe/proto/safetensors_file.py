@@ -1,10 +1,10 @@
-"""The safetensors format: the length of a header (8 bytes), the header as JSON, the arrays.
+"""Weights in safetensors files: 8 bytes with the length of the header, the header as JSON, then the arrays.
 
     {"__metadata__": {"net": ...},
      "conv1/0": {"dtype": "F32", "shape": [20, 1, 5, 5], "data_offsets": [0, 2000]}, ...}
 
-Everything is little-endian, offsets count from the end of the header, and the arrays fill the rest of the
-file without gaps or overlaps, which readers must check.
+Everything is little-endian, and offsets count from the end of the header.  The arrays must fill the rest of
+the file without gaps or overlaps, which the reader has to check.
 
 Source: github.com/huggingface/safetensors, "Format".
 """
@@ -34,7 +34,7 @@ ALIGNMENT = 8
 
 
 def write(net: NetParameter) -> bytes:
-    """The file of a net's weights; WeightsError for layers of the same name."""
+    """The bytes of a file with a net's weights; WeightsError if two layers have the same name."""
     header: dict[str, Any] = {}
     if prototxt := named.description(net):
         header[METADATA] = {named.NET: prototxt}
@@ -50,7 +50,8 @@ def write(net: NetParameter) -> bytes:
 
 
 def read(path: str | Path) -> NetParameter:
-    """The weights in a file.  WeightsError, naming file and array, if it is damaged or holds others."""
+    """The weights in a file.  WeightsError, naming file and array, if it is damaged or does not hold
+    weights."""
     if os.path.isfile(path):  # before all of it is read; of a pipe nothing can be read twice
         first = read_start(path, 512)
         if _header_end(first, os.path.getsize(path)) is None:
@@ -81,7 +82,7 @@ def read(path: str | Path) -> NetParameter:
 
 
 def _header(data: bytes) -> tuple[dict[str, Any], int] | None:
-    """The header, and where the arrays begin; None if there is none."""
+    """The header of a file and the offset at which the arrays begin; None if it has no valid header."""
     if (end := _header_end(data, len(data))) is not None:
         with suppress(ValueError, RecursionError):
             header = json.loads(data[8:end])
@@ -91,19 +92,20 @@ def _header(data: bytes) -> tuple[dict[str, Any], int] | None:
 
 
 def _header_end(data: bytes, nbytes: int) -> int | None:
-    """Where the header of a file of so many bytes ends, by what it begins with; None if that cannot be."""
+    """The offset at which the header ends, from the first bytes of a file of `nbytes` bytes; None if there is
+    no valid length."""
     length = int.from_bytes(data[:8], "little")
     return 8 + length if 2 <= length <= min(LARGEST_HEADER, nbytes - 8) else None
 
 
 def _no_header(start: bytes, path: str | Path) -> WeightsError:
-    """The error for a file that begins so."""
+    """The error for a file without a valid header; `start` is what it begins with."""
     refuse_foreign(start, path)
     return WeightsError(f"{path}: not a whole safetensors file: it has no header")
 
 
 def _array(entry: Any, body: memoryview) -> tuple[tuple[int, int], np.ndarray]:
-    """Where an array lies, and its values."""
+    """The offsets and the values of the array that an entry of the header describes."""
     try:
         kind, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         numbers = all(type(number) is int and number >= 0 for number in (*shape, begin, end))

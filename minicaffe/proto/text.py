@@ -1,10 +1,10 @@
-"""Prototxt: text to message and back, with errors that name file, line and column.
+"""Prototxt to messages and back, with errors that name file, line and column.
 
-Protobuf's own parser accepts what Caffe's does (`:` before `{`, `<>`, adjacent strings, 0.1f, octal, and no
-field twice); `faults` puts into one line what it refuses.
+Protobuf's own parser accepts what Caffe's does (`:` before `{`, `<>`, adjacent strings, 0.1f, octal numbers,
+and no field twice).  What it refuses, `faults` explains in one line.
 
-Differs: strings must be UTF-8, of which Caffe takes any bytes; numbers may also be spelled +1 and 1_000; a
-byte order mark in front of a file is skipped.
+Differs: strings must be UTF-8, while Caffe accepts any bytes; numbers may also be written +1 and 1_000; a
+byte order mark at the start of a file is skipped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from google.protobuf import text_format
 
-from ..errors import MiniCaffeError, SchemaError, locate
+from ..errors import MiniCaffeError, Place, SchemaError, locate
 from ..files import read_text
 from .faults import MOST_LETTERS, TOKEN, explain, refuse_other_encodings
 from .schema import Message, NetParameter, SolverParameter, pool
@@ -27,7 +27,7 @@ M = TypeVar("M", bound=Message)
 
 
 def parse(text: str, kind: type[M], source: str = "<text>") -> M:
-    """The message of class `kind` that `text` spells.
+    """The message of class `kind` that a prototxt text describes; `source` is the path that errors name.
 
     Raises SchemaError with source:line:column, what is wrong, and the closest valid field or value.
     """
@@ -40,7 +40,7 @@ def parse(text: str, kind: type[M], source: str = "<text>") -> M:
         raise explain(error, text, kind.DESCRIPTOR, source) from None
     missing = message.FindInitializationErrors()
     if missing:
-        with locate(source):
+        with locate(Place(file=source)):
             raise SchemaError(f"{', '.join(missing)[:MOST_LETTERS]} must be set")
     return message
 
@@ -54,8 +54,8 @@ def _in_octal(run: re.Match[str]) -> str:
 
 
 def read(path: str | Path, kind: type[M]) -> M:
-    """Parse the file at `path`.  Raises DataError if it cannot be read or is no text, SchemaError as
-    `parse`."""
+    """The message of class `kind` that the file at `path` describes.  Raises DataError if the file cannot be
+    read or is not text, SchemaError as `parse`."""
     text = _read(path)
     try:
         return parse(text, kind, str(path))
@@ -66,7 +66,8 @@ def read(path: str | Path, kind: type[M]) -> M:
 
 
 def _read(path: str | Path) -> str:
-    """The text of a prototxt.  One that begins with a NUL is none, and may be a hole of any length."""
+    """The text of a prototxt file.  SchemaError if it begins with a NUL, before searching the text, which may
+    then be a sparse file of any length."""
     text = read_text(path)
     if text.startswith("\0"):
         raise _binary(path)
@@ -75,9 +76,7 @@ def _read(path: str | Path) -> str:
 
 def _binary(path: str | Path) -> SchemaError:
     hint = "weights have --weights, a flag of their own" if str(path).endswith(_WEIGHTS) else ""
-    error = SchemaError("a binary file, no prototxt", hint=hint)
-    error.places.append(str(path))
-    return error
+    return SchemaError("a binary file, no prototxt", hint=hint).within(Place(file=str(path)))
 
 
 _WEIGHTS = (".caffemodel", ".h5", ".solverstate")
@@ -89,8 +88,8 @@ def spell(message: Message) -> str:
 
 
 def is_net(path: str | Path) -> bool:
-    """Whether a prototxt is meant as a net and not as a solver: it has layers of its own, or no field that
-    only a solver has.  A text that cannot be parsed is meant as something too."""
+    """Whether a prototxt file is meant as a net rather than a solver: it has layers, or no field that only
+    solvers have.  This works for text that cannot be parsed, too."""
     names = set()
     for name in _outermost(_read(path)):
         if name in ("layer", "layers"):
@@ -116,10 +115,8 @@ def _outermost(text: str) -> Iterator[str]:
 
 
 def layer_lines(text: str) -> dict[str, int]:
-    """The line on which each layer of a net starts, by layer name (the first of a name wins).
-
-    Looked up only when an error is reported, so the happy path parses once.
-    """
+    """For each layer of a net the line on which it starts, by the layer's name; of layers with equal names,
+    the first.  Called only when there is an error to report: the text is searched again."""
     lines: dict[str, int] = {}
     for name, line in layer_starts(text):
         lines.setdefault(name, line)
@@ -127,8 +124,8 @@ def layer_lines(text: str) -> dict[str, int]:
 
 
 def field_line(text: str, field: str) -> int | None:
-    """The line on which a field is first set, given as its path: momentum, keep_best.output; None if it is
-    not."""
+    """The line on which a field is first set; None if it is not.  `field` is its path: momentum,
+    keep_best.output."""
     path: list[str] = []
     name = ""
     tokens = [token for token in TOKEN.finditer(text) if token[0][0] != "#"]
@@ -147,29 +144,37 @@ def field_line(text: str, field: str) -> int | None:
 
 @contextmanager
 def in_file(source: str, field: str = "") -> Iterator[None]:
-    """Put `source` in front of errors that pass through, with the line of the layer that they name, or of the
-    field that is to blame: the one that the error names, else `field`."""
+    """Around code that works with the contents of a file: errors that come out of it get the file as their
+    outermost place, with a line if that is known.
+
+    source  the path of the file
+    field   the field that is to blame if the error names none
+
+    The line is that of the layer that is the error's outermost place; without places, that of the field.  An
+    error that has this file as its place already is left as it is.
+    """
     try:
         yield
     except MiniCaffeError as error:
         error.field = error.field or field
-        if not (error.places and error.places[0].startswith(source)):  # as a net inside a solver says
-            line = _line_of(error, source)
-            error.places.insert(0, f"{source}:{line}" if line else source)
+        if not (error.places and error.places[0].file == source):  # as a net inside a solver says
+            error.within(Place(file=source, line=_line_of(error, source)))
         raise
 
 
-def _line_of(error: MiniCaffeError, source: str) -> int | None:
-    layer = error.places[0].split("'")[1:2] if error.places and error.places[0].startswith("layer '") else []
-    if layer or (error.field and not error.places):
+def _line_of(error: MiniCaffeError, source: str) -> int:
+    """The line of the outermost place if that is a layer, of the field if there is no place; else 0."""
+    layer = error.places[0].layer if error.places else None
+    if layer is not None or (error.field and not error.places):
         with suppress(MiniCaffeError):
             text = read_text(source)
-            return layer_lines(text).get(layer[0]) if layer else field_line(text, error.field)
-    return None
+            line = field_line(text, error.field) if layer is None else layer_lines(text).get(layer)
+            return line or 0
+    return 0
 
 
 def layer_starts(text: str) -> Iterator[tuple[str, int]]:
-    """The name of each layer of a net, "" for one without, and the line on which it starts, in file order."""
+    """The name of each layer of a net ("" if it has none) and the line on which it starts, in file order."""
     depth, line, at = 0, 1, 0  # line and offset are those of the layer found last
     inside, name = False, ""
     tokens = list(TOKEN.finditer(text))

@@ -1,8 +1,8 @@
-"""Reading nets and solvers, brought to the current schema.
+"""Reading nets and solvers of all schemas that Caffe has had, as the current one.
 
-Upgrading happens here, when a file is read, so that nothing behind this module knows that other schemas
-existed.  The chain is Caffe's: v0, v1, then fields that the current schema still holds but no longer means
-(`input`, BatchNorm's `param`, solver_type).  Nets inside a solver are upgraded too, which Caffe forgets.
+Files are upgraded when they are read; no other module knows of the earlier schemas.  The steps are Caffe's:
+v0, v1, then fields that the current schema has but no longer uses (`input`, BatchNorm's `param`,
+solver_type).  Nets inside a solver are upgraded too, which Caffe does not do.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os.path
 from pathlib import Path
 
 from .. import log
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, Place, locate
 from . import binary, nvcaffe, text, v0, v1
 from .schema import LayerParameter, NetParameter, SolverParameter
 
@@ -27,9 +27,10 @@ def read_net(path: str | Path) -> NetParameter:
 
 
 def read_weights(path: str | Path) -> NetParameter:
-    """The net of a binary file (.caffemodel), upgraded; of NVIDIA Caffe, repaired too (`nvcaffe`)."""
+    """The net in a binary file (.caffemodel), upgraded; if NVIDIA Caffe wrote it, also converted
+    (`nvcaffe`)."""
     net = binary.read(path, NetParameter)
-    with locate(str(path)):
+    with locate(Place(file=str(path))):
         upgrade_net(net, str(path))
         for line in nvcaffe.repair(net):
             log.warning(f"{path}: {line}")
@@ -37,8 +38,9 @@ def read_weights(path: str | Path) -> NetParameter:
 
 
 def read_solver(path: str | Path) -> SolverParameter:
-    """The solver of a prototxt file, upgraded, with Caffe's default for snapshot_prefix: the path without
-    extension, or, for a snapshot_prefix that is a folder, the file's stem inside it."""
+    """The solver of a prototxt file, upgraded, with Caffe's default for snapshot_prefix: the file's path
+    without its extension.  If snapshot_prefix is a folder, the file's name without extension is added to
+    it."""
     solver = text.read(path, SolverParameter)
     with text.in_file(str(path)):
         upgrade_solver(solver, str(path))
@@ -50,15 +52,15 @@ def read_solver(path: str | Path) -> SolverParameter:
 
 
 def is_current(net: NetParameter) -> bool:
-    """Whether upgrade_net would leave a net as it is."""
+    """Whether a net is in the current schema: upgrade_net would not change it."""
     return not (net.layers or net.input or any(map(_trains_statistics, net.layer)))
 
 
 def upgrade_net(net: NetParameter, source: str = "a net") -> list[str]:
-    """Bring a net to the current schema, in place and in Caffe's order; `source` is for the log.
+    """Convert a net to the current schema, in place and in Caffe's order; `source` is its name in the log.
 
-    What an old field says and the current schema cannot is dropped with a warning, as in Caffe; returns these
-    warnings.  Raises ConfigError or UnknownTypeError, with the layer's name, where Caffe would abort.
+    What the current schema cannot express is dropped with a warning, as in Caffe; the warnings are returned.
+    Raises ConfigError or UnknownTypeError, with the layer's name, where Caffe would abort.
     """
     lost: list[str] = []
     if net.layers and net.layer:
@@ -85,8 +87,8 @@ def upgrade_net(net: NetParameter, source: str = "a net") -> list[str]:
 
 
 def upgrade_solver(solver: SolverParameter, source: str = "a solver") -> list[str]:
-    """Bring a solver and the nets inside it to the current schema, in place; `source` is for the log.
-    Returns the warnings of `upgrade_net`."""
+    """Convert a solver and the nets inside it to the current schema, in place; `source` is its name in the
+    log.  Returns the warnings of `upgrade_net`."""
     lost: list[str] = []
     if solver.HasField("solver_type"):
         if solver.HasField("type"):
@@ -102,8 +104,9 @@ def upgrade_solver(solver: SolverParameter, source: str = "a solver") -> list[st
 
 
 def _inputs_to_layer(net: NetParameter) -> None:
-    """`input` with input_shape or input_dim becomes one Input layer in front; without either (weight files)
-    it says nothing.  What is left over of the shapes is dropped with a warning: Caffe takes no notice."""
+    """Turn the field `input` with its input_shape or input_dim into an Input layer, the net's first.  Without
+    a shape, as in weight files, `input` is dropped.  Shapes beyond the number of inputs are dropped with a
+    warning; Caffe ignores them."""
     count = len(net.input)
     shapes = [list(shape.dim) for shape in net.input_shape]
     if not shapes and net.input_dim:
@@ -128,7 +131,8 @@ def _inputs_to_layer(net: NetParameter) -> None:
 
 
 def _freeze_statistics(net: NetParameter) -> None:
-    """BatchNorm's three blobs are statistics: param entries that train them, once required, do so no more."""
+    """Set lr_mult and decay_mult to 0 in the `param` entries of BatchNorm layers, whose three blobs are
+    statistics.  Earlier versions of Caffe required the entries."""
     for layer in net.layer:
         if _trains_statistics(layer):
             for spec in layer.param:

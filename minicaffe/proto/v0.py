@@ -1,5 +1,5 @@
-"""The first schema (2013): `layers` that wrap one message with the fields of all layer types, and padding as
-a layer.
+"""Converting nets of the first schema (2013) to the second.  In the first, each of the net's `layers` holds
+one message with the fields of all layer types, and padding is a layer of its own.
 
     layers { bottom: "data" top: "conv" layer { name: "conv" type: "conv" num_output: 16 kernelsize: 5 } }
     layers { bottom: "data" top: "conv" name: "conv" type: CONVOLUTION
@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ..errors import ConfigError, UnknownTypeError, locate, suggest
+from ..errors import ConfigError, Place, UnknownTypeError, locate, suggest
 from .schema import Message, NetParameter, message_class
 
 V1LayerParameter = message_class("V1LayerParameter")
@@ -75,10 +75,11 @@ FIELDS: dict[str, tuple[Mapping[str, str], str]] = {
 
 
 def to_v1(net: NetParameter) -> list[str]:
-    """Turn a V0 net into a V1 net, in place; returns what could not be taken over, one line each.
+    """Convert a net of the first schema to the second, in place; returns a line for each thing that was lost.
 
-    Raises UnknownTypeError for a type that V0 did not have, ConfigError for a padding layer in front of
-    anything but one convolution or pooling layer, and for a layer without a V0 message.
+    Raises UnknownTypeError for a type that the first schema does not have; ConfigError for a padding layer
+    that is not followed by exactly one convolution or pooling layer, and for a layer without a `layer`
+    message.
     """
     lost: list[str] = []
     for field, _ in net.ListFields():
@@ -94,7 +95,8 @@ def to_v1(net: NetParameter) -> list[str]:
 
 
 def _fold_padding(layers: Sequence[Message], inputs: Iterable[str], lost: list[str]) -> Iterator[Message]:
-    """Copies of the layers without the padding layers, whose pad goes to the layer behind them."""
+    """Copies of the layers without the padding layers.  The pad of a padding layer goes to the layer that
+    reads it."""
     producer: dict[str, Message | None] = dict.fromkeys(inputs)
     for original in layers:
         layer = V1LayerParameter()
@@ -129,7 +131,8 @@ def _check_padding(padding: Message, consumer: Message) -> None:
 
 
 def _convert(old: Message, new: Message) -> Iterator[str]:
-    """Write the V1 form of a V0 layer into `new`; yields what could not be taken over."""
+    """Write a layer of the first schema into `new`, one of the second; yields a line for each field that is
+    lost."""
     if not old.HasField("layer"):
         raise ConfigError("a layer without `layer` in a net of the first schema", hint="keep to one schema")
     for field, value in old.ListFields():
@@ -168,5 +171,5 @@ def _set(message: Message, name: str, value) -> None:
         setattr(message, name, value)
 
 
-def _place(layer: Message) -> str:
-    return f"layer {layer.layer.name!r}"
+def _place(layer: Message) -> Place:
+    return Place(layer=layer.layer.name)

@@ -1,5 +1,5 @@
-"""The second schema (2014): `layers` whose type is an enum value and whose settings of parameters lie in
-lists side by side.
+"""Converting nets of the second schema (2014) to the current one.  In the second, the type of a layer is an
+enum value, and the settings of its parameters are parallel lists.
 
     layers { type: CONVOLUTION param: "w" blobs_lr: 1 blobs_lr: 2 weight_decay: 1 weight_decay: 0 }
     layer { type: "Convolution" param { name: "w" lr_mult: 1 decay_mult: 1 }
@@ -10,7 +10,7 @@ Source: Caffe's util/upgrade_proto.cpp.
 
 from __future__ import annotations
 
-from ..errors import locate
+from ..errors import Place, locate
 from .schema import LayerParameter, Message, NetParameter, message_class
 
 V1LayerParameter = message_class("V1LayerParameter")
@@ -49,9 +49,10 @@ TRANSFORMATION = ("scale", "mean_file", "crop_size", "mirror")
 
 
 def move_transformation(net: NetParameter) -> None:
-    """scale, mean_file, crop_size and mirror of data layers go to their transform_param, in place.
+    """Move scale, mean_file, crop_size and mirror of data layers into their transform_param, in place.
 
-    Only of `layers`: in a `layer` of today's schema Caffe never reads these fields.
+    This concerns only the `layers` of the second schema: in a `layer` of the current one, Caffe ignores these
+    fields.
     """
     fields = {LAYER_TYPES[name].number: field for name, field in TRANSFORMED.items()}
     sources = [(layer, fields[layer.type]) for layer in net.layers if layer.type in fields]
@@ -70,7 +71,7 @@ def move_transformation(net: NetParameter) -> None:
 def to_v2(net: NetParameter) -> None:
     """Turn every `layers` of a net into a `layer`, in place."""
     for old in net.layers:
-        with locate(f"layer {old.name!r}"):
+        with locate(Place(layer=old.name)):
             _convert(old, net.layer.add())
     net.ClearField("layers")
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..core.layer import Layer as EngineLayer
-from ..core.view import BlobView, ParamViews
 from ..errors import ConfigError
+from .view import BlobView, ParamViews
 
 
 class Layer:

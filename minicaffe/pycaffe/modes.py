@@ -13,12 +13,12 @@ from itertools import count
 
 import numpy as np
 
-from ..core.view import BlobView
 from ..device.base import Device
 from ..device.cpu import CpuDevice
 from ..device.gpus import check_number, count_gpus, import_cupy
 from ..errors import ConfigError
 from .turns import Turn
+from .view import BlobView
 
 SEEDS = 2**32  # how many there are
 STRIDE = 0x9E3779B9  # between the seeds of nets built one after another: odd, so that all differ

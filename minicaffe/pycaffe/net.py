@@ -11,16 +11,16 @@ from typing import Any
 import numpy as np
 
 from .. import log
-from ..core.view import BlobView, ParamView, ParamViews
 from ..errors import ConfigError, ShapeError, WeightsError, suggest
 from ..layers.user.python import Python
 from ..net import Net as EngineNet
+from ..net.weights import write
 from ..proto import hdf5
-from ..weights import write
 from . import batches, modes
 from .errors import InputArraysError, check_file
 from .hooks import Hook, Hooks
 from .layer import BuiltIn, Layer
+from .view import BlobView, ParamView, ParamViews
 
 Arrays = dict[str, np.ndarray]
 
@@ -90,7 +90,9 @@ class Net:
 
     def _wrap(self, net: EngineNet, place: modes.Place) -> None:
         self._net, self._place, self._told = net, place, False
-        net.on_move = place.flush  # what was written into a blob while its memory had not followed its shape
+        net.executor.on_move = (
+            place.flush
+        )  # what was written into a blob while its memory had not followed its shape
         self._hooks = Hooks(place)
         views: dict[int, BlobView] = {}  # by id of the engine's blob
 

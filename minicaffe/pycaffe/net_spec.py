@@ -29,7 +29,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import SchemaError, UnknownTypeError, suggest
+from ..errors import Place, SchemaError, UnknownTypeError, suggest
 from .proto import caffe_pb2
 
 # Where types that no message is named after have their fields: what an error proposes.
@@ -180,7 +180,7 @@ class Function:
             for name, value in self.params.items():
                 self._assign(layer, name, value)
         except SchemaError as error:
-            error.places.insert(0, f"layer {layer.name!r} ({self.type_name})")
+            error.within(Place.of(layer))
             raise
         return layer
 

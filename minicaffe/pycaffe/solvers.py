@@ -61,7 +61,7 @@ class Solver:
     @property
     def type(self) -> str:
         """The update rule."""
-        return self._solver.type
+        return self._solver.rule.type
 
     @property
     def param(self) -> Any:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..core.source import Source
 from ..errors import ConfigError, DataError, ShapeError, suggest
 from ..graph.wiring import Node
+from ..layers.source.source import Source
 from ..net import Net
 from . import metrics
 

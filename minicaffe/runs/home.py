@@ -188,7 +188,7 @@ class Home:
             "net_folder": self._net_folder,
             "snapshot": state and os.path.abspath(state),
             "net": solver.net.name,
-            "type": solver.type,
+            "type": solver.rule.type,
             "max_iter": solver.param.max_iter,
             "seed": solver.seed,
             "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

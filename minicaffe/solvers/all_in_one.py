@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ..data import class_folders, ranges
 from ..data.facts import backend, class_names_of, facts, parts
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, in_layer
 from ..graph.filter import takes_part
 from ..proto.schema import (
     TEST,
@@ -77,7 +77,7 @@ def complete(net: NetParameter, wishes: Wishes) -> None:
     """
     for stage in ("train", "val"):
         for layer in _data_layers(net, stage):
-            with locate(f"layer {layer.name!r} (Data)"):
+            with in_layer(layer):
                 _fill_data(layer.data_param, wishes, stage)
     _check_classes(net)
     without = [conf for layer in net.layer for conf in _outputs(layer) if not conf.HasField("num_output")]
@@ -188,6 +188,6 @@ def _samples(layer: LayerParameter) -> int:
 def _classes(net: NetParameter) -> int:
     """The classes of the training data."""
     for layer in _data_layers(net, "train"):
-        with locate(f"layer {layer.name!r} (Data)"):
+        with in_layer(layer):
             return facts(layer.data_param.source, enum_name(layer.data_param, "backend")).classes
     raise ConfigError("num_output is missing, and there is no training data", hint="--num_output N")

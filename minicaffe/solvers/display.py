@@ -1,8 +1,9 @@
-"""What a solver says of a net's outputs, in Caffe's lines."""
+"""What a training logs of its speed, its loss and the outputs of its nets, in Caffe's lines."""
 
 from __future__ import annotations
 
 import math
+import time
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from .. import log
 from ..log import number
 from ..net import Net
+from ..proto.schema import Message
 
 # The loss of SoftmaxWithLoss where the label's probability is 0, which counts as the least float there is.
 LARGEST_LOSS = -math.log(float(np.finfo(np.float32).tiny))  # 87.3365
@@ -25,13 +27,51 @@ class Shown(NamedTuple):
     outputs: Outputs
 
 
+class Display:
+    """The lines about a net in training; it knows when it wrote the last ones, to tell the speed."""
+
+    def __init__(self, net: Net) -> None:
+        self.net = net
+        self._warned = False  # it was said that training has diverged
+        self.start(0)
+
+    def start(self, iteration: int) -> None:
+        """Measure the speed from now on; so many updates are made."""
+        self._since = iteration, time.perf_counter()
+
+    def show(self, iteration: int, loss: float, param: Message) -> Shown:
+        """Log speed, loss and outputs, and once a warning if a loss shows that training has diverged."""
+        before, since = self._since
+        now = time.perf_counter()
+        self._since = iteration, now
+        speed = (iteration - before) / (now - since)
+        log.info(
+            f"Iteration {iteration} ({number(speed)} iter/s, {number(round(now - since, 3))}s/"
+            f"{param.display} iters), loss = {number(loss)}"
+        )
+        shown = Shown(iteration, loss, outputs(self.net))
+        show_outputs("Train", self.net, shown.outputs)
+        if not self._warned and (output := diverged(self.net, shown.outputs)):
+            self._warned = True
+            log.warning(
+                f"Iteration {iteration}: {output} = {LARGEST_LOSS:g}, the largest there is: every label has"
+                f" probability 0, from which nothing is learned; lower base_lr (now {number(param.base_lr)})"
+            )
+        return shown
+
+    def show_last(self, iteration: int, loss: float) -> Shown:
+        """Log the loss behind the last update."""
+        log.info(f"Iteration {iteration}, loss = {number(loss)}")
+        return Shown(iteration, loss, outputs(self.net))
+
+
 def outputs(net: Net) -> Outputs:
-    """The outputs of the last forward."""
+    """The outputs of the last forward pass."""
     return {name: net.device.get(net.blobs[name].data).astype(np.float64).ravel() for name in net.outputs}
 
 
 def show_outputs(what: str, net: Net, values: Outputs) -> None:
-    """A line for every element; `what` is Train or Test."""
+    """Log a line for every element; `what` is Train or Test."""
     index = 0
     for name, elements in values.items():
         weight = net.loss_weight(name)
@@ -42,7 +82,7 @@ def show_outputs(what: str, net: Net, values: Outputs) -> None:
 
 
 def show_clipping(norm: float, limit: float) -> None:
-    """A line if a gradient of this norm was clipped."""
+    """Log a line if a gradient of this norm was clipped."""
     if norm > limit:
         log.info(
             f"Gradient clipping: scaling down gradients (L2 norm {number(norm)} > {number(limit)})"

@@ -21,7 +21,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -33,10 +33,8 @@ from ..net import Net, Position
 from ..proto import text
 from ..proto.schema import SolverParameter
 from . import nets, resume, snapshot
+from .callbacks import Training
 from .snapshot import State
-
-if TYPE_CHECKING:
-    from .solver import Solver
 
 STATE = "state"  # prefix of the snapshot in a dump
 DUMPED = re.compile(rf"solver\.prototxt|report\.json|{STATE}_iter_\d+\.(caffemodel|solverstate|runstate)")
@@ -95,11 +93,13 @@ class Finding:
         )
 
 
-def handle(solver: Solver, begun: Position) -> None:
-    """Find and dump the value behind a bad loss or gradient; then raise NonFiniteError, or only say so, as
-    solver.nonfinite_effect says.  The net stands behind the iteration's passes again.
+def handle(solver: Training, begun: Position) -> None:
+    """Called when an iteration had a loss or gradient that is not finite: repeat its passes, find the first
+    such value and write a dump.  Then raise NonFiniteError if solver.nonfinite_effect is "stop"; else log the
+    finding and set the effect to "none".  If only the sum of the squares of large gradients was beyond the
+    range, nothing is written, raised or logged.  Afterwards the net is as after the passes of the iteration.
 
-    begun  where the iteration began; the solver's parameters, iteration and policy are those of then
+    begun  where the iteration began; the solver's parameters, iteration and policy must be those of then
     """
     net, debug_info = solver.net, solver.net.debug_info
     after = net.device.get(net.parameters.data)  # the statistics of BatchNorm move with every pass
@@ -124,8 +124,9 @@ def handle(solver: Solver, begun: Position) -> None:
     solver.nonfinite_effect = "none"
 
 
-def handle_parameters(solver: Solver) -> None:
-    """After the last update: name the first parameter that is not finite, if there is one; as `handle`."""
+def handle_parameters(solver: Training) -> None:
+    """Called after the last update: if a parameter is not finite, raise NonFiniteError that names the first
+    such, or log it, as solver.nonfinite_effect says."""
     for layer in solver.net.layers:
         for j, blob in enumerate(layer.params):
             found = _range("", solver.net.device.get(blob.data))
@@ -140,10 +141,12 @@ def handle_parameters(solver: Solver) -> None:
                 return
 
 
-def search(solver: Solver, begun: Position) -> tuple[Finding | None, float]:
-    """Repeat the iteration from a position, and look at every blob as soon as it is computed: the first that
-    is not finite, and the loss.  All passes run to their end, so that the gradients are the iteration's."""
+def search(solver: Training, begun: Position) -> tuple[Finding | None, float]:
+    """Repeat the passes of an iteration from a position, and look at every blob as soon as it is computed.
+    Returns the first that is not finite, and the loss.  All passes run to their end, so the gradients are
+    those of the iteration."""
     net = solver.net
+    net.plain()
     net.seek(begun)
     net.clear_param_diffs()
     found: Finding | None = None
@@ -165,7 +168,7 @@ def _steps(net: Net) -> Iterator[tuple[str, int]]:
     yield from (("backward", i) for i in reversed(range(len(net.layers))) if net.gradients[i].runs)
 
 
-def _look(solver: Solver, pass_number: int, direction: str, i: int) -> Finding | None:
+def _look(solver: Training, pass_number: int, direction: str, i: int) -> Finding | None:
     net = solver.net
     for name, array in _written(net, direction, i):
         host = net.device.get(array)
@@ -195,7 +198,7 @@ def _written(net: Net, direction: str, i: int) -> Iterator[tuple[str, Any]]:
 
 
 def _read(net: Net, direction: str, i: int) -> Iterator[tuple[str, Any]]:
-    """What a step has read and is still there."""
+    """What a step has read and has not overwritten, by name."""
     if direction == "forward":
         tops = {id(blob.data) for _, blob in _tops(net, i)}
         for b, blob in zip(net.graph.nodes[i].bottoms, net.bottoms[i]):
@@ -224,7 +227,7 @@ def _range(name: str, host: np.ndarray) -> Range:
 # -- on the disk
 
 
-def dump(solver: Solver, begun: Position, finding: Finding | None, loss: float) -> Path:
+def dump(solver: Training, begun: Position, finding: Finding | None, loss: float) -> Path:
     """Write the folder of a dump; returns it.  An earlier dump there is replaced; OSError for anything else
     that has its name."""
     prefix = solver.param.snapshot_prefix or Path(solver.source or "solver").stem
@@ -268,9 +271,9 @@ def _remove_dump(folder: Path) -> None:
     folder.rmdir()
 
 
-def _one_iteration(solver: Solver) -> SolverParameter:
-    """The solver without all that one iteration does not need, and inside it the net that runs: its file may
-    have been edited, or be gone."""
+def _one_iteration(solver: Training) -> SolverParameter:
+    """The solver's parameters without what one iteration does not need.  They contain the net that runs,
+    since its file may be edited or removed."""
     param = SolverParameter()
     param.CopyFrom(solver.param)
     for field in (*nets.TRAIN_NETS, "train_state", *NOT_FOR_ONE_ITERATION):

@@ -1,33 +1,32 @@
-"""What a solver must remember to go on exactly where it was, and taking it up again."""
+"""What a snapshot holds of a solver, and how a solver goes on from one."""
 
 from __future__ import annotations
 
 import base64
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import log
 from ..errors import MiniCaffeError, WeightsError
 from ..net import Position
+from ..net.weights import load
 from ..proto.schema import NetParameter
-from ..weights import load
 from . import snapshot
+from .callbacks import Training
 from .runstate import REMEDY, finite, integer, mapping, number, sequence
 from .snapshot import State
-
-if TYPE_CHECKING:
-    from .solver import Solver
 
 DAMAGE = (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError)
 
 
-def run_state(solver: Solver) -> dict[str, Any]:
-    """The run state: all that Caffe's two files do not hold.  A copy."""
+def run_state(solver: Training) -> dict[str, Any]:
+    """The run state, a copy: all that a run depends on and Caffe's two files do not hold."""
     return {
         "iteration": solver.iteration,
-        "type": solver.type,
+        "type": solver.rule.type,
         "seed": solver.seed,
         "train": pack(solver.net.position),
         "tests": [pack(net.position) for net in solver.test_nets],
@@ -38,7 +37,7 @@ def run_state(solver: Solver) -> dict[str, Any]:
     }
 
 
-def history(solver: Solver) -> list[np.ndarray]:
+def history(solver: Training) -> list[np.ndarray]:
     """The history, as Caffe orders it: slot by slot, and in each the parameters in net order."""
     arrays = []
     for block in solver.history:
@@ -49,8 +48,8 @@ def history(solver: Solver) -> list[np.ndarray]:
     return arrays
 
 
-def own_weights(solver: Solver) -> dict[str, NetParameter]:
-    """Parameters that only a test net has, by what the names of their files have behind the iteration."""
+def own_weights(solver: Training) -> dict[str, NetParameter]:
+    """The parameters that only a test net has, by what the names of their files have behind the iteration."""
     trained = {id(blob.data) for blobs in solver.net.params.values() for blob in blobs}
     found = {}
     for index, net in enumerate(solver.test_nets):
@@ -64,32 +63,85 @@ def own_weights(solver: Solver) -> dict[str, NetParameter]:
     return found
 
 
-def restore(solver: Solver, path: str | Path) -> None:
-    """Continue from a solver state: ours, or one that Caffe wrote.
+def write(solver: Training, run: dict[str, Any]) -> Path:
+    """Write a snapshot with this run state; returns the path of its solver state.  WeightsError if that
+    fails."""
+    state = State(solver.iteration, solver.policy.current_step, history(solver), run=run)
+    with ExitStack() as stack:
+        for callback in solver.callbacks:
+            stack.enter_context(callback.training(solver))
+        more = own_weights(solver)
+        for callback in solver.callbacks:
+            more |= callback.weights(solver)
+        message = solver.net.to_message(diff=solver.param.snapshot_diff)
+    as_hdf5 = snapshot.wants_hdf5(solver.param)
+    return snapshot.write(solver.param.snapshot_prefix, message, state, as_hdf5=as_hdf5, more=more)
 
-    With a run state beside it the run continues exactly: same data, same random numbers, same averages.
-    Without, the data continues where the iteration says that it should be.  Raises WeightsError for a state
-    of another net or solver type, or one that is damaged; what it can tell it tells before anything changes.
+
+class Stored(NamedTuple):
+    """A snapshot, read and found to fit a solver.
+
+    weights  the file of the parameters, None if the state names none
+    own      for each test net, the file of the parameters that only it has, None if it has none
+    run      the run state, None if there is none
+    """
+
+    state: State
+    weights: Path | None
+    own: list[Path | None]
+    run: Run | None
+
+
+class Run(NamedTuple):
+    """A run state, read and checked."""
+
+    seed: int
+    train: Position
+    tests: list[Position]
+    tested: int | None
+    losses: list[float]
+    rate_factor: float
+    callbacks: dict[str, Any]
+
+
+def read(solver: Training, path: str | Path) -> Stored:
+    """Read the snapshot whose solver state is `path`, ours or Caffe's; the solver is not changed.
+
+    Raises WeightsError for a state of another net or solver type, or one that is damaged.
     """
     state = snapshot.read_state(path)
     run = _checked(state, solver) if state.run else None
-    shapes = [owned.blob.shape for owned in solver.net.parameters.owned] * solver.slots
+    shapes = [owned.blob.shape for owned in solver.net.parameters.owned] * solver.rule.slots
     snapshot.check_history(state.history, shapes, path)
     weights = snapshot.find_weights(state, path)
-    more = [snapshot.further_weights(state, f"_test{index}") for index in range(len(solver.test_nets))]
-    if weights:
-        solver.net.load(weights)
-    for net, own in zip(solver.test_nets, more):
+    own = [snapshot.further_weights(state, f"_test{index}") for index in range(len(solver.test_nets))]
+    return Stored(state, weights, own, run)
+
+
+def restore_values(solver: Training, stored: Stored) -> None:
+    """Give parameters and history the values of a snapshot."""
+    if stored.weights:
+        solver.net.load(stored.weights)
+    for net, own in zip(solver.test_nets, stored.own):
         if own:
-            load(net, own, quiet=True)
-    log.info(f"{solver.type}Solver: restoring history")
+            load(net.parameters, own, quiet=True)
+    log.info(f"{solver.rule.type}Solver: restoring history")
     places = [(block, owned.offset) for block in solver.history for owned in solver.net.parameters.owned]
-    for array, (block, offset) in zip(state.history, places):
+    for array, (block, offset) in zip(stored.state.history, places):
         solver.device.put(array.ravel(), block[offset : offset + array.size])
+
+
+def restore_progress(solver: Training, stored: Stored) -> None:
+    """Go on from the iteration of a snapshot.
+
+    With a run state the run continues exactly: same data, same random numbers, same averages.  Without, the
+    data continues where the iteration says that it should be.  Raises WeightsError if a callback finds that
+    its state is damaged.
+    """
+    state, run = stored.state, stored.run
     solver.iteration = state.iteration
     solver.policy.current_step = state.current_step
     solver.losses.clear()
-    solver.work.drop()
     if run is None:
         solver.net.seek(Position(solver.iteration * solver.param.iter_size))
         _guess_tests(solver)
@@ -117,19 +169,7 @@ def restore(solver: Solver, path: str | Path) -> None:
                 raise _damaged(state.path) from None
 
 
-class Run(NamedTuple):
-    """A run state, read and checked."""
-
-    seed: int
-    train: Position
-    tests: list[Position]
-    tested: int | None
-    losses: list[float]
-    rate_factor: float
-    callbacks: dict[str, Any]
-
-
-def _checked(state: State, solver: Solver) -> Run:
+def _checked(state: State, solver: Training) -> Run:
     """The run state of a snapshot.  WeightsError if it is damaged, or of another kind of solver."""
     run, path = state.run, state.path
     try:
@@ -147,9 +187,9 @@ def _checked(state: State, solver: Solver) -> Run:
         raise _damaged(path) from None
     if iteration != state.iteration:
         raise WeightsError(f"{path}: its run state is of iteration {iteration}, not {state.iteration}")
-    if kind != solver.type:
+    if kind != solver.rule.type:
         raise WeightsError(
-            f"{path}: the state of a solver of type {kind}; this one is of type {solver.type}",
+            f"{path}: the state of a solver of type {kind}; this one is of type {solver.rule.type}",
             hint="--weights takes up the weights alone",
             field="type",
         )
@@ -166,7 +206,8 @@ def _seed(value: Any) -> int:
     return value
 
 
-def _guess_tests(solver: Solver) -> None:
+def _guess_tests(solver: Training) -> None:
+    """Move the test nets to where they would be had every scheduled test been made."""
     interval = solver.param.test_interval
     tests = -(-solver.iteration // interval) if interval else 0
     tests -= 0 if solver.param.test_initialization or not tests else 1
@@ -190,7 +231,7 @@ def pack(position: Position) -> dict[str, Any]:
 
 
 def unpack(packed: dict[str, Any]) -> Position:
-    """What `pack` made of a position; one of DAMAGE for what it did not."""
+    """The position that `pack` was given; raises one of DAMAGE for what `pack` did not make."""
 
     def array(stored: dict[str, Any]) -> np.ndarray:
         kind = np.dtype(str(stored["type"]))

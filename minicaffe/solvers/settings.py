@@ -7,6 +7,7 @@ import math
 from ..errors import ConfigError
 from ..proto.schema import Message
 from . import snapshot
+from .update_rules import resolve
 
 # What the nets, their device and the callbacks were made from.
 MADE_FROM = (
@@ -17,8 +18,8 @@ MADE_FROM = (
 
 
 def check(param: Message, *, trial: bool = True) -> None:
-    """ConfigError for settings that no solver can train with, WeightsError if its snapshots could not be
-    written; `trial` as for snapshot.check_writable."""
+    """Raise ConfigError for settings that a solver cannot train with, UnknownTypeError for a type that there
+    is not, WeightsError if snapshots could not be written; `trial` as for snapshot.check_writable."""
     for described, value in param.ListFields():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{described.name} must be finite; got {value}", field=described.name)
@@ -36,10 +37,11 @@ def check(param: Message, *, trial: bool = True) -> None:
             hint = "set snapshot_prefix"
             raise ConfigError("snapshot is set but snapshot_prefix is not", hint=hint, field="snapshot")
         snapshot.check_writable(param.snapshot_prefix, trial=trial)
+    resolve(param.type).check(param)
 
 
 def check_change(before: Message, now: Message) -> None:
-    """ConfigError if a setting has changed that something was made from."""
+    """Raise ConfigError if a setting has changed that something was made from."""
     changed = [name for name in MADE_FROM if _value(before, name) != _value(now, name)]
     if "plateau" in (before.lr_policy, now.lr_policy) and before.lr_policy != now.lr_policy:
         changed.append("lr_policy")

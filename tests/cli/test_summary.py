@@ -177,3 +177,13 @@ def test_mistakes(capsys, tmp_path, arguments, complaint):
     (tmp_path / "wrong.prototxt").write_text(NET.read_text().replace('"ReLU"', '"Relu"'))
     result = run(capsys, "summary", *arguments)
     assert (result.status, result.out) == (1, "") and complaint in result.err
+
+
+def test_the_program_that_is_run(capsys):
+    net = PROTOTXT / "googlenet" / "deploy.prototxt"
+    assert "program:" not in run(capsys, "summary", net).out
+    lines = run(capsys, "summary", net, "--program").out.splitlines()
+    (step,) = [line for line in lines if line.startswith("  inception_3a/3x3  ")]
+    assert "(inside inception_3a/output); ends in ReLU" in step
+    assert "concat: 'inception_3a/output' (Concat) copies nothing" in lines
+    assert "epilogue: 'inception_3a/relu_3x3' (ReLU) runs inside 'inception_3a/3x3' (Convolution)" in lines

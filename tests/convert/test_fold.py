@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from minicaffe import Net
 from minicaffe.convert.fold import fold
 from minicaffe.errors import WeightsError
+from minicaffe.net.weights import load_message
 from minicaffe.proto import binary, text
 from minicaffe.proto.schema import NetParameter
-from minicaffe.weights import load_message
 
 INPUT = 'layer { name: "in" type: "Input" top: "x" input_param { shape { dim: [2, 4, 5, 5] } } }'
 FILLED = 'weight_filler { type: "xavier" } bias_filler { type: "uniform" }'

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from minicaffe.core.filler import Stream, fill
+from minicaffe.core.filler import Twister, fill
 from minicaffe.errors import ConfigError, UnknownTypeError
 from minicaffe.proto import text
 from minicaffe.proto.schema import FillerParameter
@@ -13,28 +13,28 @@ from minicaffe.proto.schema import FillerParameter
 
 def filled(shape, filler: str, seed: int = 1) -> np.ndarray:
     array = np.full(shape, np.nan)
-    fill(array, text.parse(filler, FillerParameter), Stream(seed))
+    fill(array, text.parse(filler, FillerParameter), Twister(seed))
     return array
 
 
 def test_the_stream_is_the_standard_mersenne_twister():
     """The 10,000th word of the default seed is stated in the C++ standard."""
-    stream = Stream(5489)
+    stream = Twister(5489)
     assert stream.words(10000)[-1] == 4123659995
-    assert Stream(5489 + (1 << 32)).words(1) == Stream(5489).words(1)
+    assert Twister(5489 + (1 << 32)).words(1) == Twister(5489).words(1)
 
 
 def test_uniform_numbers_are_made_of_words_in_order():
-    words = Stream(7).words(6).astype(np.float32)
+    words = Twister(7).words(6).astype(np.float32)
     top = np.nextafter(np.float32(3), np.float32(9))
     wanted = words / np.float32(2**32) * (top - np.float32(-1)) + np.float32(-1)
-    np.testing.assert_array_equal(Stream(7).uniform(-1, 3, (2, 3), np.float32).ravel(), wanted)
+    np.testing.assert_array_equal(Twister(7).uniform(-1, 3, (2, 3), np.float32).ravel(), wanted)
 
 
 def test_a_number_that_rounds_to_the_top_is_drawn_again(monkeypatch):
     words = iter([[0, 0xFFFFFFFF], [1 << 31]])
-    monkeypatch.setattr(Stream, "words", lambda self, count: np.array(next(words), np.uint32))
-    np.testing.assert_allclose(Stream(1).uniform(0, 1, (2,), np.float32), [0, 0.5], rtol=1e-6)
+    monkeypatch.setattr(Twister, "words", lambda self, count: np.array(next(words), np.uint32))
+    np.testing.assert_allclose(Twister(1).uniform(0, 1, (2,), np.float32), [0, 0.5], rtol=1e-6)
 
 
 def test_default_is_zero():

@@ -9,7 +9,7 @@ from minicaffe.data import idx
 from minicaffe.data.batch import Batch
 from minicaffe.data.batches import Batches
 from minicaffe.data.datasets import Samples
-from minicaffe.data.order import Order
+from minicaffe.data.order import Order, Share
 from minicaffe.data.transformer import Transformer
 from minicaffe.proto import text
 from minicaffe.proto.schema import TRAIN, TransformationParameter
@@ -23,12 +23,12 @@ SAMPLES = Samples(
 def make(batch: int, *, conf="", shuffle=False, samples=SAMPLES, **process) -> Batches:
     transformer = Transformer(text.parse(conf, TransformationParameter), TRAIN, (1, 4, 3))
     order = Order(COUNT, shuffle=shuffle, seed=3)
-    return Batches(samples, transformer, order, batch, key=(1, 2), **process)
+    return Batches(samples, transformer, order, Share(batch, (1, 2), **process))
 
 
 def draw(batches: Batches, number: int) -> list[np.ndarray]:
-    images = np.full((batches.batch, *batches.transformer.out_shape), np.nan, np.float32)
-    out = Batch(images, np.full(batches.batch, np.nan, np.float32))
+    images = np.full((batches.share.batch, *batches.transformer.out_shape), np.nan, np.float32)
+    out = Batch(images, np.full(batches.share.batch, np.nan, np.float32))
     batches(number, out)
     return [out.images, out.labels]
 

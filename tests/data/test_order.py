@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minicaffe.data.order import Order, permutation, positions
+from minicaffe.data.order import Order, Share, permutation
 
 counts = st.integers(1, 40)
 batches = st.integers(1, 50)
@@ -14,7 +14,7 @@ seeds = st.integers(0, 2**64)
 def sequence(order: Order, batch: int, epochs: int) -> np.ndarray:
     """The samples of whole epochs, one after the other, as batches deliver them."""
     n = order.count * epochs
-    drawn = [order.samples(positions(b, batch)) for b in range(-(-n // batch))]
+    drawn = [order.samples(Share(batch).positions(b)) for b in range(-(-n // batch))]
     return np.concatenate(drawn)[:n].reshape(epochs, order.count)
 
 
@@ -37,9 +37,9 @@ def test_a_batch_does_not_depend_on_those_before(count, batch, seed, number, shu
     alone = Order(count, shuffle=shuffle, seed=seed)
     after = Order(count, shuffle=shuffle, seed=seed)
     for other in (number + 1, 0, number - 1 if number else 0):
-        after.samples(positions(other, batch))
+        after.samples(Share(batch).positions(other))
     np.testing.assert_array_equal(
-        alone.samples(positions(number, batch)), after.samples(positions(number, batch))
+        alone.samples(Share(batch).positions(number)), after.samples(Share(batch).positions(number))
     )
 
 
@@ -48,14 +48,14 @@ def test_processes_share_the_sequence(count, batch, size, shuffle):
     """Rank r of `size` gets every size-th sample of what one process would get."""
     order = Order(count, shuffle=shuffle, seed=7)
     for number in range(3):
-        together = order.samples(positions(number, batch * size))
+        together = order.samples(Share(batch * size).positions(number))
         for rank in range(size):
-            mine = order.samples(positions(number, batch, rank, size))
+            mine = order.samples(Share(batch, rank=rank, size=size).positions(number))
             np.testing.assert_array_equal(mine, together[rank::size])
 
 
 def test_the_seed_decides():
-    at = positions(0, 100)
+    at = Share(100).positions(0)
     one, same, other = (Order(100, shuffle=True, seed=seed).samples(at) for seed in (1, 1, 2))
     assert (one == same).all() and (one != other).any()
 
@@ -69,7 +69,7 @@ def test_permutations_stay_what_they_are():
 def test_at_most_two_permutations_are_kept():
     order = Order(10, shuffle=True)
     for number in range(30):
-        order.samples(positions(number, 7))
+        order.samples(Share(7).positions(number))
     assert order._permutation.cache_info().currsize == 2
     assert order._permutation.cache_info().misses == 21  # one per epoch
 
@@ -81,7 +81,9 @@ def test_rand_skip_begins_the_sequence_later(count, seed, skip, shuffle):
     plain = Order(count, shuffle=shuffle, seed=seed)
     late = Order(count, shuffle=shuffle, seed=seed, rand_skip=skip)
     assert 0 <= late.skip < skip
-    np.testing.assert_array_equal(late.samples(positions(2, 7)), plain.samples(positions(2, 7) + late.skip))
+    np.testing.assert_array_equal(
+        late.samples(Share(7).positions(2)), plain.samples(Share(7).positions(2) + late.skip)
+    )
 
 
 def test_every_skip_occurs():

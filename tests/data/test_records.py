@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicaffe.data.batch import Batch
-from minicaffe.data.order import Order
+from minicaffe.data.order import Order, Share
 from minicaffe.data.records import RecordBatches
 from minicaffe.errors import ConfigError, ShapeError
 from minicaffe.proto import text
@@ -32,11 +32,11 @@ class Held:
 def make(records: Held, batch: int, conf="", shuffle=False, **process) -> RecordBatches:
     order = Order(len(records), shuffle=shuffle, seed=3)
     transform = text.parse(conf, TransformationParameter)
-    return RecordBatches(records, transform, TRAIN, order, batch, key=(1, 2), **process)
+    return RecordBatches(records, transform, TRAIN, None, order, Share(batch, (1, 2), **process))
 
 
 def draw(batches: RecordBatches, number: int) -> list[np.ndarray]:
-    out = Batch(np.empty((0,), np.float32), np.full(batches.batch, np.nan, np.float32))
+    out = Batch(np.empty((0,), np.float32), np.full(batches.share.batch, np.nan, np.float32))
     batches(number, out)
     return [out.images, out.labels]
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from minicaffe.data import images
 from minicaffe.data.batch import Batch
+from minicaffe.data.order import Share
 from minicaffe.data.resize import Resize
 from minicaffe.data.window_list import Window, WindowList
 from minicaffe.data.windows import WindowBatches, warp
@@ -111,7 +112,8 @@ def make(folder, conf="batch_size: 8", transform="crop_size: 10", scale=1.0, **o
     conf = text.parse(f'root_folder: "{folder}/" {conf}', message_class("WindowDataParameter"))
     windows = WindowList(str(folder / "windows.txt"), conf)
     transform = text.parse(transform, TransformationParameter)
-    return WindowBatches(windows, conf, transform, scale, key=(1, 2), **options)
+    share = Share(conf.batch_size, (1, 2), **options)
+    return WindowBatches(windows, conf, transform, scale, share)
 
 
 def draw(batches: WindowBatches, number: int) -> tuple[np.ndarray, np.ndarray]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from minicaffe.core.layer import Layer
+from minicaffe.graph.gradients import Backward
+from minicaffe.graph.program import Program, Step
 from minicaffe.graph.wiring import Graph, wire
 
 from .test_splits import net
@@ -71,3 +75,22 @@ def losses(g: Graph) -> list[list[float]]:
         default = [node.kind.loss_weight] + [0.0] * len(node.tops)
         found.append(list(node.param.loss_weight) or default[: len(node.tops)])
     return found
+
+
+def program(g: Graph, backward: Sequence[Backward]) -> Program:
+    """One step per layer."""
+    steps = [
+        Step(
+            i,
+            node.kind(node.param, None, 0),
+            tuple(node.bottoms),
+            tuple(node.tops),
+            computes,
+            tuple(weights),
+            reads,
+        )
+        for i, (node, computes, weights, reads) in enumerate(
+            zip(g.nodes, backward, losses(g), [node.kind.backward_reads for node in g.nodes])
+        )
+    ]
+    return Program(tuple(steps), tuple(g.blob_names), tuple(g.inputs), tuple(g.outputs))

@@ -1,9 +1,9 @@
 """From when to when buffers are needed."""
 
 from minicaffe.graph.gradients import analyse
-from minicaffe.graph.liveness import Span, liveness
+from minicaffe.graph.liveness import Span, Start, liveness, starts
 
-from .nets import graph, losses
+from .nets import graph, losses, program
 
 NET = (
     "Input in: > x label",  # forward step 0, backward 9
@@ -17,13 +17,10 @@ NET = (
 def live(*layers: str, train: bool = True, data_of: dict | None = None):
     g = graph(*layers)
     mults = [[1.0] if train and n.kind.__name__ == "Op" else [] for n in g.nodes]
-    weights = losses(g)
-    backward = analyse(g.nodes, mults, weights, False)
-    reads = [n.kind.backward_reads for n in g.nodes]
+    one = program(g, analyse(g.nodes, mults, losses(g), False))
     own = list(range(len(g.blob_names)))
     shared = [(data_of or {}).get(b, b) for b in own]
-    result = liveness(g, reads, backward, weights, shared, own)
-    return g, result
+    return g, liveness(one, shared, own), starts(one, own, apart=False)
 
 
 def by_name(g, spans) -> dict:
@@ -31,7 +28,7 @@ def by_name(g, spans) -> dict:
 
 
 def test_training():
-    g, result = live(*NET)
+    g, result, _ = live(*NET)
     data, diff = by_name(g, result.data), by_name(g, result.diff)
     assert data["x"] == Span(0, 8)  # a's weight gradient reads it
     assert data["a"] == Span(1, 2)  # s reads it forward; backward s reads its own top
@@ -44,13 +41,13 @@ def test_training():
 
 
 def test_testing_needs_no_diffs_and_frees_early():
-    g, result = live(*NET, train=False)
+    g, result, _ = live(*NET, train=False)
     assert not any(result.diff)
     assert by_name(g, result.data)["s"] == Span(2, 3)
 
 
 def test_aliases_live_as_one():
-    g, result = live(
+    g, result, _ = live(
         "Input in: > x", "Op a: x > a", "Op v: a > v", "Op b: v > b", data_of={2: 1}, train=False
     )
     data = by_name(g, result.data)
@@ -66,6 +63,8 @@ def test_dead_diffs_are_found():
         "Loss l: u label > loss",
         "Sink s: v >",
     )
-    g, result = live(*layers)
-    assert [g.blob_names[b] for dead in result.dead for b in dead] == ["v"]
-    assert [bool(dead) for dead in result.dead] == [False, False, True, False, False]
+    g, _, begin = live(*layers)
+    assert begin == [
+        Start(2, g.blob_names.index("v"), 0.0, once=False),
+        Start(3, g.blob_names.index("loss"), 1.0, once=True),
+    ]

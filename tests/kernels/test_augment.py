@@ -289,13 +289,21 @@ def test_shares_are_the_probabilities():
     }
     for step, happens in happened.items():
         assert np.mean(happens) == pytest.approx(getattr(ALL, step), abs=0.025), step
-    together = np.corrcoef([happened[step] for step in ("elastic", "blur", "brightness", "shade", "noise", "erase")])
+    together = np.corrcoef(
+        [happened[step] for step in ("elastic", "blur", "brightness", "shade", "noise", "erase")]
+    )
     assert np.abs(together - np.eye(6)).max() < 0.06
 
 
 @pytest.mark.parametrize(
     ("column", "low", "high"),
-    [("BLUR_SIGMA", 0.5, 2), ("GAIN", 0.6, 1.4), ("DISTANCE", 0.7, 1.3), ("COLOUR", 0, 2), ("STRENGTH", 0.2, 0.7)],
+    [
+        ("BLUR_SIGMA", 0.5, 2),
+        ("GAIN", 0.6, 1.4),
+        ("DISTANCE", 0.7, 1.3),
+        ("COLOUR", 0, 2),
+        ("STRENGTH", 0.2, 0.7),
+    ],
 )
 def test_numbers_are_uniform_between_their_limits(column, low, high):
     values = drawn(ALL._replace(blur=1.0, brightness=1.0, contrast=1.0, saturation=1.0, shade=1.0))

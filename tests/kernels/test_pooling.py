@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from minicaffe.core.window import Window, pooled
 from minicaffe.device.cpu import CpuDevice
 from minicaffe.errors import ShapeError
 from minicaffe.kernels import pooling as family
+from minicaffe.layers.vision.window import Window, pooled
 
 from .test_micro import MACHINES, each_dtype, each_machine
 

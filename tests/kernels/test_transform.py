@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minicaffe.core.transforming import DeviceTransform
 from minicaffe.data.batch import Batch
 from minicaffe.data.transformer import BYTES, Transformer
 from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import transform as family
+from minicaffe.layers.source.transforming import DeviceTransform
 from minicaffe.proto import binary, text
 from minicaffe.proto.schema import TEST, TRAIN, TransformationParameter
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minicaffe.core.recurrent import Recurrent
 from minicaffe.errors import ConfigError, ShapeError
 from minicaffe.layers.recurrent.lstm import LSTM
+from minicaffe.layers.recurrent.recurrent import Recurrent
 from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minicaffe.errors import DataError, SchemaError
+from minicaffe.errors import ConfigError, DataError, Place, SchemaError, in_layer, locate
 from minicaffe.proto import guesses, text
 from minicaffe.proto.schema import TRAIN, LayerParameter, NetParameter, SolverParameter, pool
 
@@ -362,3 +362,34 @@ def test_the_line_of_a_field(field, line):
         'net_param <\nlayer { type: "gamma"\n'
     ).replace('"gamma"\n', '"gamma"\nname: "x" } >')
     assert text.field_line(source, field) == line
+
+
+IN_FILE = """momentum: 0.9
+layer { name: "a" }
+layer { name: "it's" type: "(b)" }
+"""
+
+
+@pytest.mark.parametrize("name, kind, line", [("a", "", 2), ("it's", "(b)", 3), ("c", "", 0)])
+def test_a_file_around_an_error_tells_the_line_of_the_layer(tmp_path, name, kind, line):
+    path = tmp_path / "net.prototxt"
+    path.write_text(IN_FILE)
+    layer = LayerParameter(name=name, type=kind)
+    with pytest.raises(ConfigError) as caught, text.in_file(str(path)), in_layer(layer, "parameter 0"):
+        raise ConfigError("wrong")
+    assert caught.value.places == [Place(file=str(path), line=line), Place.of(layer, "parameter 0")]
+
+
+def test_a_file_around_an_error_tells_the_line_of_the_field_and_is_said_once(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(IN_FILE)
+    with pytest.raises(ConfigError) as caught, text.in_file(str(path)), text.in_file(str(path), "momentum"):
+        raise ConfigError("wrong")
+    assert str(caught.value) == f"{path}:1: wrong"
+
+
+def test_a_file_whose_name_begins_like_another_one(tmp_path):
+    net, other = str(tmp_path / "net"), str(tmp_path / "net.list")
+    with pytest.raises(ConfigError) as caught, text.in_file(net), locate(Place(file=other, line=3)):
+        raise ConfigError("wrong")
+    assert str(caught.value) == f"{net}: {other}:3: wrong"

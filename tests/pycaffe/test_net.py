@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicaffe import pycaffe as caffe
-from minicaffe.core.view import BlobView
 from minicaffe.errors import ConfigError, MiniCaffeError, ShapeError, WeightsError
+from minicaffe.pycaffe.view import BlobView
 
 from .nets import AFFINE, CLASSES, simple, solver, write
 

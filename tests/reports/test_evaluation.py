@@ -407,7 +407,7 @@ def test_twice_is_the_same_and_the_accuracy_is_that_of_the_layer():
         net = Net(param, phase="TEST", seed=3, forward_only=True)
         found += [evaluate(net), evaluate(net)]
         if size == 90:
-            net.passes = 0
+            net.executor.passes = 0
             layer = np.mean([net.forward()["accuracy"] for _ in range(4)])
             assert found[0].accuracy.value == pytest.approx(float(layer), abs=1e-6)
     for other in found[1:]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from minicaffe.proto import upgrade
-from minicaffe.solvers import SOLVERS
 from minicaffe.solvers.solver import Solver
+from minicaffe.solvers.update_rules import RULES
 
 from ..support.devices import CUDA, make_device
 from ..support.solving import RECORDED, params, put_params, recorded_folder
@@ -28,7 +28,7 @@ def agree(solver: Solver, stored, prefix: str) -> None:
 def test_every_recorded_solver_is_of_a_known_type():
     assert {upgrade.read_solver(RECORDED / f"solver_{name}.prototxt").type for name in NAMES} | {
         "AdamW"  # an extension
-    } == set(SOLVERS)
+    } == set(RULES)
 
 
 @pytest.mark.parametrize("device", ["cpu", *CUDA])

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from minicaffe.device.cpu import CpuDevice
 from minicaffe.errors import ConfigError, UnknownTypeError
-from minicaffe.solvers import SOLVERS
+from minicaffe.kernels import update
+from minicaffe.solvers.update_rules import RULES
 
 from ..support.solving import Solver, SolverParameter, text, tiny_solver
 
@@ -68,10 +70,24 @@ def test_an_unknown_type():
         tiny_solver('type: "Adma"')
 
 
-@pytest.mark.parametrize("name", SOLVERS)
+@pytest.mark.parametrize("name", RULES)
 def test_a_frozen_parameter_stays(name):
     solver = tiny_solver(f'type: "{name}" momentum: 0')
-    solver.rates[...] = 0
+    solver.device_step.rates[...] = 0
     before = np.array(solver.net.parameters.data)
     solver.step(2)
     np.testing.assert_array_equal(solver.net.parameters.data, before)
+
+
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_rule_needs_no_solver(rule):
+    """What an update takes off the parameters is history[0] where the rule says so, and only there."""
+    device, rng = CpuDevice(np.float64), np.random.default_rng(1)
+    w, dw = rng.normal(size=(2, 128))
+    before, history = w.copy(), [np.zeros(128) for _ in range(rule.slots)]
+    hyper = np.zeros(update.HYPER)
+    hyper[: update.SETTINGS] = rule.hyper(SolverParameter(momentum=0.9, iter_size=2), 0.1, 0)
+    rule.apply(device.bind(update), w, dw, history, np.ones(2), np.ones(2), hyper, False)
+    taken = before - w
+    assert (taken != 0).all()
+    assert np.allclose(taken, history[0]) == rule.keeps_update

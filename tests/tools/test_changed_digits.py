@@ -6,7 +6,7 @@ import re
 
 from minicaffe.data import datasets
 from minicaffe.net import Net
-from minicaffe.weights import save
+from minicaffe.net.weights import save
 from tools import changed_digits
 
 from ..support.running import PROTOTXT

@@ -12,10 +12,9 @@ import pytest
 from minicaffe.data import datasets, datum
 from minicaffe.data.database import Database, DatabaseWriter
 from minicaffe.data.mean import mean_image
-from minicaffe.data.transformer import read_mean
 from minicaffe.net import Net
-from minicaffe.proto import text
-from minicaffe.proto.schema import NetParameter
+from minicaffe.proto import binary, text
+from minicaffe.proto.schema import BlobProto, NetParameter
 
 from ..support.running import ROOT, run
 
@@ -45,7 +44,8 @@ def test_caffes_mean(capsys, tmp_path, name):
         f"Write to {out}",
         "Number of channels: 3",
     ]
-    means = read_mean(str(out), (3, 27, 33)).mean((1, 2))
+    (image,) = binary.to_array(binary.read(out, BlobProto))
+    means = image.mean((1, 2))
     assert lines[5:] == [f"mean_value channel [{i}]: {mean:g}" for i, mean in enumerate(means)]
 
 
@@ -72,10 +72,11 @@ def test_images_of_a_named_set_in_another_size(capsys, tmp_path):
       transform_param { resize { height: 12 width: 9 } }
       data_param { source: "digits/train[:30]" backend: IDX batch_size: 30 } }"""
     seen = Net(text.parse(layer, NetParameter), phase="TEST").forward()["data"]
-    mean = read_mean(str(out), (1, 12, 9))
+    (mean,) = binary.to_array(binary.read(out, BlobProto))
     np.testing.assert_allclose(mean, seen.mean(axis=0), rtol=1e-6)
     assert run(capsys, "compute_image_mean", "--backend=idx", "digits/train", out).status == 0
-    assert read_mean(str(out), (1, 8, 8)).mean() == pytest.approx(datasets.load("digits/train").images.mean())
+    mean = binary.to_array(binary.read(out, BlobProto)).mean()
+    assert mean == pytest.approx(datasets.load("digits/train").images.mean())
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from ...errors import Place
 from ...printable import printable
 from ..table import aligned
 from . import arrays, backends
@@ -66,9 +67,8 @@ def _named(row: Compared) -> str:
         return (
             f"{row.name} {row.note}" if row.note else f"{row.name}, {row.relative:.2g} at {_index(row.worst)}"
         )
-    return (
-        f"layer {row.layer!r} ({row.type}) {row.way}, {row.blob}, {row.relative:.2g} at {_index(row.worst)}"
-    )
+    layer = Place(layer=row.layer, type=row.type)
+    return f"{layer} {row.way}, {row.blob}, {row.relative:.2g} at {_index(row.worst)}"
 
 
 def _numbers(row: Compared) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ConfigError, DataError, MiniCaffeError
+from ...errors import ConfigError, DataError, MiniCaffeError, Place
 from ...files import write_atomic
 from ...net import Net
 from ...proto.schema import Message, NetParameter
@@ -134,7 +134,7 @@ def _with_batch(param: NetParameter, net: Net) -> Net:
         raise
     for mine, theirs in zip(net.layers, other.layers):
         if [blob.shape for blob in mine.params] != [blob.shape for blob in theirs.params]:
-            what = f"the parameters of layer {mine.name!r} ({mine.type}) go with the batch"
+            what = f"the parameters of {Place.of(mine)} go with the batch"
             raise ConfigError(what, hint=hint)
     return other
 

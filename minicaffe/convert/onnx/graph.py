@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.blob import Blob
 from ...core.layer import Layer
-from ...errors import ConfigError
+from ...errors import ConfigError, Place
 
 FLOAT, INT64 = 1, 7  # TensorProto.DataType, for Cast
 # What hands on the numbers of its first input (Concat: of every input) as they are.
@@ -151,7 +151,7 @@ class Draft:
 
     def note(self, text: str) -> None:
         """Something that whoever exports should know."""
-        self.graph.notes.append(f"layer {self.layer.name!r} ({self.layer.type}): {text}")
+        self.graph.notes.append(f"{Place.of(self.layer)}: {text}")
 
     def whole_numbers(self, x: Tensor, below: int) -> None:
         """x must be whole numbers from 0 to below - 1: so are then the inputs that it is made of, which the

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ...core.blob import Blob
 from ...core.layer import Layer
+from ...errors import Place
 from ...layers import resolve
 from ...net import Net
 from ...proto.schema import NetParameter
@@ -30,7 +31,7 @@ class Translation:
 def check_types(net: NetParameter) -> None:
     """NoEquivalent that names every layer of a type that ONNX does not have."""
     reasons = [(layer, resolve(layer.type).not_in_onnx) for layer in net.layer]
-    refuse([f"layer {layer.name!r} ({layer.type}): {reason}" for layer, reason in reasons if reason])
+    refuse([f"{Place.of(layer)}: {reason}" for layer, reason in reasons if reason])
 
 
 def refuse(reasons: Sequence[str]) -> None:
@@ -71,7 +72,7 @@ def translate(net: Net, other: Net | None = None) -> Translation:
         try:
             tops = _write(layer, draft)
         except NoEquivalent as error:
-            reasons.append(f"layer {layer.name!r} ({layer.type}): {error}")
+            reasons.append(f"{Place.of(layer)}: {error}")
             tops = [Tensor("") for _ in node.tops]
         for blob, tensor in zip(node.tops, tops):
             if blob in now and now[blob] is not tensor:

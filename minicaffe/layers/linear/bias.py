@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...core.broadcast import Broadcast
 from ...kernels import scale
+from .broadcast import Broadcast
 
 
 class Bias(Broadcast):

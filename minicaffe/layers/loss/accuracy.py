@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ...core.layer import Layer
-from ...core.loss import LabelReader, Measure
 from ...errors import ShapeError
+from .labels import LabelReader
+from .measure import Measure
 
 
 class Accuracy(Measure):

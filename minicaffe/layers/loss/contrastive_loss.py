@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.loss import Loss
 from ...core.noted import Noted
 from ...errors import DataError, ShapeError
 from ...kernels import margin
+from .measure import Loss
 
 
 class ContrastiveLoss(Loss):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...core.loss import Loss
+from .measure import Loss
 
 
 class EuclideanLoss(Loss):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.loss import ItemLoss
 from ...kernels import margin
 from ...proto.schema import enum_name
+from .labels import ItemLoss
 
 
 class HingeLoss(ItemLoss):

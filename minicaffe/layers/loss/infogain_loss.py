@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.loss import LabelReader, NormalizedLoss
 from ...errors import DataError, ShapeError, locate
-from ...kernels import likelihood, softmax
+from ...kernels import likelihood
 from ...proto import binary
 from ...proto.schema import BlobProto
+from .labels import CrossEntropy
 
 
-class InfogainLoss(NormalizedLoss):
+class InfogainLoss(CrossEntropy):
     """loss = -sum over positions and classes c of H[label, c] log(max(p_c, 1e-20)) / Z.
 
     p = softmax(x) along one axis.  With H the unit matrix it is SoftmaxWithLoss.
 
     Param     infogain_loss_param: source, a binary BlobProto that holds H, needed without a bottom 2; axis
               (1), that of the classes.  loss_param: ignore_label (none) and normalization (VALID), which
-              chooses Z (core/loss.py).
+              chooses Z (layers/loss/measure.py).
     Shapes    bottom[0]: scores (outer..., classes, inner...); bottom[1]: labels, outer * inner of them with
               the same axis 0, cut to whole numbers; bottom[2], optional: H, classes^2 elements; top[0]: ();
               top[1], optional: p, shaped like bottom[0].
@@ -33,10 +33,9 @@ class InfogainLoss(NormalizedLoss):
     """
 
     type = "InfogainLoss"
+    message = "infogain_loss_param"
     bottoms = (2, 3)
-    tops = (1, 2)
     not_differentiable = frozenset({1, 2})
-    backward_reads = frozenset()
     operations = (2, 1, 0)
 
     def setup(self, bottom, top):
@@ -46,10 +45,7 @@ class InfogainLoss(NormalizedLoss):
             "loss_param.normalize is not for InfogainLoss",
             "use loss_param { normalization: VALID } or BATCH_SIZE",
         )
-        self.softmax, self.likelihood = self.device.bind(softmax), self.device.bind(likelihood)
-        self.labels = LabelReader(self, "loss_param")
-        if len(top) == 2:
-            self.backward_reads = frozenset({"top.data"})
+        self.likelihood = self.device.bind(likelihood)
         source = self.param.infogain_loss_param.source
         if len(bottom) == 2:
             self.gain = self._read(source)
@@ -71,39 +67,15 @@ class InfogainLoss(NormalizedLoss):
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
-        self.g = self.labels.geometry(bottom, self.param.infogain_loss_param.axis)
         elements = bottom[2].count if len(bottom) == 3 else self.gain.size
         if elements != self.g.classes**2:
             raise ShapeError(
                 f"the infogain matrix must have {self.g.classes} x {self.g.classes} elements, one per pair of"
                 f" classes; got {elements}"
             )
-        self.columns = softmax.Columns(self.g.outer, self.g.classes, self.g.inner)
-        self.allot(self.g.positions)
         self.slope = self.saved(bottom[0].shape)
-        if len(top) == 2:
-            top[1].reshape_like(bottom[0])
-            self.p = top[1]
-        else:
-            self.p = self.saved(bottom[0].shape)
 
-    def forward(self, bottom, top):
-        p, labels = self.p.data, bottom[1]
+    def measure(self, bottom):
+        p, labels, slope = self.p.data, bottom[1].data, self.slope.data
         gain = bottom[2].data if len(bottom) == 3 else self.gain
-        self.softmax.softmax_forward(bottom[0].data, p, self.columns)
-        self.likelihood.infogain_loss_forward(
-            p, labels.data, gain, self.slope.data, self.sums.data, self.tally.data, self.g
-        )
-        self.divide(top[0], self.fixed_divisor(self.g))
-        self.note(self.labels, labels)
-
-    def backward(self, top, propagate_down, bottom):
-        if not propagate_down[0]:
-            return
-        two, dx = len(top) == 2, bottom[0].diff
-        if two:
-            self.softmax.softmax_backward(self.p.data, top[1].diff, dx, self.columns)
-        self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, dx, 1, int(two))
-
-    def verify(self):
-        self.labels.verify()
+        self.likelihood.infogain_loss_forward(p, labels, gain, slope, self.sums.data, self.tally.data, self.g)

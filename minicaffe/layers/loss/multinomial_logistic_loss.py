@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...core.loss import ItemLoss
 from ...kernels import likelihood
+from .labels import ItemLoss
 
 
 class MultinomialLogisticLoss(ItemLoss):

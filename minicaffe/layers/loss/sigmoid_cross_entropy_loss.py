@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from ...core.loss import NormalizedLoss, ignored
 from ...kernels.loss import Labels
+from .labels import ignored
+from .measure import NormalizedLoss
 
 
 class SigmoidCrossEntropyLoss(NormalizedLoss):
     """loss = -sum of (t log s + (1 - t) log(1 - s)) / Z, s = sigmoid(x), every element a position.
 
-    Param     loss_param: normalization (BATCH_SIZE, the extent of axis 0), which chooses Z (core/loss.py);
-              normalize, its old form; ignore_label (none): elements whose target, cut to a whole number, is
-              this count for nothing; ignore_label 0 so covers soft targets below 1.
+    Param     loss_param: normalization (BATCH_SIZE, the extent of axis 0), which chooses Z
+              (layers/loss/measure.py); normalize, its old form; ignore_label (none): elements whose target,
+              cut to a whole number, is this count for nothing; ignore_label 0 so covers soft targets below 1.
     Shapes    bottom[0]: scores (n, ...); bottom[1]: targets from 0 to 1, as many with the same n; top[0]: ().
     Backward  dx = (s - t) * dloss / Z, 0 where ignored; reads nothing: forward saves s - t.
     Source    Caffe's SigmoidCrossEntropyLoss layer.
@@ -19,7 +20,7 @@ class SigmoidCrossEntropyLoss(NormalizedLoss):
 
     type = "SigmoidCrossEntropyLoss"
     backward_reads = frozenset()
-    default_normalization = "BATCH_SIZE"
+    normalization = "BATCH_SIZE"
     operations = (3, 1, 0)
 
     def reshape(self, bottom, top):
@@ -37,7 +38,3 @@ class SigmoidCrossEntropyLoss(NormalizedLoss):
             bottom[0].data, bottom[1].data, self.slope.data, self.sums.data, self.tally.data, self.g
         )
         self.divide(top[0], self.fixed_divisor(self.g))
-
-    def backward(self, top, propagate_down, bottom):
-        if propagate_down[0]:
-            self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, bottom[0].diff, 1, 0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.neuron import Neuron
 from ...kernels import random
 from ...proto.schema import TRAIN
+from .neuron import Neuron
 
 
 class Dropout(Neuron):
@@ -32,6 +32,7 @@ class Dropout(Neuron):
             f"dropout_param.dropout_ratio must be from 0 to 1; got {self.ratio:g}",
             hint="it is the part that is set to 0",
         )
+        self.identity = self.phase != TRAIN
         self.scale = 1 / (1 - self.ratio) if self.ratio < 1 else 0.0
 
     def reshape(self, bottom, top):

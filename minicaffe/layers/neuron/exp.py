@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from ...core.neuron import Neuron
 from ...kernels import exponential
+from .neuron import Neuron
 
 
 class Exp(Neuron):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ...core.neuron import Neuron
 from ...kernels import exponential
+from .neuron import Neuron
 
 
 class Log(Neuron):

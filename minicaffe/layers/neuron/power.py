@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...core.neuron import Neuron
 from ...kernels import power
+from .neuron import Neuron
 
 
 class Power(Neuron):

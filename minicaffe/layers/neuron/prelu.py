@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ...core.neuron import Neuron
 from ...errors import ShapeError
 from ...kernels import prelu
 from ...proto.schema import FillerParameter
+from .neuron import Neuron
 
 
 class PReLU(Neuron):

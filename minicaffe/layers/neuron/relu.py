@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...core.neuron import Neuron
 from ...kernels import activation
+from .neuron import Neuron
 
 
 class ReLU(Neuron):
@@ -27,6 +27,7 @@ class ReLU(Neuron):
         self.slope = self.param.relu_param.negative_slope
         if self.slope < 0:  # y > 0 then no longer says that x > 0
             self.backward_reads = frozenset({"bottom.data"})
+        self.rectifies = self.slope == 0
         if self.slope:
             self.operations = (1, 1, 0)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...core.neuron import Neuron
 from ...kernels import activation
+from .neuron import Neuron
 
 
 class Swish(Neuron):

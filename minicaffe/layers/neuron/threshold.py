@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...core.layer import Layer
-from ...core.neuron import Neuron
 from ...kernels import piecewise
+from .neuron import Neuron
 
 
 class Threshold(Neuron):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ...core.recurrent import CONT, Recurrent
+from .bottoms import CONT
+from .recurrent import Recurrent
 
 
 class LSTM(Recurrent):

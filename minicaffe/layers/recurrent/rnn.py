@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.recurrent import CONT, Recurrent
 from ...kernels import activation
+from .bottoms import CONT
+from .recurrent import Recurrent
 
 
 class RNN(Recurrent):

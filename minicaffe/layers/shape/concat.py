@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ...core.layer import Layer
 from ...errors import ShapeError
-from ...kernels import shape as kernels
+from .parts import Parts
 
 
-class Concat(Layer):
+class Concat(Parts):
     """y = the bottoms, one behind the other along an axis.
 
     Param     concat_param: axis (1; negative counts from the end), or the older concat_dim, not both.
@@ -19,17 +18,10 @@ class Concat(Layer):
 
     type = "Concat"
     bottoms = (1, None)
-    kernels = kernels
-    backward_reads = frozenset()
     operations = (0, 0, 0)
 
     def setup(self, bottom, top):
-        conf = self.param.concat_param
-        old = conf.HasField("concat_dim")
-        self.require(
-            not (old and conf.HasField("axis")), "both axis and concat_dim are set", "remove concat_dim"
-        )
-        self.axis = conf.concat_dim if old else conf.axis
+        self.axis = self.read_axis(self.param.concat_param, "concat_dim")
 
     def reshape(self, bottom, top):
         first, axis = bottom[0].shape, bottom[0].axis(self.axis)
@@ -43,25 +35,13 @@ class Concat(Layer):
                 )
         total = sum(blob.shape[axis] for blob in bottom)
         top[0].reshape(*first[:axis], total, *first[axis + 1 :])
-        if len(bottom) == 1:
-            top[0].share_data(bottom[0])
-            top[0].share_diff(bottom[0])
-        # Seen as rows, one per index in front of the axis, every row of the top holds one row of each bottom.
-        rows, step, start = bottom[0].count_over(0, axis), top[0].count_over(axis), 0
-        self.up, self.down = [], []
-        for blob in bottom:
-            length = blob.count_over(axis)
-            self.up.append(kernels.Rows(rows, length, 0, length, start, step))
-            self.down.append(kernels.Rows(rows, length, start, step, 0, length))
-            start += length
+        self.lay_out(bottom, top, axis)
 
     def forward(self, bottom, top):
-        if len(bottom) > 1:
-            for blob, g in zip(bottom, self.up):
-                self.k.copy_rows(blob.data, top[0].data, g)
+        for blob, g in zip(bottom, self.joins):
+            self.k.copy_rows(blob.data, top[0].data, g)
 
     def backward(self, top, propagate_down, bottom):
-        if len(bottom) > 1:
-            for blob, g, wanted in zip(bottom, self.down, propagate_down):
-                if wanted:
-                    self.k.copy_rows(top[0].diff, blob.diff, g)
+        for blob, g, wanted in zip(bottom, self.cuts, propagate_down):
+            if wanted:
+                self.k.copy_rows(top[0].diff, blob.diff, g)

@@ -24,6 +24,7 @@ class Filter(Layer):
     """
 
     type = "Filter"
+    settles = True
     bottoms = (2, None)
     tops = (1, None)
     kernels = reindex

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ...core.layer import Layer
 from ...errors import ShapeError
-from ...kernels import shape as kernels
+from .parts import Parts
 
 
-class Slice(Layer):
+class Slice(Parts):
     """y_i = part i of x, the parts following each other along an axis.
 
     Param     slice_param: axis (1; negative counts from the end), or the older slice_dim, not both;
@@ -23,17 +22,11 @@ class Slice(Layer):
 
     type = "Slice"
     tops = (1, None)
-    kernels = kernels
-    backward_reads = frozenset()
     operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         conf = self.param.slice_param
-        old = conf.HasField("slice_dim")
-        self.require(
-            not (old and conf.HasField("axis")), "both axis and slice_dim are set", "remove slice_dim"
-        )
-        self.axis = conf.slice_dim if old else conf.axis
+        self.axis = self.read_axis(conf, "slice_dim")
         self.points = list(conf.slice_point)
         if self.points:
             self.require(
@@ -58,24 +51,15 @@ class Slice(Layer):
                 hint="give slice_point",
             )
         starts = [0, *self.points] if self.points else list(range(0, extent, extent // parts))
-        # Seen as rows, one per index in front of the axis, every row of x holds one row of each top.
-        rows, step, inner = x.count_over(0, axis), x.count_over(axis), x.count_over(axis + 1)
-        self.up, self.down = [], []
         for blob, start, end in zip(top, starts, [*starts[1:], extent]):
             blob.reshape(*x.shape[:axis], end - start, *x.shape[axis + 1 :])
-            length = (end - start) * inner
-            self.up.append(kernels.Rows(rows, length, start * inner, step, 0, length))
-            self.down.append(kernels.Rows(rows, length, 0, length, start * inner, step))
-        if parts == 1:
-            top[0].share_data(x)
-            top[0].share_diff(x)
+        self.lay_out(bottom, top, axis)
 
     def forward(self, bottom, top):
-        if len(top) > 1:
-            for blob, g in zip(top, self.up):
-                self.k.copy_rows(bottom[0].data, blob.data, g)
+        for blob, g in zip(top, self.cuts):
+            self.k.copy_rows(bottom[0].data, blob.data, g)
 
     def backward(self, top, propagate_down, bottom):
-        if propagate_down[0] and len(top) > 1:
-            for blob, g in zip(top, self.down):
+        if propagate_down[0]:
+            for blob, g in zip(top, self.joins):
                 self.k.copy_rows(blob.diff, bottom[0].diff, g)

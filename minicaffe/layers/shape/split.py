@@ -21,6 +21,7 @@ class Split(Layer):
     tops = (1, None)
     kernels = eltwise
     backward_reads = frozenset()
+    splits = adds = True
     operations = (0, 0, 0)
 
     def reshape(self, bottom, top):
@@ -34,11 +35,12 @@ class Split(Layer):
         pass
 
     def backward(self, top, propagate_down, bottom):
-        if not propagate_down[0] or len(top) == 1:
+        if not propagate_down[0] or (len(top) == 1 and not self.adding[0]):
             return
-        dx = bottom[0].diff
-        self.k.sum_pair(top[0].diff, top[1].diff, dx, 1, 1)
-        for blob in top[2:]:
+        dx, behind = bottom[0].diff, list(top)
+        if not self.adding[0]:
+            self.k.sum_pair(behind.pop(0).diff, behind.pop(0).diff, dx, 1, 1)
+        for blob in behind:
             self.k.sum_add(blob.diff, dx, 1)
 
     def backward_operations(self, bottom, top, propagate_down, params):

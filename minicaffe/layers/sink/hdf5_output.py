@@ -9,7 +9,7 @@ import numpy as np
 
 from ...core.layer import Layer
 from ...data.staged import staged
-from ...errors import DataError, ShapeError
+from ...errors import DataError, Place, ShapeError
 from ...files import refuse_unwritable, write_atomic
 
 
@@ -65,7 +65,7 @@ class HDF5Output(Layer):
                 _append(file, "w", rows)
                 write_atomic(self.path, file.getvalue())
         except ShapeError as error:
-            error.places.insert(0, self.path)
+            error.within(Place(file=self.path))
             raise
         except (OSError, RuntimeError, KeyError) as error:  # what h5py raises for a file spoilt meanwhile
             raise self._unwritable(error) from None

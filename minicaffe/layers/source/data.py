@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 
-from ...core.prefetching import Prefetching
 from ...data import datasets
 from ...data.batches import Batches
 from ...data.class_folders import ImageFolder
@@ -12,10 +11,11 @@ from ...data.database import Database
 from ...data.datasets import Samples
 from ...data.epoch import Epoch
 from ...data.images import Channels
-from ...data.order import Order
+from ...data.order import Order, Share
 from ...data.records import RecordBatches
 from ...data.transformer import Transformer
 from ...proto.schema import enum_name
+from .prefetching import Prefetching
 
 
 class Data(Prefetching):
@@ -75,12 +75,11 @@ class Data(Prefetching):
         conf, transform, records = self.param.data_param, self.param.transform_param, self.records
         count = len(records.images if isinstance(records, Samples) else records)
         order = Order(count, shuffle=conf.shuffle, seed=self.random.seed)
+        share = Share(conf.batch_size, self.random.key)
         if isinstance(records, Samples):
             transformer = Transformer(transform, self.phase, records.images.shape[1:], self.augment)
-            return Batches(records, transformer, order, conf.batch_size, key=self.random.key)
-        return RecordBatches(
-            records, transform, self.phase, order, conf.batch_size, key=self.random.key, augment=self.augment
-        )
+            return Batches(records, transformer, order, share)
+        return RecordBatches(records, transform, self.phase, self.augment, order, share)
 
     def epoch(self) -> Epoch:
         batches, records = self.batches(), self.records
@@ -98,22 +97,12 @@ class Data(Prefetching):
             if os.path.exists(os.path.join(conf.source, "data.mdb"))
             else "convert it to an LMDB (backend: LMDB); IDX files and named sets are read with backend: IDX",
         )
-        self.require(
-            bool(conf.source),
-            "data_param.source must be set",
-            hint=f"one of {', '.join(datasets.names())}, or the path of an IDX file of images"
-            if backend == "IDX"
-            else {"LMDB": "the folder of the database", "FOLDER": "a folder of class folders"}.get(
-                backend, ""
-            ),
-        )
-        self.require(conf.batch_size > 0, "data_param.batch_size must be at least 1")
-        for field in ("scale", "mean_file", "crop_size", "mirror"):
-            self.require(
-                not conf.HasField(field),
-                f"data_param.{field} has no effect",
-                hint=f"set {field} in transform_param",
-            )
+        sources = {
+            "IDX": f"one of {', '.join(datasets.names())}, or the path of an IDX file of images",
+            "LMDB": "the folder of the database",
+            "FOLDER": "a folder of class folders",
+        }
+        self.check_source("data_param", sources[backend], ("scale", "mean_file", "crop_size", "mirror"))
         self.require(
             not conf.rand_skip, "data_param.rand_skip has no effect", hint="remove it, or set shuffle"
         )

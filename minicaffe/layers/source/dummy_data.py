@@ -5,9 +5,9 @@ from __future__ import annotations
 import zlib
 
 from ...core import filler
-from ...core.source import Source
 from ...errors import locate
 from ...proto.schema import FillerParameter
+from .source import Source
 
 LEGACY = ("num", "channels", "height", "width")
 
@@ -52,7 +52,7 @@ class DummyData(Source):
         self.begun = True
 
     def _fill(self, i: int, passes: int) -> None:
-        stream = filler.Stream(zlib.crc32(f"{self.random.seed} {self.name} {i} {passes}".encode()))
+        stream = filler.Twister(zlib.crc32(f"{self.random.seed} {self.name} {i} {passes}".encode()))
         with locate(f"top {i}"):
             filler.fill(self.host[i], self.fillers_of_tops[i], stream)
 

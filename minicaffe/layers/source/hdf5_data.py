@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.source import Source
 from ...data.epoch import Epoch
 from ...data.hdf5 import HDF5Batches
+from .source import Source
 
 
 class HDF5Data(Source):
@@ -28,8 +28,7 @@ class HDF5Data(Source):
             "transform_param means nothing to HDF5Data",
             hint="transform the data before writing the file",
         )
-        self.require(bool(conf.source), "hdf5_data_param.source must be set")
-        self.require(conf.batch_size > 0, "hdf5_data_param.batch_size must be at least 1")
+        self.check_source("hdf5_data_param")
         names = [blob.name for blob in top]
         self.batches = HDF5Batches(
             conf.source,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ...core.prefetching import Prefetching
 from ...data.epoch import Epoch
 from ...data.image_list import ImageList
 from ...data.images import Channels
-from ...data.order import Order
+from ...data.order import Order, Share
 from ...data.records import RecordBatches
 from ...proto.schema import TransformationParameter
+from .prefetching import Prefetching
 
 
 class ImageData(Prefetching):
@@ -51,15 +51,8 @@ class ImageData(Prefetching):
     def batches(self) -> RecordBatches:
         conf = self.param.image_data_param
         order = Order(len(self.images), shuffle=conf.shuffle, seed=self.random.seed, rand_skip=conf.rand_skip)
-        return RecordBatches(
-            self.images,
-            self.transform,
-            self.phase,
-            order,
-            conf.batch_size,
-            key=self.random.key,
-            augment=self.augment,
-        )
+        share = Share(conf.batch_size, self.random.key)
+        return RecordBatches(self.images, self.transform, self.phase, self.augment, order, share)
 
     def epoch(self) -> Epoch:
         batches = self.batches()
@@ -67,8 +60,8 @@ class ImageData(Prefetching):
         return Epoch(order.count, order.samples, self.images.path, pixels=undo)
 
     def _check(self, conf, transform) -> None:
-        self.require(bool(conf.source), "image_data_param.source must be set", hint="a text file of images")
-        self.require(conf.batch_size > 0, "image_data_param.batch_size must be at least 1")
+        moved = ("scale", "mean_file", "crop_size", "mirror")
+        self.check_source("image_data_param", "a text file of images", moved)
         self.require(
             bool(conf.new_height) == bool(conf.new_width),
             "image_data_param must have both new_height and new_width, or neither; got"
@@ -79,12 +72,6 @@ class ImageData(Prefetching):
             "both new_height and transform_param.resize are set",
             hint="keep one of the two",
         )
-        for field in ("scale", "mean_file", "crop_size", "mirror"):
-            self.require(
-                not conf.HasField(field),
-                f"image_data_param.{field} has no effect",
-                hint=f"set {field} in transform_param",
-            )
         for field in ("force_color", "force_gray"):
             self.require(
                 not getattr(transform, field),

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ... import log
-from ...core.source import Source
 from ...data.epoch import Epoch
 from ...data.transformer import Transformer
-from ...errors import DataError, ShapeError, locate
+from ...errors import DataError, ShapeError, in_layer
 from ...proto.schema import TRAIN
+from .source import Source
 
 
 class MemoryData(Source):
@@ -64,7 +64,7 @@ class MemoryData(Source):
         """Transform n images (C, H, W), as transform_param says, and take the batches from them."""
         images = [np.asarray(image) for image in images]
         data = np.empty((len(images), *self.image_shape), self.device.dtype)
-        with locate(f"layer {self.name!r} (MemoryData)"):
+        with in_layer(self):
             for i, image in enumerate(images):
                 if image.ndim != 3:
                     raise ShapeError(f"image {i} must have the axes (C, H, W); got {image.shape}")
@@ -105,7 +105,7 @@ class MemoryData(Source):
 
     def _take(self, data: np.ndarray, labels: np.ndarray) -> None:
         batch = self.shapes[0][0]
-        with locate(f"layer {self.name!r} (MemoryData)"):
+        with in_layer(self):
             if data.shape[1:] != self.image_shape:
                 raise ShapeError(
                     f"data must have the shape (n, {', '.join(map(str, self.image_shape))}); got {data.shape}"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ...core.prefetching import Prefetching
+from ...data.order import Share
 from ...data.window_list import WindowList
 from ...data.windows import WindowBatches
 from ...proto.schema import TRAIN
+from .prefetching import Prefetching
 
 
 class WindowData(Prefetching):
@@ -43,11 +44,11 @@ class WindowData(Prefetching):
     def batches(self) -> WindowBatches:
         conf, transform = self.param.window_data_param, self.param.transform_param
         scale = (transform if transform.HasField("scale") else conf).scale
-        return WindowBatches(self.windows, conf, transform, scale, key=self.random.key)
+        share = Share(conf.batch_size, self.random.key)
+        return WindowBatches(self.windows, conf, transform, scale, share)
 
     def _check(self, conf, transform) -> None:
-        self.require(bool(conf.source), "window_data_param.source must be set", hint="a window file")
-        self.require(conf.batch_size > 0, "window_data_param.batch_size must be at least 1")
+        self.check_source("window_data_param", "a window file", ("mean_file", "crop_size", "mirror"))
         self.require(transform.crop_size > 0, "transform_param.crop_size must be at least 1")
         self.require(
             2 * conf.context_pad < transform.crop_size,
@@ -65,11 +66,5 @@ class WindowData(Prefetching):
             "transform_param.scale and window_data_param.scale differ",
             hint="keep one of the two",
         )
-        for field in ("mean_file", "crop_size", "mirror"):
-            self.require(
-                not conf.HasField(field),
-                f"window_data_param.{field} has no effect",
-                hint=f"set {field} in transform_param",
-            )
         for field in ("resize", "force_color", "force_gray"):
             self.require(not transform.HasField(field), f"transform_param.{field} has no effect here")

@@ -9,8 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.machinery import PathFinder
 from pathlib import Path
+from types import ModuleType
 
 from ...errors import ConfigError, suggest
+
+
+def pycaffe(name: str) -> ModuleType:
+    """A module of minicaffe.pycaffe, imported only for a user's code: it knows the whole engine."""
+    return importlib.import_module(f"minicaffe.pycaffe.{name}")
 
 
 def find(module: str, name: str, folder: str | None) -> type:
@@ -31,11 +37,10 @@ def find(module: str, name: str, folder: str | None) -> type:
         )
     if not all(part and part.isprintable() for part in module.split(".")):
         raise ConfigError(f"python_param.module {module!r} is not the name of a module")
-    importing = importlib.import_module("minicaffe.pycaffe.importing")  # only now: it knows the whole engine
     if folder is not None:
         folder = str(Path(folder).absolute())
         _check_only(module.split(".")[0], folder)
-    with importing.as_caffe(), _last_on_path(folder):
+    with pycaffe("importing").as_caffe(), _last_on_path(folder):
         try:
             found = importlib.import_module(module)
         except ModuleNotFoundError as error:
@@ -45,7 +50,7 @@ def find(module: str, name: str, folder: str | None) -> type:
                 f"python_param.module {module!r} cannot be found",
                 hint="put its file beside the prototxt, or its folder on PYTHONPATH",
             ) from None
-    base = importlib.import_module("minicaffe.pycaffe").Layer
+    base = pycaffe("layer").Layer
     kind = getattr(found, name, None)
     if isinstance(kind, type) and issubclass(kind, base):
         return kind

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 from ...core.blob import Blob
 from ...core.layer import Layer
-from ...core.view import BlobView, ParamViews
-from .module import find
+from .module import find, pycaffe
 from .raised import users_code
 
 
@@ -36,6 +36,7 @@ class Python(Layer):
     """
 
     type = "Python"
+    settles = True
     bottoms = (0, None)
     tops = (0, None)
     in_place_ok = True
@@ -44,17 +45,17 @@ class Python(Layer):
     carries = True
 
     def setup(self, bottom, top):
-        conf = self.param.python_param
+        conf, views = self.param.python_param, pycaffe("view")
         with users_code():
             self.user = find(conf.module, conf.layer, self.folder)(self.param)
             self.user.param_str = self.user.param_str_ = conf.param_str
             self.user.phase = self.phase
-            self.user.blobs = self.views_of_params = ParamViews(self.device, self.add_param)
+            self.user.blobs = self.views_of_params = views.ParamViews(self.device, self.add_param)
         if any(blob is other for blob in bottom for other in top):
             self.backward_reads = frozenset({"top.data"})  # there is nothing else; the class knows
-        one_each: dict[int, BlobView] = {}  # in place, bottom and top are one blob and one view
+        one_each: dict[int, Any] = {}  # in place, bottom and top are one blob and one view
         for blob in (*bottom, *top):
-            one_each.setdefault(id(blob), BlobView(blob, self.device))
+            one_each.setdefault(id(blob), views.BlobView(blob, self.device))
         self.below = [one_each[id(blob)] for blob in bottom]
         self.above = [one_each[id(blob)] for blob in top]
         self.views = list(one_each.values())

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from ...errors import MiniCaffeError, UserCodeError
+from ...errors import MiniCaffeError, Place, UserCodeError
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PATHS = sysconfig.get_paths()
@@ -26,14 +26,14 @@ def users_code() -> Iterator[None]:
         yield
     except MiniCaffeError as error:
         if place := _place(error):
-            error.places.insert(0, place)
+            error.within(place)
         raise
     except KeyboardInterrupt:
         raise
     except BaseException as error:
         wrapped = UserCodeError(_said(error))
         if place := _place(error):
-            wrapped.places.append(place)
+            wrapped.within(place)
         raise wrapped from error
 
 
@@ -48,14 +48,14 @@ def _said(error: BaseException) -> str:
     return f"{name}: {text[:LONGEST]}" if text else name
 
 
-def _place(error: BaseException) -> str:
-    """file:line of the innermost frame that is the user's, or of a package that they installed; "" if there
-    is none."""
+def _place(error: BaseException) -> Place | None:
+    """File and line of the innermost frame that is the user's, or of a package that they installed; None if
+    there is none."""
     if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}"
-    own, installed = "", ""
+        return Place(file=error.filename, line=error.lineno or 0)
+    own = installed = None
     for frame in traceback.extract_tb(error.__traceback__):
-        name, place = frame.filename, f"{frame.filename}:{frame.lineno}"
+        name, place = frame.filename, Place(file=frame.filename, line=frame.lineno or 0)
         if name.startswith(INSTALLED) and not name.startswith(PACKAGE + os.sep):
             installed = place
         elif not name.startswith((PACKAGE + os.sep, "<", *STANDARD)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...core.convolving import Convolving
+from .convolving import Convolving
 
 
 class Deconvolution(Convolving):

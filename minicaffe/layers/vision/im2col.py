@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 from ...core.layer import Layer
-from ...core.window import SPATIAL, convolved, in_three_axes, read_window
 from ...errors import ShapeError
 from ...kernels import im2col
+from .window import SPATIAL, convolved, in_three_axes, read_window
 
 
 class Im2col(Layer):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 from ...core.layer import Layer
-from ...core.pooling import MaxPooler, make_pooler
-from ...core.window import SPATIAL, pooled, read_pooling_window
 from ...errors import ShapeError
 from ...proto.schema import enum_name
+from .poolers import MaxPooler, make_pooler
+from .window import SPATIAL, pooled, read_pooling_window
 
 
 class Pooling(Layer):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 
 from ...core.layer import Layer
-from ...core.pooling import make_pooler
-from ...core.window import Window
 from ...errors import ShapeError
 from ...kernels import eltwise
 from ...kernels import shape as kernels
 from ...proto.schema import enum_name
+from .poolers import make_pooler
+from .window import Window
 
 
 class SPP(Layer):

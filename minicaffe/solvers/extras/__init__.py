@@ -1,29 +1,32 @@
-"""Extras of the solver: extension fields, each a callback; off unless its field is set."""
+"""The extension fields of a solver that act while it trains: each is a callback, made if its field is set."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
+from ...device.base import Device
+from ...net import Net
+from ...proto.schema import SolverParameter
 from ..callbacks import Callback
 from .average import Average
 from .early_stop import EarlyStop
 from .keep import Keep
 from .plateau import Plateau
 
-if TYPE_CHECKING:
-    from ..solver import Solver
 
+def of(param: SolverParameter, test_nets: Sequence[Net], device: Device) -> list[Callback]:
+    """The callbacks that a solver's parameters ask for; `test_nets` are the nets that it tests.
 
-def of(solver: Solver) -> list[Callback]:
-    """The callbacks that the solver's parameters ask for.
-
-    Raises ConfigError for settings that cannot work.  Keep comes last: what it snapshots is decided then.
+    Raises ConfigError for settings that cannot work.  Keep comes last, after the callbacks whose decisions
+    its snapshots hold.
     """
-    param = solver.param
-    wanted = [
-        (Average, param.HasField("ema")),
-        (Plateau, param.HasField("plateau") or param.lr_policy == "plateau"),
-        (EarlyStop, param.HasField("early_stop")),
-        (Keep, param.HasField("keep_best") or param.HasField("keep_last")),
-    ]
-    return [kind(solver) for kind, asked in wanted if asked]
+    found: list[Callback] = []
+    if param.HasField("ema"):
+        found.append(Average(param, device))
+    if param.HasField("plateau") or param.lr_policy == "plateau":
+        found.append(Plateau(param, test_nets))
+    if param.HasField("early_stop"):
+        found.append(EarlyStop(param, test_nets))
+    if param.HasField("keep_best") or param.HasField("keep_last"):
+        found.append(Keep(param, test_nets))
+    return found

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ... import weights
+from ...device.base import Device
 from ...errors import ConfigError
 from ...kernels import update
+from ...proto.schema import SolverParameter
 from .. import snapshot
 from ..callbacks import Callback
 
@@ -22,12 +23,12 @@ class Average(Callback):
 
     key = "ema"
 
-    def __init__(self, solver) -> None:
-        self.decay = solver.param.ema.decay
+    def __init__(self, param: SolverParameter, device: Device) -> None:
+        self.decay = param.ema.decay
         if not 0 <= self.decay < 1:
             what = f"ema.decay must be from 0 to below 1; got {self.decay:g}"
             raise ConfigError(what, field="ema.decay")
-        self.k = solver.device.bind(update)
+        self.k = device.bind(update)
         self.values: Any = None  # the average, as long as the block of parameters
         self.averaged = False  # the two have changed places
 
@@ -67,7 +68,7 @@ class Average(Callback):
         if self.values is None:
             return {}
         with self.testing(solver):
-            return {"_ema": weights.to_message(solver.net)}
+            return {"_ema": solver.net.to_message()}
 
     def restore(self, solver, state, stored) -> None:
         path = snapshot.further_weights(stored, "_ema")

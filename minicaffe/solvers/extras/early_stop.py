@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ... import log
 from ...errors import ConfigError
+from ...net import Net
+from ...proto.schema import SolverParameter
 from ..callbacks import Callback
 from .watch import Watch
 
@@ -15,12 +19,12 @@ class EarlyStop(Callback):
     may_lag = True
     key = "early_stop"
 
-    def __init__(self, solver) -> None:
-        self.watch = Watch(solver, self.key)
-        self.patience = patience(solver, self.key)
+    def __init__(self, param: SolverParameter, test_nets: Sequence[Net]) -> None:
+        self.watch = Watch(param, test_nets, self.key)
+        self.patience = patience(param, self.key)
 
     def on_start(self, solver) -> None:
-        """A run that is resumed behind the deciding test ends there too."""
+        """A run that is resumed after the deciding test ends there too."""
         self._decide(solver)
 
     def on_test(self, solver, results) -> None:
@@ -39,9 +43,9 @@ class EarlyStop(Callback):
         self.watch.restore(state)
 
 
-def patience(solver, field: str) -> int:
+def patience(param: SolverParameter, field: str) -> int:
     """The patience of a WatchParameter; ConfigError unless it is at least 1."""
-    value = getattr(solver.param, field).patience
+    value = getattr(param, field).patience
     if value < 1:
         raise ConfigError(f"{field}.patience must be at least 1; got {value}", field=f"{field}.patience")
     return value

@@ -1,8 +1,9 @@
-"""keep_best and keep_last: which snapshots stay on the disk."""
+"""keep_best and keep_last: which snapshots are made for their results, and which stay on the disk."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 from ... import log
 from ...errors import ConfigError
 from ...files import temporary_name, write_atomic
+from ...net import Net
+from ...proto.schema import SolverParameter
 from .. import snapshot
 from ..callbacks import Callback
 from ..runstate import integer, mapping, sequence
@@ -21,15 +24,14 @@ class Keep(Callback):
     <snapshot_prefix>_best.caffemodel too; keep_last: N removes all snapshots of this run but the N newest and
     the best one.
 
-    Nothing is removed before its successor is on the disk, and nothing that this run, or the run that it
-    resumes, did not write.  With keep_best alone only what was the best once is removed.
+    A snapshot is removed only after its successor is on the disk, and only if this run, or the run that it
+    resumes, wrote it.  With keep_best alone only snapshots that were made for being the best are removed.
     """
 
     may_lag = True
     key = "keep"
 
-    def __init__(self, solver) -> None:
-        param = solver.param
+    def __init__(self, param: SolverParameter, test_nets: Sequence[Net]) -> None:
         if not param.snapshot_prefix:
             field = "keep_best" if param.HasField("keep_best") else "keep_last"
             raise ConfigError(f"{field} needs snapshot_prefix", field=field)
@@ -38,7 +40,7 @@ class Keep(Callback):
         if param.keep_best.HasField("patience"):
             raise ConfigError("keep_best takes no patience", field="keep_best.patience")
         self.last = param.keep_last if param.HasField("keep_last") else None
-        self.watch = Watch(solver, "keep_best") if param.HasField("keep_best") else None
+        self.watch = Watch(param, test_nets, "keep_best") if param.HasField("keep_best") else None
         self.prefix = param.snapshot_prefix
         self.written: dict[int, bool] = {}  # iterations, in order, and whether only for being the best
         self.best: int | None = None  # the snapshot of the best output, once it is on the disk
@@ -66,7 +68,7 @@ class Keep(Callback):
         self.written[iteration] = for_best
 
     def _settle(self, newest: int, *, best: bool) -> None:
-        """With the newest snapshot safe: name the best, remove what is no longer wanted."""
+        """Called once the newest snapshot is on the disk: name the best, remove what is no longer wanted."""
         if best:
             self.best = newest
             _name_best(self._stem(newest), self.prefix)
@@ -88,8 +90,8 @@ class Keep(Callback):
         }
 
     def restore(self, solver, state, stored) -> None:
-        """Take up what is known of the snapshots, if they are those of this solver's prefix; with another
-        prefix a run begins that has nothing to remove."""
+        """Take up what is known of the snapshots, if the stored one has this solver's prefix.  With another
+        prefix nothing is taken up, so that this run removes none of the other's snapshots."""
         written = [sequence(pair) for pair in sequence(state["written"])]
         best = None if state["best"] is None else integer(state["best"])
         if self.watch is not None and state["watch"]:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ... import log
 from ...errors import ConfigError
 from ...log import number
+from ...net import Net
+from ...proto.schema import SolverParameter
 from ..callbacks import Callback
 from .early_stop import patience
 from .watch import Watch
 
 
 class Plateau(Callback):
-    """Lets the rate fall by gamma once the watched output has not been better for `patience` tests in a row,
-    and again after as many more.  How often it fell is the policy's current_step."""
+    """Multiplies the rate by gamma once the watched output has not been better for `patience` tests in a row,
+    and again after each `patience` further ones.  How often it did is the policy's current_step."""
 
     may_lag = True
     key = "plateau"
 
-    def __init__(self, solver) -> None:
-        if solver.param.lr_policy != "plateau":
+    def __init__(self, param: SolverParameter, test_nets: Sequence[Net]) -> None:
+        if param.lr_policy != "plateau":
             raise ConfigError('plateau is set, but lr_policy is not "plateau"', field="plateau")
-        if not solver.param.HasField("plateau"):
+        if not param.HasField("plateau"):
             hint = 'plateau { output: "loss" patience: 5 }'
             raise ConfigError('lr_policy "plateau" needs plateau', hint=hint, field="lr_policy")
-        self.watch = Watch(solver, self.key)
-        self.patience = patience(solver, self.key)
+        self.watch = Watch(param, test_nets, self.key)
+        self.patience = patience(param, self.key)
 
     def on_test(self, solver, results) -> None:
         if not self.watch.better(solver.iteration, results) and self.watch.since >= self.patience:

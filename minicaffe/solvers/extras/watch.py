@@ -1,40 +1,38 @@
-"""Watching a test output: is it better than ever, and for how long was it not."""
+"""Watching an output of the tests: whether it is the best so far, and how many tests ago it was."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from ...errors import ConfigError, suggest
 from ...log import number
+from ...net import Net
+from ...proto.schema import Message, SolverParameter
 from ..callbacks import Results
 from ..runstate import integer
 from ..runstate import number as number_of
 
-if TYPE_CHECKING:
-    from ...proto.schema import Message
-    from ..solver import Solver
-
 
 class Watch:
-    """An output of a test net, as the solver's field `field`, a WatchParameter, describes it.
+    """An output of a test net, as `field` of the SolverParameter, a WatchParameter, describes it.
 
     best    its best value so far, None before the first; of an output with several elements their mean
     at      the iteration of the best
     since   tests since then
 
-    NaN is better than nothing.  Raises ConfigError if there is no such output.
+    NaN is never the best.  Raises ConfigError if there is no such output.
     """
 
-    def __init__(self, solver: Solver, field: str) -> None:
-        conf: Message = getattr(solver.param, field)
-        tests = solver.test_nets
+    def __init__(self, param: SolverParameter, tests: Sequence[Net], field: str) -> None:
+        conf: Message = getattr(param, field)
         if not conf.output:
             raise ConfigError(f'{field} needs an output, as in {field} {{ output: "accuracy" }}', field=field)
         if not 0 <= conf.test_net < len(tests):
             what = f"there are {len(tests)}" if tests else "there is none; set test_iter and test_interval"
             raise ConfigError(f"{field} watches test net #{conf.test_net}: {what}", field=field)
-        if not solver.param.test_iter[conf.test_net]:
+        if not param.test_iter[conf.test_net]:
             what = f"{field} watches test net #{conf.test_net}, whose test_iter is 0"
             raise ConfigError(what, hint="a test needs a batch", field="test_iter")
         net = tests[conf.test_net]
@@ -52,7 +50,7 @@ class Watch:
         self.since = 0
 
     def better(self, iteration: int, results: Results) -> bool:
-        """Take in the results of a test: is it the best so far?"""
+        """Take in the results of a test; returns whether the output is the best so far."""
         values = results[self.conf.test_net][self.conf.output]
         value = sum(values) / len(values)
         ahead = self.best is None or self.sign * (value - self.best) > self.conf.min_delta

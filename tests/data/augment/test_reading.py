@@ -33,7 +33,8 @@ def test_every_step_and_field_is_read():
         " blur { probability: 0.15 sigma_min: 16 sigma_max: 17 }"
         " brightness { probability: 0.18 min: 19 max: 20 } contrast { probability: 0.21 min: 22 max: 23 }"
         " saturation { probability: 0.24 min: 25 max: 26 } hue { probability: 0.27 min: 28 max: 29 }"
-        " shade { probability: 0.37 strength_min: 0.38 strength_max: 0.39 width_min: 40 width_max: 41 value: 42 }"
+        " shade { probability: 0.37 strength_min: 0.38 strength_max: 0.39 width_min: 40 width_max: 41"
+        " value: 42 }"
         " noise { probability: 0.3 std: 31 }"
         " erase { probability: 0.32 area_min: 0.33 area_max: 0.34 aspect_min: 35 aspect_max: 36 }"
     )

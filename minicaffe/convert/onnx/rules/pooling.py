@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ....core.window import Window
+from ....layers.vision.window import Window
 from ....proto.schema import enum_name
 from ..graph import FLOAT, Draft, Tensor
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ....core.recurrent import CONT, STATIC, X
+from ....layers.recurrent.bottoms import CONT, STATIC, X
 from ..graph import Draft, Graph, Tensor
 
 

@@ -1,0 +1,108 @@
+"""Bases of layers that make one number of a batch: losses, and measures that are not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...core.blob import Blob, Buffer
+from ...core.layer import Count, Layer
+from ...core.noted import Noted
+from ...errors import ShapeError
+from ...kernels import loss
+from ...proto.schema import enum_name
+
+
+class Measure(Layer):
+    """A sum over the positions of a batch, divided by a count.
+
+    In reshape a measure asks for its partial sums (`allot`); in forward one of its kernels fills them, and
+    `divide` makes the result of them.  Nothing of this asks the host, so that a pass can be captured.
+    """
+
+    bottoms: Count = 2
+    kernels = loss
+    measures = True
+
+    def allot(self, positions: int) -> None:
+        """Ask for the buffers that kernels/loss.py describes, and for the divisor that backward reads."""
+        self.chunks = loss.chunks(positions)
+        self.sums = self.saved((self.chunks,))
+        self.tally = self.saved((2 * self.chunks,), np.int32)
+        self.divisor = self.saved((1,))
+
+    def note(self, noted: Noted, labels: Blob) -> None:
+        """Call after the kernel that filled the tally: note the first of `labels` that is none."""
+        self.k.note_label(labels.data, self.tally.data, noted.position, noted.value, self.chunks)
+
+    def divide(self, top: Blob, fixed: float) -> None:
+        """top = the sum, divided by `fixed`, or by how many positions count (at least 1) if that is 0."""
+        self.k.divide_sum(self.sums.data, self.tally.data, top.data, self.divisor.data, self.chunks, fixed)
+
+
+class Loss(Measure):
+    """Predictions and targets in, one number out.
+
+    The scalar top has no axes.  Without a top one is made up, and is then no output of the net.  Bottom 1,
+    the targets, gets no gradient unless a loss says otherwise.
+    """
+
+    tops: Count = 1
+    loss_weight = 1.0
+    auto_top = True
+    not_differentiable = frozenset({1})
+
+    def reshape(self, bottom, top):
+        first, second = bottom[0].shape, bottom[1].shape
+        if not first or first[:1] != second[:1]:
+            raise ShapeError(
+                f"bottoms 0 and 1 must have the same batch size in axis 0; got {first}, {second}"
+            )
+        top[0].reshape()
+
+    def require_equal_counts(self, bottom: Sequence[Blob], hint: str = "") -> None:
+        """ShapeError unless every element of bottom 0 has one of bottom 1 beside it."""
+        first, second = bottom[0].shape, bottom[1].shape
+        if bottom[0].count != bottom[1].count:
+            raise ShapeError(f"bottoms 0 and 1 must have equal counts; got {first} and {second}", hint=hint)
+
+
+class NormalizedLoss(Loss):
+    """A loss that divides its sum by a count chosen in loss_param.normalization:
+
+    FULL        every position of the batch
+    VALID       positions whose label is not ignore_label (all, if none is given)
+    BATCH_SIZE  the product of the axes before the class axis
+    NONE        1
+
+    The divisor is never below 1.  Without `normalization`, the old flag `normalize` means VALID (true) or
+    BATCH_SIZE (false); without either, what the class says holds.
+
+    A subclass saves the gradient of the sum by bottom 0 as self.slope, unless it has its own `pass_down`.
+    """
+
+    normalization = "VALID"
+    slope: Buffer
+
+    def setup(self, bottom, top):
+        conf = self.param.loss_param
+        if conf.HasField("normalization"):
+            self.normalization = enum_name(conf, "normalization")
+        elif conf.HasField("normalize"):
+            self.normalization = "VALID" if conf.normalize else "BATCH_SIZE"
+
+    def fixed_divisor(self, g: loss.Labels) -> float:
+        """The divisor where it does not depend on the labels; 0 where it does (VALID with ignore_label)."""
+        if self.normalization == "VALID" and g.ignoring:
+            return 0.0
+        all_of = {"FULL": g.positions, "VALID": g.positions, "BATCH_SIZE": g.outer, "NONE": 1}
+        return float(max(1, all_of[self.normalization]))
+
+    def pass_down(self, dloss, dx, add: int = 0) -> None:
+        """dx = slope * dloss / the divisor, or added to dx if `add` is 1."""
+        self.k.loss_backward(self.slope.data, dloss, self.divisor.data, dx, 1, add)
+
+    def backward(self, top, propagate_down, bottom):
+        if propagate_down[0]:
+            self.pass_down(top[0].diff, bottom[0].diff)

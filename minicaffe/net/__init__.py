@@ -1,0 +1,15 @@
+"""Nets: built from a description, optimized, run.
+
+build       the description's layers, checked, and the program that they are
+executor    gives a program memory, and runs it
+memory      where arrays lie
+parameters  weights and their gradients in flat blocks
+weights     parameters from files and to them, by layer name
+captured    passes as units that a GPU replays
+debug_info  an observer that logs what every layer computed
+net         Net, what users see of all this
+"""
+
+from .net import Net, Position
+
+__all__ = ["Net", "Position"]

@@ -1,0 +1,210 @@
+"""What runs a program: it gives the program memory, begins passes, and calls the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from ..core.blob import Blob, Buffer
+from ..core.layer import Layer
+from ..device.base import Device
+from ..errors import MiniCaffeError, Place
+from ..graph.liveness import Start, liveness, starts
+from ..graph.program import Program, memories
+from .build import Built
+from .captured import Captured
+from .memory import Memory, Places
+
+
+class Observer(Protocol):
+    """What is told, by its index, of every layer before and after it runs; passes are then not captured."""
+
+    def before_forward(self, layer: int) -> None: ...
+    def after_forward(self, layer: int) -> None: ...
+    def before_backward(self, layer: int) -> None: ...
+    def after_backward(self, layer: int) -> None: ...
+
+
+class Executor:
+    """Runs a program on a device.
+
+    program    what is run; `use` exchanges it
+    memory     where the arrays lie, how many bytes they take
+    layout     counts how often arrays have moved: whoever holds one looks anew when it changes
+    stale      whether a blob has a shape that memory and the layers behind it have not followed
+    passes     forward passes begun: what data order and random numbers are functions of
+    observers  are told of every layer that runs
+    on_move    called when arrays have moved
+    """
+
+    def __init__(self, device: Device, memory: Memory) -> None:
+        self.device = device
+        self.memory = memory
+        self.layout = 0
+        self.stale = False
+        self.passes = 0
+        self.observers: list[Observer] = []
+        self.on_move: Callable[[], None] = lambda: None
+        self.replay = Captured(self, self.run_forward)  # all layers forward, on a GPU as one graph
+
+    def take(self, built: Built, program: Program) -> None:
+        """Run this net from now on."""
+        self.built = built
+        self.on_host = [layer for layer in built.layers if not layer.capturable]
+        self.use(program)
+
+    def use(self, program: Program) -> None:
+        """Run this program of the net from now on, in memory that is planned anew."""
+        self.program = program
+        for layer, bottoms in zip(self.built.layers, self.built.bottoms):
+            layer.relu, layer.adding = False, [False] * len(bottoms)
+        blobs = self.built.blobs
+        self._bottoms = [[blobs[b] for b in step.bottoms] for step in program.steps]
+        self._tops = [[blobs[t] for t in step.tops] for step in program.steps]
+        for step in program.steps:
+            step.layer.relu = step.relu
+            step.layer.adding = list(step.adding) or [False] * len(step.bottoms)
+        self.plan()
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether layers have to run one after the other, under the eyes of the host, and cannot be
+        replayed."""
+        return bool(self.on_host or self.observers)
+
+    # -- shapes and memory
+
+    def shape_changed(self) -> None:
+        """A blob has another shape: before the next pass all is planned anew."""
+        self.stale = True
+
+    def reshape(self) -> None:
+        """Let changed shapes pass through the net: shapes, buffers and memory anew.  Parameters stay."""
+        self._reshape_from(0)
+        self.plan()
+
+    def _reshape_from(self, first: int) -> None:
+        built = self.built
+        for i in range(first, len(built.layers)):
+            built.layers[i].buffers.clear()
+            with built.in_layer(i):
+                built.layers[i].reshape(built.bottoms[i], built.tops[i])
+
+    def plan(self) -> None:
+        """Place everything, for the shapes as they are."""
+        self._places = self._placed()
+        self.layout += 1  # should there be no room, what is recorded must not run over memory that is gone
+        self.memory.bind(self.program, self.built.blobs, self._places)
+        self._arranged()
+
+    def _placed(self) -> Places:
+        program = self.program
+        data = memories(self.built.owners("data_of"), program.same_data, program.joints)
+        diff = memories(self.built.owners("diff_of"), program.same_diff, program.joints)
+        begin = starts(program, diff.owners, apart=self.memory.keep == "all")
+        return Places(data, diff, liveness(program, data.owners, diff.owners), begin)
+
+    def _arranged(self) -> None:
+        """Everything lies where it will: tell the layers that have to know, and whoever holds arrays."""
+        self._starts: list[list[Start]] = [[] for _ in self.program.steps]
+        for start in self._places.starts:
+            if not start.once:
+                self._starts[start.step].append(start)
+        for k, step in enumerate(self.program.steps):
+            if step.layer.apart:
+                step.layer.arrange(self._bottoms[k], self._tops[k])
+        self.stale = False
+        self.moved()
+
+    def moved(self) -> None:
+        """Arrays lie elsewhere, or have other shapes: what holds them must look anew."""
+        self.layout += 1
+        self.on_move()
+
+    def settle(self, i: int) -> None:
+        """Layer i gave its tops other shapes in the middle of a pass: reshape what comes after it, and keep
+        what was computed before."""
+        self._reshape_from(i + 1)
+        if self.memory.fit(self.program, self.built.blobs, self._places):
+            self._arranged()
+            return
+        values = [(holder, self.device.get(holder.data)) for holder in self._alive(i)]
+        self.plan()
+        for holder, value in values:
+            self.device.put(value, holder.data)
+
+    def _alive(self, i: int) -> Iterator[Blob | Buffer]:
+        """What layers before i computed and layer i or a later step still reads."""
+        data, live = self._places.data, self._places.live
+        now = sum(step.index < i for step in self.program.steps)
+        for blob, owner in zip(self.built.blobs, data.owners):
+            span = live.data[owner]
+            if span and span.first < now <= span.last:
+                yield blob
+        for step, span in zip(self.program.steps[:now], live.saved):
+            if span.last >= now:
+                yield from step.layer.buffers
+
+    # -- running
+
+    def stage(self, start: int = 0, end: int | None = None) -> None:
+        """Begin a pass through layers start to end (inclusive): source layers put their next batch in place,
+        random layers move on.  Layers behind the first, with no source among them, go on with the pass that
+        was begun last."""
+        layers = self.built.layers
+        indices = range(len(layers))[start : None if end is None else end + 1]
+        begins = start == 0 or any(layers[i].source for i in indices)
+        number = self.passes if begins else max(self.passes - 1, 0)
+        if self.stale:
+            self.reshape()
+        for i in indices:
+            layer = layers[i]
+            if layer.source or layer.random is not None:
+                with self.built.in_layer(i):
+                    layer.stage(number, self.built.tops[i])
+        self.passes += begins
+        if self.stale:
+            self.reshape()
+
+    def run_forward(self, start: int = 0, end: int | None = None) -> None:
+        """The forward kernels of layers start to end (inclusive): no staging, nothing read back."""
+        last = len(self.built.layers) - 1 if end is None else end
+        for k, step in enumerate(self.program.steps):
+            if not start <= step.index <= last:
+                continue
+            try:
+                for observer in self.observers:
+                    observer.before_forward(step.index)
+                step.layer.forward(self._bottoms[k], self._tops[k])
+                for observer in self.observers:
+                    observer.after_forward(step.index)
+            except MiniCaffeError as error:
+                error.within(Place.of(step.layer))
+                raise
+
+    def run_backward(self, start: int | None = None, end: int = 0) -> None:
+        """The backward kernels of layers start (the last by default) down to end (inclusive)."""
+        first = len(self.built.layers) - 1 if start is None else start
+        for k in range(len(self.program.steps) - 1, -1, -1):
+            step = self.program.steps[k]
+            if not end <= step.index <= first:
+                continue
+            try:
+                for observer in self.observers:
+                    observer.before_backward(step.index)
+                if step.backward.runs:
+                    for begin in self._starts[k]:
+                        self.device.fill(self.built.blobs[begin.blob].diff, begin.value)
+                    step.layer.backward(self._tops[k], step.backward.propagate, self._bottoms[k])
+                for observer in self.observers:
+                    observer.after_backward(step.index)
+            except MiniCaffeError as error:
+                error.within(Place.of(step.layer))
+                raise
+
+    def verify(self) -> None:
+        """Let layers check what their kernels could only flag; raises DataError."""
+        for i, layer in enumerate(self.built.layers):
+            if type(layer).verify is not Layer.verify:
+                with self.built.in_layer(i):
+                    layer.verify()

@@ -1,0 +1,226 @@
+"""Where a net's arrays live: from shapes and lifetimes to bound blobs and buffers.
+
+arena     blobs and saved buffers whose lifetimes the graph knows; those never alive together share bytes
+own       tops of source layers (filled from outside), weighted tops' diffs (filled once), and, with
+          keep="all", every blob, because users read net.blobs after a pass
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..core.blob import Blob, Buffer
+from ..device.arena import Arena
+from ..device.base import Device
+from ..errors import DeviceError, locate
+from ..graph.liveness import Liveness, Span, Start
+from ..graph.plan import Lifetime, Plan, plan
+from ..graph.program import Memories, Program
+from .parameters import Parameters
+
+
+class Places(NamedTuple):
+    """What of a program follows from its shapes: which blobs share memory, from when to when each is needed,
+    and where gradients start."""
+
+    data: Memories
+    diff: Memories
+    live: Liveness
+    starts: list[Start]
+
+
+class Member(NamedTuple):
+    """A blob in a piece of memory: all of it, or from an offset into every image on (`part`)."""
+
+    blob: Blob
+    offset: int
+    part: bool
+
+    def of(self, array):
+        """Its array in the piece's, and the elements between its images, see Blob.step."""
+        if not self.part:
+            return array.reshape(self.blob.shape), None
+        images, flat = self.blob.shape[0], array.reshape(-1)[self.offset :]
+        if images <= 1:
+            return flat[: self.blob.count].reshape(self.blob.shape), None
+        step = array.size // images
+        return flat[: (images - 1) * step + self.blob.count_over(1)], step
+
+
+class Placement(NamedTuple):
+    """A piece of memory to place: how large, how long, and the blobs that lie in it."""
+
+    key: tuple  # what it is for, the same whatever the shapes are
+    buffer: Buffer
+    span: Span
+    data: list[Member]  # blobs whose data it is
+    diff: list[Member]  # blobs whose diff it is
+
+    def bind(self, array) -> None:
+        self.buffer.data = array
+        for member in self.data:
+            member.blob.data, member.blob.step = member.of(array)
+        for member in self.diff:
+            member.blob.diff, member.blob.step = member.of(array)
+
+    def describe(self) -> str:
+        for kind, members in (("data", self.data), ("diff", self.diff)):
+            if members:
+                return f"the {kind} of blob {members[0].blob.name!r}"
+        return f"buffer {self.buffer.name!r}"
+
+
+class Memory:
+    """A net's memory.  `bind` may be called again after shapes change.  What is not in the arena keeps its
+    memory, and as much of its contents as fits, unless it has grown: as Caffe's blobs do.
+
+    own, shared  what has memory of its own, and what lies in the arena
+    plan         where in the arena
+    allocate     False: placements and plan are made, arrays are not
+    """
+
+    def __init__(self, device: Device, keep: str, allocate: bool = True) -> None:
+        self.device = device
+        self.keep = keep
+        self.allocate = allocate
+        self.taken = 0  # bytes that the net's parameters have
+        self.own: list[Placement] = []
+        self.shared: list[Placement] = []
+        self.plan: Plan | None = None
+        self._arena: Arena | None = None
+        self._own: dict[
+            tuple, Any
+        ] = {}  # placement key -> its elements, flat, perhaps more than it needs now
+        self._room: dict[tuple, Any] = {}  # placement key -> all the elements it has, flat
+
+    def make_room(self, parameters: Parameters, *, diffs: bool) -> None:
+        """Count what the parameters take, values and gradients; DeviceError if it is too much, ShapeError if
+        they are too many for one array, which they are."""
+        with locate("the parameters of the net, one after another"):
+            self.device.check_shape((parameters.size,))
+        self.taken = parameters.elements(diffs=diffs) * self.device.dtype.itemsize
+        if parameters.owned:
+            largest = max((owned.blob for owned in parameters.owned), key=lambda blob: blob.count)
+            buffer = Buffer(largest.name, largest.shape, self.device.dtype)
+            check_room(self.device, self.taken, f"parameter {largest.name!r}", buffer)
+
+    def bind(self, program: Program, blobs: Sequence[Blob], places: Places) -> None:
+        """Give every blob and saved buffer its array, and put the gradients that stay where they start."""
+        own, shared = self._sort(program, blobs, places)
+        self.own, self.shared = own, shared
+        self.plan = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
+        if not self.allocate:
+            return
+        total = self.plan.nbytes + sum(p.buffer.nbytes for p in own)
+        if own or shared:
+            largest = max(own + shared, key=lambda p: p.buffer.nbytes)
+            check_room(self.device, self.taken + total, largest.describe(), largest.buffer)
+        self._let_go(program, blobs, own)
+        new: set[int] = set()  # ids of blobs whose diff lies in new memory
+        for placement in own:
+            if placement.key not in self._own:
+                size = math.prod(placement.buffer.shape)
+                self._own[placement.key] = self.device.zeros((size,), placement.buffer.dtype)
+                new.update(id(member.blob) for member in placement.diff)
+            self._attach(placement, self._own[placement.key])
+        if self._arena is None:
+            self._arena = Arena(self.device, self.plan.nbytes)
+        for placement, offset in zip(shared, self.plan.offsets):
+            view = self._arena.view(offset, placement.buffer.shape, placement.buffer.dtype)
+            self._attach(placement, view.reshape(-1))
+        for start in places.starts:
+            if start.value and id(blobs[start.blob]) in new:  # later it stays what somebody may have made it
+                self.device.fill(blobs[start.blob].diff, start.value)
+
+    def _let_go(self, program: Program, blobs: Sequence[Blob], own: Sequence[Placement]) -> None:
+        """Give back what is outgrown before its successor is asked for: nothing holds the old arrays then."""
+        sizes = {placement.key: math.prod(placement.buffer.shape) for placement in own}
+        self._own = {k: array for k, array in self._own.items() if k in sizes and array.size >= sizes[k]}
+        self._room = {}
+        for blob in blobs:
+            blob.unbind()
+        for step in program.steps:
+            for buffer in step.layer.buffers:
+                buffer.data = None
+        if self._arena is not None and self.plan is not None and self._arena.nbytes < self.plan.nbytes:
+            self._arena = None
+
+    def fit(self, program: Program, blobs: Sequence[Blob], places: Places) -> bool:
+        """Bind shapes that changed in the middle of a pass to the memory they have, if it is enough: nothing
+        moves.  False, and nothing done, if it is not."""
+        own, shared = self._sort(program, blobs, places)
+        for placement in own + shared:
+            room = self._room.get(placement.key)
+            if room is None or math.prod(placement.buffer.shape) > room.size:
+                return False
+        for placement in own + shared:
+            self._attach(placement, self._room[placement.key])
+        return True
+
+    def _attach(self, placement: Placement, room) -> None:
+        """Bind the first elements of a flat array that is large enough."""
+        self._room[placement.key] = room
+        shape = placement.buffer.shape
+        placement.bind(room[: math.prod(shape)].reshape(shape))
+
+    def _sort(
+        self, program: Program, blobs: Sequence[Blob], places: Places
+    ) -> tuple[list[Placement], list[Placement]]:
+        """Every placement, as (own memory, arena)."""
+        live = places.live
+        of_source = {blob for step in program.steps if step.layer.source for blob in step.tops}
+        weighted = {start.blob for start in places.starts if start.value}
+        offsets = _offsets(program, blobs)
+        own: list[Placement] = []
+        shared: list[Placement] = []
+        for kind, spans, memories, apart in (
+            ("data", live.data, places.data, of_source),
+            ("diff", live.diff, places.diff, weighted),
+        ):
+            groups: dict[int, list[int]] = {}
+            for blob, owner in enumerate(memories.owners):
+                groups.setdefault(owner, []).append(blob)
+            for owner, group in groups.items():
+                span = spans[owner]
+                alone = self.keep == "all" or any(blob in apart for blob in group)
+                if span is None and not alone:
+                    continue
+                buffer = Buffer(f"{owner} {blobs[owner].name}.{kind}", blobs[owner].shape, self.device.dtype)
+                members = []
+                for blob in group:
+                    part = memories.parts[blob]
+                    members.append(
+                        Member(blobs[blob], 0 if part is None else offsets[part], part is not None)
+                    )
+                attached = (members, []) if kind == "data" else ([], members)
+                placement = Placement((kind, owner), buffer, span or Span(0, 0), *attached)
+                (own if alone else shared).append(placement)
+        for step, span in zip(program.steps, live.saved):
+            for j, buffer in enumerate(step.layer.buffers):
+                shared.append(Placement(("saved", step.index, j), buffer, span, [], []))
+        return own, shared
+
+
+def _offsets(program: Program, blobs: Sequence[Blob]) -> dict[int, int]:
+    """Of every part of a joint, the elements in front of it in each image."""
+    found = {}
+    for joint in program.joints:
+        start = 0
+        for part in joint.parts:
+            found[part] = start
+            start += blobs[part].count_over(1)
+    return found
+
+
+def check_room(device: Device, needed: int, largest: str, buffer: Buffer) -> None:
+    """DeviceError, before anything is allocated, if a net needs more bytes than its device has; it names the
+    largest piece."""
+    total = device.total_memory()
+    if needed > total:
+        raise DeviceError(
+            f"the net needs {needed} bytes of memory; device {device.name!r} has {total}; the most,"
+            f" {buffer.nbytes} bytes, goes to {largest} of shape {buffer.shape}",
+            hint="make the batch or the layer smaller",
+        )
