@@ -97,7 +97,12 @@ class Isolated(Alone):
         param.phase = original.phase
         in_place = [b == t for b, t in zip(node.bottoms, node.tops)]
         shapes = [array.shape for array in self.bottoms]
-        settings = {"passes": net.passes - 1, "phase": net.phase, "device": net.device, "seed": net.seed}
+        settings: dict[str, Any] = {
+            "passes": net.passes - 1,
+            "phase": net.phase,
+            "device": net.device,
+            "seed": net.seed,
+        }
         try:
             super().__init__(param, shapes, len(node.tops), in_place, **settings)
         except ConfigError:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from ..errors import ConfigError, in_layer, suggest
-from ..proto.schema import LayerParameter, NetParameter
+from ..proto.schema import LayerParameter, Message, NetParameter
 
 Top = tuple[int, int]  # layer index, top index
 
@@ -60,7 +60,7 @@ def insert_splits(net: NetParameter) -> NetParameter:
     return result
 
 
-def is_automatic(layer: LayerParameter) -> bool:
+def is_automatic(layer: Message) -> bool:
     """Whether a layer is a Split that no file asked for: it and its tops are named as here."""
     name = layer.name
     tops = [f"{name}_{k}" for k in range(len(layer.top))]
