@@ -57,7 +57,6 @@ LAZY = {
 CIRCLES = {
     "to be resolved": [
         {"kernels.compiler", "kernels.cpu"},
-        {"captured", "debug_info", "net", "weights"},
         {"data.making.arrays", "data.making.sources", "data.making.spool", "data.making.tables"},
     ],
 }

@@ -118,7 +118,9 @@ def _alike(*tops: Arrays) -> bool:
     return all(len({array.shape for array in same}) == 1 for same in zip(*tops))
 
 
-def _mismatch(sides: _Sides, slopes: Arrays, gradient: np.ndarray, direction) -> tuple[float, float]:
+def _mismatch(
+    sides: _Sides, slopes: Arrays, gradient: np.ndarray, direction: np.ndarray
+) -> tuple[float, float]:
     """The relative error of gradient . v, and how much of it is tolerable.
 
     What it is relative to: the derivative itself, or what is typical of the direction: |gradient| for one

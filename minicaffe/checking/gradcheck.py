@@ -146,7 +146,9 @@ def _check(
         yield row
 
 
-def _probe(alone: Isolated, k: int, tops, slopes, gradient: np.ndarray) -> Probe:
+def _probe(
+    alone: Isolated, k: int, tops: Sequence[np.ndarray], slopes: Sequence[np.ndarray], gradient: np.ndarray
+) -> Probe:
     """The layer as a function of its array k, counting bottoms and then parameters."""
     values, count = [*alone.bottoms, *alone.params], len(alone.bottoms)
 
@@ -161,7 +163,9 @@ def _probe(alone: Isolated, k: int, tops, slopes, gradient: np.ndarray) -> Probe
     return Probe(values[k], tops, evaluate, slopes, gradient, backward)
 
 
-def _moves(gradient: np.ndarray, rng, directions: int, coordinates: int) -> Iterator[np.ndarray]:
+def _moves(
+    gradient: np.ndarray, rng: np.random.Generator, directions: int, coordinates: int
+) -> Iterator[np.ndarray]:
     """Directions to move in: random ones, and single elements, each once."""
     if gradient.size > 1:
         for _ in range(directions):
@@ -176,7 +180,7 @@ def _moves(gradient: np.ndarray, rng, directions: int, coordinates: int) -> Iter
         yield direction
 
 
-def _slopes(net: Net, i: int, tops: Sequence[np.ndarray], rng) -> list[np.ndarray]:
+def _slopes(net: Net, i: int, tops: Sequence[np.ndarray], rng: np.random.Generator) -> list[np.ndarray]:
     """Random gradients for the tops; 0 for what passes none back, and for what stands beside a loss and is
     only looked at."""
     node, layer = net.graph.nodes[i], net.layers[i]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from ..core.layer import Layer
 from ..graph.filter import takes_part
 from ..layers import LAYERS, resolve
 from ..proto import text, upgrade
-from ..proto.schema import TEST, TRAIN, Message, NetParameter, NetState, SolverParameter
+from ..proto.schema import TEST, TRAIN, LayerParameter, Message, NetParameter, NetState, SolverParameter
 from ..solvers import nets
 from ..solvers.all_in_one import STATES, Wishes, complete, has_stages
 from ..solvers.policy import Policy
@@ -109,7 +111,7 @@ def _with_state(net: NetParameter, state: NetState) -> NetParameter:
     return param
 
 
-def _kinds(net: NetParameter):
+def _kinds(net: NetParameter) -> Iterator[tuple[LayerParameter, type[Layer]]]:
     taking_part = (layer for layer in net.layer if takes_part(layer, net.state))
     return ((layer, resolve(layer.type)) for layer in taking_part if layer.type in LAYERS)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 
 class Batch:
@@ -20,7 +21,12 @@ class Batch:
     """
 
     def __init__(
-        self, images: np.ndarray, labels: np.ndarray | None = None, *, dtype=None, takes_bytes: bool = False
+        self,
+        images: np.ndarray,
+        labels: np.ndarray | None = None,
+        *,
+        dtype: DTypeLike | None = None,
+        takes_bytes: bool = False,
     ) -> None:
         self.images, self.labels, self.takes_bytes = images, labels, takes_bytes
         self.dtype = images.dtype if dtype is None else np.dtype(dtype)

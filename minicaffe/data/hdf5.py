@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..errors import DataError
 from ..files import LARGEST_BYTES, read_text
@@ -35,7 +36,7 @@ class HDF5Batches:
         names: Sequence[str],
         batch: int,
         *,
-        dtype=np.float32,
+        dtype: DTypeLike = np.float32,
         shuffle: bool = False,
         rank: int = 0,
         size: int = 1,

@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import pairwise
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -172,7 +172,7 @@ def _unpacked(path: str | os.PathLike, packed_bytes: int, largest_bytes: int) ->
     return out
 
 
-def _fill(file, out: memoryview) -> int:
+def _fill(file: Any, out: memoryview) -> int:
     """Read into `out` until it is full or the file ends; returns the number of bytes read."""
     count = 0
     while part := file.readinto(out[count:]):
@@ -195,7 +195,7 @@ def write(path: str | os.PathLike, array: np.ndarray) -> None:
         write_atomic(path, data)
         return
 
-    def compress(file) -> None:  # without the name and time of day that gzip would store
+    def compress(file: BinaryIO) -> None:  # without the name and time of day that gzip would store
         with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
             packed.write(data)
 

@@ -23,6 +23,7 @@ import io
 import math
 import os
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def decode(
     return pixels
 
 
-def _pixels(image, channels: Channels) -> np.ndarray:
+def _pixels(image: Any, channels: Channels) -> np.ndarray:
     from PIL import ImageOps
 
     if channels is Channels.GRAY and image.format == "JPEG":
@@ -131,7 +132,7 @@ def _pixels(image, channels: Channels) -> np.ndarray:
     return np.repeat(plane[None], 3 if channels is Channels.COLOR else 1, axis=0)
 
 
-def _from_color(image, channels: Channels) -> np.ndarray:
+def _from_color(image: Any, channels: Channels) -> np.ndarray:
     """The pixels of an image that has several channels or a palette."""
     if channels is Channels.NATIVE:
         alpha = image.mode in WITH_ALPHA or (image.mode == "P" and "transparency" in image.info)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import weakref
+from typing import Any
 
 import numpy as np
 
@@ -52,11 +53,11 @@ class Pieces:
 
 if hasattr(os, "preadv"):
 
-    def _read_at(file, at: int, out: memoryview) -> int:
+    def _read_at(file: Any, at: int, out: memoryview) -> int:
         return os.preadv(file.fileno(), [out], at)
 
 else:  # where a file has one position for all who share it; readers come one at a time
 
-    def _read_at(file, at: int, out: memoryview) -> int:
+    def _read_at(file: Any, at: int, out: memoryview) -> int:
         file.seek(at)
         return file.readinto(out)

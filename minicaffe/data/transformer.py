@@ -175,7 +175,13 @@ class Transformer:
             images = self._resize(images, self.resize)
         return images if self.augmentation is None else self.augmentation(images, positions, key)
 
-    def _transform(self, images, out, positions, key) -> None:
+    def _transform(
+        self,
+        images: np.ndarray | Sequence[np.ndarray],
+        out: np.ndarray,
+        positions: np.ndarray,
+        key: tuple[int, int],
+    ) -> None:
         if self.crop or self.mirror or not isinstance(images, np.ndarray):
             self._cut(images, out, positions, key)
         else:
@@ -200,8 +206,14 @@ class Transformer:
                 resize(image, self._resized[i])
         return self._resized
 
-    def _cut(self, images, out, positions, key) -> None:
-        """Copy every image's window to `out`, and subtract the mean if that differs from pixel to pixel."""
+    def _cut(
+        self,
+        images: np.ndarray | Sequence[np.ndarray],
+        out: np.ndarray,
+        positions: np.ndarray,
+        key: tuple[int, int],
+    ) -> None:
+        """Copy every image's window, and subtract the mean if it differs from pixel to pixel."""
         sizes = None
         if not isinstance(images, np.ndarray):
             sizes = np.array([image.shape[1:] for image in images])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from .columns import cuts, lanes, page_like
@@ -204,7 +204,7 @@ def _towards(corner: Point, other: Point) -> Point:
     return corner[0] + share * dx, corner[1] + share * dy
 
 
-def _mapped(layout: Layout, move, width: float, height: float) -> Layout:
+def _mapped(layout: Layout, move: Callable[[float, float], Point], width: float, height: float) -> Layout:
     boxes = []
     for x, y, w, h in layout.boxes:
         (x0, y0), (x1, y1) = move(x, y), move(x + w, y + h)

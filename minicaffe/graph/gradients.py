@@ -61,7 +61,9 @@ def analyse(
     return result
 
 
-def _drop_what_no_loss_sees(nodes, losses, result) -> None:
+def _drop_what_no_loss_sees(
+    nodes: Sequence[Node], losses: Sequence[Sequence[float]], result: Sequence[Backward]
+) -> None:
     """From the last layer to the first: a layer runs backward only if a loss depends on one of its tops, and
     only if a consumer of its tops passes a gradient down to it."""
     under_loss: set[int] = set()
@@ -77,7 +79,9 @@ def _drop_what_no_loss_sees(nodes, losses, result) -> None:
         cut.update(blob for blob, passes in zip(node.bottoms, backward.propagate) if not passes)
 
 
-def _check_detached(nodes, losses, result) -> None:
+def _check_detached(
+    nodes: Sequence[Node], losses: Sequence[Sequence[float]], result: Sequence[Backward]
+) -> None:
     """Refuse a gradient that goes down to a detached top of a layer, or starts there."""
     asked = {blob for n, back in zip(nodes, result) for blob, goes in zip(n.bottoms, back.propagate) if goes}
     for node, weights, backward in zip(nodes, losses, result):

@@ -83,11 +83,11 @@ def _span(times: list[int] | None) -> Span | None:
 def starts(program: Program, diff_of: Sequence[int], *, apart: bool) -> list[Start]:
     """Where gradients start: at tops with a loss weight, and at tops whose diff a backward reads and nobody
     writes, which counts as zero.  `apart`: every blob has memory of its own."""
-    written: dict[int, list[int]] = {}  # blob -> the steps whose backward writes its diff
+    written: dict[int, list[int]] = {}  # owner of a diff -> the steps whose backward writes it
     for k, step in enumerate(program.steps):
         for blob, propagates in zip(step.bottoms, step.backward.propagate):
             if propagates and step.backward.runs:
-                written.setdefault(blob, []).append(k)
+                written.setdefault(diff_of[blob], []).append(k)
     uses = Counter(diff_of)
     found = []
     for k, step in enumerate(program.steps):
@@ -95,7 +95,7 @@ def starts(program: Program, diff_of: Sequence[int], *, apart: bool) -> list[Sta
             if weight:
                 # It stays where it was put, unless the diff is also another blob's.
                 found.append(Start(k, blob, weight, uses[diff_of[blob]] == 1))
-            elif step.backward.runs and not any(j > k for j in written.get(blob, ())):
+            elif step.backward.runs and not any(j > k for j in written.get(diff_of[blob], ())):
                 # With memory of its own it is zero from the start; elsewhere others used the bytes.
                 found.append(Start(k, blob, 0.0, apart))
     return found

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -114,7 +115,7 @@ class Inside:
 class Activations:
     """What the layers of a net make of one image; net, weights and options are those of Viewer."""
 
-    def __init__(self, net: str | Path, weights: str | Path | None, image: Image, **options) -> None:
+    def __init__(self, net: str | Path, weights: str | Path | None, image: Image, **options: Any) -> None:
         self.viewer = Viewer(net, weights, keep="all", **options)
         self.name = image if isinstance(image, str) else ""
         fitted, self.inverted = self.viewer.fitted(self.viewer.pixels(image))

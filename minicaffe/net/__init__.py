@@ -10,6 +10,6 @@ debug_info  an observer that logs what every layer computed
 net         Net, what users see of all this
 """
 
-from .net import Net, Position
+from .net import PHASES, Net, Position
 
-__all__ = ["Net", "Position"]
+__all__ = ["PHASES", "Net", "Position"]

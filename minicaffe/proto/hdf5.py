@@ -40,7 +40,7 @@ def from_weights(net: NetParameter) -> bytes:
     Raises WeightsError if layers with weights have names that are equal, or that HDF5 cannot tell apart.
     """
 
-    def fill(file) -> None:
+    def fill(file: Any) -> None:
         data = file.create_group("data")
         diff = file.create_group("diff") if any(map(binary.has_diff, _blobs(net))) else None
         shared: set[str] = set()
@@ -136,7 +136,7 @@ def _all(layers: dict[str, dict[int, Any]]) -> list[Any]:
     return [dataset for datasets in layers.values() for dataset in datasets.values()]
 
 
-def read(dataset) -> np.ndarray:
+def read(dataset: Any) -> np.ndarray:
     """The values of a dataset as an array: float64 if stored as such, else float32.
 
     Raises WeightsError, before memory is allocated, if the file does not contain all the values.
@@ -153,7 +153,7 @@ def read(dataset) -> np.ndarray:
 def from_state(state: SolverState) -> bytes:
     """The bytes of an HDF5 file with a solver state."""
 
-    def fill(file) -> None:
+    def fill(file: Any) -> None:
         file["iter"] = np.array([state.iter], np.int32)
         file["current_step"] = np.array([state.current_step], np.int32)
         # Of fixed length and with the NUL at its end that Caffe's reader relies on.
@@ -185,7 +185,7 @@ def to_state(path: str | Path, largest_bytes: int = LARGEST_BYTES) -> SolverStat
     return state
 
 
-def _number(dataset) -> int:
+def _number(dataset: Any) -> int:
     if dataset.size != 1:
         raise WeightsError(f"{dataset.name} should be one number; it has the shape {dataset.shape}")
     return int(np.asarray(dataset).reshape(()))
@@ -196,7 +196,7 @@ def _blobs(net: NetParameter) -> Iterator[Any]:
         yield from layer.blobs
 
 
-def _group(parent, name: str, needed: bool = True):
+def _group(parent: Any, name: str, needed: bool = True) -> Any:
     """Make the group of a layer.  If its name cannot be that of a group: WeightsError if the group is
     `needed`, else None."""
     if any(part in ("", ".") for part in name.split("/")) or "\0" in name:
@@ -211,7 +211,7 @@ def _group(parent, name: str, needed: bool = True):
         raise _in_the_way(name) from None
 
 
-def _store(group, index: int, array: np.ndarray) -> None:
+def _store(group: Any, index: int, array: np.ndarray) -> None:
     if str(index) in group:
         raise _in_the_way(f"{group.name}/{index}")
     group[str(index)] = array

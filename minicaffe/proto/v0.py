@@ -11,6 +11,7 @@ Source: Caffe's util/upgrade_proto.cpp.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from ..errors import ConfigError, Place, UnknownTypeError, locate, suggest
 from .schema import Message, NetParameter, message_class
@@ -161,7 +162,7 @@ def _convert(old: Message, new: Message) -> Iterator[str]:
                 yield f"{field.name} has no meaning for type {layer.type!r} and is dropped"
 
 
-def _set(message: Message, name: str, value) -> None:
+def _set(message: Message, name: str, value: Any) -> None:
     field = message.DESCRIPTOR.fields_by_name[name]
     if field.is_repeated:
         getattr(message, name).append(value)

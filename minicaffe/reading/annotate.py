@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -80,7 +81,7 @@ def _plain(text: str) -> str:
     return text.replace("×", "x").replace("÷", ":")
 
 
-def _font(size: float):
+def _font(size: float) -> Any:
     from PIL import ImageFont
 
     return ImageFont.load_default(size)

@@ -12,7 +12,7 @@ neural network" (1992), and C. Burges et al., "Shortest path segmentation" (1992
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -147,7 +147,7 @@ class Lattice:
         self.pieces = np.where(distance <= REACH_PX, spread, 0)
         self.ink = ink[self.top : self.bottom, self.left : self.right]
 
-    def _candidates(self):
+    def _candidates(self) -> Iterator[Candidate]:
         for first, _atom in enumerate(self.atoms):
             for last in range(first, min(first + MOST_ATOMS, len(self.atoms))):
                 members = self.atoms[first : last + 1]

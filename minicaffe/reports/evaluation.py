@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -262,7 +263,7 @@ def _pictures(
     return {row: _shown((value - base) * factor) for row, value in values.items()}, stretched
 
 
-def _images(net: Net, graph: heads.Graph, head: heads.Head):
+def _images(net: Net, graph: heads.Graph, head: heads.Head) -> tuple[Any, str] | None:
     """The source layer, and its top, of the images that the scores are made from; None if there are none."""
     for i in graph.sources(head.scores):
         top = net.graph.nodes[i].tops[0]

@@ -20,7 +20,8 @@ import shlex
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .. import log
 from ..errors import ConfigError, MiniCaffeError, suggest
@@ -29,6 +30,10 @@ from ..solvers.callbacks import Callback
 from ..solvers.runstate import integer, sequence
 from .home import Home
 from .jsonlines import Reader, Writer, read
+
+if TYPE_CHECKING:
+    from ..solvers.callbacks import Training
+    from ..solvers.snapshot import State
 
 COMMANDS = ("pause", "resume", "stop", "snapshot", "set_lr")
 POLL_S = 0.05  # how often a paused solver looks
@@ -45,10 +50,10 @@ class Events(Callback):
     def record(self, event: str, iteration: int, **more: Any) -> None:
         self.writer.append({"event": event, "iteration": iteration, "time": round(time.time(), 3), **more})
 
-    def on_start(self, solver) -> None:
+    def on_start(self, solver: Training) -> None:
         self.record("resume" if solver.iteration else "start", solver.iteration, seed=solver.seed)
 
-    def on_snapshot(self, solver, path) -> None:
+    def on_snapshot(self, solver: Training, path: Path | None) -> None:
         if path is None:
             self.record("snapshot_failed", solver.iteration, error=str(solver.snapshot_error))
         else:
@@ -73,7 +78,7 @@ class Control(Callback):
         """Seconds on a clock that stands still in pauses."""
         return time.monotonic() - self._held_s
 
-    def on_start(self, solver) -> None:
+    def on_start(self, solver: Training) -> None:
         iteration, ids = self.here
         done = ids if iteration == solver.iteration else []
         self.recorded = [
@@ -84,7 +89,7 @@ class Control(Callback):
         ]
         self._repeat(solver)
 
-    def on_iteration(self, solver) -> None:
+    def on_iteration(self, solver: Training) -> None:
         self._repeat(solver)
         self._look(solver)
         if self.paused:
@@ -96,19 +101,19 @@ class Control(Callback):
                 self._look(solver)
             self._held_s += time.monotonic() - since
 
-    def _repeat(self, solver) -> None:
+    def _repeat(self, solver: Training) -> None:
         while self.recorded and self.recorded[0]["iteration"] <= solver.iteration:
             if solver.settle():
                 self._carry_out(solver, {**self.recorded.pop(0), "repeated": True})
 
-    def _look(self, solver) -> None:
+    def _look(self, solver: Training) -> None:
         entries = list(self.reader.new())
         if entries:
             solver.settle()  # what takes effect here must not be undone
         for entry in entries:
             self._carry_out(solver, entry)
 
-    def _carry_out(self, solver, entry: dict[str, Any]) -> None:
+    def _carry_out(self, solver: Training, entry: dict[str, Any]) -> None:
         command, error = entry.get("command"), ""
         said: dict[str, Any] = {key: entry[key] for key in ("command", "value", "repeated") if key in entry}
         said["id"] = entry["id"] if isinstance(entry.get("id"), str) else secrets.token_hex(4)
@@ -129,7 +134,7 @@ class Control(Callback):
         more = {"error": error} if error else {}
         self.events.record("control", solver.iteration, **said, ok=not error, **more)
 
-    def _set_rate(self, solver, said: dict[str, Any]) -> None:
+    def _set_rate(self, solver: Training, said: dict[str, Any]) -> None:
         solver.policy.set_rate(solver.iteration, rate_of(said.get("value")))
         if "repeated" not in said:  # from here on the run goes another way than the one recorded
             self.recorded.clear()
@@ -139,7 +144,7 @@ class Control(Callback):
     def state(self) -> dict[str, Any]:
         return {"iteration": self.here[0], "rates": self.here[1]}
 
-    def restore(self, solver, state, stored) -> None:
+    def restore(self, solver: Training, state: dict[str, Any], stored: State) -> None:
         rates = sequence(state["rates"])
         if not all(isinstance(name, str) for name in rates):
             raise ValueError("a rate has no id")

@@ -314,7 +314,7 @@ class Home:
             return False
 
 
-def _lock(handle, *, shared: bool = False) -> bool:
+def _lock(handle: Any, *, shared: bool = False) -> bool:
     """Lock an open file against other processes, until it is closed; whether that worked.  Those who only
     look share it."""
     try:

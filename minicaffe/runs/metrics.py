@@ -16,12 +16,16 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..solvers.callbacks import Callback
 from .jsonlines import Writer
+
+if TYPE_CHECKING:
+    from ..solvers.callbacks import Training
 
 ROWS_PER_SECOND = 20
 
@@ -71,11 +75,11 @@ class Metrics(Callback):
         self.kinds: dict[Any, Merged] = {}
         self.shown: Any = None
 
-    def on_start(self, solver) -> None:
+    def on_start(self, solver: Training) -> None:
         self.begun = self.clock()
         self.writer.append({"phase": "start", "iteration": solver.iteration, "seconds": 0.0, "count": 0})
 
-    def on_iteration(self, solver) -> None:
+    def on_iteration(self, solver: Training) -> None:
         if solver.shown is not self.shown:
             self.shown = solver.shown
             head = {"phase": "train", "iteration": self.shown.iteration, "seconds": self._seconds()}
@@ -85,19 +89,19 @@ class Metrics(Callback):
             values |= {f"outputs.{name}": array for name, array in self.shown.outputs.items()}
             self._kind("train").add(head, values)
 
-    def on_test(self, solver, results: Sequence[Mapping[str, list[float]]]) -> None:
+    def on_test(self, solver: Training, results: Sequence[Mapping[str, list[float]]]) -> None:
         for net, result in enumerate(results):
             head = {"phase": "test", "net": net, "iteration": solver.iteration, "seconds": self._seconds()}
             self._kind(net).add(head, {f"outputs.{name}": np.array(v) for name, v in result.items()})
 
-    def on_snapshot(self, solver, path) -> None:
+    def on_snapshot(self, solver: Training, path: Path | None) -> None:
         self._flush()
 
-    def on_stop(self, solver) -> None:
+    def on_stop(self, solver: Training) -> None:
         self.on_iteration(solver)  # the loss after the last update
         self._flush()
 
-    def _kind(self, name) -> Merged:
+    def _kind(self, name: str | int) -> Merged:
         return self.kinds.setdefault(name, Merged(self.writer.append, self.clock))
 
     def _flush(self) -> None:

@@ -374,7 +374,7 @@ def _shown(name: str) -> str:
     return text if len(text) <= LONGEST_NAME else f"{text[:half]} ... {text[-half:]}"
 
 
-def _set_texts(legend, labels: Sequence[str], colour: str) -> None:
+def _set_texts(legend: Any, labels: Sequence[str], colour: str) -> None:
     """Labels set afterwards: matplotlib leaves out those that begin with _ and reads $ as mathematics."""
     for text, label in zip(legend.get_texts(), labels):
         text.set_text(_shown(label))

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Sequence
+from operator import methodcaller
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import log
 from ..errors import ConfigError, DataError, extra
-from ..solvers.callbacks import Callback
+from ..solvers.callbacks import Callback, Results
+
+if TYPE_CHECKING:
+    from ..solvers.callbacks import Training
 
 
 class TensorBoard(Callback):
@@ -41,7 +46,7 @@ class TensorBoard(Callback):
         self.event, self.scalar = Event, scalar
         self.shown: Any = None
 
-    def on_iteration(self, solver) -> None:
+    def on_iteration(self, solver: Training) -> None:
         if solver.shown is not self.shown:
             self.shown = solver.shown
             self._add("train/smoothed_loss", [self.shown.loss], self.shown.iteration)
@@ -50,24 +55,24 @@ class TensorBoard(Callback):
                 self._add(f"train/{name}", values, self.shown.iteration)
             self._write(lambda writer: writer.flush())
 
-    def on_test(self, solver, results) -> None:
+    def on_test(self, solver: Training, results: Results) -> None:
         for index, result in enumerate(results):
             for name, values in result.items():
                 self._add(f"test{index}/{name}", values, solver.iteration)
         self._write(lambda writer: writer.flush())
 
-    def on_stop(self, solver) -> None:
+    def on_stop(self, solver: Training) -> None:
         self.on_iteration(solver)
         self._write(lambda writer: writer.close())
 
-    def _add(self, name: str, values, iteration: int) -> None:
+    def _add(self, name: str, values: Sequence[float], iteration: int) -> None:
         for i, value in enumerate(values):
             full = name if len(values) == 1 else f"{name}/{i}"
             summary = self.scalar(full, float(value))
             event = self.event(wall_time=time.time(), step=iteration, summary=summary)
-            self._write(lambda writer, event=event: writer.write_event(event))
+            self._write(methodcaller("write_event", event))
 
-    def _write(self, action) -> None:
+    def _write(self, action: Callable[[Any], object]) -> None:
         if self.writer is None:
             return
         try:

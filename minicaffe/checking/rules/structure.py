@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...core.blob import Blob
+from ...core.layer import Layer
 from ...graph.splits import is_automatic, remedy
 from ...layers import LAYERS
 from ...proto import guesses
@@ -96,7 +98,7 @@ def unused_top(state: State) -> Iterator[Finding]:
                 yield state.finding(WARNING, i, what, "remove it, or end it in a Silence layer")
 
 
-def made_layers(state: State):
+def made_layers(state: State) -> Iterator[tuple[int, Layer, list[Blob]]]:
     """For each layer of the built net that stands in the file: its place there, itself, its tops."""
     if state.net is None:
         return

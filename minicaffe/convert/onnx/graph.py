@@ -56,7 +56,9 @@ class Graph:
     notes: list[str] = field(default_factory=list)
     below: dict[Tensor, int] = field(default_factory=dict)  # inputs that hold whole numbers below this
 
-    def add(self, op: str, inputs: Sequence[Tensor | None], layer: str, outputs: int, **attributes) -> Node:
+    def add(
+        self, op: str, inputs: Sequence[Tensor | None], layer: str, outputs: int, **attributes: Any
+    ) -> Node:
         node = Node(op, list(inputs), attributes, layer)
         node.outputs = [Tensor(f"{layer}/{op}", node=node) for _ in range(outputs)]
         self.nodes.append(node)

@@ -89,7 +89,9 @@ class Augmentation:
             self._images[i] = image
         return self._images
 
-    def _render(self, images, positions, key, out) -> None:
+    def _render(
+        self, images: np.ndarray, positions: np.ndarray, key: tuple[int, int], out: np.ndarray
+    ) -> None:
         k0, k1 = (np.uint32(word) for word in key)
         plans = self.plans(positions, key, images.shape[2:])
         alpha, sigma = self.settings.alpha, self.settings.sigma

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ....core.blob import Blob
 from ..graph import INT64, Draft, Tensor
 
 
@@ -37,7 +38,7 @@ def operand(w: Draft) -> Tensor:
     return w("Unsqueeze", w.bottom[1], list(range(len(shape), len(shape) + axes))) if axes else w.bottom[1]
 
 
-def aligned(w: Draft, blob) -> Tensor:
+def aligned(w: Draft, blob: Blob) -> Tensor:
     """A parameter of Scale or Bias with axes of extent 1 for those of x behind its own."""
     return w.param(blob, (*blob.shape, *[1] * behind(w, blob.shape)))
 

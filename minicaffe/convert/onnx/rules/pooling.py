@@ -31,14 +31,16 @@ def ends(size: Sequence[int], out: Sequence[int], window: Window) -> list[int]:
     ]
 
 
-def max_pool(w: Draft, x: Tensor, size, out, window: Window, outputs: int = 1) -> list[Tensor]:
+def max_pool(
+    w: Draft, x: Tensor, size: Sequence[int], out: Sequence[int], window: Window, outputs: int = 1
+) -> list[Tensor]:
     pads = [*window.pad, *ends(size, out, window)]
     return w.several(
         "MaxPool", x, outputs=outputs, kernel_shape=window.kernel, strides=window.stride, pads=pads
     )
 
 
-def ave_pool(w: Draft, x: Tensor, size, out, window: Window) -> Tensor:
+def ave_pool(w: Draft, x: Tensor, size: Sequence[int], out: Sequence[int], window: Window) -> Tensor:
     pads, behind = [*window.pad], ends(size, out, window)
     over = [max(0, end - pad) for end, pad in zip(behind, pads)]
     counted = not any(over)
@@ -58,7 +60,7 @@ def ave_pool(w: Draft, x: Tensor, size, out, window: Window) -> Tensor:
     )
 
 
-def pool(w: Draft, method: str, size, out, window: Window) -> Tensor:
+def pool(w: Draft, method: str, size: Sequence[int], out: Sequence[int], window: Window) -> Tensor:
     """x, pooled as in phase TEST."""
     if method == "MAX":
         return max_pool(w, w.x, size, out, window)[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ....core.blob import Blob
 from ....layers.recurrent.bottoms import CONT, STATIC, X
 from ..graph import Draft, Graph, Tensor
 
@@ -43,7 +44,7 @@ def inputs_share(w: Draft) -> Tensor:
     return z
 
 
-def transposed(w: Draft, blob) -> np.ndarray:
+def transposed(w: Draft, blob: Blob) -> np.ndarray:
     return np.ascontiguousarray(w.values(blob).T.astype(np.float32))
 
 

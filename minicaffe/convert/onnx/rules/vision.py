@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
+from ....core.window import Window
 from ..graph import Draft, Tensor
 
 
@@ -40,7 +42,7 @@ def convolving(w: Draft, op: str) -> list[Tensor]:
     return tops
 
 
-def padding(size, out, window) -> list[int]:
+def padding(size: Sequence[int], out: Sequence[int], window: Window) -> list[int]:
     """Pads at the beginnings and ends of a convolution.  Caffe's division truncates: an input a little short
     of the kernel gives one output, as if there were more zeros behind it."""
     ends = [
