@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ....core.window import Window
+from ....layers.vision.window import Window
 from ..graph import Draft, Tensor
 
 
