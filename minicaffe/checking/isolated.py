@@ -57,24 +57,32 @@ class Alone:
         self.learned = [spec.lr_mult != 0 for spec in specs(self.layer)]
         self.propagate = [self.layer.differentiable(i, self.layer.param) for i in range(len(shapes))]
 
+    def put(self, values: np.ndarray, blob: Blob, kind: str = "data") -> None:
+        """Set a blob's "data" or "diff"."""
+        self.device.put(values, getattr(blob, kind))
+
+    def get(self, blob: Blob, kind: str = "data") -> np.ndarray:
+        """A copy of it on the host."""
+        return self.device.get(getattr(blob, kind))
+
     def evaluate(self, bottoms: Sequence[np.ndarray], params: Sequence[np.ndarray] = ()) -> Arrays:
         """Copies of the tops for these values of bottoms, and of parameters if they are given: a function, as
         every forward draws the same words and starts from no recurrent state."""
         for blob, array in zip([*self.bottom, *self.layer.params], [*bottoms, *params]):
-            self.device.put(array, blob.data)
+            self.put(array, blob)
         if self.layer.random is not None:
             self.layer.random.seek(self.passes)
         self.layer.reset_state()
         self.layer.forward(self.bottom, self.top)
-        return [self.device.get(blob.data) for blob in self.top]
+        return [self.get(blob) for blob in self.top]
 
     def backward(self) -> tuple[list[np.ndarray | None], Arrays]:
         """From the tops' diffs, and cleared ones of the parameters: bottom diffs (None where there is no
         gradient) and parameter diffs."""
         self.net.clear_param_diffs()
         self.layer.backward(self.top, self.propagate, self.bottom)
-        down = [self.device.get(b.diff) if p else None for b, p in zip(self.bottom, self.propagate)]
-        return down, [self.device.get(blob.diff) for blob in self.layer.params]
+        down = [self.get(b, "diff") if p else None for b, p in zip(self.bottom, self.propagate)]
+        return down, [self.get(blob, "diff") for blob in self.layer.params]
 
 
 class Isolated(Alone):
@@ -119,6 +127,6 @@ class Isolated(Alone):
             if wanted and id(blob.diff_of) not in occupied:
                 self.device.fill(blob.diff, math.nan)
         for blob, slope in zip(self.top, slopes):
-            self.device.put(slope, blob.diff)
+            self.put(slope, blob, "diff")
         self.layer.param_gradient = list(self.learned)
         return self.backward()

@@ -111,7 +111,7 @@ class Rig(Alone):
         diffs = [rng.uniform(0.5, 1.5, blob.shape) * rng.choice([-1, 1], blob.shape) for blob in self.top]
         for i, (blob, diff) in enumerate(zip(self.top, diffs)):
             detached = i in self.layer.detached_tops
-            self.device.put(np.full(blob.shape, math.nan) if detached else diff, blob.diff)
+            self.put(np.full(blob.shape, math.nan) if detached else diff, blob, "diff")
             diffs[i] = 0 * diff if detached else diff
         return diffs
 
