@@ -17,7 +17,7 @@ from minicaffe.proto.schema import SolverParameter
 from minicaffe.solvers.solver import Solver
 from minicaffe.solvers.update_rules import RULES
 
-from .support import laws
+from .support import laws, options
 from .support.devices import CUDA, NAMES, make_device
 from .support.emulator import EmulatedCuda, available
 
@@ -39,6 +39,10 @@ def module_of(name: str):
     return importlib.import_module(f".layers.test_{LAYERS[name].rsplit('.', 1)[1]}", __package__)
 
 
+def type_of(case: laws.Case) -> type:
+    return resolve(case.layer.split('"')[1])
+
+
 def cases_of(name: str) -> list[laws.Case]:
     """The uses of a type that its test lists."""
     there = (TESTS / f"test_{LAYERS[name].rsplit('.', 1)[1]}.py").exists()
@@ -49,8 +53,23 @@ CASES = [
     pytest.param(case, id=f"{name}-{i}") for name in sorted(LAYERS) for i, case in enumerate(cases_of(name))
 ]
 DIFFERENTIABLE = [case for case in CASES if case.values[0].gradient]
+OPTIONS = {
+    "ends_in_relu": options.check_ends_in_relu,
+    "adds": options.check_adds,
+    "apart": options.check_apart,
+}
+TOLD = [c for c in CASES if type_of(*c.values).ends_in_relu or type_of(*c.values).adds]
 SLOW = pytest.mark.slow
 each_case = pytest.mark.parametrize("case", CASES)
+each_option = pytest.mark.parametrize(
+    "option, case",
+    [
+        pytest.param(option, *case.values, id=f"{case.id}-{option}")
+        for option in OPTIONS
+        for case in CASES
+        if getattr(type_of(*case.values), option)
+    ],
+)
 
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
@@ -89,10 +108,44 @@ def test_reshape_away_and_back(case):
 
 @each_case
 def test_in_place(case):
-    cls = resolve(case.layer.split('"')[1])
+    cls = type_of(case)
     if not (cls.in_place_ok and case.in_place):
         pytest.skip(f"{cls.type} never runs in place")
     laws.check_in_place(case, make_device("cpu"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@each_option
+def test_options(option, case, name):
+    OPTIONS[option](case, make_device(name))
+
+
+@pytest.mark.parametrize("name", ["cpu", *CUDA])
+@each_option
+def test_options_in_float32(option, case, name):
+    """Where kernels differ from those in float64."""
+    OPTIONS[option](case, make_device(name, np.float32))
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_gradient_with_options(case):
+    options.check_gradients(case, make_device("cpu"))
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_ends_in_relu_in_place(case):
+    if type_of(case).in_place_ok and case.in_place:
+        options.check_ends_in_relu(case, make_device("cpu"), in_place=True)
+
+
+@pytest.mark.parametrize(
+    "option, value", [("ends_in_relu", True), ("adds", True), ("apart", frozenset({"bottom", "top"}))]
+)
+def test_a_planted_declaration_is_seen(monkeypatch, option, value):
+    """The laws of options can fail: a TanH that declares what it does not do."""
+    monkeypatch.setattr(resolve("TanH"), option, value)
+    with pytest.raises(AssertionError):
+        OPTIONS[option](module_of("TanH").CASES[0], make_device("cpu"))
 
 
 @each_case

@@ -221,8 +221,8 @@ class CudaDevice(Device):
                 ),
             )
         if engine not in self._by_cudnn:
-            otherwise = self.bind(convolution) if engine == "DEFAULT" else None
-            self._by_cudnn[engine] = Convolutions(self.dnn, self, otherwise=otherwise)
+            own = self.bind(convolution)
+            self._by_cudnn[engine] = Convolutions(self.dnn, self, own, strict=engine == "CUDNN")
         return self._by_cudnn[engine]
 
     # -- libraries

@@ -69,7 +69,6 @@ def _prototypes() -> Iterator[tuple[str, list]]:
     yield "cudnnSetConvolutionNdDescriptor", [descriptor, c_int, ints, ints, ints, c_int, c_int]
     yield "cudnnSetConvolutionGroupCount", [descriptor, c_int]
     yield "cudnnSetConvolutionMathType", [descriptor, c_int]
-    yield "cudnnAddTensor", [handle, scalar, *array, scalar, *array]
     for direction in DIRECTIONS:
         described = [handle, descriptor, descriptor, descriptor, descriptor]
         yield f"cudnnGetConvolution{direction}Algorithm_v7", [*described, *found]
@@ -109,11 +108,12 @@ class Cudnn:
         self.call.cudnnCreate(byref(self.handle))
         self.call.cudnnSetStream(self.handle, stream)
 
-    def tensor(self, dtype: np.dtype, shape: tuple[int, ...]) -> c_void_p:
-        """The descriptor of a contiguous array of 4 or 5 axes."""
-        key = "Tensor", dtype, shape
+    def tensor(self, dtype: np.dtype, shape: tuple[int, ...], step: int) -> c_void_p:
+        """The descriptor of an array of 4 or 5 axes, contiguous but for the first, along which it has `step`
+        elements from one index to the next."""
+        key = "Tensor", dtype, shape, step
         if key not in self._arrays:
-            strides = [math.prod(shape[axis + 1 :]) for axis in range(len(shape))]
+            strides = [step, *[math.prod(shape[axis + 1 :]) for axis in range(1, len(shape))]]
             descriptor = self._arrays[key] = self._create("Tensor")
             self.call.cudnnSetTensorNdDescriptor(
                 descriptor, TYPES[dtype][0], len(shape), _ints(shape), _ints(strides)
@@ -170,17 +170,18 @@ class Plan(NamedTuple):
 
 
 class Convolutions:
-    """The family of kernels/convolution.py by cuDNN: conv_forward, conv_backward_data, conv_backward_weights.
+    """The family of kernels/convolution.py, its products by cuDNN.
 
     dnn        Cudnn
     device     whose dtype, workspace and math are used.  math "FP32": the accuracy of float32; "TF32": tensor
                cores may round float32 operands to 10 bits behind the point
+    own        the same family by other means: what follows a product; and all of it for geometries that cuDNN
+               refuses: a kernel larger than the padded image, or one with no algorithm that will do
+    strict     where images do not lie apart, a refusal is an error
     address    of a device array, as the library takes it
     limit      bytes of workspace that an algorithm may take
     measure    True: the first call for a geometry times all algorithms and keeps the fastest, which may be
                another in the next run; False: cuDNN's own ranking, the same every time
-    otherwise  the same family by other means, for geometries that cuDNN refuses: a kernel larger than the
-               padded image, or one with no algorithm that will do
 
     Where cuDNN itself is broken (a part of it cannot be loaded, or is of another version) it is not asked
     again.
@@ -188,51 +189,48 @@ class Convolutions:
     An algorithm is chosen in the first call for a geometry, which therefore cannot be captured.  Only one
     that repeats its bits is taken; Caffe takes any.
 
-    Raises DeviceError with cuDNN's status, unless there is `otherwise`: then the log says it.
+    Raises DeviceError with cuDNN's status if `strict`: else the log says it.
     """
 
     def __init__(
         self,
         dnn: Cudnn,
         device,
+        own: Any,
         *,
         address: Callable[..., int] | None = None,
         limit: int = 256 << 20,
         measure: bool = False,
-        otherwise: Any = None,
+        strict: bool = False,
     ) -> None:
-        self._dnn, self._device, self._otherwise = dnn, device, otherwise
+        self._dnn, self._device, self._own, self._strict = dnn, device, own, strict
         self._address = address or (lambda array: device.checked(array).data.ptr)
         self._limit, self._measure = limit, measure
         self._plans: dict[tuple[str, Conv], Plan | None] = {}  # None: refused
         self._broken = False
         _, scalar = TYPES[device.dtype]
-        self._zero, self._one = scalar(0), scalar(1)
+        self._scalars = scalar(0), scalar(1)  # beta: the result is written, or added to
+        self.conv_finish, self.conv_backward_bias = own.conv_finish, own.conv_backward_bias
 
-    def conv_forward(self, x, weights, bias, y, g: Conv) -> None:
-        """y = weights * x + bias."""
-        if not self._run("Forward", x, weights, y, g, self._zero):
-            self._otherwise.conv_forward(x, weights, bias, y, g)
-        elif g.bias and g.n:
-            dnn, dtype, shape = self._dnn, self._device.dtype, _shapes(g)[2]
-            channels = dnn.tensor(dtype, (1, shape[1], *[1] * len(shape[2:])))
-            dnn.call.cudnnAddTensor(
-                *(dnn.handle, byref(self._one), channels, self._address(bias)),
-                *(byref(self._one), dnn.tensor(dtype, shape), self._address(y)),
-            )
+    def conv_forward(self, x, weights, scale, bias, y, g: Conv) -> None:
+        """The sum by cuDNN, what follows it by a kernel."""
+        if not self._run("Forward", x, weights, y, g, 0):
+            self._own.conv_forward(x, weights, scale, bias, y, g)
+        elif g.scaled or g.bias or g.relu:
+            self.conv_finish(scale, bias, y, g)
 
     def conv_backward_data(self, dy, weights, dx, g: Conv) -> None:
-        """dx = the gradient of x."""
-        if not self._run("BackwardData", weights, dy, dx, g, self._zero):
-            self._otherwise.conv_backward_data(dy, weights, dx, g)
+        """dx = the gradient of x, or dx += it."""
+        if not self._run("BackwardData", weights, dy, dx, g, g.add):
+            self._own.conv_backward_data(dy, weights, dx, g)
 
     def conv_backward_weights(self, x, dy, dweights, g: Conv) -> None:
         """dweights += the gradient of weights."""
-        if not self._run("BackwardFilter", x, dy, dweights, g, self._one):
-            self._otherwise.conv_backward_weights(x, dy, dweights, g)
+        if not self._run("BackwardFilter", x, dy, dweights, g, 1):
+            self._own.conv_backward_weights(x, dy, dweights, g)
 
-    def _run(self, direction: str, a, b, result, g: Conv, beta) -> bool:
-        """False, and nothing done, if it is for `otherwise`."""
+    def _run(self, direction: str, a, b, result, g: Conv, add: int) -> bool:
+        """False, and nothing done, if it is for the kernels of its own."""
         if not g.n:
             return True  # cuDNN knows no empty arrays; of others than empty batches it says so
         if self._broken:
@@ -244,30 +242,30 @@ class Convolutions:
             self._device.refuse_while_recording(
                 "choose an algorithm of cuDNN", "run the body once before it is captured"
             )
-            self._plans[key] = self._first(direction, g, addresses, beta)
+            self._plans[key] = self._first(direction, g, addresses, add)
         elif (plan := self._plans[key]) is not None:
-            self._launch(direction, plan, addresses, beta)
+            self._launch(direction, plan, addresses, add)
         return self._plans[key] is not None
 
-    def _launch(self, direction: str, plan: Plan, addresses: tuple[int, int, int], beta) -> None:
+    def _launch(self, direction: str, plan: Plan, addresses: tuple[int, int, int], add: int) -> None:
         workspace = self._address(self._device.workspace(plan.nbytes)) if plan.nbytes else None
         getattr(self._dnn.call, f"cudnnConvolution{direction}")(
-            *(self._dnn.handle, byref(self._one)),
+            *(self._dnn.handle, byref(self._scalars[1])),
             *(plan.operands[0], addresses[0], plan.operands[1], addresses[1]),
             *(plan.convolution, plan.algorithm, workspace, plan.nbytes),
-            *(byref(beta), plan.result, addresses[2]),
+            *(byref(self._scalars[add]), plan.result, addresses[2]),
         )
 
     # -- what is settled in the first call
 
-    def _first(self, direction: str, g: Conv, addresses: tuple[int, int, int], beta) -> Plan | None:
+    def _first(self, direction: str, g: Conv, addresses: tuple[int, int, int], add: int) -> Plan | None:
         """Launch it for the first time, and return how; None if cuDNN refuses."""
         try:
             with locate(lambda: f"{direction} of {g}"):
-                plan = self._plan(direction, g, addresses)
-            self._launch(direction, plan, addresses, beta)
+                plan = self._plan(direction, g, addresses, add)
+            self._launch(direction, plan, addresses, add)
         except DeviceError as error:
-            if self._otherwise is None:
+            if self._strict and not _apart(g):
                 raise
             self._broken = isinstance(error, StatusError) and error.status in BROKEN
             if self._broken:
@@ -277,10 +275,10 @@ class Convolutions:
             return None
         return plan
 
-    def _plan(self, direction: str, g: Conv, addresses: tuple[int, int, int]) -> Plan:
+    def _plan(self, direction: str, g: Conv, addresses: tuple[int, int, int], add: int) -> Plan:
         dnn, dtype = self._dnn, self._device.dtype
         shapes = _shapes(g)
-        x, y = dnn.tensor(dtype, shapes[0]), dnn.tensor(dtype, shapes[2])
+        x, y = dnn.tensor(dtype, shapes[0], g.x_step), dnn.tensor(dtype, shapes[2], g.y_step)
         weights = dnn.filter(dtype, shapes[1])
         a, b, result = {
             "Forward": (x, weights, y),
@@ -296,7 +294,9 @@ class Convolutions:
 
         described = a, b, convolution, result
         if self._measure:
-            ranking = self._timed(direction, described, addresses, math.prod(shapes[1]) * dtype.itemsize)
+            result_bytes = math.prod(shapes[1]) if direction == "BackwardFilter" else g.n * g.x_step
+            spare = result_bytes * dtype.itemsize if add else 0
+            ranking = self._timed(direction, described, addresses, spare)
         else:
             ranking = self._ranked(direction, described)
         for one in ranking:
@@ -320,10 +320,10 @@ class Convolutions:
         return found[: count.value]
 
     def _timed(self, direction: str, described: tuple, addresses: tuple, nbytes: int) -> list[Performance]:
-        """The algorithms timed on these arrays, the fastest first.  The result is overwritten; as gradients
-        of weights (of `nbytes`) must not be, they are computed in the workspace."""
+        """The algorithms timed on these arrays, the fastest first.  The result is overwritten; one that is
+        added to (of `nbytes`, else 0) must not be, and is computed in the workspace."""
         a, b, convolution, result = described
-        spare = -(-nbytes // ALIGNMENT) * ALIGNMENT if direction == "BackwardFilter" else 0
+        spare = -(-nbytes // ALIGNMENT) * ALIGNMENT
         block = self._address(self._device.workspace(spare + self._limit))
         out = block if spare else addresses[2]
         count, found = c_int(), (Performance * MAX_ALGORITHMS)()
@@ -345,6 +345,12 @@ def _axes(g: Conv, depth: int, rows: int, columns: int) -> tuple[int, ...]:
     """cuDNN convolves over two axes or three: the depth counts where there is any."""
     flat = g.d == g.od == g.kd == 1 and g.pd == 0
     return (rows, columns) if flat else (depth, rows, columns)
+
+
+def _apart(g: Conv) -> bool:
+    """Whether images of either side lie apart."""
+    inputs, outputs = g.groups * g.c * g.d * g.h * g.w, g.groups * g.m * g.pixels
+    return (g.x_step, g.y_step) != (inputs, outputs)
 
 
 def _shapes(g: Conv) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:

@@ -1,4 +1,8 @@
-"""Batch normalization: mean and variance of every channel over batch and space, and what they are for."""
+"""Batch normalization: mean and variance of every channel over batch and space, and what they are for.
+
+A factor and a summand for every channel go with it, and with `relu` 0 takes the place of what is not
+positive: what a net has behind its batch normalizations, in the same pass.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +16,21 @@ from .registry import geometry, kernel
 
 @geometry
 class Channels(NamedTuple):
-    """x (n, channels, inner)."""
+    """x (n, channels, inner); `fixed`: the moments do not depend on x."""
 
     n: int
     channels: int
     inner: int
+    fixed: int
+
+
+@geometry
+class Wanted(NamedTuple):
+    """Which gradients are computed."""
+
+    x: int
+    scale: int
+    bias: int
 
 
 @kernel(blocks=lambda x, mean, variance, g: g.channels)
@@ -63,20 +77,31 @@ def running_moments(means, variances, factor, mean, variance, g: Channels):
         variance[c] = variances[c] * scale
 
 
-@kernel(threads=lambda x, mean, variance, y, g, eps: x.size)
-def normalize(x, mean, variance, y, g: Channels, eps: float):
-    """y = (x - mean[c]) / sqrt(variance[c] + eps)."""
-    one = x.dtype.type(1)
+@kernel(threads=lambda means, variances, factor, scale, bias, a, b, g, eps: g.channels, parallel=False)
+def fold(means, variances, factor, scale, bias, a, b, g: Channels, eps: float):
+    """a and b of every channel with a * x + b = what batch_norm_forward gives for the running moments."""
+    zero, one = means.dtype.type(0), means.dtype.type(1)
+    part = zero if factor[0] == 0 else one / factor[0]
+    for c in range(g.channels):
+        a[c] = scale[c] * (one / math.sqrt(variances[c] * part + eps))
+        b[c] = bias[c] - means[c] * part * a[c]
+
+
+@kernel(threads=lambda x, mean, variance, scale, bias, y, g, eps, relu: x.size)
+def batch_norm_forward(x, mean, variance, scale, bias, y, g: Channels, eps: float, relu: int):
+    """y = scale[c] * z + bias[c] with z = (x - mean[c]) / sqrt(variance[c] + eps)."""
+    zero, one = x.dtype.type(0), x.dtype.type(1)
     for row in prange(g.n * g.channels):
         c = row % g.channels
-        m, inverse = mean[c], one / math.sqrt(variance[c] + eps)
+        m, factor, summand = mean[c], scale[c] * (one / math.sqrt(variance[c] + eps)), bias[c]
         for i in range(row * g.inner, (row + 1) * g.inner):
-            y[i] = (x[i] - m) * inverse
+            value = (x[i] - m) * factor + summand
+            y[i] = zero if relu and value <= 0 else value
 
 
 @kernel(threads=lambda variance, dy, dx, g, eps: dy.size)
 def normalize_backward(variance, dy, dx, g: Channels, eps: float):
-    """dx = dy / sqrt(variance[c] + eps): the moments are constants."""
+    """dx = dy / sqrt(variance[c] + eps): the moments are constants, and nothing goes with them."""
     one = dy.dtype.type(1)
     for row in prange(g.n * g.channels):
         inverse = one / math.sqrt(variance[row % g.channels] + eps)
@@ -84,21 +109,35 @@ def normalize_backward(variance, dy, dx, g: Channels, eps: float):
             dx[i] = dy[i] * inverse
 
 
-@kernel(blocks=lambda x, mean, variance, dy, dx, g, eps: g.channels)
-def batch_norm_backward(x, mean, variance, dy, dx, g: Channels, eps: float):
-    """dx = (dy - a - b * y) / sqrt(variance[c] + eps), with y = (x - mean[c]) / sqrt(variance[c] + eps); a is
-    the mean of dy over the channel and b that of dy * y."""
+@kernel(blocks=lambda x, mean, variance, scale, bias, dy, dx, dscale, dbias, g, eps, relu, wanted: g.channels)
+def batch_norm_backward(
+    x, mean, variance, scale, bias, dy, dx, dscale, dbias, g: Channels, eps: float, relu: int, wanted: Wanted
+):
+    """dbias += sum of dy, dscale += sum of dy * z, dx = (dy - p - q * z) * scale / sqrt(variance + eps); p is
+    the mean of dy over the channel and q that of dy * z, both 0 if g.fixed.  With relu dy counts where y > 0,
+    which is computed again."""
     zero, one, count = x.dtype.type(0), x.dtype.type(1), x.dtype.type(g.n * g.inner)
     for c in prange(g.channels):
-        m, inverse = mean[c], one / math.sqrt(variance[c] + eps)
-        a, b = zero, zero
+        m, inverse, summand = mean[c], one / math.sqrt(variance[c] + eps), bias[c]
+        factor = scale[c] * inverse
+        p, q = zero, zero
         for n in range(g.n):
             first = (n * g.channels + c) * g.inner
             for i in range(first, first + g.inner):
-                a += dy[i]
-                b += dy[i] * ((x[i] - m) * inverse)
-        a, b = a / count, b / count
-        for n in range(g.n):
+                off = relu != 0 and not (x[i] - m) * factor + summand > 0
+                above = dy[i] * zero if off else dy[i]
+                p += above
+                q += above * ((x[i] - m) * inverse)
+        if wanted.bias:
+            dbias[c] += p
+        if wanted.scale:
+            dscale[c] += q
+        if g.fixed:
+            p, q = zero, zero
+        p, q = p / count, q / count
+        for n in range(g.n if wanted.x else 0):
             first = (n * g.channels + c) * g.inner
             for i in range(first, first + g.inner):
-                dx[i] = (dy[i] - a - b * ((x[i] - m) * inverse)) * inverse
+                off = relu != 0 and not (x[i] - m) * factor + summand > 0
+                above = dy[i] * zero if off else dy[i]
+                dx[i] = (above - p - q * ((x[i] - m) * inverse)) * factor

@@ -6,6 +6,10 @@
 //   data      input channel   image, input pixel   output channel, tap  weights, turned  dy, gathered
 //   weights   output channel  input channel, tap   image, output pixel  dy               x, gathered
 
+#include "divisor.cuh"
+#include "vector.cuh"
+#include "finish.cuh"
+
 // A flat index over three extents, taken apart.
 struct Index3 { int z, i, j; };
 __device__ Index3 split3(int index, int rows, int columns) {
@@ -66,7 +70,7 @@ template <int TILE, class Fetch, class Store> __device__ void product(int depth,
     for (int j = 0; j < SIDE; ++j) store(row + 16 * i, column + 16 * j, total[i][j]);
 }
 
-KERNEL conv_forward(const real* x, const real* weights, const real* bias, real* y, Conv g, int n) {
+KERNEL conv_forward(const real* x, const real* weights, const real* scale, const real* bias, real* y, Conv g, int n) {
   const int pixels = g.od * g.oh * g.ow, area = g.d * g.h * g.w, depth = g.c * g.kd * g.kh * g.kw;
   const int columns = g.n * pixels, down = (g.m + 63) / 64, across = (columns + 63) / 64;
   __shared__ Tap taps[DEPTH];
@@ -74,7 +78,7 @@ KERNEL conv_forward(const real* x, const real* weights, const real* bias, real* 
     const int m0 = tile % down * 64, n0 = tile / down % across * 64, group = tile / down / across;
     const int lane = threadIdx.x % 64, pixel = n0 + lane;  // the column of b that this thread fetches
     const Index3 o = split3(pixel % pixels, g.oh, g.ow);
-    const real* image = x + (pixel / pixels * g.groups + group) * g.c * area;
+    const real* image = x + pixel / pixels * g.x_step + group * g.c * area;
 
     auto fetch = [&](int k0, Slice<64>& slice) {
       if (threadIdx.x < DEPTH) taps[threadIdx.x] = split_tap(g, k0 + threadIdx.x);
@@ -89,8 +93,28 @@ KERNEL conv_forward(const real* x, const real* weights, const real* bias, real* 
     product<64>(depth, fetch, [&](int row, int column, real total) {
       const int m = group * g.m + m0 + row, at = n0 + column;
       if (m0 + row >= g.m || at >= columns) return;
-      y[(at / pixels * g.groups * g.m + m) * pixels + at % pixels] = g.bias ? total + bias[m] : total;
+      y[at / pixels * g.y_step + m * pixels + at % pixels] = finish(g, total, scale, bias, m);
     });
+  }
+}
+
+KERNEL conv_finish(const real* scale, const real* bias, real* y, Conv g, int n) {
+  enum { EACH = 4, TILE = EACH * BLOCK };  // as in map.cuh: all reads in front of the first write
+  const int pixels = g.od * g.oh * g.ow;
+  const Divisor image(g.groups * g.m * pixels), plane(pixels);
+  FOR_BLOCK(tile, (n - 1) / TILE + 1) {
+    const unsigned first = unsigned(tile) * TILE + threadIdx.x, last = n - 1;
+    real result[EACH];
+    int at[EACH];
+#pragma unroll
+    for (int k = 0; k < EACH; ++k) {
+      const int i = min(first + k * BLOCK, last), rest = i % image;
+      at[k] = i / image * g.y_step + rest;
+      result[k] = finish(g, y[at[k]], scale, bias, rest / plane);
+    }
+#pragma unroll
+    for (int k = 0; k < EACH; ++k)
+      if (first + k * BLOCK <= last) y[at[k]] = result[k];
   }
 }
 
@@ -102,7 +126,7 @@ KERNEL conv_backward_data(const real* dy, const real* weights, real* dx, Conv g,
     const int c0 = tile % down * 64, n0 = tile / down % across * 64, group = tile / down / across;
     const int lane = threadIdx.x % 64, pixel = n0 + lane;  // the column of b that this thread fetches
     const Index3 at = split3(pixel % area, g.h, g.w);
-    const real* slopes = dy + (pixel / area * g.groups + group) * g.m * pixels;
+    const real* slopes = dy + pixel / area * g.y_step + group * g.m * pixels;
 
     auto fetch = [&](int k0, Slice<64>& slice) {
       if (threadIdx.x < DEPTH) taps[threadIdx.x] = split_tap(g, k0 + threadIdx.x);
@@ -119,7 +143,8 @@ KERNEL conv_backward_data(const real* dy, const real* weights, real* dx, Conv g,
     product<64>(depth, fetch, [&](int row, int column, real total) {
       const int c = group * g.c + c0 + row, to = n0 + column;
       if (c0 + row >= g.c || to >= columns) return;
-      dx[(to / area * g.groups * g.c + c) * area + to % area] = total;
+      real* result = dx + to / area * g.x_step + c * area + to % area;
+      *result = g.add ? *result + total : total;
     });
   }
 }
@@ -138,8 +163,8 @@ KERNEL conv_backward_weights(const real* x, const real* dy, real* dweights, Conv
     auto fetch = [&](int k0, Slice<32>& slice) {
       const int k = k0 + lane, image = k / pixels, pixel = k % pixels;
       const Index3 o = split3(pixel, g.oh, g.ow);
-      const real* slopes = dy + (image * g.groups + group) * g.m * pixels + pixel;
-      const real* plane = x + (image * g.groups + group) * g.c * area;
+      const real* slopes = dy + image * g.y_step + group * g.m * pixels + pixel;
+      const real* plane = x + image * g.x_step + group * g.c * area;
       for (int i = threadIdx.x / DEPTH; i < 32; i += BLOCK / DEPTH) {
         slice.a[lane][i] = m0 + i < g.m && k < depth ? slopes[(m0 + i) * pixels] : real(0);
         const int from = n0 + i < columns && k < depth ? pixel_read(g, o, taps[i].at) : -1;
@@ -149,5 +174,49 @@ KERNEL conv_backward_weights(const real* x, const real* dy, real* dweights, Conv
     product<32>(depth, fetch, [&](int row, int column, real total) {
       if (m0 + row < g.m && n0 + column < columns) dweights[(group * g.m + m0 + row) * columns + n0 + column] += total;
     });
+  }
+}
+
+// A thread's part of a channel's sum, its slopes masked on the way: EACH vectors of both arrays are read, BLOCK apart,
+// before the first is written.
+template <int N> __device__ real masked_part(const real* y, real* dy, const Conv& g, int pixels) {
+  enum { EACH = 8 };
+  const int vectors = pixels / N;
+  const unsigned count = g.n * vectors;
+  const Divisor image_of(vectors);
+  real total = 0;
+  for (unsigned first = threadIdx.x; first < count; first += EACH * BLOCK) {
+    Vector<N> slopes[EACH];
+    int at[EACH];
+#pragma unroll
+    for (int k = 0; k < EACH; ++k) {
+      const int t = first + k * BLOCK < count ? first + k * BLOCK : first;  // beyond the end: again, and dropped
+      const int image = t / image_of;
+      at[k] = image * g.y_step + (t - image * vectors) * N;
+      slopes[k] = load<N>(dy + at[k]);
+      if (g.relu) {
+        const Vector<N> outputs = load<N>(y + at[k]);
+        for (int j = 0; j < N; ++j) slopes[k].of[j] = outputs.of[j] > 0 ? slopes[k].of[j] : slopes[k].of[j] * 0;
+      }
+    }
+#pragma unroll
+    for (int k = 0; k < EACH; ++k) {
+      if (first + k * BLOCK >= count) continue;
+      if (g.relu) store<N>(slopes[k], dy + at[k]);
+      for (int j = 0; j < N; ++j) total += slopes[k].of[j];
+    }
+  }
+  return total;
+}
+
+KERNEL conv_backward_bias(const real* y, real* dy, real* dbias, Conv g, int n) {
+  const int pixels = g.od * g.oh * g.ow;
+  const bool wide = pixels % WIDTH == 0 && g.y_step % WIDTH == 0 && aligned(y, dy);
+  FOR_BLOCK(m, n) {
+    const real* outputs = y + m * pixels;
+    real* slopes = dy + m * pixels;
+    const real total = block_sum(wide ? masked_part<WIDTH>(outputs, slopes, g, pixels)
+                                      : masked_part<1>(outputs, slopes, g, pixels));
+    if (threadIdx.x == 0 && g.bias) dbias[m] += total;
   }
 }

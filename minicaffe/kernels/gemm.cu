@@ -1,5 +1,7 @@
 // CUDA half of gemm.py.
 
+#include "relu.cuh"
+
 // A block computes a 16 x 16 tile of c; a and b pass through shared memory in slices 16 deep.
 KERNEL gemm(const real* a, const real* b, real* c, Gemm g, int n) {
   __shared__ real as[16][17], bs[16][17];  // one column of padding: no bank conflicts
@@ -19,19 +21,20 @@ KERNEL gemm(const real* a, const real* b, real* c, Gemm g, int n) {
   }
 }
 
-KERNEL add_bias(const real* bias, real* y, int rows, int columns, int n) {
-  FOR(i, n) y[i] += bias[i % columns];
+KERNEL add_bias(const real* bias, real* y, int rows, int columns, int relu, int n) {
+  FOR(i, n) y[i] = rectified(y[i] + bias[i % columns], relu);
 }
 
-// A block adds up LANES columns, each of its warps every eighth row; then the first warp what all warps have.
-KERNEL add_column_sums(const real* dy, real* dbias, int rows, int columns, int n) {
+// dbias[j] += sum over i of at(i * columns + j).  A block adds up LANES columns, each of its warps every eighth row; then
+// the first warp what all warps have.
+template <typename At> __device__ void add_columns(At at, real* dbias, int rows, int columns, int n) {
   __shared__ real part[WARPS][LANES];
   const int lane = threadIdx.x % LANES, warp = threadIdx.x / LANES;
   FOR_BLOCK(item, n) {
     const int j = item * LANES + lane;
     real total = 0;
     if (j < columns)
-      for (int i = warp; i < rows; i += WARPS) total += dy[i * columns + j];
+      for (int i = warp; i < rows; i += WARPS) total += at(i * columns + j);
     part[warp][lane] = total;
     __syncthreads();
     if (warp == 0 && j < columns) {
@@ -40,4 +43,12 @@ KERNEL add_column_sums(const real* dy, real* dbias, int rows, int columns, int n
     }
     __syncthreads();
   }
+}
+
+KERNEL add_column_sums(const real* dy, real* dbias, int rows, int columns, int n) {
+  add_columns([=](int e) { return dy[e]; }, dbias, rows, columns, n);
+}
+
+KERNEL relu_add_column_sums(const real* y, real* dy, real* dbias, int rows, int columns, int n) {
+  add_columns([=](int e) { return dy[e] = y[e] > 0 ? dy[e] : dy[e] * 0; }, dbias, rows, columns, n);
 }

@@ -49,12 +49,14 @@ def gemm(a, b, c, g: Gemm):
             c[i * g.n + j] = c[i * g.n + j] + total if g.add else total
 
 
-@kernel(threads=lambda bias, y, rows, columns: rows * columns)
-def add_bias(bias, y, rows: int, columns: int):
-    """y[i, j] += bias[j]."""
+@kernel(threads=lambda bias, y, rows, columns, relu: rows * columns)
+def add_bias(bias, y, rows: int, columns: int, relu: int):
+    """y[i, j] += bias[j]; with relu then 0 where y <= 0."""
+    zero = y.dtype.type(0)
     for i in prange(rows):
         for j in range(columns):
-            y[i * columns + j] += bias[j]
+            value = y[i * columns + j] + bias[j]
+            y[i * columns + j] = zero if relu and value <= 0 else value
 
 
 @kernel(blocks=lambda dy, dbias, rows, columns: -(-columns // 32))
@@ -64,3 +66,15 @@ def add_column_sums(dy, dbias, rows: int, columns: int):
         for i in range(rows):
             for j in range(block * 64, min(columns, block * 64 + 64)):
                 dbias[j] += dy[i * columns + j]
+
+
+@kernel(blocks=lambda y, dy, dbias, rows, columns: -(-columns // 32))
+def relu_add_column_sums(y, dy, dbias, rows: int, columns: int):
+    """dy = dy where y > 0, 0 * dy elsewhere; dbias[j] += sum over i of dy[i, j]."""
+    zero = dy.dtype.type(0)
+    for block in prange((columns + 63) // 64):
+        for i in range(rows):
+            for j in range(block * 64, min(columns, block * 64 + 64)):
+                at = i * columns + j
+                dy[at] = dy[at] if y[at] > 0 else dy[at] * zero
+                dbias[j] += dy[at]

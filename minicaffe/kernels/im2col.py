@@ -6,38 +6,18 @@ tap k, input o * stride + k * dilation - pad; inputs outside the image are zero.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from numba import prange
 
+from .axes import DILATED, over
 from .cpu import jit
 from .registry import geometry, kernel
 
 
 @geometry
-class Columns(NamedTuple):
-    """planes (images times channels); extents, kernel, stride, pad and dilation (l) of depth, rows,
-    columns."""
+class Columns(over(DILATED, "Columns", "planes")):
+    """planes (images times channels); axes.py."""
 
-    planes: int
-    d: int
-    h: int
-    w: int
-    od: int
-    oh: int
-    ow: int
-    kd: int
-    kh: int
-    kw: int
-    sd: int
-    sh: int
-    sw: int
-    pd: int
-    ph: int
-    pw: int
-    ld: int
-    lh: int
-    lw: int
+    __slots__ = ()
 
 
 @jit

@@ -1,7 +1,8 @@
 """Pooling: one number for every window of a plane.
 
 Output (i, j) looks at input rows i * sh - ph to i * sh - ph + kh and columns alike, as far as they lie in the
-image.  No window may lie outside altogether.
+image.  No window may lie outside altogether.  The images of x and y, and of their gradients, may lie apart:
+what is between them is another blob's, and is not written.
 """
 
 from __future__ import annotations
@@ -20,12 +21,17 @@ from .tiled.panels import part_of, threads
 
 MOST_TAPS = 64  # in a window that the register kernel unrolls
 PLANES = 4  # that a CUDA thread takes at a time
+ANY = 2**31 - 1  # planes next to each other
 
 
 @geometry
 class Pool(NamedTuple):
     """planes (images times channels) of h rows and w columns; rows and columns of the output, of the window,
-    of its stride and of the padding."""
+    of its stride and of the padding.
+
+    channels        planes of an image, which lie next to each other; all planes do by default
+    x_step, y_step  elements from the first of an image to the first of the next
+    """
 
     planes: int
     h: int
@@ -38,6 +44,9 @@ class Pool(NamedTuple):
     sw: int
     ph: int
     pw: int
+    channels: int = ANY
+    x_step: int = 0
+    y_step: int = 0
 
     @property
     def groups(self) -> int:
@@ -65,44 +74,54 @@ def make_max_pool(device) -> Callable:
 
 
 @jit
+def start_of(p, channels, step, size):
+    """Where plane p, of `size` elements, starts in an array whose images are `step` elements apart."""
+    image = p // channels
+    return image * step + (p - image * channels) * size
+
+
+@jit
 def max_pool_row(x, y, mask, g, p, i):
-    """Row i of plane p; x (planes, h * w), y and mask (planes, oh, ow)."""
-    plane, top = x[p], i * g.sh - g.ph
+    """Row i of plane p."""
+    start, top = start_of(p, g.channels, g.x_step, g.h * g.w), i * g.sh - g.ph
+    out = start_of(p, g.channels, g.y_step, g.oh * g.ow) + i * g.ow
+    kept = (p * g.oh + i) * g.ow
     for j in range(g.ow):
         left = j * g.sw - g.pw
         first, last = max(left, 0), min(left + g.kw, g.w)
-        best, at = plane.dtype.type(np.nan), -1
+        best, at = x.dtype.type(np.nan), -1
         for r in range(max(top, 0), min(top + g.kh, g.h)):
             for index in range(r * g.w + first, r * g.w + last):
-                value = plane[index]
+                value = x[start + index]
                 # Neither less nor equal, and a number: true also for the first number after NaN.
                 wins = (not value <= best) & (value == value)
                 best = value if wins else best
                 at = index if wins else at
-        y[p, i, j] = best
-        mask[p, i, j] = at
+        y[out + j] = best
+        mask[kept + j] = at
 
 
 def max_pool_planes(tile, x, y, mask, g, vectors, parts):
     """All planes, row by row with the register kernel `tile`."""
-    planes = x.reshape(g.planes, g.h * g.w)
-    tops, masks = y.reshape(g.planes, g.oh, g.ow), mask.reshape(g.planes, g.oh, g.ow)
+    apart = g.y_step != g.channels * g.oh * g.ow
     for part in prange(parts):
         first_plane, last_plane = part_of(part, parts, g.planes)
         for p in range(first_plane, last_plane):
             # The register kernel may read a little in front of the rows that a window touches, and write a
-            # little behind the row it computes: not where that leaves x, or is another thread's.
+            # little behind the row it computes: not where that leaves x, or is another thread's or blob's.
             first = min(g.oh, g.ph // g.sh + 1) if p == 0 and g.pw > 0 else 0
-            last = g.oh - 1 if p == last_plane - 1 else g.oh
+            ends = p == last_plane - 1 or (apart and (p + 1) % g.channels == 0)
+            last = g.oh - 1 if ends else g.oh
             if first < last:
-                out = (p * g.oh + first) * g.ow
-                sources = address(x, p * g.h * g.w), address(y, out), address(mask, out)
+                start = start_of(p, g.channels, g.x_step, g.h * g.w)
+                out = start_of(p, g.channels, g.y_step, g.oh * g.ow) + first * g.ow
+                sources = address(x, start), address(y, out), address(mask, (p * g.oh + first) * g.ow)
                 top = first * g.sh - g.ph
                 call(tile, (last - first, top, g.sh, -g.pw, g.h, g.w, g.ow, vectors, *sources))
             for i in range(0, first):
-                max_pool_row(planes, tops, masks, g, p, i)
+                max_pool_row(x, y, mask, g, p, i)
             for i in range(max(first, last), g.oh):
-                max_pool_row(planes, tops, masks, g, p, i)
+                max_pool_row(x, y, mask, g, p, i)
 
 
 max_pool_planes = jit(max_pool_planes, parallel=True)
@@ -112,65 +131,61 @@ max_pool_planes = jit(max_pool_planes, parallel=True)
 def max_pool_forward(x, y, mask: np.int32, g: Pool):
     """y = the greatest number in the window, mask = its index row * w + column in the plane: the first one if
     several are equal.  NaN never wins; a window of NaN alone gives NaN and index -1."""
-    x = x.reshape(g.planes, g.h * g.w)
-    y = y.reshape(g.planes, g.oh, g.ow)
-    mask = mask.reshape(g.planes, g.oh, g.ow)
     for p in prange(g.planes):
         for i in range(g.oh):
             max_pool_row(x, y, mask, g, p, i)
 
 
-@kernel(threads=lambda dy, mask, dx, g: g.groups * g.h * g.w)
-def max_pool_backward(dy, mask: np.int32, dx, g: Pool):
-    """dx[b] = sum of dy[o] over the windows with mask[o] = b."""
-    dy = dy.reshape(g.planes, g.oh * g.ow)
-    mask = mask.reshape(g.planes, g.oh * g.ow)
-    dx = dx.reshape(g.planes, g.h * g.w)
+@kernel(threads=lambda dy, mask, dx, g, add: g.groups * g.h * g.w)
+def max_pool_backward(dy, mask: np.int32, dx, g: Pool, add: int):
+    """dx[b] = sum of dy[o] over the windows with mask[o] = b, + dx[b] if add."""
     for p in prange(g.planes):
-        down, up, at = dx[p], dy[p], mask[p]
-        for b in range(g.h * g.w):
-            down[b] = 0
+        down = start_of(p, g.channels, g.x_step, g.h * g.w)
+        up = start_of(p, g.channels, g.y_step, g.oh * g.ow)
+        kept = p * g.oh * g.ow
+        for b in range(down, down if add else down + g.h * g.w):
+            dx[b] = 0
         for o in range(g.oh * g.ow):
-            if at[o] >= 0:
-                down[at[o]] += up[o]
+            if mask[kept + o] >= 0:
+                dx[down + mask[kept + o]] += dy[up + o]
 
 
-@kernel(threads=lambda x, y, g: y.size)
+@kernel(threads=lambda x, y, g: g.planes * g.oh * g.ow)
 def ave_pool_forward(x, y, g: Pool):
     """y = sum over the window / its area, padding included but not what lies beyond it."""
-    x = x.reshape(g.planes, g.h * g.w)
-    y = y.reshape(g.planes, g.oh, g.ow)
     for p in prange(g.planes):
-        plane = x[p]
+        start = start_of(p, g.channels, g.x_step, g.h * g.w)
+        out = start_of(p, g.channels, g.y_step, g.oh * g.ow)
         for i in range(g.oh):
             top = i * g.sh - g.ph
             rows = min(top + g.kh, g.h + g.ph) - top
             for j in range(g.ow):
                 left = j * g.sw - g.pw
                 columns = min(left + g.kw, g.w + g.pw) - left
-                total = plane.dtype.type(0)
+                total = x.dtype.type(0)
                 for r in range(max(top, 0), min(top + g.kh, g.h)):
-                    for index in range(r * g.w + max(left, 0), r * g.w + min(left + g.kw, g.w)):
-                        total += plane[index]
-                y[p, i, j] = total / plane.dtype.type(rows * columns)
+                    row = start + r * g.w
+                    for index in range(row + max(left, 0), row + min(left + g.kw, g.w)):
+                        total += x[index]
+                y[out + i * g.ow + j] = total / x.dtype.type(rows * columns)
 
 
-@kernel(threads=lambda dy, dx, g: g.groups * g.h * g.w)
-def ave_pool_backward(dy, dx, g: Pool):
-    """dx = sum of dy / area over the windows that hold the element."""
-    dy = dy.reshape(g.planes, g.oh, g.ow)
-    dx = dx.reshape(g.planes, g.h * g.w)
+@kernel(threads=lambda dy, dx, g, add: g.groups * g.h * g.w)
+def ave_pool_backward(dy, dx, g: Pool, add: int):
+    """dx = sum of dy / area over the windows that hold the element, + dx if add."""
     for p in prange(g.planes):
-        plane = dx[p]
-        for b in range(g.h * g.w):
-            plane[b] = 0
+        down = start_of(p, g.channels, g.x_step, g.h * g.w)
+        up = start_of(p, g.channels, g.y_step, g.oh * g.ow)
+        for b in range(down, down if add else down + g.h * g.w):
+            dx[b] = 0
         for i in range(g.oh):
             top = i * g.sh - g.ph
             rows = min(top + g.kh, g.h + g.ph) - top
             for j in range(g.ow):
                 left = j * g.sw - g.pw
                 columns = min(left + g.kw, g.w + g.pw) - left
-                share = dy[p, i, j] / plane.dtype.type(rows * columns)
+                share = dy[up + i * g.ow + j] / dx.dtype.type(rows * columns)
                 for r in range(max(top, 0), min(top + g.kh, g.h)):
-                    for index in range(r * g.w + max(left, 0), r * g.w + min(left + g.kw, g.w)):
-                        plane[index] += share
+                    row = down + r * g.w
+                    for index in range(row + max(left, 0), row + min(left + g.kw, g.w)):
+                        dx[index] += share

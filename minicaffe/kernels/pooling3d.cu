@@ -28,7 +28,7 @@ KERNEL max_pool_forward(const real* x, real* y, int* mask, Pool3d g, int n) {
   }
 }
 
-KERNEL max_pool_backward(const real* dy, const int* mask, real* dx, Pool3d g, int n) {
+KERNEL max_pool_backward(const real* dy, const int* mask, real* dx, Pool3d g, int add, int n) {
   const int size = g.d * g.h * g.w, outputs = g.od * g.oh * g.ow;
   FOR(k, n) {
     const int at = k % size, first = k / size * outputs;
@@ -36,7 +36,7 @@ KERNEL max_pool_backward(const real* dy, const int* mask, real* dx, Pool3d g, in
     EACH_HOLDER(at, g) {
       if (mask[first + o] == at) total += dy[first + o];
     }
-    dx[k] = total;
+    dx[k] = add ? dx[k] + total : total;
   }
 }
 
@@ -51,12 +51,12 @@ KERNEL ave_pool_forward(const real* x, real* y, Pool3d g, int n) {
   }
 }
 
-KERNEL ave_pool_backward(const real* dy, real* dx, Pool3d g, int n) {
+KERNEL ave_pool_backward(const real* dy, real* dx, Pool3d g, int add, int n) {
   const int size = g.d * g.h * g.w, outputs = g.od * g.oh * g.ow;
   FOR(k, n) {
     const int at = k % size, first = k / size * outputs;
     real total = 0;
     EACH_HOLDER(at, g) total += dy[first + o] / area(box(o, g), g);
-    dx[k] = total;
+    dx[k] = add ? dx[k] + total : total;
   }
 }

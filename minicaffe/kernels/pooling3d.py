@@ -6,36 +6,19 @@ as they lie in the image.  No window may lie outside altogether.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numba import prange
 
+from .axes import WINDOW, over
 from .cpu import jit
 from .registry import geometry, kernel
 
 
 @geometry
-class Pool3d(NamedTuple):
-    """volumes (images times channels) of d planes of h rows and w columns; depth, rows and columns of the
-    output, of the window, of its stride and of the padding."""
+class Pool3d(over(WINDOW, "Pool3d", "volumes")):
+    """volumes (images times channels); axes.py."""
 
-    volumes: int
-    d: int
-    h: int
-    w: int
-    od: int
-    oh: int
-    ow: int
-    kd: int
-    kh: int
-    kw: int
-    sd: int
-    sh: int
-    sw: int
-    pd: int
-    ph: int
-    pw: int
+    __slots__ = ()
 
 
 @jit
@@ -91,13 +74,13 @@ def max_pool_forward(x, y, mask: np.int32, g: Pool3d):
             mask[v * outputs + o] = at
 
 
-@kernel(threads=lambda dy, mask, dx, g: dx.size)
-def max_pool_backward(dy, mask: np.int32, dx, g: Pool3d):
-    """dx[b] = sum of dy[o] over the windows with mask[o] = b."""
+@kernel(threads=lambda dy, mask, dx, g, add: dx.size)
+def max_pool_backward(dy, mask: np.int32, dx, g: Pool3d, add: int):
+    """dx[b] = sum of dy[o] over the windows with mask[o] = b, + dx[b] if add."""
     size, outputs = g.d * g.h * g.w, g.od * g.oh * g.ow
     for v in prange(g.volumes):
         down = dx[v * size : (v + 1) * size]
-        for b in range(size):
+        for b in range(0 if add else size):
             down[b] = 0
         for o in range(v * outputs, (v + 1) * outputs):
             if mask[o] >= 0:
@@ -121,13 +104,13 @@ def ave_pool_forward(x, y, g: Pool3d):
             y[v * outputs + o] = total / volume.dtype.type(area(o, g))
 
 
-@kernel(threads=lambda dy, dx, g: dx.size)
-def ave_pool_backward(dy, dx, g: Pool3d):
-    """dx = sum of dy / volume over the windows that hold the element."""
+@kernel(threads=lambda dy, dx, g, add: dx.size)
+def ave_pool_backward(dy, dx, g: Pool3d, add: int):
+    """dx = sum of dy / volume over the windows that hold the element, + dx if add."""
     size, outputs = g.d * g.h * g.w, g.od * g.oh * g.ow
     for v in prange(g.volumes):
         down = dx[v * size : (v + 1) * size]
-        for b in range(size):
+        for b in range(0 if add else size):
             down[b] = 0
         for o in range(outputs):
             z0, z1, i0, i1, j0, j1 = box(o, g)

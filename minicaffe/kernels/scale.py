@@ -1,4 +1,7 @@
-"""Scale and bias: a factor and a summand for every index of some axes, repeated over the others."""
+"""Scale and bias: a factor and a summand for every index of some axes, repeated over the others.
+
+With `relu`, 0 takes the place of what is not positive.
+"""
 
 from __future__ import annotations
 
@@ -18,31 +21,37 @@ class Extent(NamedTuple):
     inner: int
 
 
-@kernel(threads=lambda x, scale, y, g: x.size)
-def scale_forward(x, scale, y, g: Extent):
+@kernel(threads=lambda x, scale, y, g, relu: x.size)
+def scale_forward(x, scale, y, g: Extent, relu: int):
     """y = x * scale[j]; dx = dy * scale[j] likewise."""
+    zero = x.dtype.type(0)
     for row in prange(g.outer * g.size):
         factor = scale[row % g.size]
         for i in range(row * g.inner, (row + 1) * g.inner):
-            y[i] = x[i] * factor
+            value = x[i] * factor
+            y[i] = zero if relu and value <= 0 else value
 
 
-@kernel(threads=lambda x, scale, bias, y, g: x.size)
-def scale_bias_forward(x, scale, bias, y, g: Extent):
+@kernel(threads=lambda x, scale, bias, y, g, relu: x.size)
+def scale_bias_forward(x, scale, bias, y, g: Extent, relu: int):
     """y = x * scale[j] + bias[j]."""
+    zero = x.dtype.type(0)
     for row in prange(g.outer * g.size):
         factor, summand = scale[row % g.size], bias[row % g.size]
         for i in range(row * g.inner, (row + 1) * g.inner):
-            y[i] = x[i] * factor + summand
+            value = x[i] * factor + summand
+            y[i] = zero if relu and value <= 0 else value
 
 
-@kernel(threads=lambda x, bias, y, g: x.size)
-def bias_forward(x, bias, y, g: Extent):
+@kernel(threads=lambda x, bias, y, g, relu: x.size)
+def bias_forward(x, bias, y, g: Extent, relu: int):
     """y = x + bias[j]."""
+    zero = x.dtype.type(0)
     for row in prange(g.outer * g.size):
         summand = bias[row % g.size]
         for i in range(row * g.inner, (row + 1) * g.inner):
-            y[i] = x[i] + summand
+            value = x[i] + summand
+            y[i] = zero if relu and value <= 0 else value
 
 
 @kernel(blocks=lambda x, dy, dscale, g, add: g.size)
@@ -65,5 +74,19 @@ def bias_gradient(dy, dbias, g: Extent, add: int):
         for o in range(g.outer):
             first = (o * g.size + j) * g.inner
             for i in range(first, first + g.inner):
+                total += dy[i]
+        dbias[j] = dbias[j] + total if add else total
+
+
+@kernel(blocks=lambda y, dy, dbias, g, add: g.size)
+def relu_bias_gradient(y, dy, dbias, g: Extent, add: int):
+    """dy = dy where y > 0, 0 * dy elsewhere; then as bias_gradient."""
+    zero = dy.dtype.type(0)
+    for j in prange(g.size):
+        total = zero
+        for o in range(g.outer):
+            first = (o * g.size + j) * g.inner
+            for i in range(first, first + g.inner):
+                dy[i] = dy[i] if y[i] > 0 else dy[i] * zero
                 total += dy[i]
         dbias[j] = dbias[j] + total if add else total

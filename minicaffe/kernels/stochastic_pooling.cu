@@ -57,7 +57,7 @@ KERNEL weighted_pool_forward(const real* x, real* y, real* sums, Pool3d g, int n
 }
 
 KERNEL weighted_pool_backward(const real* x, const real* y, const real* sums, const real* dy, real* dx, Pool3d g,
-                              int n) {
+                              int add, int n) {
   const int size = g.d * g.h * g.w, outputs = g.od * g.oh * g.ow;
   FOR(k, n) {
     const int at = k % size, first = k / size * outputs;
@@ -66,6 +66,6 @@ KERNEL weighted_pool_backward(const real* x, const real* y, const real* sums, co
     if (!(value <= 0)) {
       EACH_HOLDER(at, g) total += dy[first + o] * ((2 * value - y[first + o]) / sums[first + o]);
     }
-    dx[k] = total;
+    dx[k] = add ? dx[k] + total : total;
   }
 }

@@ -97,13 +97,14 @@ def weighted_pool_forward(x, y, sums, g: Pool3d):
             sums[v * outputs + o] = total
 
 
-@kernel(threads=lambda x, y, sums, dy, dx, g: dx.size)
-def weighted_pool_backward(x, y, sums, dy, dx, g: Pool3d):
-    """dx = sum of dy * (2 x - y) / sums over the windows that hold the element; 0 where its weight is."""
+@kernel(threads=lambda x, y, sums, dy, dx, g, add: dx.size)
+def weighted_pool_backward(x, y, sums, dy, dx, g: Pool3d, add: int):
+    """dx = sum of dy * (2 x - y) / sums over the windows that hold the element, 0 where its weight is; + dx
+    if add."""
     size, outputs = g.d * g.h * g.w, g.od * g.oh * g.ow
     for v in prange(g.volumes):
         volume, down = x[v * size : (v + 1) * size], dx[v * size : (v + 1) * size]
-        for index in range(size):
+        for index in range(0 if add else size):
             down[index] = 0
         for o in range(outputs):
             mean, total, above = y[v * outputs + o], sums[v * outputs + o], dy[v * outputs + o]

@@ -23,7 +23,7 @@ from ..proto.schema import NetParameter
 from .parameters import specs
 
 
-class Environment(NamedTuple):
+class Context(NamedTuple):
     """What layers are made with.
 
     device, seed, phase   of the net
@@ -79,20 +79,20 @@ class Built(NamedTuple):
         return Program(steps, tuple(graph.blob_names), tuple(graph.inputs), tuple(graph.outputs))
 
 
-def build(param: NetParameter, environment: Environment, *, forward_only: bool) -> Built:
+def build(param: NetParameter, context: Context, *, forward_only: bool) -> Built:
     """The net that `param` describes in its own `state`, with all shapes settled and all facts checked.
 
     Raises what layers, wiring and the analysis of gradients raise, naming the layer.
     """
     param = insert_splits(rules.filter_net(param))
     graph = wire(param, layer_index.resolve)
-    blobs = [Blob(name, on_reshape=environment.reshaped) for name in graph.blob_names]
+    blobs = [Blob(name, on_reshape=context.reshaped) for name in graph.blob_names]
     built = Built(param, graph, blobs, [], [], [], [], [])
     for i, node in enumerate(graph.nodes):
         built.bottoms.append([blobs[b] for b in node.bottoms])
         built.tops.append([blobs[t] for t in node.tops])
         with built.in_layer(i):
-            layer = _make(node.kind, node.param, environment, partial(environment.settle, i))
+            layer = _make(node.kind, node.param, context, partial(context.settle, i))
             built.layers.append(layer)
             layer.check_counts(len(node.bottoms), len(node.tops))
             layer.setup(built.bottoms[i], built.tops[i])
@@ -113,12 +113,12 @@ def build(param: NetParameter, environment: Environment, *, forward_only: bool) 
     return built
 
 
-def _make(kind: type[Layer], param, environment: Environment, settle: Callable[[], None]) -> Layer:
+def _make(kind: type[Layer], param, context: Context, settle: Callable[[], None]) -> Layer:
     """A layer with all that it needs before its setup."""
-    phase = param.phase if param.HasField("phase") else environment.phase
-    layer = kind(param, environment.device, phase)
+    phase = param.phase if param.HasField("phase") else context.phase
+    layer = kind(param, context.device, phase)
     layer.settle = settle
-    layer.folder, layer.allocate = environment.folder, environment.allocate
+    layer.folder, layer.allocate = context.folder, context.allocate
     if layer.stochastic:
-        layer.random = Stream(environment.device, environment.seed, layer.name)
+        layer.random = Stream(context.device, context.seed, layer.name)
     return layer

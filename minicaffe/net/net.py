@@ -24,7 +24,7 @@ from ..graph.wiring import Graph
 from ..proto import text, upgrade
 from ..proto.schema import TEST, TRAIN, Message, NetParameter, enum_name
 from . import captured, weights
-from .build import Environment, build
+from .build import Context, build
 from .debug_info import DebugInfo
 from .executor import Executor, Observer
 from .memory import Memory
@@ -116,8 +116,8 @@ class Net:
     def _build(self, param: NetParameter, share: Net | None, passes: Collection[str]) -> None:
         executor, allocate = self.executor, self.memory.allocate
         settle, reshaped = weakly(executor.settle), weakly(executor.shape_changed)
-        environment = Environment(self.device, self.seed, self.phase, self.folder, allocate, reshaped, settle)
-        self._built = built = build(param, environment, forward_only=self.forward_only)
+        context = Context(self.device, self.seed, self.phase, self.folder, allocate, reshaped, settle)
+        self._built = built = build(param, context, forward_only=self.forward_only)
         self.param = built.param
         self.parameters = Parameters(built.layers, self.device)
         if share is not None:

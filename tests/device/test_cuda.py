@@ -122,7 +122,7 @@ def test_arrays_that_kernels_cannot_count(device):
     with pytest.raises(ShapeError, match="Gemm: a count of 2147483648; kernels on a GPU count to 2147483647"):
         k.gemm(one, one, one, gemm.Gemm(1, 1 << 31, 0, 0, 0, 1))
     with pytest.raises(ShapeError, match="add_bias: a count of 4294967296; kernels on a GPU count to"):
-        k.add_bias(one, one, 1 << 16, 1 << 16)
+        k.add_bias(one, one, 1 << 16, 1 << 16, 0)
 
 
 def test_a_net_with_more_parameters_than_kernels_can_count():

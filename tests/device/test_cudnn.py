@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from ctypes import POINTER, byref, c_int, c_void_p
 from types import SimpleNamespace
 
@@ -18,7 +19,7 @@ from minicaffe.errors import DeviceError
 from minicaffe.kernels import convolution as family
 from minicaffe.kernels.convolution import Conv
 
-from ..kernels.test_convolution import geometry, run
+from ..kernels.test_convolution import extended, extras, geometry, run
 from ..support import emulator
 from ..support.emulator.c_library import prototypes, tf32
 from ..support.emulator.libraries import ALGORITHMS, FakeCudnn, Performance
@@ -34,7 +35,10 @@ class StandIn:
         self.dtype, self.math = np.dtype(dtype), math
         self.fake = fake or FakeCudnn()
         self.dnn = Cudnn(self.fake, STREAM)
-        self.convolutions = Convolutions(self.dnn, self, address=lambda array: array.ctypes.data, **options)
+        own = CpuDevice(dtype, kernels="plain").bind(family)
+        self.convolutions = Convolutions(
+            self.dnn, self, own, address=lambda array: array.ctypes.data, **options
+        )
         self.recording = False
         self.block = np.empty(0, np.uint8)
 
@@ -64,10 +68,10 @@ class StandIn:
 
 
 def check(device, g: Conv) -> None:
-    """y, dx and dw are those of the plain loops."""
+    """y, dx, dw, dy and db are those of the plain loops."""
     tolerance = 1e-12 if device.dtype == np.float64 else 1e-5
     oracle = run(CpuDevice(np.float64, kernels="plain"), g)
-    for name, got, wanted in zip(("y", "dx", "dw"), run(device, g), oracle):
+    for name, got, wanted in zip(("y", "dx", "dw", "dy", "db"), run(device, g), oracle):
         scale = np.abs(wanted).max(initial=1.0)
         np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * scale, err_msg=f"{name} of {g}")
 
@@ -95,9 +99,9 @@ def geometries(draw) -> Conv:
     return g
 
 
-@given(geometries(), st.sampled_from([np.float32, np.float64]), st.booleans())
-def test_any_geometry(g, dtype, measure):
-    check(StandIn(dtype, measure=measure, limit=1 << 16), g)
+@given(geometries(), extras, st.sampled_from([np.float32, np.float64]), st.booleans())
+def test_any_geometry(g, more, dtype, measure):
+    check(StandIn(dtype, measure=measure, limit=1 << 16, strict=True), extended(g, **more))
 
 
 TWO = geometry(2, 2, 3, 2, (1, 6, 5), (1, 3, 2), (1, 2, 1), (0, 1, 1), (1, 1, 2))
@@ -117,7 +121,7 @@ def test_descriptors_and_algorithms_are_made_once():
     device = StandIn()
     check(device, TWO)
     made = len(device.fake.descriptors)
-    assert made == 4 + 3  # x, weights, y, bias; a convolution per direction
+    assert made == 3 + 3  # x, weights, y; a convolution per direction
     check(device, TWO)
     assert len(device.fake.descriptors) == made
 
@@ -126,7 +130,7 @@ def test_a_batch_of_nothing_is_no_call():
     device = StandIn()
     empty = np.empty(0)
     weights = np.ones(72)
-    device.convolutions.conv_forward(empty, weights, np.ones(4), empty, TWO._replace(n=0))
+    device.convolutions.conv_forward(empty, weights, weights, np.ones(4), empty, TWO._replace(n=0))
     device.convolutions.conv_backward_weights(empty, empty, weights, TWO._replace(n=0))
     assert device.fake.used == [] and (weights == 1).all()
 
@@ -154,7 +158,7 @@ def test_no_algorithm_left(monkeypatch):
     for one in ALGORITHMS["BackwardFilter"]:
         monkeypatch.setitem(ALGORITHMS, "BackwardFilter", [one._replace(repeats=False)])
     with pytest.raises(DeviceError) as caught:
-        check(StandIn(limit=5000), TWO)
+        check(StandIn(limit=5000, strict=True), TWO)
     message = str(caught.value)
     assert message.startswith("BackwardFilter of Conv(n=2, groups=2, ")
     assert ": cuDNN has no algorithm that repeats its bits in at most 5000 bytes of workspace" in message
@@ -164,8 +168,7 @@ def test_no_algorithm_left(monkeypatch):
 @pytest.mark.parametrize("why", ["no algorithm", "larger kernel", "a status of the first launch"])
 def test_what_cudnn_refuses_is_done_otherwise(why, monkeypatch, caplog):
     """All three directions, in the first call and in later ones; the log says it once for each."""
-    device = StandIn(otherwise=CpuDevice(np.float64, kernels="plain").bind(family))
-    g = TWO
+    device, g = StandIn(), TWO
     if why == "no algorithm":
         for direction, (one, *_) in ALGORITHMS.items():
             monkeypatch.setitem(ALGORITHMS, direction, [one._replace(repeats=False)])
@@ -195,7 +198,7 @@ def test_arithmetic(dtype, math, mode):
     device = StandIn(dtype, math)
     x, w = (np.random.default_rng(1).standard_normal(s).astype(dtype) for s in ((2, 5, 16), (3, 5)))
     y = np.empty((2, 3, 16), dtype)
-    device.convolutions.conv_forward(x, w, np.zeros(3, dtype), y, POINTS._replace(bias=0))
+    device.convolutions.conv_forward(x, w, w, w, y, POINTS._replace(bias=0))
     assert device.fake.used == [("Forward", 1, mode)]
     exact = np.einsum("ncp,mc->nmp", x, w)
     assert np.allclose(y, exact, rtol=0, atol=1e-5) == (math == "FP32")
@@ -216,18 +219,18 @@ def test_a_graph_repeats_the_calls():
     """After an eager run everything is queued on the stream, and gives the same when it is replayed."""
     queued: list = []
     device = StandIn(fake=FakeCudnn(lambda stream, action: queued.append((stream, action))))
-    x, w, b, y = np.ones(2 * 6 * 30), np.ones(72), np.full(4, 0.5), np.empty(2 * 4 * TWO.pixels)
-    device.convolutions.conv_forward(x, w, b, y, TWO)
+    x, w, y, g = np.ones(2 * 6 * 30), np.ones(72), np.empty(2 * 4 * TWO.pixels), TWO._replace(bias=0)
+    device.convolutions.conv_forward(x, w, w, w, y, g)
     queued.clear()
     device.recording = True
-    device.convolutions.conv_forward(x, w, b, y, TWO)
-    assert [stream for stream, _ in queued] == [STREAM, STREAM]  # the convolution, the bias
+    device.convolutions.conv_forward(x, w, w, w, y, g)
+    assert [stream for stream, _ in queued] == [STREAM]
     x[...] = 0
     y[...] = np.nan
     for _ in range(2):
         for _, action in queued:
             action()
-    np.testing.assert_array_equal(y, 0.5)
+    np.testing.assert_array_equal(y, 0)
 
 
 @pytest.mark.parametrize("lazy", [False, True])
@@ -238,7 +241,8 @@ def test_on_the_emulated_device(lazy, measure):
         pytest.skip("the CUDA emulator needs Linux and g++")
     fake = FakeCudnn(lambda stream, action: device.cupy.streams[stream].enqueue(action))
     device = emulator.EmulatedCuda(np.float64, lazy=lazy, libraries={"cudnn": fake})
-    convolutions = Convolutions(device.dnn, device, limit=1 << 16, measure=measure)
+    own = device.bind(family)
+    convolutions = Convolutions(device.dnn, device, own, limit=1 << 16, measure=measure)
     device._families[family] = convolutions  # what device.bind gives
     check(device, TWO)
     x, dy, dweights = device.zeros((360,)), device.zeros((80,)), device.zeros((72,))
@@ -276,8 +280,8 @@ def test_other_versions_are_refused(version, major):
 def test_refusals_name_function_and_status():
     dnn = Cudnn(FakeCudnn(), STREAM)
     with pytest.raises(DeviceError, match=r"^cudnnSetTensorNdDescriptor: CUDNN_STATUS_BAD_PARAM$"):
-        dnn.tensor(np.dtype(np.float32), (2, 0, 3, 3))
-    bad = StandIn(np.float32)
+        dnn.tensor(np.dtype(np.float32), (2, 0, 3, 3), 9)
+    bad = StandIn(np.float32, strict=True)
     bad.workspace = lambda nbytes: SimpleNamespace(ctypes=SimpleNamespace(data=0))
     with pytest.raises(DeviceError, match=r"^cudnnConvolutionForward: CUDNN_STATUS_BAD_PARAM$"):
         check(bad, TWO)
@@ -285,12 +289,19 @@ def test_refusals_name_function_and_status():
     with pytest.raises(
         DeviceError, match=r"^Forward of Conv\(n=1, .*\): cudnnGetConvolutionForwardAlgorithm_v7: "
     ):
-        check(StandIn(), larger)
+        check(StandIn(strict=True), larger)
+    check(StandIn(strict=True), extended(larger, y_gap=1))  # what the user did not ask for is done otherwise
 
 
 def shifted(position: int, change):
     """A fault: one argument of a call replaced."""
     return lambda args: [change(arg) if i == position else arg for i, arg in enumerate(args)]
+
+
+def contiguous(args):
+    """The strides of an array in one piece."""
+    shape = args[3]
+    return [*args[:4], (c_int * len(shape))(*[math.prod(shape[i + 1 :]) for i in range(len(shape))])]
 
 
 FAULTS = {
@@ -303,7 +314,7 @@ FAULTS = {
         shifted(10, lambda beta: byref(ctypes.c_double(1))),
     ),
     "float scalars for double": ("cudnnConvolutionForward", shifted(1, lambda one: byref(ctypes.c_float(1)))),
-    "bias written, not added": ("cudnnAddTensor", shifted(4, lambda beta: byref(ctypes.c_double(0)))),
+    "images apart taken for neighbours": ("cudnnSetTensorNdDescriptor", contiguous),
     "operands exchanged": (
         "cudnnConvolutionBackwardData",
         lambda args: (*args[:2], *args[4:6], *args[2:4], *args[6:]),
@@ -322,11 +333,11 @@ FAULTS = {
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_planted_fault_is_seen(name):
     function, fault = FAULTS[name]
-    device = StandIn()
+    device = StandIn(strict=True)
     original = getattr(device.dnn.call, function)
     setattr(device.dnn.call, function, lambda *args: original(*fault(args)))
     with pytest.raises((DeviceError, AssertionError)):
-        check(device, TWO)
+        check(device, extended(TWO, y_gap=1) if fault is contiguous else TWO)
 
 
 # -- the stand-in and the declarations against the real thing
@@ -394,11 +405,12 @@ def test_the_librarys_descriptors_give_our_shapes(real, g, dtype):
     out = (c_int * len(y))()
     shape = real.library.cudnnGetConvolutionNdForwardOutputDim
     shape.argtypes = [c_void_p, c_void_p, c_void_p, c_int, POINTER(c_int)]
-    assert shape(described, real.tensor(dtype, x), real.filter(dtype, weights), len(y), out) == 0
+    described_x = real.tensor(dtype, x, g.x_step + 3)
+    assert shape(described, described_x, real.filter(dtype, weights), len(y), out) == 0
     assert tuple(out) == y
 
 
 def test_the_library_refuses_in_words(real):
     assert real.version // 10000 == cudnn.MAJOR
     with pytest.raises(DeviceError, match="cudnnSetTensorNdDescriptor: CUDNN_STATUS_BAD_PARAM"):
-        real.tensor(np.dtype(np.float32), (2, -1, 3, 3))
+        real.tensor(np.dtype(np.float32), (2, -1, 3, 3), 9)

@@ -116,7 +116,7 @@ def test_a_graph_repeats_what_ran(device):
         add.subtract_from(product, sums, sums.size)
         for family, dw in zip(families, gradients):
             device.fill(dw, 0)
-            family.conv_forward(x, w, bias, y, G)
+            family.conv_forward(x, w, bias, bias, y, G)
             family.conv_backward_data(y, w, dx, G)
             family.conv_backward_weights(x, y, dw, G)
 

@@ -27,18 +27,26 @@ def real(*shape: int) -> np.ndarray:
 
 
 RELU = "relu_forward", real(3000), real(3000), 0.5
-ADD_BIAS = "add_bias", real(30), real(20, 30), 20, 30
+ADD_BIAS = "add_bias", real(30), real(20, 30), 20, 30, 1
 GEMM = "gemm", real(18, 20), real(20, 21), real(18, 21), gemm.Gemm(18, 21, 20, 0, 0, 0)
 GEMM_T = "gemm", real(20, 18), real(21, 20), real(18, 21), gemm.Gemm(18, 21, 20, 1, 1, 1)
 # 2 images, 2 groups of 3 to 2 channels, 6 x 5 to 3 x 5, kernel 3 x 2, stride 2 x 1, pad 1 x 1, dilation 1 x 2
-G = convolution.Conv(2, 2, 3, 2, 1, 1, 6, 5, 1, 3, 5, 1, 3, 2, 1, 2, 1, 0, 1, 1, 1, 1, 2)
+G = convolution.contiguous(2, 2, 3, 2, 1, 1, 6, 5, 1, 3, 5, 1, 3, 2, 1, 2, 1, 0, 1, 1, 1, 1, 2)
+# Of which only y counts: planes of 16, images enough for more than one round of a block, and of a tile.
+EVEN = convolution.contiguous(70, 1, 1, 4, 1, *[1, 1, 16] * 2, *[1] * 6, *[0] * 3, *[1] * 3)._replace(relu=1)
 X, Y, W, B = real(2, 6, 6, 5), real(2, 4, 3, 5), real(4, 3, 3, 2), real(4)
-FORWARD = "conv_forward", X, W, B, Y, G
+FORWARD = "conv_forward", X, W, B, B, Y, G
 BACKWARD_DATA = "conv_backward_data", Y, W, X, G
 BACKWARD_WEIGHTS = "conv_backward_weights", X, Y, W, G
+FOLLOWED = "conv_forward", X, W, B, B, real(4, 4, 3, 5), G._replace(y_step=120, scaled=1, relu=1)
+ADDED = "conv_backward_data", Y, W, X, G._replace(add=1)
+MASKED = "conv_backward_bias", Y, real(2, 4, 3, 5), B, G._replace(relu=1)
+EVEN_MASKED = "conv_backward_bias", real(70, 4, 16), real(70, 4, 16), B, EVEN
+FINISHED = "conv_finish", B, B, real(140, 4, 16), EVEN._replace(y_step=128)
 BIAS_GRADIENT = "bias_gradient", Y, B, scale.Extent(2, 4, 15), 1
-BIAS_FORWARD = "bias_forward", Y, B, real(2, 4, 3, 5), scale.Extent(2, 4, 15)
+BIAS_FORWARD = "bias_forward", Y, B, real(2, 4, 3, 5), scale.Extent(2, 4, 15), 0
 EVEN_GRADIENT = "bias_gradient", real(70, 4, 16), B, scale.Extent(70, 4, 16), 0
+RELU_GRADIENT = "relu_bias_gradient", real(70, 4, 16), real(70, 4, 16), B, scale.Extent(70, 4, 16), 0
 COLUMN_SUMS = "add_column_sums", real(20, 70), real(70), 20, 70
 SOFTMAX = "softmax_backward", real(4, 300), real(4, 300), real(4, 300), softmax.Columns(4, 300, 1)
 SHORT = "softmax_forward", real(20, 10), real(20, 10), softmax.Columns(20, 10, 1)
@@ -46,8 +54,11 @@ SHORT = "softmax_forward", real(20, 10), real(20, 10), softmax.Columns(20, 10, 1
 POOL = pooling.Pool(5, 7, 6, 3, 3, 3, 3, 2, 2, 0, 1)
 MAX_POOL = "max_pool_forward", real(5, 7, 6), real(5, 3, 3), np.zeros((5, 3, 3), np.int32), POOL
 MASK = np.tile(np.array([0, 2, 4, 12, 14, 16, 24, 26, 28], np.int32), 5)
-MAX_POOL_BACKWARD = "max_pool_backward", real(5, 3, 3), MASK, real(5, 7, 6), POOL
-AVE_POOL_BACKWARD = "ave_pool_backward", real(5, 3, 3), real(5, 7, 6), POOL
+MAX_POOL_BACKWARD = "max_pool_backward", real(5, 3, 3), MASK, real(5, 7, 6), POOL, 1
+AVE_POOL_BACKWARD = "ave_pool_backward", real(5, 3, 3), real(5, 7, 6), POOL, 1
+# The same as 5 images, 3 elements apart
+APART = POOL._replace(channels=1, x_step=45, y_step=12)
+MAX_POOL_APART = "max_pool_forward", real(5 * 45), real(5 * 12), np.zeros((5, 3, 3), np.int32), APART
 NORMALIZE = (
     "lrn_forward",
     real(2, 38, 3),
@@ -102,7 +113,14 @@ MUTANTS = [
     (convolution, "k.j * g.lw - g.pw", "k.j * g.lw", FORWARD),
     (convolution, "r >= 0 && r < g.w ?", "r < g.w ?", FORWARD),
     (convolution, "r < g.w ?", "r <= g.w ?", FORWARD),
-    (convolution, "g.bias ? total + bias[m] : total", "total", FORWARD),
+    (convolution, "if (g.bias) v += bias[channel];", "", FORWARD),
+    (convolution, "g.relu && v <= 0", "false", FOLLOWED),
+    (convolution, "at / pixels * g.y_step", "at / pixels * g.groups * g.m * pixels", FOLLOWED),
+    (convolution, "g.add ? *result + total", "g.add ? total", ADDED),
+    (convolution, "if (g.relu) store", "if (false) store", MASKED),
+    (convolution, "(t - image * vectors) * N", "(t - image * vectors)", EVEN_MASKED),
+    (convolution, "pixels % WIDTH == 0 && g.y_step", "g.y_step", MASKED),
+    (convolution, "i / image * g.y_step + rest", "i", FINISHED),
     (convolution, "o >= 0 && o % stride == 0", "o >= 0", BACKWARD_DATA),
     (convolution, "o / stride < extent ?", "o / stride <= extent ?", BACKWARD_DATA),
     (convolution, "n0 + column] += total", "n0 + column] = total", BACKWARD_WEIGHTS),
@@ -128,12 +146,17 @@ MUTANTS = [
     (scale, "(t - row * vectors) * N", "(t - row * vectors)", EVEN_GRADIENT),
     (scale, "j = 1; j < N", "j = 2; j < N", EVEN_GRADIENT),
     (scale, "if (threadIdx.x == 0) dbias[j]", "dbias[j]", BIAS_GRADIENT),
+    (scale, "dy[at[k]] : dy[at[k]] * 0", "dy[at[k]] : dy[at[k]]", RELU_GRADIENT),
+    (scale, "if (first + k * BLOCK < count) total += dy", "total += dy", RELU_GRADIENT),
     (softmax, "s.lanes == LANES ? warp_joined(v, join) : v", "v", SHORT),
     (softmax, "item * (BLOCK / lanes)", "item * BLOCK", SHORT),
     (softmax, "{-1, 0, lanes}", "{0, 0, lanes}", SHORT),
+    (gemm, "relu && v <= 0", "v < 0 && false", ADD_BIAS),
     (pooling, "min(group * PLANES + k, g.planes - 1)", "group * PLANES + k", MAX_POOL),
+    (pooling, "image[k] * step", "plane[k] / PLANES * step", MAX_POOL_APART),
+    (pooling, "if (k > 0 && of.plane[k] == of.plane[k - 1]) break;", "", MAX_POOL_BACKWARD),
     (pooling, "at[k] = wins ? r * g.w + c : at[k]", "at[k] = r * g.w + c", MAX_POOL),
-    (pooling, "mask[o] == b.at ? above : real(0)", "above", MAX_POOL_BACKWARD),
+    (pooling, "mask[of.mask(k) + o] == b.at ? above : real(0)", "above", MAX_POOL_BACKWARD),
     (pooling, "(shifted - kernel) / stride + 1", "(shifted - kernel) / stride", AVE_POOL_BACKWARD),
     (pooling, "min(shifted / stride + 1, outputs)", "shifted / stride + 1", MAX_POOL_BACKWARD),
     (lrn, "if (first + a >= at.last) break;", "", NORMALIZE),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.signal import correlate
 
 from minicaffe.device.cpu import CpuDevice
+from minicaffe.kernels import activation, scale
 from minicaffe.kernels import convolution as family
 from minicaffe.kernels.tiled import convolution as tiled
 
@@ -21,42 +22,125 @@ def geometry(n, groups, c, m, size, kernel, stride=(1, 1, 1), pad=(0, 0, 0), dil
     out = [int((s + 2 * p - r) / t) + 1 for s, p, r, t in zip(size, pad, reach, stride)]
     if min(out) < 1:
         return None
-    return family.Conv(n, groups, c, m, bias, *size, *out, *kernel, *stride, *pad, *dilation)
+    return family.contiguous(n, groups, c, m, bias, *size, *out, *kernel, *stride, *pad, *dilation)
 
 
-def run(device, g, seed=0):
-    """y, dx, dw and db of one geometry; what must be written starts as NaN, what must be added to as 1."""
-    rng = np.random.default_rng(seed)
-    kernels = device.bind(family)
+def extended(g, x_gap=0, y_gap=0, **follows):
+    """The same with images so far apart, and with what follows the sum."""
+    return g._replace(x_step=g.x_step + x_gap, y_step=g.y_step + y_gap, **follows)
+
+
+FENCE = 777  # between images that lie apart
+
+
+class Images:
+    """An array of the device whose images lie apart, on either side of a geometry."""
+
+    def __init__(self, device, g, side: str, values) -> None:
+        channels, area = (g.c, g.d * g.h * g.w) if side == "x" else (g.m, g.pixels)
+        self.device, self.step = device, g.x_step if side == "x" else g.y_step
+        self.shape = g.n, g.groups * channels * area
+        host = np.full(g.n * self.step, FENCE, np.float64)
+        host.reshape(g.n, self.step)[:, : self.shape[1]] = (
+            values if np.ndim(values) == 0 else np.reshape(values, self.shape)
+        )
+        host = host[: max(0, host.size - self.step + self.shape[1])]
+        self.data = device.empty(host.shape)
+        device.put(host, self.data)
+
+    def get(self) -> np.ndarray:
+        """The images (n, elements); what lies between them must be as it was."""
+        n, size = self.shape
+        host = np.full(n * self.step, FENCE, self.device.dtype)
+        got = self.device.get(self.data)
+        host[: got.size] = got
+        host = host.reshape(n, self.step)
+        np.testing.assert_array_equal(host[:, size:], FENCE)
+        return host[:, :size]
+
+
+def run(device, g, kernels=None):
+    """y, dx, dw, dy and db of one geometry; what must be written starts as NaN, what must be added to does
+    not."""
+    rng = np.random.default_rng(0)
+    kernels = kernels or device.bind(family)
 
     def array(count, values=None):
         out = device.empty((count,))
         device.put(rng.standard_normal(count) if values is None else np.full(count, values), out)
         return out
 
-    x, w, b = (
-        array(g.n * g.groups * g.c * g.d * g.h * g.w),
-        array(g.groups * g.m * g.c * g.taps),
-        array(g.groups * g.m),
-    )
-    y = array(g.n * g.groups * g.m * g.pixels, np.nan)
-    kernels.conv_forward(x, w, b, y, g)
-    dy, dx, dw = array(y.size), array(x.size, np.nan), array(w.size, 1.0)
-    kernels.conv_backward_data(dy, w, dx, g)
-    kernels.conv_backward_weights(x, dy, dw, g)
-    return [device.get(a) for a in (y, dx, dw)]
+    def images(side, values=None):
+        size = g.n * g.groups * (g.c * g.d * g.h * g.w if side == "x" else g.m * g.pixels)
+        return Images(device, g, side, rng.standard_normal(size) if values is None else values)
+
+    x, w = images("x"), array(g.groups * g.m * g.c * g.taps)
+    b, factors = array(g.groups * g.m), array(g.groups * g.m)
+    y = images("y", np.nan)
+    kernels.conv_forward(x.data, w, factors, b, y.data, g)
+    dy, dx, dw, db = images("y"), images("x"), array(w.size, 1.0), array(b.size, 1.0)
+    if not g.add:
+        dx = images("x", np.nan)
+    kernels.conv_backward_bias(y.data, dy.data, db, g)
+    kernels.conv_backward_data(dy.data, w, dx.data, g)
+    kernels.conv_backward_weights(x.data, dy.data, dw, g)
+    return [y.get(), dx.get(), device.get(dw), dy.get(), device.get(db)]
 
 
 def compare(device, g, tolerance):
     for name, got, wanted in zip(
-        ("y", "dx", "dw"), run(device, g), run(CpuDevice(np.float64, kernels="plain"), g)
+        ("y", "dx", "dw", "dy", "db"), run(device, g), run(CpuDevice(np.float64, kernels="plain"), g)
     ):
-        scale = np.abs(wanted).max(initial=1.0)
-        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * scale, err_msg=f"{name} of {g}")
+        most = np.abs(wanted).max(initial=1.0)
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=tolerance * most, err_msg=f"{name} of {g}")
+
+
+class OneByOne:
+    """The family on images that do not lie apart, with what follows its products done by other kernels."""
+
+    def __init__(self, device) -> None:
+        self.device, self.k = device, device.bind(family)
+        self.activation, self.scale = device.bind(activation), device.bind(scale)
+
+    def conv_forward(self, x, w, factors, b, y, g):
+        self.k.conv_forward(x, w, factors, b, y, g._replace(relu=0))
+        if g.relu:
+            self.activation.relu_forward(y, y, 0.0)
+
+    def conv_backward_bias(self, y, dy, db, g):
+        if g.relu:
+            self.activation.relu_backward(y, dy, dy, 0.0)
+        if g.bias:
+            self.scale.bias_gradient(dy, db, scale.Extent(g.n, g.groups * g.m, g.pixels), 1)
+
+    def conv_backward_data(self, dy, w, dx, g):
+        before = self.device.get(dx)
+        self.k.conv_backward_data(dy, w, dx, g._replace(add=0))
+        if g.add:
+            self.device.put(before + self.device.get(dx), dx)
+
+    def conv_backward_weights(self, x, dy, dw, g):
+        self.k.conv_backward_weights(x, dy, dw, g)
+
+
+def check_one_by_one(device, g, close=("db",)):
+    """Images apart, ReLU and adding change no bit of any result but those that are only `close`."""
+    together = g._replace(x_step=g.groups * g.c * g.d * g.h * g.w, y_step=g.groups * g.m * g.pixels)
+    wanted = run(device, together, OneByOne(device))
+    for name, got, one in zip(("y", "dx", "dw", "dy", "db"), run(device, g), wanted):
+        if name in close:
+            rounding = 1e-5 if device.dtype == np.float32 else 1e-12
+            np.testing.assert_allclose(got, one, rtol=rounding, atol=10 * rounding, err_msg=f"{name} of {g}")
+        else:
+            np.testing.assert_array_equal(got, one, err_msg=f"{name} of {g}")
 
 
 three = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3))
-few = st.integers(1, 3)
+few, flag = st.integers(1, 3), st.integers(0, 1)
+# For `extended`.
+extras = st.fixed_dictionaries(
+    {"x_gap": st.integers(0, 3), "y_gap": st.integers(0, 3), "scaled": flag, "relu": flag, "add": flag}
+)
 
 
 @given(
@@ -69,12 +153,13 @@ few = st.integers(1, 3)
     three,
     three,
     three,
-    st.integers(0, 1),
+    flag,
+    extras,
 )
-def test_any_geometry(n, groups, c, m, size, kernel, stride, pad, dilation, bias):
+def test_any_geometry(n, groups, c, m, size, kernel, stride, pad, dilation, bias, more):
     g = geometry(n, groups, c, m, size, kernel, stride, tuple(p - 1 for p in pad), dilation, bias)
     assume(g is not None)
-    compare(CpuDevice(np.float64), g, 1e-12)
+    compare(CpuDevice(np.float64), extended(g, **more), 1e-12)
 
 
 CASES = {
@@ -87,6 +172,8 @@ CASES = {
     "3-D": geometry(1, 2, 2, 4, (5, 6, 7), (3, 2, 3), stride=(2, 1, 1), pad=(1, 0, 1)),
     "window larger than the input": geometry(1, 1, 3, 4, (1, 2, 2), (1, 3, 3), stride=(1, 2, 2)),
 }
+
+ALL = {"x_gap": 5, "y_gap": 3, "relu": 1, "add": 1}  # for `extended`
 
 EMPTY = {
     "no images": geometry(0, 1, 3, 4, (1, 5, 5), (1, 3, 3)),
@@ -104,7 +191,51 @@ def test_arrays_without_elements(name):
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
 @pytest.mark.parametrize("name", CASES)
 def test_every_vector_width(machine, name):
-    compare(CpuDevice(np.float32, machine=machine), CASES[name], 1e-5)
+    device = CpuDevice(np.float32, machine=machine)
+    compare(device, CASES[name], 1e-5)
+    check_one_by_one(device, extended(CASES[name], **ALL))
+
+
+@pytest.mark.parametrize("kernels", ["composite", "plain", "python"])
+@pytest.mark.parametrize("bias", [0, 1])
+def test_what_follows_changes_nothing_else(kernels, bias):
+    """The plain loops add to dx tap by tap."""
+    g = geometry(2, 2, 2, 3, (1, 4, 5), (1, 3, 2), stride=(1, 1, 2), pad=(0, 1, 1), bias=bias)
+    close = ("db",) if kernels == "composite" else ("db", "dx")
+    check_one_by_one(CpuDevice(np.float64, kernels=kernels), extended(g, **ALL), close)
+    check_one_by_one(CpuDevice(np.float64, kernels=kernels), extended(g, 1, 2, scaled=1), close)
+
+
+@pytest.mark.parametrize("kernels", ["composite", "plain", "python"])
+def test_relu_of_special_values(kernels):
+    """As the kernel of ReLU has them: NaN stays, -inf becomes 0."""
+    device = CpuDevice(np.float32, kernels=kernels)
+    bias = np.array([np.nan, np.inf, -np.inf, 0.0, -1.0, 2.0], np.float32)
+    g = geometry(1, 1, 1, 6, (1, 1, 1), (1, 1, 1))._replace(relu=1)
+    y, wanted = np.empty(6, np.float32), np.empty(6, np.float32)
+    device.bind(family).conv_forward(np.zeros(1, np.float32), *[np.ones(6, np.float32)] * 2, bias, y, g)
+    device.bind(activation).relu_forward(bias, wanted, 0.0)
+    np.testing.assert_array_equal(y.view(np.int32), wanted.view(np.int32))
+
+
+def test_a_bias_that_takes_no_gradient_is_left_alone():
+    device = CpuDevice(np.float64)
+    g = geometry(1, 1, 1, 2, (1, 1, 3), (1, 1, 1))._replace(relu=1, bias=0)
+    y, dy, db = np.array([1.0, 0, -1, np.nan, 2, 3]), np.arange(1.0, 7), np.ones(2)
+    device.bind(family).conv_backward_bias(y, dy, db, g)
+    np.testing.assert_array_equal(dy, [1, 0, 0, 0, 5, 6])
+    np.testing.assert_array_equal(db, 1)
+
+
+@pytest.mark.parametrize("bias", [0, 1])
+def test_finish_is_what_forward_ends_with(bias):
+    device, g = CpuDevice(np.float64), extended(CASES["3-D"], y_gap=2, scaled=1, relu=1)._replace(bias=bias)
+    rng = np.random.default_rng(1)
+    y = Images(device, g, "y", rng.standard_normal(g.n * g.groups * g.m * g.pixels))
+    factors, b = rng.standard_normal((2, g.groups * g.m, 1))
+    wanted = y.get().reshape(g.n, -1, g.pixels) * factors + bias * b
+    device.bind(family).conv_finish(factors, b, y.data, g)
+    np.testing.assert_allclose(y.get(), np.maximum(wanted, 0).reshape(y.shape), atol=1e-14)
 
 
 def test_panels_of_the_weight_gradient_are_cut_when_large(monkeypatch):

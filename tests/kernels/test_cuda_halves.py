@@ -15,6 +15,7 @@ from minicaffe.kernels import (
     activation,
     batch_norm,
     cuda,
+    eltwise,
     gemm,
     loss,
     lrn,
@@ -95,13 +96,15 @@ KERNEL divide(const int* i, const int* d, int* quotient, int* rest, int n) {
 @pytest.mark.parametrize("n", [1, 255, 256, 257, 1024, 1025, 5000])
 def test_maps_of_any_size(n, dtype):
     compare(activation, "relu_forward", real(n), real(n), 0.0, dtype=dtype)
+    for relu, add in np.ndindex(2, 2):
+        compare(eltwise, "sum_backward", real(n), real(n), real(n), 0.5, relu, add, dtype=dtype)
     compare(activation, "elu_backward", real(n), real(n), real(n), real(n), 0.5, dtype=dtype)
 
 
 @pytest.mark.parametrize("g", [scale.Extent(3, 7, 100), scale.Extent(1, 900, 1), scale.Extent(900, 3, 1)])
 def test_maps_with_an_operand(g):
     count = g.outer * g.size * g.inner
-    compare(scale, "scale_bias_forward", real(count), real(g.size), real(g.size), real(count), g)
+    compare(scale, "scale_bias_forward", real(count), real(g.size), real(g.size), real(count), g, 1)
     slopes = prelu.Planes(g.outer, g.size, g.inner, 0)
     compare(prelu, "prelu_forward", real(count), real(g.size), real(count), slopes)
 
@@ -119,12 +122,17 @@ def test_channel_sums(outer, inner, shift, dtype):
     x, dy = real(count), real(count) / inner
     compare(scale, "bias_gradient", dy, real(3), g, 1, dtype=dtype, shift=shift)
     compare(scale, "scale_gradient", x, dy, real(3), g, 0, dtype=dtype, shift=shift)
-    channels = batch_norm.Channels(outer, 3, inner)
+    compare(scale, "relu_bias_gradient", x, dy, real(3), g, 1, dtype=dtype, shift=shift)
+    channels = batch_norm.Channels(outer, 3, inner, 0)
     compare(batch_norm, "channel_moments", x, real(3), real(3), channels, dtype=dtype, shift=shift)
     moments = real(3), real(3) ** 2 + 1
-    arrays = x, *moments, dy, np.zeros(count)
-    compare(batch_norm, "batch_norm_backward", *arrays, channels, 1e-5, dtype=dtype, shift=shift)
-    compare(batch_norm, "normalize", x, *moments, np.zeros(count), channels, 1e-5, dtype=dtype, shift=shift)
+    affine = real(3), real(3)
+    settings = channels, 1e-5, 1
+    arrays = x, *moments, *affine, np.zeros(count)
+    compare(batch_norm, "batch_norm_forward", *arrays, *settings, dtype=dtype, shift=shift)
+    arrays = x, *moments, *affine, dy, np.zeros(count), real(3), real(3)
+    wanted = batch_norm.Wanted(1, 1, 1)
+    compare(batch_norm, "batch_norm_backward", *arrays, *settings, wanted, dtype=dtype, shift=shift)
 
 
 # -- families
@@ -133,25 +141,33 @@ def test_channel_sums(outer, inner, shift, dtype):
 @each_dtype
 @pytest.mark.parametrize("rows, columns", [(1, 1), (64, 10), (7, 33), (100, 64)])
 def test_column_sums(rows, columns, dtype):
-    compare(gemm, "add_column_sums", real(rows, columns), real(columns), rows, columns, dtype=dtype)
+    y, dy, bias = real(rows, columns), real(rows, columns), real(columns)
+    compare(gemm, "add_column_sums", dy, bias, rows, columns, dtype=dtype)
+    compare(gemm, "relu_add_column_sums", y, dy, bias, rows, columns, dtype=dtype)
+    compare(gemm, "add_bias", bias, y, rows, columns, 1, dtype=dtype)
 
 
 WINDOWS = [(13, 11, 6, 5, 3, 3, 2, 2, 0, 0), (7, 8, 7, 8, 3, 3, 1, 1, 1, 1), (9, 7, 5, 4, 2, 3, 2, 2, 1, 1)]
 
 
 @each_dtype
-@pytest.mark.parametrize("planes", [1, 4, 5, 11])
+@pytest.mark.parametrize("planes, channels", [(1, 1), (4, 4), (5, 5), (11, 11), (15, 3), (12, 1), (9, 9)])
 @pytest.mark.parametrize("window", WINDOWS)
-def test_pooling_of_planes_in_groups(planes, window, dtype):
+def test_pooling_of_planes_in_groups(planes, channels, window, dtype):
+    """Images in one piece, and 5 elements apart."""
     g = pooling.Pool(planes, *window)
-    x, y, mask = real(planes, g.h * g.w), real(planes, g.oh * g.ow), np.zeros((planes, g.oh * g.ow), np.int32)
+    gap = 5 if channels < planes else 0
+    g = g._replace(channels=channels, x_step=channels * g.h * g.w + gap, y_step=channels * g.oh * g.ow + gap)
+    images = planes // channels
+    x, y, mask = real(images, g.x_step), real(images, g.y_step), np.zeros(planes * g.oh * g.ow, np.int32)
     numbers = x.copy()
     x[RNG.random(x.shape) < 0.1] = np.nan
     compare(pooling, "max_pool_forward", x, y, mask, g, dtype=dtype)
     mask = outcome(CpuDevice(dtype, kernels="plain"), pooling, "max_pool_forward", (x, y, mask, g))[2]
-    compare(pooling, "max_pool_backward", y, mask, real(*x.shape), g, dtype=dtype)
+    for add in range(2):
+        compare(pooling, "max_pool_backward", y, mask, real(*x.shape), g, add, dtype=dtype)
+        compare(pooling, "ave_pool_backward", y, real(*x.shape), g, add, dtype=dtype)
     compare(pooling, "ave_pool_forward", numbers, y, g, dtype=dtype)
-    compare(pooling, "ave_pool_backward", y, real(*x.shape), g, dtype=dtype)
 
 
 @each_dtype

@@ -76,10 +76,27 @@ def test_bias_and_column_sums(device):
     for array, values in zip((y, bias, total), host):
         device.put(values, array)
     kernels = device.bind(family)
-    kernels.add_bias(bias, y, 5, 70)
+    kernels.add_bias(bias, y, 5, 70, 0)
     np.testing.assert_allclose(device.get(y), host[0] + host[1], rtol=1e-12)
     kernels.add_column_sums(y, total, 5, 70)
     np.testing.assert_allclose(device.get(total), host[2] + (host[0] + host[1]).sum(0), rtol=1e-12)
+
+
+@each_device
+def test_bias_and_column_sums_with_relu(device):
+    rng = np.random.default_rng(4)
+    y, dy, bias, total = (device.empty(s) for s in ((5, 70), (5, 70), (70,), (70,)))
+    host = [rng.standard_normal(a.shape) for a in (y, dy, bias, total)]
+    for array, values in zip((y, dy, bias, total), host):
+        device.put(values, array)
+    kernels = device.bind(family)
+    kernels.add_bias(bias, y, 5, 70, 1)
+    rectified = np.maximum(host[0] + host[2], 0)
+    np.testing.assert_allclose(device.get(y), rectified, rtol=1e-12)
+    kernels.relu_add_column_sums(y, dy, total, 5, 70)
+    slope = host[1] * (rectified > 0)
+    np.testing.assert_array_equal(device.get(dy), slope)
+    np.testing.assert_allclose(device.get(total), host[3] + slope.sum(0), rtol=1e-12)
 
 
 def test_the_same_bits_every_time():

@@ -33,22 +33,27 @@ def fenced(shape, dtype, slack: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 @each_machine
 @each_dtype
-@pytest.mark.parametrize("finish", ["set", "add", "bias"])
+@pytest.mark.parametrize("finish", ["set", "add", "bias", "relu", "bias_relu"])
 @pytest.mark.parametrize("rows, vectors", [(1, 1), (3, 2), (None, 2)])
 def test_tile(machine, dtype, finish, rows, vectors):
     rng = np.random.default_rng(0)
     itemsize = np.dtype(dtype).itemsize
     rows, width, depth = rows or machine.tile_rows, vectors * machine.lanes(itemsize), 7
     a, b = rng.random((depth, rows)).astype(dtype), rng.random((depth, width + 3)).astype(dtype)
-    bias = rng.random(rows).astype(dtype)
+    bias = -2 * rng.random(rows).astype(dtype)
     c, fence = fenced((rows, width + 5), dtype)
     c[:] = rng.random(c.shape)
     before = c.copy()
     address = tile(tuple(range(rows)), rows, vectors, finish, itemsize, machine)
     call(address, depth, a, b, width + 3, c, width + 5, bias)
     wanted = a.T @ b[:, :width]
-    wanted += {"set": 0, "add": before[:, :width], "bias": bias[:, None]}[finish]
-    np.testing.assert_allclose(c[:, :width], wanted, rtol=1e-5 if itemsize == 4 else 1e-13)
+    if finish == "add":
+        wanted += before[:, :width]
+    if finish.startswith("bias"):
+        wanted += bias[:, None]
+    if finish.endswith("relu"):
+        wanted = np.maximum(wanted, 0)
+    np.testing.assert_allclose(c[:, :width], wanted, rtol=0, atol=1e-5 if itemsize == 4 else 1e-13)
     np.testing.assert_array_equal(c[:, width:], before[:, width:])
     assert (fence == 777).all()
 

@@ -17,6 +17,7 @@ from minicaffe.layers.vision.window import Window, pooled
 from .test_micro import MACHINES, each_dtype, each_machine
 
 FENCE = 96  # elements around every array that must not change
+gaps = st.integers(0, 30)  # elements between images
 
 
 def geometry(planes, size, kernel, stride, pad, ceil=True):
@@ -28,26 +29,31 @@ def geometry(planes, size, kernel, stride, pad, ceil=True):
     return family.Pool(planes, *size, *out, *kernel, *stride, *pad)
 
 
+def places(g, step, size):
+    """Where the elements of all planes lie in an array whose images are `step` elements apart."""
+    plane = np.arange(g.planes)
+    return ((plane // g.channels * step + plane % g.channels * size)[:, None] + np.arange(size)).reshape(-1)
+
+
 def run(device, x, g):
-    """y and mask of planes x in the device's type; every element around the three arrays stays as it was."""
+    """y and mask of planes x in the device's type; every element around and between the images of the three
+    arrays stays as it was."""
+    outputs = g.oh * g.ow
+    of_x, of_y = places(g, g.x_step, g.h * g.w), places(g, g.y_step, outputs)
     blocks = []
-    for values, dtype in (
-        (x, device.dtype),
-        (np.zeros(g.planes * g.oh * g.ow), device.dtype),
-        (None, np.int32),
+    for values, at, dtype in (
+        (x, of_x, device.dtype),
+        (5, of_y, device.dtype),
+        (5, np.arange(g.planes * outputs), np.int32),
     ):
-        count = x.size if values is x else g.planes * g.oh * g.ow
-        block = device.empty((count + 2 * FENCE,), dtype)
+        block = device.empty((at.max(initial=-1) + 1 + 2 * FENCE,), dtype)
         block[:] = 77  # greater than what is in x: read by mistake, it would win
-        block[FENCE : FENCE + count] = x.reshape(-1) if values is x else 5
-        blocks.append(block)
-    before = [block.copy() for block in blocks]
-    inner = [block[FENCE:-FENCE] for block in blocks]
-    device.bind(family).max_pool_forward(*inner, g)
-    for block, old in zip(blocks, before):
-        np.testing.assert_array_equal(block[:FENCE], old[:FENCE])
-        np.testing.assert_array_equal(block[-FENCE:], old[-FENCE:])
-    return inner[1:]
+        block[FENCE + at] = values
+        blocks.append((block, FENCE + at, block.copy()))
+    device.bind(family).max_pool_forward(*[block[FENCE:-FENCE] for block, _, _ in blocks], g)
+    for block, at, old in blocks:
+        np.testing.assert_array_equal(np.delete(block, at), np.delete(old, at))
+    return [block[at] for block, at, _ in blocks[1:]]
 
 
 def compare(x, g, dtype=np.float64, machine=None):
@@ -66,7 +72,7 @@ def values(g, seed=0):
     return x
 
 
-@given(data=st.data(), planes=st.integers(1, 5), ceil=st.booleans(), seed=st.integers(0, 99))
+@given(data=st.data(), planes=st.integers(1, 6), ceil=st.booleans(), seed=st.integers(0, 99))
 def test_any_geometry(data, planes, ceil, seed):
     kernel = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 5)))
     stride = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 3)))
@@ -75,6 +81,9 @@ def test_any_geometry(data, planes, ceil, seed):
     g = geometry(planes, size, kernel, stride, pad, ceil)
     assume(g is not None)
     compare(values(g, seed), g)
+    for channels in [c for c in range(1, planes) if planes % c == 0]:
+        x_step, y_step = channels * g.h * g.w + data.draw(gaps), channels * g.oh * g.ow + data.draw(gaps)
+        compare(values(g, seed), g._replace(channels=channels, x_step=x_step, y_step=y_step))
 
 
 @each_machine
@@ -105,5 +114,5 @@ def test_backward_leaves_out_windows_of_nan(names):
     device = CpuDevice(np.float64, kernels=names)
     g = geometry(1, (2, 4), (2, 2), (2, 2), (0, 0))
     dx = np.full(8, np.nan)
-    device.bind(family).max_pool_backward(np.array([3.0, 4.0]), np.array([-1, 6], np.int32), dx, g)
+    device.bind(family).max_pool_backward(np.array([3.0, 4.0]), np.array([-1, 6], np.int32), dx, g, 0)
     np.testing.assert_array_equal(dx, [0, 0, 0, 0, 0, 0, 4, 0])

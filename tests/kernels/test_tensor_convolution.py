@@ -21,7 +21,7 @@ from ..support import emulator
 from ..support.emulator import EmulatedCuda
 from ..support.emulator.libraries import FakeCublas
 from ..support.emulator.module import ORDERS, KernelError
-from .test_convolution import CASES, few, geometry, run, three
+from .test_convolution import ALL, CASES, check_one_by_one, extended, extras, few, flag, geometry, run, three
 
 needs_emulator = pytest.mark.skipif(not emulator.available(), reason="the CUDA emulator needs g++")
 
@@ -63,7 +63,7 @@ def oracle(g) -> list[np.ndarray]:
 def errors(device, g) -> dict[str, float]:
     """How far y, dx and dw are from the plain loops' in float64, relative to their norms."""
     wanted = oracle(g)
-    names = "y", "dx", "dw"
+    names = "y", "dx", "dw"  # dy and db have no part here
     return {
         name: float(np.linalg.norm(a - b) / max(np.linalg.norm(b), 1e-30))
         for name, a, b in zip(names, run(device, g), wanted)
@@ -101,13 +101,15 @@ def test_cases(name, math):
     three,
     three,
     three,
-    st.integers(0, 1),
+    flag,
+    extras,
     st.integers(1, 3),
 )
 @settings(max_examples=60)
-def test_any_geometry(math, n, groups, c, m, size, kernel, stride, pad, dilation, bias, parts):
+def test_any_geometry(math, n, groups, c, m, size, kernel, stride, pad, dilation, bias, more, parts):
     g = geometry(n, groups, c, m, size, kernel, stride, pad, dilation, bias)
     assume(g is not None)
+    g = extended(g, **more)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             tiles, "choose", lambda m, n, slices, *rest: Choice(SMALL, parts, max(1, -(-slices // parts)))
@@ -135,12 +137,20 @@ def test_weights_that_are_not_aligned():
     device.put(rng.standard_normal(block.size), block)
     x, y = device.empty((g.c * 16,)), device.empty((g.m * g.pixels,))
     device.put(rng.standard_normal(x.size), x)
-    device.bind(family).conv_forward(x, block[1:], y, y, g)
+    device.bind(family).conv_forward(x, block[1:], y, y, y, g)
     host = CpuDevice(np.float64, kernels="plain")
     wanted = np.empty(y.size)
     w = device.get(block).astype(np.float64)[1:]
-    host.bind(family).conv_forward(device.get(x).astype(np.float64), w, wanted, wanted, g)
+    host.bind(family).conv_forward(device.get(x).astype(np.float64), w, wanted, wanted, wanted, g)
     np.testing.assert_allclose(device.get(y), wanted, atol=1e-5)
+
+
+@needs_emulator
+@pytest.mark.parametrize("parts", [1, 3])
+def test_what_follows_changes_nothing_else(parts, force):
+    force(SMALL, parts)
+    check_one_by_one(EveryOrder(), extended(CASES["stride 2"], **ALL))
+    check_one_by_one(EmulatedCuda(np.float64), extended(CASES["3-D"], **ALL))  # the plain kernels
 
 
 @needs_emulator
@@ -179,6 +189,8 @@ def test_1x1_by_cublas(groups, bias):
     g = geometry(2, groups, 5, 4, (1, 3, 4), (1, 1, 1), bias=bias)
     check(EveryOrder(libraries={"cublas": blas}), g)
     assert blas.products == 2 * groups  # forward and backward by data
+    check(EveryOrder(libraries={"cublas": blas}), extended(g, scaled=1, **ALL))
+    check_one_by_one(EveryOrder(libraries={"cublas": blas}), extended(g, **ALL))
 
 
 @needs_emulator
@@ -204,7 +216,7 @@ def test_capture(force):
     y, dw = device.zeros((g.n * g.m * g.pixels,)), device.zeros(w.shape)
 
     def step():
-        kernels.conv_forward(x, w, b, y, g)
+        kernels.conv_forward(x, w, b, b, y, g)
         kernels.conv_backward_data(y, w, x, g)
         kernels.conv_backward_weights(x, y, dw, g)
 
@@ -301,8 +313,8 @@ MUTANTS = [
     ("pixel >= g.pixels; pixel", "pixel > g.pixels; pixel", "dw"),
     ("__syncthreads();\n\n  const int first", "const int first", "dw"),  # columns before they are written
     ("part < g.parts", "part < g.parts - 1", "y dw"),
-    ("g.add ? result[i] : 0.0f", "0.0f", "dw"),
-    ("bias[i / g.area % g.channels]", "bias[i % g.channels]", "y"),
+    ("*at = g.add ? *at + total", "*at = g.add ? total", "dw"),
+    ("bias, i / g.area % g.channels)", "bias, i % g.channels)", "y"),
     ("origins[k] < 0 ? 0.0f : ", "", "dx"),
     ("if constexpr (SPLIT) {", "if constexpr (false) {", "y dw"),  # one pass instead of three
     ("mma_m16n8k8_tf32(sum[j], a, b_low[j]);", "", "y dw"),
@@ -320,7 +332,7 @@ def noticed(device, name: str) -> bool:
         device.put(arrays[key][1], arrays[key][0])
     x, w, b, y, dx, dw = (array for array, _ in arrays.values())
     calls = {
-        "y": lambda: kernels.conv_forward(x, w, b, y, G),
+        "y": lambda: kernels.conv_forward(x, w, b, b, y, G),
         "dx": lambda: kernels.conv_backward_data(y, w, dx, G),
         "dw": lambda: kernels.conv_backward_weights(x, y, dw, G),
     }
@@ -332,7 +344,7 @@ def noticed(device, name: str) -> bool:
     host = {key: values.copy() for key, (_, values) in arrays.items()}
     plain = CpuDevice(np.float64, kernels="plain").bind(family)
     if name == "y":
-        plain.conv_forward(host["x"], host["w"], host["b"], host["y"], G)
+        plain.conv_forward(host["x"], host["w"], host["b"], host["b"], host["y"], G)
     elif name == "dx":
         plain.conv_backward_data(host["y"], host["w"], host["dx"], G)
     else:

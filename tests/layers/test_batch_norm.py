@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 
 from minicaffe.errors import ShapeError
+from minicaffe.kernels import activation
 from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
@@ -100,6 +101,86 @@ def test_the_usual_chain_in_place_computes_what_it_computes_apart():
         net.backward()
         gradients.append(net.device.get(net.parameters.diff))
     assert (gradients[0] == gradients[1]).all() and np.count_nonzero(gradients[0]) > 10
+
+
+TEST_OF_AFFINE = """
+layer { name: "in" type: "Input" top: "x" input_param { shape { dim: 4 dim: 3 dim: 5 } } }
+layer { name: "bn" type: "BatchNorm" bottom: "x" top: "BN" batch_norm_param { FIELDS eps: 0.125 } }
+layer { name: "scale" type: "Scale" bottom: "BN" top: "y" scale_param { bias_term: BIAS
+  filler { type: "uniform" min: -1 max: 1 } bias_filler { type: "uniform" min: -1 max: 1 } } }
+force_backward: true
+"""
+
+
+@each_device
+@pytest.mark.parametrize("relu", [False, True])
+@pytest.mark.parametrize("bias", ["true", "false"])
+@pytest.mark.parametrize("fields", ["", "use_global_stats: true"])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_with_an_affine_scale_it_is_both_layers(device, fields, bias, relu, in_place):
+    """And with a ReLU all three: tops, gradients of x and of the Scale, and the running statistics."""
+    described = TEST_OF_AFFINE.replace("FIELDS", fields).replace("BIAS", bias)
+    described = described.replace("BN", "x" if in_place else "bn")
+    described = described.replace('"y"', '"x"') if in_place else described
+    x, dy = np.random.default_rng(0).standard_normal((2, 4, 3, 5))
+    results = []
+    for joined in (False, True):
+        net = Net(text.parse(described, NetParameter), phase="TRAIN", device=device, seed=1)
+        _, bn, scale = net.layers
+        device.put([0.5, -1, 2], bn.params[0].data)
+        device.put([2, 0.5, 1], bn.params[1].data)
+        device.put([2], bn.params[2].data)
+        net.clear_param_diffs()
+        (bottom,), (middle,), (top,) = net.bottoms[1], net.tops[1], net.tops[2]
+        if joined:
+            assert bn.takes(scale)
+            bn.affine, bn.relu = scale, relu
+            net.reshape()
+        device.put(x, bottom.data)
+        out = middle if joined else top
+        for layer, down, up in (
+            [(bn, bottom, out)] if joined else [(bn, bottom, middle), (scale, middle, top)]
+        ):
+            layer.forward([down], [up])
+        neuron = device.bind(activation)
+        if relu and not joined:
+            neuron.relu_forward(out.data, out.data, 0)
+        y = device.get(out.data)
+        device.put(dy, out.diff)
+        if relu and not joined:
+            neuron.relu_backward(out.data, out.diff, out.diff, 0)
+        if not joined:
+            scale.backward([top], [True], [middle])
+        bn.backward([out if joined else middle], [True], [bottom])
+        diffs = [device.get(blob.diff) for blob in [bottom, *scale.params]]
+        results.append([y, *diffs, *[device.get(blob.data) for blob in bn.params]])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+    assert relu == bool((y >= 0).all())
+
+
+@each_device
+def test_folded_it_is_a_line(device):
+    described = TEST_OF_AFFINE.replace("FIELDS", "").replace("BIAS", "true").replace("BN", "bn")
+    net = Net(text.parse(described, NetParameter), phase="TEST", device=device, seed=1)
+    _, bn, scale = net.layers
+    x = np.random.default_rng(0).standard_normal((4, 3, 5))
+    for factor in (2, 0):
+        for blob, values in zip(bn.params, ([0.5, -1, 2], [2, 0.5, 1], [factor])):
+            device.put(values, blob.data)
+        y = net.forward(x=x)["y"]
+        a, b = (device.get(array)[:, None] for array in bn.folded(scale))
+        np.testing.assert_allclose(a * x + b, y, rtol=1e-10, atol=1e-12)
+        a, b = (device.get(array)[:, None] for array in bn.folded())
+        np.testing.assert_allclose(a * x + b, device.get(net.blobs["bn"].data), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("conf", ["axis: 0", "axis: 2", "num_axes: 0", "num_axes: 2"])
+def test_takes_no_scale_with_other_axes(cpu, conf):
+    described = TEST_OF_AFFINE.replace("FIELDS", "").replace("bias_term: BIAS", conf).replace("BN", "bn")
+    net = Net(text.parse(described, NetParameter), phase="TRAIN", device=cpu, seed=1)
+    _, bn, scale = net.layers
+    assert not bn.takes(scale) and not bn.takes(bn)
 
 
 def test_a_channel_axis_is_needed(cpu):

@@ -83,13 +83,28 @@ class Case:
 
 
 class Rig(Alone):
-    """The layer of a case in a net of its own; in place, top 0 is bottom 0."""
+    """The layer of a case in a net of its own; in place, top 0 is bottom 0.
 
-    def __init__(self, case: Case, device: Device, *, in_place: bool = False) -> None:
+    relu    the layer is told to end in a ReLU
+    adding  it is told to add to the diffs of these bottoms
+    """
+
+    def __init__(
+        self,
+        case: Case,
+        device: Device,
+        *,
+        in_place: bool = False,
+        relu: bool = False,
+        adding: Sequence[bool] = (),
+    ) -> None:
         (param,) = text.parse(f'layer {{ name: "layer" {case.layer} }}', NetParameter).layer
         net = {"phase": case.phase, "device": device, "seed": 1701}
         super().__init__(param, case.shapes, case.tops, [in_place], passes=3, **net)
         self.case = case
+        if relu or any(adding):
+            self.layer.relu, self.layer.adding = relu, list(adding) or [False] * len(case.shapes)
+            self.net.reshape()
         self.put_params()
 
     def put_params(self, seed: int = 5) -> None:
@@ -132,14 +147,21 @@ def check_forward(case: Case, device: Device, reference: Callable[..., object], 
 
 
 def check_gradient(
-    case: Case, device: Device, *, step: float = 1e-5, rtol: float = 2e-6, directions: int = 3
+    case: Case,
+    device: Device,
+    *,
+    step: float = 1e-5,
+    rtol: float = 2e-6,
+    directions: int = 3,
+    relu: bool = False,
+    adding: bool = False,
 ) -> None:
     """Backward equals the centred difference of sum(top.diff * top) along random directions; in float64.
 
     On the way: everything outside backward_reads is NaN when backward runs (the poison law); bottom diffs are
-    written, not added to; parameter diffs are added to, not written.
+    written, not added to, or with `adding` the other way round; parameter diffs are added to, not written.
     """
-    rig = Rig(case, device)
+    rig = Rig(case, device, relu=relu, adding=[adding] * len(case.shapes))
     layer, arrays = rig.layer, case.arrays()
     rig.forward(arrays)
     slopes = rig.seed_tops()
@@ -147,8 +169,13 @@ def check_gradient(
     for blob, start in zip(layer.params, before):
         device.put(start, blob.diff)
     poison(rig)
+    if adding:
+        for blob in rig.bottom:
+            device.fill(blob.diff, 4.0)
     layer.backward(rig.top, rig.propagate, rig.bottom)
     down = [device.get(b.diff) if p else np.zeros(b.shape) for b, p in zip(rig.bottom, rig.propagate)]
+    if adding:
+        down = [diff - 4.0 if p else diff for diff, p in zip(down, rig.propagate)]
     weights = [device.get(p.diff) - start for p, start in zip(layer.params, before)]
     for i, diff in enumerate(down):
         assert np.isfinite(diff).all(), (
@@ -186,7 +213,7 @@ def check_gradient(
 
 def poison(rig: Rig) -> None:
     """Make NaN whatever backward did not declare to read; bottom diffs too, which it must write."""
-    reads, device = rig.layer.backward_reads, rig.device
+    reads, device = rig.layer.backward_reads | ({"top.sign"} if rig.layer.relu else set()), rig.device
     kept = {id(b) for b in rig.top} if reads & {"top.data", "top.sign"} else set()
     kept |= {id(b) for b in rig.bottom} if "bottom.data" in reads else set()
     for blob in [*rig.bottom, *rig.top]:

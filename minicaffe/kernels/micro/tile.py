@@ -8,7 +8,8 @@ the memory set the pace (measured: 95 to 99 % of the peak).  The element of A ma
 and `step` express: (0, 1, 2, ...) with step = rows for a packed panel, multiples of a panel's width with step
 1 for a panel read along its rows.
 
-`finish` says what becomes of the sums:  "set" c = acc,  "add" c += acc,  "bias" c = acc + bias[m].
+`finish` says what becomes of the sums:  "set" c = acc,  "add" c += acc,  "bias" c = acc + bias[m];  "relu"
+and "bias_relu" are "set" and "bias" with 0 in place of what is negative (NaN stays).
 The tile always covers its full height and width; callers send the ragged edge of a matrix through a small
 buffer.
 """
@@ -41,14 +42,17 @@ def tile(rows: tuple[int, ...], step: int, vectors: int, finish: str, itemsize: 
 
     sums = f.loop(f.arguments["depth"], [f.zero(lanes)] * (len(rows) * vectors), multiply)
     for m in range(len(rows)):
-        constant = f.broadcast(f.at(bias, m), lanes) if finish == "bias" else None
+        constant = f.broadcast(f.at(bias, m), lanes) if finish.startswith("bias") else None
         for v in range(vectors):
             target = f.at(c, (m, f.arguments["ldc"]), v * lanes)
             value = sums[m * vectors + v]
             if finish == "add":
                 value = f.build.fadd(f.load(target, lanes), value)
-            elif finish == "bias":
+            if constant is not None:
                 value = f.build.fadd(value, constant)
+            if finish.endswith("relu"):
+                negative = f.build.fcmp_ordered("<=", value, f.zero(lanes))
+                value = f.build.select(negative, f.zero(lanes), value)
             f.store(value, target)
     return f.compile()
 

@@ -29,6 +29,7 @@ conv_gather(const float* __restrict__ weights, const float* __restrict__ source,
   constexpr int THREADS = BM / WM * (BN / WN) * 32;
   constexpr int A_ROW = DEPTH + 4, B_ROW = BN + 8, STAGE = BM * A_ROW + DEPTH * B_ROW;
   static_assert(THREADS % BN == 0 && DEPTH % (THREADS / BN) == 0, "a thread copies whole columns of b");
+  constexpr bool ADDS = VECTOR == 4;  // results are added to backward, where weights are packed; this saves registers
   DYNAMIC_SHARED(float, staged);
   __shared__ long long targets[BN];  // where each column's first result lies; -1: there is no such column
 
@@ -49,12 +50,11 @@ conv_gather(const float* __restrict__ weights, const float* __restrict__ source,
     here.i = i * lattice.scale_i + lattice.shift_i;
     here.j = j * lattice.scale_j + lattice.shift_j;
     here.offset = (here.z * read.h + here.i) * read.w + here.j;
-    const long long plane = (long long)image * g.groups + group;
-    from += plane * g.channels * (read.d * read.h * read.w);
+    from += (long long)image * g.from_step + group * g.channels * (read.d * read.h * read.w);
     if (threadIdx.x < BN) {
       const int to_z = z * lattice.step_z + lattice.first_z, to_i = i * lattice.step_i + lattice.first_i;
       const int to = (to_z * written.h + to_i) * written.w + j * lattice.step_j + lattice.first_j;
-      targets[column] = plane * g.m * (written.d * written.h * written.w) + to;
+      targets[column] = (long long)image * g.to_step + group * g.m * (written.d * written.h * written.w) + to;
     }
   } else if (threadIdx.x < BN) {
     targets[column] = -1;
@@ -112,7 +112,9 @@ conv_gather(const float* __restrict__ weights, const float* __restrict__ source,
     const int m = m0 + wm + row;
     const long long target = targets[wn + column];
     if (m >= g.m || target < 0) return;
-    to[target + (long long)m * area] = g.bias ? value + bias[group * g.m + m] : value;
+    float* const at = to + target + (long long)m * area;
+    const float finished = finish(g, value, bias, group * g.m + m);
+    *at = ADDS && g.add ? *at + finished : finished;
   });
 }
 
@@ -143,9 +145,9 @@ conv_weights(const float* __restrict__ dy, const float* __restrict__ x, float* _
     float* const to = as + down * ROW + lane;
     const bool there = image < g.images;
     const Place here = there ? pixels[pixel] : Place{0, NOWHERE, 0, 0};
-    const long long plane = (long long)(there ? image : 0) * g.groups + group;  // an address inside, read or not
-    const float* slopes = dy + (plane * g.m + m0) * g.pixels + pixel;
-    const float* from = x + plane * g.channels * (read.d * read.h * read.w);
+    const long long n = there ? image : 0;  // an address inside, read or not
+    const float* slopes = dy + n * g.y_step + (group * g.m + m0) * g.pixels + pixel;
+    const float* from = x + n * g.x_step + group * g.channels * (read.d * read.h * read.w);
 #pragma unroll
     for (int m = 0; m < BM; m += DOWN) {
       const bool ok = there & (m0 + down + m < g.m);
@@ -186,21 +188,26 @@ conv_weights(const float* __restrict__ dy, const float* __restrict__ x, float* _
 }
 
 // packed[group, c, k] = weights[group, m, c, tap] for the m and tap that origins[k] stands for; 0 where it is -1.
-// They are rounded to TF32 here, once, if they will be multiplied so.
-KERNEL conv_pack(const float* weights, float* packed, const int* origins, Pack g, int n) {
+// Times the factor of (group, c), if scaled.  They are rounded to TF32 here, once, if they will be multiplied so.
+KERNEL conv_pack(const float* weights, const float* scale, float* packed, const int* origins, Pack g, int n) {
   FOR(e, n) {
     const int k = e % g.row, c = e / g.row % g.c, group = e / g.row / g.c;
-    const float value = origins[k] < 0 ? 0.0f : weights[group * g.m * g.c * g.taps + origins[k] + c * g.taps];
+    float value = origins[k] < 0 ? 0.0f : weights[group * g.m * g.c * g.taps + origins[k] + c * g.taps];
+    if (g.scaled) value *= scale[group * g.c + c];
     packed[e] = g.round ? __uint_as_float(f32_to_tf32(value)) : value;
   }
 }
 
-// result[i] = (add ? result[i] : 0) + the parts' sum, in their order, + the channel's bias, if any.
-KERNEL conv_add_parts(const float* parts, const float* bias, float* result, Parts g, int n) {
+// The parts' sum, in their order, with what is to follow it, is written to the result or added to it.  If there are no
+// parts, the result is the sum.
+KERNEL conv_add_parts(const float* parts, const float* scale, const float* bias, float* result, Parts g, int n) {
+  const int size = g.channels * g.area;
   FOR(i, n) {
-    float total = g.add ? result[i] : 0.0f;
+    float* const at = result + ((long long)(i / size) * g.step + i % size);
+    float total = g.parts ? 0.0f : *at;
   #pragma unroll 8
     for (int part = 0; part < g.parts; ++part) total += parts[(long long)part * n + i];
-    result[i] = g.bias ? total + bias[i / g.area % g.channels] : total;
+    total = finish(g, total, scale, bias, i / g.area % g.channels);
+    *at = g.add ? *at + total : total;
   }
 }

@@ -24,8 +24,9 @@ class GatherPlan:
     """conv_gather for a geometry: `rows` results per pixel and group, from `channels` of the image read.
 
     read, written   extents of the two images
+    steps           floats from one image to the next, of those read and of those written
     pack            how the weights are packed first, as found.origins says; None: they are taken as they are
-    bias            whether the result gets a bias
+    follows         what follows the sum: bias, relu, add
     """
 
     def __init__(
@@ -38,8 +39,9 @@ class GatherPlan:
         channels: int,
         read: Extent,
         written: Extent,
+        steps: tuple[int, int],
         pack: Pack | None,
-        bias: int,
+        follows: tuple[int, int, int],
     ) -> None:
         self.kernels, self.groups = kernels, g.groups
         self.taps = kernels.table(found.taps)
@@ -52,27 +54,30 @@ class GatherPlan:
         self.tile, self.parts = chosen.tile, chosen.parts
         self.grid = -(-rows // self.tile.bm) * -(-columns // self.tile.bn), count, self.parts
         self.row, self.channels = pack.row if pack else found.row, g.groups * rows
-        self.area = written.d * written.h * written.w
-        self.size = g.n * self.channels * self.area
+        area = written.d * written.h * written.w
+        self.size = g.n * self.channels * area
         self.pack = cuda.packed(pack) if pack else None
-        in_gather = bias if self.parts == 1 else 0
-        gather = Gather(g.n, g.groups, channels, rows, self.row, chosen.slices, self.size, in_gather)
-        self.geometry = cuda.packed(read), cuda.packed(written), cuda.packed(gather)
-        self.add = cuda.packed(Parts(self.parts, 0, bias, self.area, self.channels))
+        from_step, to_step = steps
+        add = Parts(self.parts, self.channels, area, to_step, *follows)
+        if self.parts > 1:  # side by side in the workspace, and what follows comes when they are added up
+            to_step, follows = self.channels * area, (0, 0, 0)
+        sizes = g.n, g.groups, channels, rows, from_step, to_step, self.row, chosen.slices, self.size
+        self.geometry = cuda.packed(read), cuda.packed(written), cuda.packed(Gather(*sizes, *follows))
+        self.add = cuda.packed(add)
         self.launches: dict[int, Callable] = {}
 
-    def __call__(self, weights, source, bias, result) -> None:
+    def __call__(self, weights, source, scale, bias, result) -> None:
         in_packing = self.channels * self.row if self.pack is not None else 0
         in_parts = self.parts * self.size if self.parts > 1 else 0
         packed, parts = self.kernels.floats(in_packing, in_parts)
         if self.pack is not None:
-            self.kernels.over("conv_pack", in_packing, weights, packed, self.origins, self.pack)
+            self.kernels.over("conv_pack", in_packing, weights, scale, packed, self.origins, self.pack)
             weights = packed
         to = parts if self.parts > 1 else result
         launch = self.launch(self.row % 4 == 0 and weights.data.ptr % 16 == 0)
         launch(self.grid, weights, source, bias, to, self.taps, self.lattices, *self.geometry)
         if self.parts > 1:
-            self.kernels.over("conv_add_parts", self.size, parts, bias, result, self.add)
+            self.kernels.over("conv_add_parts", self.size, parts, parts, bias, result, self.add)
 
     def launch(self, aligned: bool) -> Callable:
         """The compiled kernel, that copies the weights by 16 bytes where they are aligned."""
@@ -97,15 +102,15 @@ class WeightsPlan:
         self.taps = kernels.table(places.whole_slices(places.channel_taps(g)))
         self.pixels = kernels.table(places.pixels(g))
         self.grid = -(-g.m // tile.bm) * -(-n // tile.bn), g.groups, self.parts
-        weights = Weights(g.n, g.groups, g.c, g.m, n, g.pixels, each)
+        weights = Weights(g.n, g.groups, g.c, g.m, n, g.x_step, g.y_step, g.pixels, each)
         self.geometry = cuda.packed(Extent(g.d, g.h, g.w)), cuda.packed(weights)
-        self.add = cuda.packed(Parts(self.parts, 1, 0, 1, 1))
+        self.add = cuda.packed(Parts(self.parts, 1, self.size, self.size, add=1))
         self.launch = kernels.tiled("conv_weights", tile, tile.weights_bytes())
 
     def __call__(self, x, dy, dweights) -> None:
         (parts,) = self.kernels.floats(self.parts * self.size)
         self.launch(self.grid, dy, x, parts, self.taps, self.pixels, *self.geometry)
-        self.kernels.over("conv_add_parts", self.size, parts, parts, dweights, self.add)
+        self.kernels.over("conv_add_parts", self.size, parts, parts, parts, dweights, self.add)
 
 
 # -- 1x1 by cuBLAS
@@ -119,7 +124,8 @@ def by_cublas(device, g) -> bool:
 
 def multiply_planes(device, g, weights, source, result, rows: int, depth: int, turned: bool) -> None:
     """result (rows, pixels) = weights (rows, depth), or turned, times source (depth, pixels), for every image
-    and group."""
+    and group; added to the result if turned and g.add."""
+    steps = (g.y_step, g.x_step) if turned else (g.x_step, g.y_step)
     for group in range(g.groups):
         device.blas.gemm(
             weights.data.ptr + 4 * group * g.m * g.c,
@@ -127,9 +133,10 @@ def multiply_planes(device, g, weights, source, result, rows: int, depth: int, t
             result.data.ptr + 4 * group * rows * g.pixels,
             *(rows, g.pixels, depth),
             ta=turned,
+            add=bool(turned and g.add),
             tf32=device.math == "TF32",
             batch=g.n,
-            strides=(0, g.groups * depth * g.pixels, g.groups * rows * g.pixels),
+            strides=(0, *steps),
         )
 
 
@@ -142,26 +149,29 @@ def make_forward(device) -> Callable | None:
         return None
     kernels, plans = Kernels(device), {}
 
-    def conv_forward(x, weights, bias, y, g) -> None:
+    def conv_forward(x, weights, scale, bias, y, g) -> None:
+        follows = g.bias, g.relu, 0
         if by_cublas(device, g):
             multiply_planes(device, g, weights, x, y, g.m, g.c, False)
-            if g.bias:
-                add = cuda.packed(Parts(0, 1, 1, g.pixels, g.groups * g.m))
-                kernels.over("conv_add_parts", y.size, y, bias, y, add)
+            if g.scaled or any(follows):
+                channels = g.groups * g.m
+                finish = cuda.packed(Parts(0, channels, g.pixels, g.y_step, *follows, g.scaled))
+                kernels.over("conv_add_parts", g.n * channels * g.pixels, y, scale, bias, y, finish)
             return
         if g not in plans:
             found = places.forward(g)
-            rounded = Pack(1, g.m, g.c * g.taps, len(found.taps), 1)
+            pack = Pack(1, g.m, g.c * g.taps, len(found.taps), g.scaled, int(kernels.passes == 1))
             plans[g] = GatherPlan(
                 *(kernels, g, found),
                 rows=g.m,
                 channels=g.c,
                 read=Extent(g.d, g.h, g.w),
                 written=Extent(g.od, g.oh, g.ow),
-                pack=rounded if kernels.passes == 1 else None,
-                bias=g.bias,
+                steps=(g.x_step, g.y_step),
+                pack=pack if pack.scaled or pack.round else None,
+                follows=follows,
             )
-        plans[g](weights, x, bias, y)
+        plans[g](weights, x, scale, bias, y)
 
     return conv_forward
 
@@ -184,10 +194,11 @@ def make_backward_data(device) -> Callable | None:
                 channels=g.m,
                 read=Extent(g.od, g.oh, g.ow),
                 written=Extent(g.d, g.h, g.w),
-                pack=Pack(g.m, g.c, g.taps, found.row, int(kernels.passes == 1)),
-                bias=0,
+                steps=(g.y_step, g.x_step),
+                pack=Pack(g.m, g.c, g.taps, found.row, 0, int(kernels.passes == 1)),
+                follows=(0, 0, g.add),
             )
-        plans[g](weights, dy, dy, dx)  # no bias: any array will do
+        plans[g](weights, dy, dy, dy, dx)  # neither scale nor bias: any array will do
 
     return conv_backward_data
 

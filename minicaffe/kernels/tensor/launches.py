@@ -30,57 +30,72 @@ class Extent(NamedTuple):
 @geometry
 class Gather(NamedTuple):
     """conv_gather: per group, m rows of the result, channels of the image that is read, `row` floats of a row
-    of the weights; a part of the sum has `slices` slices and lies `part` floats behind the last one."""
+    of the weights; floats from one image to the next, of those read and of those written; a part of the sum
+    has `slices` slices and lies `part` floats behind the last one; what follows the sum (finish.cuh), and
+    whether it is added to the result, for weights that are copied by 4 floats."""
 
     images: int
     groups: int
     channels: int
     m: int
+    from_step: int
+    to_step: int
     row: int
     slices: int
     part: int
     bias: int
+    relu: int
+    add: int
 
 
 @geometry
 class Weights(NamedTuple):
-    """conv_weights: per group, m output channels and n = channels * taps; pixels of a plane of dy."""
+    """conv_weights: per group, m output channels and n = channels * taps; floats from one image of x, and of
+    dy, to the next; pixels of a plane of dy."""
 
     images: int
     groups: int
     channels: int
     m: int
     n: int
+    x_step: int
+    y_step: int
     pixels: int
     slices: int
 
 
 @geometry
 class Pack(NamedTuple):
-    """conv_pack: weights (groups, m, c, taps) to (groups, c, row), rounded to TF32 or not."""
+    """conv_pack: weights (groups, m, c, taps) to (groups, c, row), times a factor for each (group, c) or not,
+    rounded to TF32 or not."""
 
     m: int
     c: int
     taps: int
     row: int
+    scaled: int
     round: int
 
 
 @geometry
 class Parts(NamedTuple):
-    """conv_add_parts: how many; whether to add to the result; whether with a bias per channel, `area`
-    floats."""
+    """conv_add_parts: how many, 0 if the result is the sum already; images of so many channels of `area`
+    floats, `step` floats apart in the result; the rest as in Gather."""
 
     parts: int
-    add: int
-    bias: int
-    area: int
     channels: int
+    area: int
+    step: int
+    bias: int = 0
+    relu: int = 0
+    add: int = 0
+    scaled: int = 0
 
 
 def source() -> str:
     """The CUDA C++ text of all kernels here, with all that it includes."""
-    files = (cuda.COMMON, SOURCE.with_name("ptx.cuh"), SOURCE.with_name("tile.cuh"), SOURCE)
+    shared = (cuda.COMMON, cuda.COMMON.with_name("finish.cuh"))
+    files = (*shared, SOURCE.with_name("ptx.cuh"), SOURCE.with_name("tile.cuh"), SOURCE)
     structs = map(cuda.struct, (Extent, Lattice, Gather, Weights, Pack, Parts))
     texts = (f'#line 1 "{path.name}"\n{path.read_text()}' for path in files)
     return "\n".join(["typedef float real;", f"#define BLOCK {cuda.BLOCK}", *structs, *texts])

@@ -117,6 +117,13 @@ def copy_elements(source, start, target, at, count):
 
 
 @jit
+def add_elements(source, start, target, at, count):
+    source, target = source[start : start + count], target[at : at + count]
+    for i in range(count):
+        target[i] += source[i]
+
+
+@jit
 def image_at(cols, x, at, image, fresh):
     """The address of the image whose planes start at x[at]: in place, or a padded copy in `image`, made if
     `fresh`."""
@@ -129,7 +136,11 @@ def image_at(cols, x, at, image, fresh):
 
 
 @jit
-def crop_image(cols, image, x, at):
-    """Copy the inside of a padded image to the planes that start at x[at]."""
+def crop_image(cols, image, x, at, add):
+    """Copy the inside of a padded image to the planes that start at x[at], or add it to them."""
     for r in range(cols.rows.size):
-        copy_elements(image, cols.rows[r], x, at + r * cols.row, cols.row)
+        first = at + r * cols.row
+        if add:
+            add_elements(image, cols.rows[r], x, first, cols.row)
+        else:
+            copy_elements(image, cols.rows[r], x, first, cols.row)

@@ -11,7 +11,8 @@ nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -20,7 +21,7 @@ from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.columns import gather, scatter
 from ..micro.tile import best_rows, tile
-from .columns import columns, crop_image, image_at, move_panel
+from .columns import Columns, columns, crop_image, image_at, move_panel
 from .panels import VECTORS, carve, pack, pack_panel, part_of, store_edge, threads, tiling
 
 PANEL_BYTES = 256 << 10  # columns gathered at a time for the gradient by weights: half an inner cache
@@ -38,82 +39,107 @@ def pack_weights(w, m, k, turned, rows, packed, t):
         )
 
 
-def forward(kernel, fetch, x, packed, bias, y, images, panels, edges, cols, t, g, rows):
+def scale_weights(packed, scale, groups, m, k, rows):
+    """Multiply what pack_weights packed, unturned, by the factor of each output."""
+    tiles = (m + rows - 1) // rows
+    for q in prange(groups * tiles):
+        first = q % tiles * rows
+        factors = scale[q // tiles * m + first : q // tiles * m + min(m, first + rows)]
+        for p in range(k):
+            for r in range(factors.size):
+                packed[(q * k + p) * rows + r] *= factors[r]
+
+
+class Work(NamedTuple):
+    """What the loops of a call have beside its operands: addresses of micro-kernels, and arrays of the
+    workspace."""
+
+    tile: int
+    narrow: int  # the tile for no more than a vector of outputs, where there is one
+    move: int  # micro.columns.gather or scatter
+    rows: int  # of a tile
+    shared: np.ndarray  # the packed weights; of the gradient by weights, each thread's sums
+    images: np.ndarray  # each thread's padded image,
+    panels: np.ndarray  # panel of columns,
+    others: np.ndarray  # and panel of the other operand, or tile at an edge of the result
+
+
+def forward(x, bias, y, work, cols, t, g):
     """Every item is a panel of output pixels: gather its columns, send all tiles of the weights past it."""
-    count, tiles, k = cols.start.size - 1, (g.m + rows - 1) // rows, cols.channels * cols.taps.size
-    for part in prange(len(panels)):
-        image, panel, edge = images[part], panels[part], edges[part]
+    count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
+    tiles = (g.m + rows - 1) // rows
+    for part in prange(len(work.panels)):
+        image, panel, edge = work.images[part], work.panels[part], work.others[part]
         image[:] = 0
         held = -1
-        first, last = part_of(part, len(panels), g.n * g.groups * count)
+        first, last = part_of(part, len(work.panels), g.n * g.groups * count)
         for item in range(first, last):
             plane, p = item // count, item % count
-            pixels = image_at(cols, x, plane * cols.inputs, image, plane != held)
+            n, group = plane // g.groups, plane % g.groups
+            pixels = image_at(cols, x, n * g.x_step + group * cols.inputs, image, plane != held)
             held = plane
-            move_panel(fetch, cols, p, pixels, address(panel, 0))
+            move_panel(work.move, cols, p, pixels, address(panel, 0))
             live = min(t.width, cols.pixels - p * t.width)
             for i in range(tiles):
-                q = plane % g.groups * tiles + i
-                weights = address(packed, q * k * rows)
-                constant = address(bias, plane % g.groups * g.m + i * rows)
-                at = (plane * g.m + i * rows) * cols.pixels + p * t.width
-                if live == t.width and (i + 1) * rows <= g.m:
-                    call(
-                        kernel,
-                        (k, weights, address(panel, 0), t.width, address(y, at), cols.pixels, constant),
-                    )
-                else:
-                    call(
-                        kernel, (k, weights, address(panel, 0), t.width, address(edge, 0), t.width, constant)
-                    )
+                weights = address(work.shared, (group * tiles + i) * k * rows)
+                m = group * g.m + i * rows
+                at = n * g.y_step + m * cols.pixels + p * t.width
+                whole = live == t.width and (i + 1) * rows <= g.m
+                to, step = (address(y, at), cols.pixels) if whole else (address(edge, 0), t.width)
+                call(work.tile, (k, weights, address(panel, 0), t.width, to, step, address(bias, m)))
+                if not whole:
                     store_edge(edge, y, at, cols.pixels, min(rows, g.m - i * rows), live, t.width, False)
 
 
-def backward_data(kernel, spread, dy, packed, dx, images, panels, slopes, cols, t, g, rows):
+def backward_data(dy, dx, work, cols, t, g):
     """Every item is one group of an image: its columns' gradient, panel by panel, added into the image's."""
-    count, k = cols.start.size - 1, cols.channels * cols.taps.size
+    count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
     tiles = (k + rows - 1) // rows
-    for part in prange(len(panels)):
-        image, panel, slope = images[part], panels[part], slopes[part]
-        first, last = part_of(part, len(panels), g.n * g.groups)
+    for part in prange(len(work.panels)):
+        image, panel, slopes = work.images[part], work.panels[part], work.others[part]
+        first, last = part_of(part, len(work.panels), g.n * g.groups)
         for plane in range(first, last):
+            n, group = plane // g.groups, plane % g.groups
             image[:] = 0
             for p in range(count):
-                at = plane * g.m * cols.pixels + p * t.width
-                pack_panel(dy, at, 1, cols.pixels, cols.pixels - p * t.width, g.m, t.width, slope, 0, t)
+                at = n * g.y_step + group * g.m * cols.pixels + p * t.width
+                pack_panel(dy, at, 1, cols.pixels, cols.pixels - p * t.width, g.m, t.width, slopes, 0, t)
                 for i in range(tiles):
-                    weights = address(packed, (plane % g.groups * tiles + i) * g.m * rows)
+                    weights = address(work.shared, (group * tiles + i) * g.m * rows)
                     to = address(panel, i * rows * t.width)
-                    call(kernel, (g.m, weights, address(slope, 0), t.width, to, t.width, 0))
-                move_panel(spread, cols, p, address(image, 0), address(panel, 0))
-            crop_image(cols, image, dx, plane * cols.inputs)
+                    call(work.tile, (g.m, weights, address(slopes, 0), t.width, to, t.width, 0))
+                move_panel(work.move, cols, p, address(image, 0), address(panel, 0))
+            crop_image(cols, image, dx, n * g.x_step + group * cols.inputs, g.add)
 
 
-def backward_weights(wide, narrow, fetch, x, dy, sums, images, panels, slopes, cols, t, g, rows):
+def backward_weights(x, dy, work, cols, t, g):
     """Every item is a panel of output pixels: its columns times the pixels' slopes, added to the part's own
     sums."""
-    count, k = cols.start.size - 1, cols.channels * cols.taps.size
+    count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
     tiles, blocks = (k + rows - 1) // rows, (g.m + t.width - 1) // t.width
-    for part in prange(len(panels)):
-        image, panel, slope, total = images[part], panels[part], slopes[part], sums[part]
+    for part in prange(len(work.panels)):
+        image, panel, slopes = work.images[part], work.panels[part], work.others[part]
+        total = work.shared[part]
         image[:] = 0
         total[:] = 0
         held = -1
-        first, last = part_of(part, len(panels), g.n * g.groups * count)
+        first, last = part_of(part, len(work.panels), g.n * g.groups * count)
         for item in range(first, last):
             plane, p = item // count, item % count
-            pixels = image_at(cols, x, plane * cols.inputs, image, plane != held)
+            n, group = plane // g.groups, plane % g.groups
+            pixels = image_at(cols, x, n * g.x_step + group * cols.inputs, image, plane != held)
             held = plane
-            move_panel(fetch, cols, p, pixels, address(panel, 0))
+            move_panel(work.move, cols, p, pixels, address(panel, 0))
             live = min(cols.width, cols.pixels - p * cols.width)
-            pack(dy, plane * g.m * cols.pixels + p * cols.width, cols.pixels, 1, g.m, live, t.width, slope, t)
+            at = n * g.y_step + group * g.m * cols.pixels + p * cols.width
+            pack(dy, at, cols.pixels, 1, g.m, live, t.width, slopes, t)
             for b in range(blocks):
-                kernel = wide if g.m - b * t.width > t.lanes else narrow
-                right = address(slope, b * live * t.width)
+                tile = work.tile if g.m - b * t.width > t.lanes else work.narrow
+                right = address(slopes, b * live * t.width)
                 for i in range(tiles):
                     left = address(panel, i * rows * cols.width)
-                    at = ((plane % g.groups * tiles + i) * rows * blocks + b) * t.width
-                    call(kernel, (live, left, right, t.width, address(total, at), blocks * t.width, 0))
+                    at = ((group * tiles + i) * rows * blocks + b) * t.width
+                    call(tile, (live, left, right, t.width, address(total, at), blocks * t.width, 0))
 
 
 def add_sums(sums, dw, m, k, rows, width):
@@ -129,108 +155,77 @@ def add_sums(sums, dw, m, k, rows, width):
 
 
 pack_weights = jit(pack_weights, parallel=True)
+scale_weights = jit(scale_weights, parallel=True)
 forward = jit(forward, parallel=True)
 backward_data = jit(backward_data, parallel=True)
 backward_weights = jit(backward_weights, parallel=True)
 add_sums = jit(add_sums, parallel=True)
 
 
-def make_forward(device) -> Callable:
-    """kernels.convolution.conv_forward for a CPU device."""
-    dtype, machine = device.dtype, device.machine
-    t, itemsize = tiling(dtype, machine), dtype.itemsize
+class Tiled:
+    """The products of kernels.convolution for a CPU device: methods with the signatures of its kernels."""
 
-    def conv_forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, y: np.ndarray, g) -> None:
-        k, rows, parts = g.c * g.taps, best_rows(g.m, machine), threads()
+    def __init__(self, device) -> None:
+        self.device, self.machine = device, device.machine
+        self.itemsize = device.dtype.itemsize
+        self.t = tiling(device.dtype, device.machine)
+
+    def forward(self, x, w, scale, bias, y, g) -> None:
+        """conv_forward."""
+        t, k, rows = self.t, g.c * g.taps, best_rows(g.m, self.machine)
         cols = columns(g, t.width, t.lanes)
-        packed, images, panels, edges = carve(
-            device,
-            (g.groups * -(-g.m // rows) * k * rows,),
-            (parts, g.c * cols.plane if cols.padded else 0),
-            (parts, k * t.width),
-            (parts, rows * t.width),
-        )
-        pack_weights(w, g.m, k, False, rows, packed, t)
-        finish = "bias" if g.bias else "set"
-        kernel = tile(tuple(range(rows)), rows, VECTORS, finish, itemsize, machine)
-        forward(
-            kernel,
-            gather(cols.lanes, itemsize, machine),
-            x,
-            packed,
-            bias,
-            y,
-            images,
-            panels,
-            edges,
-            cols,
-            t,
-            g,
-            rows,
-        )
+        kernel = self.upright(rows, "_".join(["bias"] * g.bias + ["relu"] * g.relu) or "set")
+        weights = (g.groups * -(-g.m // rows) * k * rows,)
+        work = self.work((kernel, kernel), gather, rows, cols, weights, k * t.width, rows * t.width)
+        pack_weights(w, g.m, k, False, rows, work.shared, t)
+        if g.scaled:
+            scale_weights(work.shared, scale, g.groups, g.m, k, rows)
+        forward(x, bias, y, work, cols, t, g)
 
-    return conv_forward
-
-
-def make_backward_data(device) -> Callable:
-    """kernels.convolution.conv_backward_data for a CPU device."""
-    dtype, machine = device.dtype, device.machine
-    t, itemsize = tiling(dtype, machine), dtype.itemsize
-
-    def conv_backward_data(dy: np.ndarray, w: np.ndarray, dx: np.ndarray, g) -> None:
-        k, parts = g.c * g.taps, threads()
-        rows = best_rows(k, machine)
+    def backward_data(self, dy, w, dx, g) -> None:
+        """conv_backward_data."""
+        t, k = self.t, g.c * g.taps
+        rows = best_rows(k, self.machine)
         tall = -(-k // rows) * rows
         cols = columns(g, t.width, t.lanes)
-        packed, images, panels, slopes = carve(
-            device,
-            (g.groups * tall * g.m,),
-            (parts, g.c * cols.plane),
-            (parts, tall * t.width),
-            (parts, g.m * t.width),
-        )
-        pack_weights(w, g.m, k, True, rows, packed, t)
-        kernel = tile(tuple(range(rows)), rows, VECTORS, "set", itemsize, machine)
-        backward_data(
-            kernel,
-            scatter(cols.lanes, itemsize, machine),
-            dy,
-            packed,
-            dx,
-            images,
-            panels,
-            slopes,
-            cols,
-            t,
-            g,
-            rows,
-        )
+        kernel = self.upright(rows, "set")
+        weights = (g.groups * tall * g.m,)
+        work = self.work((kernel, kernel), scatter, rows, cols, weights, tall * t.width, g.m * t.width)
+        pack_weights(w, g.m, k, True, rows, work.shared, t)
+        backward_data(dy, dx, work, cols, t, g)
 
-    return conv_backward_data
-
-
-def make_backward_weights(device) -> Callable:
-    """kernels.convolution.conv_backward_weights for a CPU device."""
-    dtype, machine = device.dtype, device.machine
-    t, itemsize = tiling(dtype, machine), dtype.itemsize
-
-    def conv_backward_weights(x: np.ndarray, dy: np.ndarray, dw: np.ndarray, g) -> None:
-        k, parts = g.c * g.taps, threads()
-        rows = best_rows(k, machine)
+    def backward_weights(self, x, dy, dw, g) -> None:
+        """conv_backward_weights."""
+        t, k = self.t, g.c * g.taps
+        rows = best_rows(k, self.machine)
         tall, wide = -(-k // rows) * rows, -(-g.m // t.width) * t.width
-        panel = max(1, min(-(-g.pixels // t.width), PANEL_BYTES // (k * t.width * itemsize))) * t.width
+        most = max(1, PANEL_BYTES // (k * t.width * self.itemsize))
+        panel = min(-(-g.pixels // t.width), most) * t.width
         cols = columns(g, panel, t.lanes)
-        sums, images, panels, slopes = carve(
-            device,
-            (parts, g.groups * tall * wide),
-            (parts, g.c * cols.plane if cols.padded else 0),
-            (parts, tall * panel),
-            (parts, wide * panel),
-        )
         along = tuple(m * panel for m in range(rows))
-        kernels = (tile(along, 1, vectors, "add", itemsize, machine) for vectors in (VECTORS, 1))
-        fetch = gather(cols.lanes, itemsize, machine)
-        backward_weights(*kernels, fetch, x, dy, sums, images, panels, slopes, cols, t, g, rows)
-        add_sums(sums, dw, g.m, k, rows, t.width)
+        kernels = [tile(along, 1, n, "add", self.itemsize, self.machine) for n in (VECTORS, 1)]
+        sums = threads(), g.groups * tall * wide
+        work = self.work(kernels, gather, rows, cols, sums, tall * panel, wide * panel)
+        backward_weights(x, dy, work, cols, t, g)
+        add_sums(work.shared, dw, g.m, k, rows, t.width)
 
-    return conv_backward_weights
+    def upright(self, rows: int, finish: str) -> int:
+        """The address of a tile that reads packed weights."""
+        return tile(tuple(range(rows)), rows, VECTORS, finish, self.itemsize, self.machine)
+
+    def work(
+        self,
+        kernels: Sequence[int],
+        move: Callable,
+        rows: int,
+        cols: Columns,
+        shared: tuple[int, ...],
+        panel: int,
+        other: int,
+    ) -> Work:
+        """`shared` is a shape; `panel` and `other` are elements for each thread."""
+        parts = threads()
+        padded = cols.padded or move is scatter  # else images are read where they are
+        image = cols.channels * cols.plane if padded else 0
+        arrays = carve(self.device, shared, (parts, image), (parts, panel), (parts, other))
+        return Work(*kernels, move(cols.lanes, self.itemsize, self.machine), rows, *arrays)

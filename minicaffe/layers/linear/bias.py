@@ -27,17 +27,13 @@ class Bias(Broadcast):
         self.backward_reads = frozenset()
 
     def forward(self, bottom, top):
-        self.k.bias_forward(bottom[0].data, self.operand(bottom).data, top[0].data, self.g)
+        self.k.bias_forward(bottom[0].data, self.operand(bottom).data, top[0].data, self.g, int(self.relu))
 
     def backward(self, top, propagate_down, bottom):
-        dy = top[0].diff
-        if len(bottom) == 2:
-            if propagate_down[1]:
-                self.k.bias_gradient(dy, bottom[1].diff, self.g, 0)
-        elif self.param_gradient[0]:
-            self.k.bias_gradient(dy, self.params[0].diff, self.g, 1)
+        wanted = propagate_down[1] if len(bottom) == 2 else self.param_gradient[0]
+        self.begin_backward(top, self.operand(bottom).diff if wanted else None, len(bottom) == 1)
         if propagate_down[0] and not self.in_place:
-            self.device.copy(dy, bottom[0].diff)
+            self.device.copy(top[0].diff, bottom[0].diff)
 
     def backward_operations(self, bottom, top, propagate_down, params):
         return bottom[0].count * (sum(propagate_down[1:]) + sum(params))

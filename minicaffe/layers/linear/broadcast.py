@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ...core.layer import Layer
 from ...errors import ShapeError
+from ...kernels import activation
 from ...kernels.scale import Extent
 from ...proto.schema import FillerParameter, Message
 
@@ -21,15 +23,18 @@ class Broadcast(Layer):
     backward_reads = frozenset({"bottom.data"})
     in_place_ok = True
     has_params = True
+    ends_in_relu = True
 
     def take_operand(self, bottom, top, conf: Message, neutral: float) -> None:
         """In setup: read axis, num_axes and filler (constant `neutral` if there is none)."""
+        self.neuron = self.device.bind(activation)
         self.axis, self.num_axes = conf.axis, conf.num_axes
         self.require(self.num_axes >= -1, f"num_axes must be at least -1; got {self.num_axes}")
         self.in_place = top[0] is bottom[0]
+        self.own = len(bottom) == 1  # the operand is a parameter
         if self.in_place:
             self.backward_reads = frozenset()
-        if len(bottom) == 1:
+        if self.own:
             plain = FillerParameter(type="constant", value=neutral)
             self.add_param(self.operand_shape(bottom), conf.filler if conf.HasField("filler") else plain)
 
@@ -63,3 +68,14 @@ class Broadcast(Layer):
     def operand(self, bottom):
         """The blob that holds it."""
         return bottom[1] if len(bottom) == 2 else self.params[0]
+
+    def begin_backward(self, top, db: Any, add: bool) -> None:
+        """What comes first in backward: dy where y > 0, in place, if the layer ends in a ReLU; db (None if it
+        is not wanted) = the sum of dy over the other axes, + db if `add`."""
+        y, dy = top[0].data, top[0].diff
+        if self.relu and db is not None:
+            self.k.relu_bias_gradient(y, dy, db, self.g, int(add))
+        elif self.relu:
+            self.neuron.relu_backward(y, dy, dy, 0)
+        elif db is not None:
+            self.k.bias_gradient(dy, db, self.g, int(add))

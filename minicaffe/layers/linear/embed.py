@@ -59,7 +59,7 @@ class Embed(Layer):
         rows.read_index(bottom[0].data, picked, self.missing.position, self.missing.value, self.g)
         rows.take_rows(self.params[0].data, picked, y, math.nan, self.g)
         if len(self.params) > 1:
-            self.bias_kernels.add_bias(self.params[1].data, y, self.g.count, self.length)
+            self.bias_kernels.add_bias(self.params[1].data, y, self.g.count, self.length, 0)
 
     def backward(self, top, propagate_down, bottom):
         dy = top[0].diff

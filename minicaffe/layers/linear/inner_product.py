@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...core.layer import Layer
 from ...errors import ShapeError
-from ...kernels import gemm
+from ...kernels import activation, gemm
 
 
 class InnerProduct(Layer):
@@ -22,6 +22,8 @@ class InnerProduct(Layer):
     kernels = gemm
     has_params = True
     backward_reads = frozenset({"bottom.data"})
+    ends_in_relu = True
+    adds = True
 
     def setup(self, bottom, top):
         conf = self.param.inner_product_param
@@ -31,6 +33,7 @@ class InnerProduct(Layer):
         self.add_param((self.k_size, self.n) if self.transpose else (self.n, self.k_size), conf.weight_filler)
         if conf.bias_term:
             self.add_param((self.n,), conf.bias_filler)
+        self.neuron = self.device.bind(activation)
 
     def reshape(self, bottom, top):
         axis = bottom[0].axis(self.param.inner_product_param.axis)
@@ -45,18 +48,25 @@ class InnerProduct(Layer):
         x, y = bottom[0].data.reshape(self.m, self.k_size), top[0].data.reshape(self.m, self.n)
         self.device.gemm(x, self.params[0].data, y, tb=not self.transpose)
         if len(self.params) > 1:
-            self.k.add_bias(self.params[1].data, y, self.m, self.n)
+            self.k.add_bias(self.params[1].data, y, self.m, self.n, int(self.relu))
+        elif self.relu:
+            self.neuron.relu_forward(y, y, 0)
 
     def backward(self, top, propagate_down, bottom):
         x, dy = bottom[0].data.reshape(self.m, self.k_size), top[0].diff.reshape(self.m, self.n)
+        y, biased = top[0].data, len(self.params) > 1 and self.param_gradient[1]
+        if self.relu and biased:
+            self.k.relu_add_column_sums(y, dy, self.params[1].diff, self.m, self.n)
+        elif self.relu:
+            self.neuron.relu_backward(y, dy, dy, 0)
+        elif biased:
+            self.k.add_column_sums(dy, self.params[1].diff, self.m, self.n)
         if self.param_gradient[0]:
             left, right = (x, dy) if self.transpose else (dy, x)
             self.device.gemm(left, right, self.params[0].diff, ta=True, add=True)
-        if len(self.params) > 1 and self.param_gradient[1]:
-            self.k.add_column_sums(dy, self.params[1].diff, self.m, self.n)
         if propagate_down[0]:
             dx = bottom[0].diff.reshape(self.m, self.k_size)
-            self.device.gemm(dy, self.params[0].data, dx, tb=self.transpose)
+            self.device.gemm(dy, self.params[0].data, dx, tb=self.transpose, add=any(self.adding))
 
     def forward_operations(self, bottom, top):
         return self.m * self.params[0].count

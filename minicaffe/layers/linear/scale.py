@@ -45,23 +45,22 @@ class Scale(Broadcast):
             self.device.copy(bottom[0].data, self.x.data)
             if len(bottom) == 2:
                 self.device.copy(bottom[1].data, self.s.data)
-        x, s, y = bottom[0].data, self.operand(bottom).data, top[0].data
+        x, s, y, relu = bottom[0].data, self.operand(bottom).data, top[0].data, int(self.relu)
         if self.bias:
-            self.k.scale_bias_forward(x, s, self.bias.data, y, self.g)
+            self.k.scale_bias_forward(x, s, self.bias.data, y, self.g, relu)
         else:
-            self.k.scale_forward(x, s, y, self.g)
+            self.k.scale_forward(x, s, y, self.g, relu)
 
     def backward(self, top, propagate_down, bottom):
         dy = top[0].diff
-        if self.bias and self.param_gradient[-1]:
-            self.k.bias_gradient(dy, self.bias.diff, self.g, 1)
+        self.begin_backward(top, self.bias.diff if self.bias and self.param_gradient[-1] else None, True)
         if len(bottom) == 2:
             if propagate_down[1]:
                 self.k.scale_gradient(self.x.data, dy, bottom[1].diff, self.g, 0)
         elif self.param_gradient[0]:
             self.k.scale_gradient(self.x.data, dy, self.params[0].diff, self.g, 1)
         if propagate_down[0]:
-            self.k.scale_forward(dy, self.s.data, bottom[0].diff, self.g)
+            self.k.scale_forward(dy, self.s.data, bottom[0].diff, self.g, 0)
 
     def read_by_backward(self, bottom, top, propagate_down, params):
         factor = self.params[0].count if len(bottom) == 1 and propagate_down[0] else 0

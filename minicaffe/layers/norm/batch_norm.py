@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...core.layer import Layer
 from ...errors import ShapeError
-from ...kernels import batch_norm
+from ...kernels import activation, batch_norm
 from ...proto.schema import TEST, FillerParameter
+from ..linear.scale import Scale
 
 
 class BatchNorm(Layer):
@@ -34,6 +37,7 @@ class BatchNorm(Layer):
     kernels = batch_norm
     backward_reads = frozenset({"bottom.data"})
     in_place_ok = True
+    ends_in_relu = True
 
     def setup(self, bottom, top):
         conf = self.param.batch_norm_param
@@ -42,9 +46,12 @@ class BatchNorm(Layer):
         self.keep, self.eps = conf.moving_average_fraction, conf.eps
         self.operations = (2, 1, 0) if self.frozen else (4, 6, 0)
         self.in_place = top[0] is bottom[0]
-        if self.in_place or self.frozen:
-            self.backward_reads = frozenset()
+        self.affine = None
+        self.neuron = self.device.bind(activation)
         channels = bottom[0].shape[1]
+        if self.allocate:
+            self.ones, self.zeros, *self.fold = (self.device.zeros((channels,)) for _ in range(4))
+            self.device.fill(self.ones, 1)
         for i, shape in enumerate([(channels,), (channels,), (1,)]):
             self.add_param(shape, FillerParameter(type="constant", value=0))
             spec = self.param.param[i] if i < len(self.param.param) else self.param.param.add()
@@ -59,33 +66,77 @@ class BatchNorm(Layer):
             )
         if not self.in_place:
             top[0].reshape_like(x)
-        self.g = batch_norm.Channels(x.shape[0], x.shape[1], x.count_over(2))
+        self.g = batch_norm.Channels(x.shape[0], x.shape[1], x.count_over(2), int(self.frozen))
         count = self.g.n * self.g.inner
         self.unbias = count / (count - 1) if count > 1 else 1.0
         self.mean, self.variance = self.saved((x.shape[1],)), self.saved((x.shape[1],))
-        self.x = self.saved(x.shape) if self.in_place and not self.frozen else x
+        self.copies = self.in_place and not (self.frozen and self.affine is None)
+        self.x = self.saved(x.shape) if self.copies else x
+
+    @property
+    def affine(self) -> Scale | None:
+        """The Scale behind this layer whose work it does in the same pass.  Set by the net before reshape, to
+        one that it `takes`; that layer itself then does not run, and its top is this one's."""
+        return self._affine
+
+    @affine.setter
+    def affine(self, scale: Scale | None) -> None:
+        self._affine = scale
+        nothing = self.in_place or (self.frozen and scale is None)
+        self.backward_reads = frozenset() if nothing else frozenset({"bottom.data"})
+
+    def takes(self, scale: Layer) -> bool:
+        """Whether a layer that reads this one's top can be its `affine`: a Scale with a parameter for every
+        channel, set up and in shape."""
+        return isinstance(scale, Scale) and scale.own and tuple(scale.g) == self.g[:3]
+
+    def folded(self, scale: Scale | None = None) -> tuple[Any, Any]:
+        """With use_global_stats: arrays a and b (C), with a x + b what this layer gives, and `scale` of that.
+        Computed anew by every call, into the same arrays."""
+        means, variances, factor = (blob.data for blob in self.params)
+        a, b = self.fold
+        self.k.fold(means, variances, factor, *self._factors(scale), a, b, self.g, self.eps)
+        return a, b
+
+    def _factors(self, scale: Scale | None) -> tuple[Any, Any]:
+        """What `scale` multiplies by and adds."""
+        if scale is None:
+            return self.ones, self.zeros
+        return scale.params[0].data, scale.bias.data if scale.bias else self.zeros
 
     def forward(self, bottom, top):
         mean, variance = self.mean.data, self.variance.data
         means, variances, factor = (blob.data for blob in self.params)
+        if self.copies:
+            self.device.copy(bottom[0].data, self.x.data)
         if self.frozen:
             self.k.running_moments(means, variances, factor, mean, variance, self.g)
         else:
-            if self.in_place:
-                self.device.copy(bottom[0].data, self.x.data)
             self.k.channel_moments(bottom[0].data, mean, variance, self.g)
             self.k.add_moments(mean, variance, means, variances, self.g, self.keep, self.unbias)
             self.k.add_factor(factor, self.keep)
-        self.k.normalize(bottom[0].data, mean, variance, top[0].data, self.g, self.eps)
+        x, y, relu = bottom[0].data, top[0].data, int(self.relu)
+        self.k.batch_norm_forward(x, mean, variance, *self._factors(self.affine), y, self.g, self.eps, relu)
 
     def backward(self, top, propagate_down, bottom):
-        if not propagate_down[0]:
+        behind, dy, dx = self.affine, top[0].diff, bottom[0].diff
+        learns = behind.param_gradient if behind else []
+        wanted = batch_norm.Wanted(int(propagate_down[0]), int(any(learns[:1])), int(any(learns[1:])))
+        if not any(wanted):
             return
-        variance, dy, dx = self.variance.data, top[0].diff, bottom[0].diff
-        if self.frozen:
-            self.k.normalize_backward(variance, dy, dx, self.g, self.eps)
-        else:
-            self.k.batch_norm_backward(self.x.data, self.mean.data, variance, dy, dx, self.g, self.eps)
+        if self.frozen and behind is None:
+            if self.relu:
+                self.neuron.relu_backward(top[0].data, dy, dy, 0)
+            self.k.normalize_backward(self.variance.data, dy, dx, self.g, self.eps)
+            return
+        scale, bias = self._factors(behind)
+        given = self.x.data, self.mean.data, self.variance.data, scale, bias, dy
+        slopes = (  # what is not wanted may be any array
+            dx if wanted.x else dy,
+            behind.params[0].diff if behind and wanted.scale else scale,
+            behind.bias.diff if behind and wanted.bias else bias,
+        )
+        self.k.batch_norm_backward(*given, *slopes, self.g, self.eps, int(self.relu), wanted)
 
     def _check(self, bottom) -> None:
         if len(bottom.shape) < 2:

@@ -91,11 +91,11 @@ class Recurrent(Layer):
         rows, count = self.gates * self.size, self.steps * self.n
         x = bottom[X].data.reshape(count, self.features)
         self.device.gemm(x, self.w_x.data, z.reshape(count, rows), tb=True)
-        self.linear.add_bias(self.bias.data, z, count, rows)
+        self.linear.add_bias(self.bias.data, z, count, rows, 0)
         if self.static:
             x = bottom[STATIC].data.reshape(self.n, self.static_features)
             self.device.gemm(x, self.w_static.data, self.shared.data, tb=True)
-            self.linear.add_bias(self.shared.data, z, self.steps, self.n * rows)
+            self.linear.add_bias(self.shared.data, z, self.steps, self.n * rows, 0)
 
     def project_backward(self, dz: Any, propagate_down: Sequence[bool], bottom: Sequence[Blob]) -> None:
         """From the gradient by z of all steps: what the parameters and the bottoms get."""

@@ -57,7 +57,7 @@ class RNN(Recurrent):
             self.device.gemm(kept[t], self.w_h.data, h[t], tb=True, add=True)
             self.k.rnn_forward(h[t], cont[t:], kept[t + 1 :], self.step(t))
         self.device.gemm(h.reshape(self.rows), self.w_o.data, o.reshape(self.rows), tb=True)
-        self.linear.add_bias(self.bias_o.data, o, *self.rows)
+        self.linear.add_bias(self.bias_o.data, o, *self.rows, 0)
         self.tanh.tanh_forward(o, o)
         self.hand_on((h[-1],), top)
 

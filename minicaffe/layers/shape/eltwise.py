@@ -6,7 +6,7 @@ import numpy as np
 
 from ...core.layer import Layer
 from ...errors import ShapeError
-from ...kernels import eltwise
+from ...kernels import activation, eltwise
 from ...proto.schema import enum_name
 
 
@@ -28,6 +28,8 @@ class Eltwise(Layer):
     type = "Eltwise"
     bottoms = (2, None)
     kernels = eltwise
+    ends_in_relu = True
+    adds = True  # PROD does not
 
     def setup(self, bottom, top):
         conf = self.param.eltwise_param
@@ -47,6 +49,8 @@ class Eltwise(Layer):
             "PROD": ("bottom.data",) if self.stable else ("bottom.data", "top.data"),
         }
         self.backward_reads = frozenset(reads[self.operation])
+        self.adds = self.operation != "PROD"
+        self.neuron = self.device.bind(activation)
         n = len(bottom)
         self.operations = {"SUM": (n, 1, 0), "MAX": (0, 0, 0), "PROD": (n, n - 1 if self.stable else 2, 0)}[
             self.operation
@@ -64,32 +68,35 @@ class Eltwise(Layer):
     def forward(self, bottom, top):
         a, b, *others = (blob.data for blob in bottom)
         y = top[0].data
+        relu, *relus = [0] * len(others) + [int(self.relu)]  # what comes last ends in it
         if self.operation == "SUM":
-            self.k.sum_pair(a, b, y, *self.coeff[:2])
-            for x, c in zip(others, self.coeff[2:]):
-                self.k.sum_add(x, y, c)
+            self.k.sum_pair(a, b, y, *self.coeff[:2], relu)
+            for x, c, relu in zip(others, self.coeff[2:], relus):
+                self.k.sum_add(x, y, c, relu)
         elif self.operation == "PROD":
-            self.k.product_pair(a, b, y)
-            for x in others:
-                self.k.product_multiply(x, y)
+            self.k.product_pair(a, b, y, relu)
+            for x, relu in zip(others, relus):
+                self.k.product_multiply(x, y, relu)
         else:
-            self.k.max_pair(a, b, y, self.mask.data)
-            for i, x in enumerate(others, 2):
-                self.k.max_replace(x, y, self.mask.data, i)
+            self.k.max_pair(a, b, y, self.mask.data, relu)
+            for i, (x, relu) in enumerate(zip(others, relus), 2):
+                self.k.max_replace(x, y, self.mask.data, i, relu)
 
     def backward(self, top, propagate_down, bottom):
-        dy = top[0].diff
+        y, dy, adding = top[0].data, top[0].diff, self.adding or [False] * len(bottom)
+        if self.relu and self.operation == "PROD":
+            self.neuron.relu_backward(y, dy, dy, 0)
         for i, blob in enumerate(bottom):
             if not propagate_down[i]:
                 continue
             if self.operation == "SUM":
-                self.k.sum_backward(dy, blob.diff, self.coeff[i])
+                self.k.sum_backward(y, dy, blob.diff, self.coeff[i], int(self.relu), int(adding[i]))
             elif self.operation == "MAX":
-                self.k.max_backward(dy, self.mask.data, blob.diff, i)
+                self.k.max_backward(dy, self.mask.data, blob.diff, i, int(adding[i]))
             elif self.stable:
                 first, *others = (other.data for j, other in enumerate(bottom) if j != i)
-                self.k.product_pair(dy, first, blob.diff)
+                self.k.product_pair(dy, first, blob.diff, 0)
                 for x in others:
-                    self.k.product_multiply(x, blob.diff)
+                    self.k.product_multiply(x, blob.diff, 0)
             else:
-                self.k.product_backward(blob.data, top[0].data, dy, blob.diff)
+                self.k.product_backward(blob.data, y, dy, blob.diff)

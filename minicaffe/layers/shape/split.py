@@ -39,9 +39,9 @@ class Split(Layer):
             return
         dx, behind = bottom[0].diff, list(top)
         if not self.adding[0]:
-            self.k.sum_pair(behind.pop(0).diff, behind.pop(0).diff, dx, 1, 1)
+            self.k.sum_pair(behind.pop(0).diff, behind.pop(0).diff, dx, 1, 1, 0)
         for blob in behind:
-            self.k.sum_add(blob.diff, dx, 1)
+            self.k.sum_add(blob.diff, dx, 1, 0)
 
     def backward_operations(self, bottom, top, propagate_down, params):
         return (len(top) - 1) * bottom[0].count * propagate_down[0]

@@ -37,7 +37,7 @@ class Parameter(Layer):
 
     def backward(self, top, propagate_down, bottom):
         if self.param_gradient[0]:
-            self.k.sum_add(top[0].diff, self.params[0].diff, 1)
+            self.k.sum_add(top[0].diff, self.params[0].diff, 1, 0)
 
     def backward_operations(self, bottom, top, propagate_down, params):
         return top[0].count * params[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from .convolving import Convolving
 
 
@@ -23,17 +25,40 @@ class Convolution(Convolving):
     """
 
     type = "Convolution"
+    ends_in_relu = True
+    apart = frozenset({"bottom", "top"})
+    adds = True
+    # Set by the net: factors and summands of the outputs, arrays of the device.  forward is then y = factor
+    # (w * x) + summand; the layer's own bias is part of the summand.
+    fold: tuple[Any, Any] | None = None
+
+    def arrange(self, bottom, top):
+        super().arrange(bottom, top)
+        follows = {"relu": int(self.relu)} | ({"scaled": 1, "bias": 1} if self.fold else {})
+        adding = self.adding or [False] * len(bottom)
+        self.geometries = [
+            g._replace(add=int(adds), **follows) for g, adds in zip(self.geometries, adding, strict=True)
+        ]
 
     def forward(self, bottom, top):
-        weights, bias = self.params[0].data, self.params[-1].data
-        for x, y in zip(bottom, top):
-            self.k.conv_forward(x.data, weights, bias, y.data, self.g)
+        weights = self.params[0].data
+        scale, bias = self.fold or (weights, self.params[-1].data)
+        for x, y, g in zip(bottom, top, self.geometries):
+            self.k.conv_forward(x.data, weights, scale, bias, y.data, g)
 
     def backward(self, top, propagate_down, bottom):
         weights = self.params[0]
-        for i, (x, y) in enumerate(zip(bottom, top)):
-            self.add_bias_gradient(y)
+        for i, (x, y, g) in enumerate(zip(bottom, top, self.geometries)):
+            self.finish_gradient(y, g)
             if self.param_gradient[0]:
-                self.k.conv_backward_weights(x.data, y.diff, weights.diff, self.g)
+                self.k.conv_backward_weights(x.data, y.diff, weights.diff, g)
             if propagate_down[i]:
-                self.k.conv_backward_data(y.diff, weights.data, x.diff, self.g)
+                self.k.conv_backward_data(y.diff, weights.data, x.diff, g)
+
+    def finish_gradient(self, y, g) -> None:
+        """dy = 0 where y is not positive, if ReLU follows; db += sum of dy."""
+        learned = self.bias is not None and self.param_gradient[1]
+        if learned or g.relu:
+            told = y.data if g.relu else y.diff
+            total = self.bias.diff if learned else y.diff
+            self.k.conv_backward_bias(told, y.diff, total, g if learned else g._replace(bias=0))

@@ -7,7 +7,7 @@ import math
 from ...core.layer import Layer
 from ...core.workload import elements
 from ...errors import ShapeError
-from ...kernels import convolution, scale
+from ...kernels import convolution
 from ...proto.schema import enum_name
 from .window import SPATIAL, convolved, deconvolved, in_three_axes, read_window
 
@@ -15,8 +15,8 @@ from .window import SPATIAL, convolved, deconvolved, in_three_axes, read_window
 class Convolving(Layer):
     """Bottoms (n..., C, size...), all alike; tops (n..., num_output, out...); weights, and a bias per output.
 
-    self.g is the geometry of the convolution from the image side, which has padding and more pixels, to the
-    other; a `transposed` layer goes the other way: its tops are the images.
+    self.geometries holds, for each bottom and top, the convolution from the image side, which has padding and
+    more pixels, to the other; a `transposed` layer goes the other way: its tops are the images.
     """
 
     bottoms = tops = (1, None)
@@ -45,7 +45,8 @@ class Convolving(Layer):
         self.add_param((sides[0], sides[1] // self.groups, *self.window.kernel), conf.weight_filler)
         self.bias = self.add_param((self.outputs,), conf.bias_filler) if conf.bias_term else None
         self.k = self.device.convolutions(enum_name(conf, "engine"))
-        self.bias_kernels = self.device.bind(scale)
+        if self.axis != 1:  # `step` is from one index of axis 0 to the next, not from one image
+            self.apart = frozenset()
 
     def reshape(self, bottom, top):
         shape = bottom[0].shape
@@ -66,7 +67,7 @@ class Convolving(Layer):
         image, other = (self.channels, size), (self.outputs, out)
         if self.transposed:
             image, other = other, image
-        self.g = convolution.Conv(
+        self.g = convolution.contiguous(
             n,
             self.groups,
             image[0] // self.groups,
@@ -74,12 +75,14 @@ class Convolving(Layer):
             int(self.bias is not None and not self.transposed),
             *in_three_axes(image[1], other[1], self.window),
         )
-        self.extent = scale.Extent(n, self.outputs, math.prod(out))
+        self.arrange(bottom, top)
 
-    def add_bias_gradient(self, top) -> None:
-        """db += sum of dy."""
-        if self.bias and self.param_gradient[1]:
-            self.bias_kernels.bias_gradient(top.diff, self.bias.diff, self.extent, 1)
+    def arrange(self, bottom, top):
+        images, others = (top, bottom) if self.transposed else (bottom, top)
+        self.geometries = [
+            self.g._replace(x_step=x.step or self.g.x_step, y_step=y.step or self.g.y_step)
+            for x, y in zip(images, others)
+        ]
 
     def forward_operations(self, bottom, top):
         return sum(self._products(bottom, top))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...kernels import scale
 from .convolving import Convolving
 
 
@@ -23,18 +24,28 @@ class Deconvolution(Convolving):
 
     type = "Deconvolution"
     transposed = True
+    apart = frozenset({"bottom"})
+
+    def setup(self, bottom, top):
+        super().setup(bottom, top)
+        self.bias_kernels = self.device.bind(scale)
+
+    def reshape(self, bottom, top):
+        super().reshape(bottom, top)
+        self.extent = scale.Extent(self.g.n, self.outputs, self.g.d * self.g.h * self.g.w)
 
     def forward(self, bottom, top):
-        for x, y in zip(bottom, top):
-            self.k.conv_backward_data(x.data, self.params[0].data, y.data, self.g)
+        for x, y, g in zip(bottom, top, self.geometries):
+            self.k.conv_backward_data(x.data, self.params[0].data, y.data, g)
             if self.bias:
-                self.bias_kernels.bias_forward(y.data, self.bias.data, y.data, self.extent)
+                self.bias_kernels.bias_forward(y.data, self.bias.data, y.data, self.extent, 0)
 
     def backward(self, top, propagate_down, bottom):
         weights = self.params[0]
-        for i, (x, y) in enumerate(zip(bottom, top)):
-            self.add_bias_gradient(y)
+        for i, (x, y, g) in enumerate(zip(bottom, top, self.geometries)):
+            if self.bias and self.param_gradient[1]:
+                self.bias_kernels.bias_gradient(y.diff, self.bias.diff, self.extent, 1)
             if self.param_gradient[0]:
-                self.k.conv_backward_weights(y.diff, x.data, weights.diff, self.g)
+                self.k.conv_backward_weights(y.diff, x.data, weights.diff, g)
             if propagate_down[i]:
-                self.k.conv_forward(y.diff, weights.data, self.params[-1].data, x.diff, self.g)
+                self.k.conv_forward(y.diff, weights.data, weights.data, weights.data, x.diff, g)

@@ -25,7 +25,7 @@ class Pooler:
 
     backward_reads: frozenset[str] = frozenset()
     draws = False
-    per_tap = (1, 0)
+    per_tap = (1, 1)
 
     def __init__(self, layer: Layer) -> None:
         self.layer: Layer = proxy(layer)  # it owns this
@@ -38,14 +38,13 @@ class Pooler:
         """Compute y."""
         raise NotImplementedError
 
-    def backward(self, x, y, dy, dx) -> None:
-        """Write dx; x and y hold nothing unless backward_reads names them."""
+    def backward(self, x, y, dy, dx, add: bool = False) -> None:
+        """Write dx, or add to it; x and y hold nothing unless backward_reads names them."""
         raise NotImplementedError
 
     def operations(self, outputs: int, taps: int) -> tuple[int, int]:
         """Multiply-adds of forward and backward, for so many windows of so many elements."""
-        forward, backward = self.per_tap
-        return forward * outputs * taps, backward * outputs * taps or outputs
+        return self.per_tap[0] * outputs * taps, self.per_tap[1] * outputs * taps or outputs
 
 
 def volumes(shape: Sequence[int], out: Sequence[int], window: Window) -> pooling3d.Pool3d:
@@ -64,6 +63,12 @@ class PlanePooler(Pooler):
             self.k = device.bind(pooling)
             self.g = pooling.Pool(g.volumes, g.h, g.w, g.oh, g.ow, g.kh, g.kw, g.sh, g.sw, g.ph, g.pw)
 
+    def arrange(self, channels: int, x_step: int | None, y_step: int | None) -> None:
+        """For images of at most two axes: how far they lie apart, as Blob.step says, in x and in y."""
+        g = self.g
+        x_step, y_step = x_step or channels * g.h * g.w, y_step or channels * g.oh * g.ow
+        self.g = g._replace(channels=channels, x_step=x_step, y_step=y_step)
+
 
 class MaxPooler(PlanePooler):
     """The maximum; `mask` says where it stands in its plane or volume."""
@@ -78,8 +83,8 @@ class MaxPooler(PlanePooler):
     def forward(self, x, y):
         self.k.max_pool_forward(x, y, self.mask.data, self.g)
 
-    def backward(self, x, y, dy, dx):
-        self.k.max_pool_backward(dy, self.mask.data, dx, self.g)
+    def backward(self, x, y, dy, dx, add=False):
+        self.k.max_pool_backward(dy, self.mask.data, dx, self.g, int(add))
 
     def show_mask(self, out) -> None:
         """out = the mask, in the net's floating type."""
@@ -89,19 +94,18 @@ class MaxPooler(PlanePooler):
 class AvePooler(PlanePooler):
     """The mean."""
 
-    per_tap = (1, 1)
-
     def forward(self, x, y):
         self.k.ave_pool_forward(x, y, self.g)
 
-    def backward(self, x, y, dy, dx):
-        self.k.ave_pool_backward(dy, dx, self.g)
+    def backward(self, x, y, dy, dx, add=False):
+        self.k.ave_pool_backward(dy, dx, self.g, int(add))
 
 
 class StochasticPooler(Pooler):
     """An element drawn by its value; `which` tells the poolers of one layer apart."""
 
     draws = True
+    per_tap = (1, 0)
 
     def __init__(self, layer: Layer, which: int) -> None:
         super().__init__(layer)
@@ -117,8 +121,8 @@ class StochasticPooler(Pooler):
         words = self.layer.random.data
         self.k.stochastic_pool_forward(x, y, self.mask.data, words, self.channels, self.which, self.g)
 
-    def backward(self, x, y, dy, dx):
-        self.from_mask(dy, self.mask.data, dx, self.g)
+    def backward(self, x, y, dy, dx, add=False):
+        self.from_mask(dy, self.mask.data, dx, self.g, int(add))
 
 
 class WeightedPooler(Pooler):
@@ -135,8 +139,8 @@ class WeightedPooler(Pooler):
     def forward(self, x, y):
         self.k.weighted_pool_forward(x, y, self.sums.data, self.g)
 
-    def backward(self, x, y, dy, dx):
-        self.k.weighted_pool_backward(x, y, self.sums.data, dy, dx, self.g)
+    def backward(self, x, y, dy, dx, add=False):
+        self.k.weighted_pool_backward(x, y, self.sums.data, dy, dx, self.g, int(add))
 
 
 def make_pooler(layer: Layer, method: str, which: int = 0) -> Pooler:

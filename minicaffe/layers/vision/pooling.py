@@ -7,7 +7,7 @@ import math
 from ...core.layer import Layer
 from ...errors import ShapeError
 from ...proto.schema import enum_name
-from .poolers import MaxPooler, make_pooler
+from .poolers import MaxPooler, PlanePooler, make_pooler
 from .window import SPATIAL, pooled, read_pooling_window
 
 
@@ -43,6 +43,8 @@ class Pooling(Layer):
     type = "Pooling"
     tops = (1, 2)
     backward_reads = frozenset({"bottom.data", "top.data"})  # narrowed in setup
+    apart = frozenset({"bottom", "top"})  # narrowed in setup
+    adds = True
     stochastic = True  # dropped in setup but for STOCHASTIC
 
     def setup(self, bottom, top):
@@ -55,6 +57,10 @@ class Pooling(Layer):
         self.ceil = enum_name(conf, "round_mode") == "CEIL"
         self.pooler = make_pooler(self, method)
         self.backward_reads = self.pooler.backward_reads
+        if len(top) > 1:
+            self.apart = frozenset({"bottom"})
+        if not isinstance(self.pooler, PlanePooler) or len(self.window.stride) > 2:
+            self.apart = frozenset()
         if not self.pooler.draws:
             self.random = None
 
@@ -70,6 +76,10 @@ class Pooling(Layer):
             blob.reshape(*shape[:2], *out)
         self.pooler.plan(shape, out, window)
 
+    def arrange(self, bottom, top):
+        if self.apart and isinstance(self.pooler, PlanePooler):
+            self.pooler.arrange(bottom[0].shape[1], bottom[0].step, top[0].step)
+
     def forward(self, bottom, top):
         self.pooler.forward(bottom[0].data, top[0].data)
         if len(top) > 1 and isinstance(self.pooler, MaxPooler):
@@ -77,7 +87,8 @@ class Pooling(Layer):
 
     def backward(self, top, propagate_down, bottom):
         if propagate_down[0]:
-            self.pooler.backward(bottom[0].data, top[0].data, top[0].diff, bottom[0].diff)
+            add = any(self.adding)
+            self.pooler.backward(bottom[0].data, top[0].data, top[0].diff, bottom[0].diff, add)
 
     def _spatial(self, bottom) -> int:
         """How many spatial axes there are; ShapeError if too many or none."""

@@ -6,7 +6,6 @@ import math
 
 from ...core.layer import Layer
 from ...errors import ShapeError
-from ...kernels import eltwise
 from ...kernels import shape as kernels
 from ...proto.schema import enum_name
 from .poolers import make_pooler
@@ -33,6 +32,7 @@ class SPP(Layer):
     type = "SPP"
     kernels = kernels
     backward_reads = frozenset({"bottom.data", "top.data"})  # narrowed in setup
+    adds = True
     stochastic = True  # dropped in setup but for STOCHASTIC
 
     def setup(self, bottom, top):
@@ -50,7 +50,6 @@ class SPP(Layer):
         self.backward_reads = self.poolers[0].backward_reads - kept
         if not self.poolers[0].draws:
             self.random = None
-        self.adding = self.device.bind(eltwise)
 
     def reshape(self, bottom, top):
         shape = bottom[0].shape
@@ -66,7 +65,6 @@ class SPP(Layer):
         top[0].reshape(n, c * (4**levels - 1) // 3)
         self.values = [self.saved((n, c, 2**level, 2**level)) for level in range(levels)]
         self.slopes = [self.saved(value.shape) for value in self.values]
-        self.part = self.saved(shape)  # of the gradient, from one level
         self.up, self.down, start = [], [], 0
         for value in self.values:
             length = math.prod(value.shape[1:])
@@ -83,18 +81,16 @@ class SPP(Layer):
             self.k.copy_rows(value.data, top[0].data, g)
 
     def backward(self, top, propagate_down, bottom):
-        x, dx = bottom[0].data, bottom[0].diff
+        x, dx, add = bottom[0].data, bottom[0].diff, any(self.adding)
         if not propagate_down[0]:
             return
         if len(self.poolers) == 1:
-            self.poolers[0].backward(x, top[0].data, top[0].diff, dx)
+            self.poolers[0].backward(x, top[0].data, top[0].diff, dx, add)
             return
         for level, (pooler, g) in enumerate(zip(self.poolers, self.down)):
-            slope, part = self.slopes[level].data, self.part.data if level else dx
+            slope = self.slopes[level].data
             self.k.copy_rows(top[0].diff, slope, g)
-            pooler.backward(x, self.values[level].data, slope, part)
-            if level:
-                self.adding.sum_add(part, dx, 1)
+            pooler.backward(x, self.values[level].data, slope, dx, add or level > 0)
 
     def window(self, level: int, size: list[int]) -> Window:
         """The windows of a level; ShapeError if one would hold nothing but padding."""

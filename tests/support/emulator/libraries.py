@@ -140,7 +140,8 @@ _convolved = entry(
 
 
 class FakeCudnn(FakeLibrary):
-    """cuDNN's convolutions, tap by tap in the arrays' type; contiguous arrays of 4 or 5 axes.
+    """cuDNN's convolutions, tap by tap in the arrays' type; arrays of 4 or 5 axes, contiguous but for the
+    first.
 
     An algorithm fills its workspace with NaN, and timing fills the result.
     """
@@ -210,11 +211,13 @@ class FakeCudnn(FakeLibrary):
     @entry(c_void_p, c_int, c_int, POINTER(c_int), POINTER(c_int))
     def cudnnSetTensorNdDescriptor(self, descriptor, kind, axes, extents, strides):
         shape, steps = self._shape(kind, axes, extents), 1
-        for extent, stride in zip(reversed(shape), reversed(strides[:axes])):
+        for extent, stride in zip(reversed(shape[1:]), reversed(strides[1:axes])):
             if stride != steps:
                 raise Refused(self.NOT_SUPPORTED)
             steps *= extent
-        self._get(descriptor, "tensor", whole=False).update(kind=kind, shape=shape)
+        if strides[0] < steps:
+            raise Refused(self.NOT_SUPPORTED)
+        self._get(descriptor, "tensor", whole=False).update(kind=kind, shape=shape, step=strides[0])
 
     @entry(c_void_p, c_int, c_int, c_int, POINTER(c_int))
     def cudnnSetFilterNdDescriptor(self, descriptor, kind, layout, axes, extents):
@@ -259,23 +262,6 @@ class FakeCudnn(FakeLibrary):
         return tuple(extents[:axes])
 
     # -- results
-
-    @entry(c_void_p, c_void_p, *_array, c_void_p, *_array)
-    def cudnnAddTensor(self, handle, alpha, bias, bias_at, beta, y, y_at):
-        stream = self.stream(handle)
-        bias, y = self._get(bias, "tensor"), self._get(y, "tensor")
-        one, other = bias["shape"], y["shape"]
-        fits = len(one) == len(other) and all(a in (1, b) for a, b in zip(one, other))
-        if not fits or bias["kind"] != y["kind"] or not all((alpha, beta, bias_at, y_at)):
-            raise Refused(self.BAD_PARAM)
-        dtype, scalar = FLOATS[y["kind"]]
-        alpha, beta = (dtype.type(scalar.from_address(address).value) for address in (alpha, beta))
-
-        def add():
-            out = array_at(y_at, dtype, other)
-            out[...] = alpha * array_at(bias_at, dtype, one) + (beta * out if beta else 0)
-
-        self.enqueue(stream, add)
 
     @_ranked
     def cudnnGetConvolutionForwardAlgorithm_v7(self, *args):
@@ -380,11 +366,11 @@ class FakeCudnn(FakeLibrary):
         known = self._operands(direction, handle, a, b, convolution, result)[3]
         if not all((a_at, b_at, result_at, block)):
             raise Refused(self.BAD_PARAM)
-        kind, shape = (self.descriptors[result][key] for key in ("kind", "shape"))
+        known_result = self.descriptors[result]
 
         def spoil():
             array_at(block, np.dtype(np.uint8), (nbytes,)).fill(0xFF)
-            array_at(result_at, FLOATS[kind][0], shape).fill(np.nan)
+            described(result_at, known_result)[...] = np.nan
 
         self.enqueue(self.stream(handle), spoil)
         self._report(ALGORITHMS[direction][::-1], known["math"], asked, count, found)
@@ -402,18 +388,28 @@ class FakeCudnn(FakeLibrary):
         alpha, beta = (dtype.type(scalar.from_address(address).value) for address in (alpha, beta))
         coarse = known["math"] != 3 and dtype == np.float32
         self.used.append((direction, number, known["math"]))
-        shapes = x["shape"], weights["shape"], y["shape"]
+        all_three = x, weights, y
         order = {"Forward": (0, 1, 2), "BackwardData": (1, 2, 0), "BackwardFilter": (0, 2, 1)}[direction]
 
         def run():
             if need:
                 array_at(block, np.dtype(np.uint8), (need,)).fill(0xFF)
-            arrays = [array_at(at, dtype, shapes[i]) for i, at in zip(order, (a_at, b_at, result_at))]
+            arrays = [described(at, all_three[i]) for i, at in zip(order, (a_at, b_at, result_at))]
             factors = [tf32(array.copy()) if coarse else array for array in arrays[:2]]
-            computed = alpha * correlation(direction, *factors, shapes[order[2]], known)
+            computed = alpha * correlation(direction, *factors, all_three[order[2]]["shape"], known)
             arrays[2][...] = computed + (beta * arrays[2] if beta else 0)
 
         self.enqueue(stream, run)
+
+
+def described(address: int, known: dict) -> np.ndarray:
+    """The array of a descriptor: a contiguous one, or images that lie `step` elements apart."""
+    dtype, (n, *image) = FLOATS[known["kind"]][0], known["shape"]
+    size = int(np.prod(image))
+    step = known.get("step", size)
+    flat = array_at(address, dtype, ((n - 1) * step + size,))
+    steps = [step, *[int(np.prod(image[i + 1 :])) for i in range(len(image))]]
+    return np.lib.stride_tricks.as_strided(flat, (n, *image), [dtype.itemsize * one for one in steps])
 
 
 def correlation(direction: str, a, b, shape: tuple[int, ...], known: dict) -> np.ndarray:
