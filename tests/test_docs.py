@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from minicaffe.proto import extensions, schema
-from minicaffe.proto.guesses import CAFFE_TYPES
+from minicaffe.proto.layer_types import CAFFE_TYPES
 from minicaffe.proto.schema import NetParameter, SolverParameter
 
 ROOT = Path(__file__).parent.parent

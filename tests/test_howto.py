@@ -3,23 +3,17 @@ run, in their order, in one folder."""
 
 from __future__ import annotations
 
-import importlib
 import re
 import runpy
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from minicaffe.cli.main import COMMANDS, Command, main
-from minicaffe.layers import LAYERS
 
-from .support import laws
-from .support.devices import make_device
+from .support.added import added
 
 HOWTO = Path(__file__).parent.parent / "docs" / "howto"
 # "`name`:" in front of a block makes it the file of that name; blocks of `$` lines are commands.
@@ -74,41 +68,12 @@ def test_your_own_images_and_fine_tuning(tmp_path, monkeypatch, capsys):
     assert tuned[-1] > 0.93 > anew[-1]
 
 
-@contextmanager
-def added(folder: Path, files: Sequence[str], monkeypatch) -> Iterator[list[ModuleType]]:
-    """The modules of these files of a folder, as if they lay in this checkout."""
-    names = [file.removesuffix(".py").replace("/", ".") for file in files]
-    for name in names:
-        package = importlib.import_module(name.rpartition(".")[0])
-        beside = folder.joinpath(*package.__name__.split("."))
-        monkeypatch.setattr(package, "__path__", [*package.__path__, str(beside)])
-    try:
-        yield [importlib.import_module(name) for name in names]
-    finally:
-        for name in names:
-            package, _, last = name.rpartition(".")
-            sys.modules.pop(name, None)
-            vars(sys.modules[package]).pop(last, None)
-
-
 def test_a_layer_of_your_own(tmp_path, monkeypatch, capsys):
-    """The Python layer trains.  The built-in one, from the files as printed, agrees with its formula and has
-    the right gradient: its loops interpreted, its CUDA half on the emulator."""
-    page = HOWTO / "a_layer_of_your_own.md"
+    """The Python layer trains.  The built-in one is held to the laws in tests/tools/test_new_layer.py."""
     monkeypatch.delitem(sys.modules, "softsign", raising=False)
-    follow(page, tmp_path, monkeypatch)
+    follow(HOWTO / "a_layer_of_your_own.md", tmp_path, monkeypatch)
     sys.modules.pop("softsign")
     assert accuracies(capsys.readouterr().err)[-1] > 0.9
-    monkeypatch.setitem(LAYERS, *re.search(r'`"(\w+)": "([\w.]+)",`', page.read_text()).groups())
-    files = (
-        "minicaffe/kernels/softsign.py",
-        "minicaffe/layers/neuron/softsign.py",
-        "tests/layers/test_softsign.py",
-    )
-    with added(tmp_path, files, monkeypatch) as (_, _, test):
-        for name in ("python", "cuda-emulated"):
-            test.test_formula(make_device(name))
-            laws.check_gradient(test.CASES[0], make_device(name))
 
 
 def test_a_command(tmp_path, monkeypatch, capsys):

@@ -43,18 +43,15 @@ def type_of(case: laws.Case) -> type:
     return resolve(case.layer.split('"')[1])
 
 
-def cases() -> list:
-    found = []
-    for name in sorted(LAYERS):
-        if (TESTS / f"test_{LAYERS[name].rsplit('.', 1)[1]}.py").exists():
-            found += [
-                pytest.param(case, id=f"{name}-{i}")
-                for i, case in enumerate(getattr(module_of(name), "CASES", ()))
-            ]
-    return found
+def cases_of(name: str) -> list[laws.Case]:
+    """The uses of a type that its test lists."""
+    there = (TESTS / f"test_{LAYERS[name].rsplit('.', 1)[1]}.py").exists()
+    return list(getattr(module_of(name), "CASES", ())) if there else []
 
 
-CASES = cases()
+CASES = [
+    pytest.param(case, id=f"{name}-{i}") for name in sorted(LAYERS) for i, case in enumerate(cases_of(name))
+]
 DIFFERENTIABLE = [case for case in CASES if case.values[0].gradient]
 OPTIONS = {
     "ends_in_relu": options.check_ends_in_relu,

@@ -30,13 +30,11 @@ SEQUENCE = {"x": (5, 2, 3), "cont": (5, 2)}
 RECURRENT = f"recurrent_param {{ num_output: 4 {FILL} }}"
 
 SNIPPETS = {
-    "AbsVal": Snippet(ROWS),
     "Accuracy": Snippet(SCORES, "accuracy_param { top_k: 2 }"),
     "ArgMax": Snippet(ROWS, "argmax_param { axis: 1 top_k: 2 }"),
     "BatchNorm": Snippet(IMAGES),
     "BatchReindex": Snippet({"x": (5, 3), "picks": (2,)}),
     "Bias": Snippet(IMAGES, "bias_param { filler { value: 1 } }"),
-    "BNLL": Snippet(ROWS),
     "Clip": Snippet(ROWS, "clip_param { min: -1 max: 1 }"),
     "Concat": Snippet({"a": (2, 3), "b": (2, 5)}, "concat_param { axis: 1 }"),
     "ContrastiveLoss": Snippet(
@@ -101,16 +99,13 @@ SNIPPETS = {
     "Reshape": Snippet(IMAGES, "reshape_param { shape { dim: 0 dim: -1 dim: 12 } }"),
     "RNN": Snippet(SEQUENCE, RECURRENT, ("o",)),
     "Scale": Snippet(IMAGES, "scale_param { bias_term: true }"),
-    "Sigmoid": Snippet(ROWS),
     "SigmoidCrossEntropyLoss": Snippet({"scores": (4, 3), "target": (4, 3)}, "", ("loss",)),
     "Silence": Snippet(ROWS, "", ()),
     "Slice": Snippet({"x": (2, 5)}, "slice_param { axis: 1 slice_point: 2 }", ("a", "b")),
-    "Softmax": Snippet(ROWS),
     "SoftmaxWithLoss": Snippet(SCORES, "loss_param { ignore_label: 2 }", ("loss",)),
     "Split": Snippet(ROWS, "", ("a", "b")),
     "SPP": Snippet({"x": (2, 4, 8, 8)}, "spp_param { pyramid_height: 3 }"),
     "Swish": Snippet(ROWS, "swish_param { beta: 1.5 }"),
-    "TanH": Snippet(ROWS),
     "Threshold": Snippet(ROWS, "threshold_param { threshold: 0.5 }"),
     "Tile": Snippet(ROWS, "tile_param { axis: 1 tiles: 2 }"),
     "WindowData": Snippet(
@@ -121,9 +116,14 @@ SNIPPETS = {
 }
 
 
+def snippet_of(kind: str) -> Snippet:
+    """How a type is used: as SNIPPETS say, else with one bottom, one top and no settings."""
+    return SNIPPETS.get(kind, Snippet(ROWS))
+
+
 def layer_line(kind: str) -> str:
     """The layer of a snippet as prototxt, on lines of readable length."""
-    snippet = SNIPPETS[kind]
+    snippet = snippet_of(kind)
     words = [f'name: "{kind.lower()}"', f'type: "{kind}"']
     words += [f'bottom: "{name}"' for name in snippet.bottoms] + [f'top: "{name}"' for name in snippet.tops]
     head = "layer { " + " ".join(words)
@@ -136,7 +136,7 @@ def layer_line(kind: str) -> str:
 def prototxt(kind: str) -> str:
     """The whole net of a snippet: Input layers and the layer."""
     lines = []
-    for name, shape in SNIPPETS[kind].bottoms.items():
+    for name, shape in snippet_of(kind).bottoms.items():
         dims = " ".join(f"dim: {d}" for d in shape)
         lines.append(
             f'layer {{ name: "{name}" type: "Input" top: "{name}" input_param {{ shape {{ {dims} }} }} }}'

@@ -15,7 +15,7 @@ layers    Milliseconds of the GPU per layer, forward and backward.  Each is capt
           share in it.  What fits into the L2 cache stays there from one repetition to the next, so small
           layers look better than inside a net; `forward` and `training` of the whole net, forward and
           backward measured as one graph, have no such favour.  `of roof`: the least time over the time
-          taken; the least by operations and by compulsory traffic (checking/traffic.py), at the rates of a
+          taken; the least by operations and by compulsory traffic (core/workload.py), at the rates of a
           large product of the same accuracy and of a large copy, measured on the same machine.  PyTorch's
           layers are measured in the same way, with ReLU out of place.
 images    Images per second of training (forward, backward, update with momentum and weight decay; a new batch

@@ -1,13 +1,13 @@
-"""What a net costs: per layer shapes, parameters and multiply-adds; in all, bytes by purpose."""
+"""What a net costs: per layer shapes, parameters and multiply-adds, as the layers say; in all, bytes by
+purpose."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..graph.splits import is_automatic
 from ..net import Net
-from . import multiply_adds
-from .state import is_automatic
 
 
 class LayerCost(NamedTuple):
@@ -56,11 +56,21 @@ def per_layer(net: Net, types: Sequence[str]) -> list[LayerCost]:
             next(names),
             [top.shape for top in tops],
             sum(blob.count for blob in layer.params),
-            multiply_adds.of_layer(layer, bottoms, tops),
+            layer.forward_operations(bottoms, tops),
         )
         for layer, bottoms, tops in zip(net.layers, net.bottoms, net.tops)
-        if not is_automatic(layer)
+        if not is_automatic(layer.param)
     ]
+
+
+def of_backward(net: Net) -> int:
+    """The multiply-adds of the backward pass, without those of layers that do not tell."""
+    layers = zip(net.layers, net.bottoms, net.tops, net.gradients)
+    return sum(
+        layer.backward_operations(bottoms, tops, wanted.propagate, wanted.params) or 0
+        for layer, bottoms, tops, wanted in layers
+        if wanted.runs
+    )
 
 
 def memory(net: Net, slots: int = 0) -> Bytes:

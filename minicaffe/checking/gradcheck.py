@@ -114,7 +114,7 @@ def _check(
     layer, bottoms = net.layers[i], list(net.graph.nodes[i].param.bottom)
     where = (layer.name, layer.type)
     blobs = bottoms + [f"param {j}" for j in range(len(layer.params))]
-    reasons = ["" if d else "it has no gradient" for d in alone.differentiable]
+    reasons = ["" if d else "it has no gradient" for d in alone.propagate]
     reasons += ["" if learned else "it is not trained (lr_mult 0)" for learned in alone.learned]
     reasons = [
         reason or ("" if value.size else "it is empty")
@@ -123,12 +123,12 @@ def _check(
     if all(reasons):
         yield from (Row(*where, blob, 0, None, NOT_CHECKED, why) for blob, why in zip(blobs, reasons))
         return
-    tops = alone.forward(alone.bottoms, alone.params)
+    tops = alone.evaluate(alone.bottoms, alone.params)
     if not all(np.isfinite(top).all() for top in tops):
         yield from (Row(*where, blob, 0, None, NOT_CHECKED, "a top is not finite") for blob in blobs)
         return
     slopes = _slopes(net, i, tops, rng)
-    down, up = alone.backward(slopes)
+    down, up = alone.gradients(slopes)
     for k, (blob, reason, gradient) in enumerate(zip(blobs, reasons, [*down, *up])):
         if reason or gradient is None:
             yield Row(*where, blob, 0, None, NOT_CHECKED, reason)
@@ -154,10 +154,10 @@ def _probe(
 
     def evaluate(value: np.ndarray) -> list[np.ndarray]:
         moved = [*values[:k], value, *values[k + 1 :]]
-        return alone.forward(moved[:count], moved[count:])
+        return alone.evaluate(moved[:count], moved[count:])
 
     def backward(other: Sequence[np.ndarray]) -> np.ndarray:
-        down, up = alone.backward(other)
+        down, up = alone.gradients(other)
         return [*down, *up][k]  # type: ignore[return-value]
 
     return Probe(values[k], tops, evaluate, slopes, gradient, backward)

@@ -98,11 +98,6 @@ class State:
         return Finding(severity, "", where, name, what, remedy, (self.name,))
 
 
-def is_automatic(layer: Layer) -> bool:
-    """Whether it is a Split that no file asked for."""
-    return layer.type == "Split" and layer.name.endswith("_split")
-
-
 def lines_of(file: str, param: NetParameter) -> Sequence[int | None]:
     """The line of every layer of the file.  What an upgrade put in front has none; where it changed more,
     names tell."""

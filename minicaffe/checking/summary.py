@@ -10,18 +10,19 @@ from typing import Any
 from ..data.absent import Given
 from ..errors import ConfigError, Place, locate
 from ..files import is_binary, read_start
+from ..graph.splits import is_automatic
 from ..net import Net
 from ..printable import printable
 from ..proto import binary, hdf5, upgrade
-from ..proto.schema import TEST, LayerParameter, NetParameter
-from . import multiply_adds, program
+from ..proto.schema import TEST, NetParameter
+from . import program
 from .check import StateReport
-from .cost import Bytes, LayerCost, memory, per_layer
+from .cost import Bytes, LayerCost, memory, of_backward, per_layer
 from .finding import Finding
 from .reading import PHASES, read
 from .report import layer_table, memory_lines, state_json
 from .shapes import outline
-from .state import State, is_automatic
+from .state import State
 from .table import aligned, amount, size, spelled, wrapped
 
 WEIGHTS = (".caffemodel", ".h5", ".hdf5")  # endings of files of weights
@@ -154,22 +155,17 @@ def _count(summary: Summary, state: State, slots: int) -> None:
     summary.distinct = distinct_parameters(net)
     summary.program = program.lines(net.program)
     if state.trains and any(backward.runs for backward in net.gradients):
-        counts = map(multiply_adds.of_backward, net.layers, net.bottoms, net.tops, net.gradients)
-        summary.backward = sum(count or 0 for count in counts)
+        summary.backward = of_backward(net)
 
 
 def costs_of(net: Net, state: State) -> list[LayerCost]:
     """What the layers of a file cost, but for Splits that were written out by whoever built the net."""
-    return per_layer(net, [layer.type for layer in state.layers if not _is_automatic(layer)])
+    return per_layer(net, [layer.type for layer in state.layers if not is_automatic(layer)])
 
 
 def distinct_parameters(net: Net) -> int:
     """How many parameters a net has, shared ones counted once."""
     return sum(owned.blob.count for owned in net.parameters.owned)
-
-
-def _is_automatic(layer: LayerParameter) -> bool:
-    return is_automatic(layer)  # type: ignore[arg-type]  # a description has type and name as well
 
 
 def as_text(summary: Summary, width: int | None = None, *, steps: bool = False) -> str:

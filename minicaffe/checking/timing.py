@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..graph.splits import is_automatic
 from ..net import Net
-from . import multiply_adds, traffic
-from .state import is_automatic
 
 
 class Spread(NamedTuple):
@@ -131,20 +130,23 @@ def per_layer(net: Net, times: Times) -> list[Row]:
     """Every layer that runs, in the order of the net; shapes are those of the last pass."""
     rows = []
     itemsize = net.device.dtype.itemsize
-    for i, (layer, bottom, top, gradient) in enumerate(zip(net.layers, net.bottoms, net.tops, net.gradients)):
-        forward = Work(
-            Spread.of(times.forward[i]),
-            _flops(multiply_adds.of_layer(layer, bottom, top)),
-            traffic.forward(layer, bottom, top, itemsize),
+
+    def work(seconds: np.ndarray, multiply_adds: int | None, elements: int | None) -> Work:
+        counts = ((2, multiply_adds), (itemsize, elements))
+        return Work(Spread.of(seconds), *(None if n is None else each * n for each, n in counts))
+
+    for i, (layer, bottom, top, wanted) in enumerate(zip(net.layers, net.bottoms, net.tops, net.gradients)):
+        forward = work(
+            times.forward[i], layer.forward_operations(bottom, top), layer.forward_traffic(bottom, top)
         )
-        backward = Work(
-            Spread.of(times.backward[i]),
-            _flops(multiply_adds.of_backward(layer, bottom, top, gradient)),
-            traffic.backward(layer, bottom, top, gradient, itemsize),
-        )
+        backward = None
+        if wanted.runs:
+            gradients = bottom, top, wanted.propagate, wanted.params
+            backward = work(
+                times.backward[i], layer.backward_operations(*gradients), layer.backward_traffic(*gradients)
+            )
         shapes = [blob.shape for blob in top]
-        runs = backward if gradient.runs else None
-        rows.append(Row(layer.name, layer.type, is_automatic(layer), shapes, forward, runs))
+        rows.append(Row(layer.name, layer.type, is_automatic(layer.param), shapes, forward, backward))
     return rows
 
 
@@ -158,7 +160,3 @@ def in_all(rows: list[Row], times: Times) -> tuple[Work, Work]:
 def _sum(seconds: np.ndarray, parts: list[Work]) -> Work:
     flops, moved = ([getattr(part, what) for part in parts] for what in ("flops", "bytes"))
     return Work(Spread.of(seconds), *(None if None in every else sum(every) for every in (flops, moved)))
-
-
-def _flops(multiply_adds: int | None) -> int | None:
-    return None if multiply_adds is None else 2 * multiply_adds

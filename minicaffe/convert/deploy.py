@@ -27,11 +27,6 @@ ACTIVATIONS = {
     "InfogainLoss": ("Softmax", "infogain_loss_param"),
     "SigmoidCrossEntropyLoss": ("Sigmoid", ""),
 }
-MEASURES = {"Accuracy", "ContrastiveLoss", "EuclideanLoss", "HingeLoss", "MultinomialLogisticLoss"}
-LEARNED = {
-    *("BatchNorm", "Bias", "Convolution", "Deconvolution", "Embed", "InnerProduct"),
-    *("LSTM", "Parameter", "PReLU", "RNN", "Scale"),
-}
 SINKS = {"HDF5Output", "Silence"}
 RECURRENT = {"LSTM", "RNN"}  # whose first axis is time
 PROB = "prob"
@@ -55,9 +50,8 @@ def speaks_of_deployment(net: NetParameter) -> bool:
 
 def trains(net: NetParameter) -> bool:
     """Whether the net has layers that a deploy net has not: data, losses, measures."""
-    others = {*ACTIVATIONS, *MEASURES}
     known = [layer for layer in net.layer if layer.type in LAYERS and layer.type != "Input"]
-    return any(layer.type in others or _is_source(layer) for layer in known)
+    return any(_kind(layer).measures or _is_source(layer) for layer in known)
 
 
 class Deployment:
@@ -237,7 +231,7 @@ class Deployment:
                     continue
                 kept.append(self._activation(layer, names, alone=len(heads) == 1))
                 gone |= set(layer.top) - set(kept[-1].top)
-            elif layer.type in MEASURES or gone & set(layer.bottom):
+            elif _kind(layer).measures or gone & set(layer.bottom):
                 self.notes.append(f"{Place.of(layer)} is left out")
                 labels |= set(layer.bottom)
                 gone |= set(layer.top)
@@ -351,11 +345,15 @@ class Deployment:
             raise
 
 
+def _kind(layer: LayerParameter) -> type[Layer]:
+    """The class of a layer; UnknownTypeError, with the layer's name, if there is none."""
+    with in_layer(layer):
+        return resolve(layer.type)
+
+
 def _is_source(layer: LayerParameter) -> bool:
     """Whether a layer brings data in."""
-    with in_layer(layer):
-        kind = resolve(layer.type)
-    return kind.source or (layer.type == "Python" and bool(layer.top) and not layer.bottom)
+    return _kind(layer).source or (layer.type == "Python" and bool(layer.top) and not layer.bottom)
 
 
 def _weight(layer: LayerParameter) -> float:
@@ -378,7 +376,7 @@ def _without(layers: list[LayerParameter], labels: set[str], *, learned: bool = 
     is learned; without `learned`, whether something is or not."""
     held: set[str] = set()
     for layer in layers if learned else ():
-        if layer.type in LEARNED or held & set(layer.bottom):
+        if _kind(layer).has_params or held & set(layer.bottom):
             held |= set(layer.top)
     kept: list[LayerParameter] = []
     read: set[str] = set()

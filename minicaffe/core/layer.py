@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from .blob import Blob, Buffer
+from .workload import Workload
 
 if TYPE_CHECKING:
     from ..device.base import Device
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Count = int | tuple[int, int | None]  # exactly, or (at least, at most; None for any number)
 
 
-class Layer:
+class Layer(Workload):
     """Base of all layers.
 
     type                Caffe's name, equal to the class name
@@ -54,6 +55,11 @@ class Layer:
                         one is refused
     loss_weight         what the first top contributes to the loss if the prototxt does not say
     auto_top            a missing top is made up (losses)
+    has_params          some uses have parameters (those of a Python layer nobody knows)
+    measures            a loss, or another number that serves training and testing alone: no deploy net has
+                        it
+    not_in_onnx         why ONNX has nothing for it; "" where convert/onnx/rules has a rule, and for sources
+                        and measures, which are not exported
     capturable          False if forward or backward needs the host
     carries             True if forward leaves something for the next one: states, running statistics
     source              True for layers that bring data in: their tops have memory of their own, filled by
@@ -93,6 +99,9 @@ class Layer:
     detached_tops: frozenset[int] = frozenset()
     loss_weight = 0.0
     auto_top = False
+    has_params = False
+    measures = False
+    not_in_onnx = ""
     capturable = True
     carries = False
     source = False

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from ..errors import ConfigError, in_layer, suggest
-from ..proto.schema import LayerParameter, NetParameter
+from ..proto.schema import LayerParameter, Message, NetParameter
 
 Top = tuple[int, int]  # layer index, top index
 
@@ -58,6 +58,13 @@ def insert_splits(net: NetParameter) -> NetParameter:
                     current.loss_weight[j] = 0
                     handed_out[i, j] = 1  # the weighted top is nobody's bottom
     return result
+
+
+def is_automatic(layer: Message) -> bool:
+    """Whether a layer is a Split that no file asked for: it and its tops are named as here."""
+    name = layer.name
+    tops = [f"{name}_{k}" for k in range(len(layer.top))]
+    return layer.type == "Split" and name.endswith("_split") and list(layer.top) == tops
 
 
 def _split_name(layer: LayerParameter, top: int) -> str:

@@ -13,9 +13,9 @@ import numpy as np
 from ..convert import formats
 from ..convert.deploy import Deployment
 from ..convert.model import load_all
-from ..core.layer import Layer
 from ..errors import ConfigError, Place, UnknownTypeError, locate, suggest
 from ..files import LARGEST_BYTES
+from ..graph.splits import is_automatic
 from ..net import Net
 from ..proto import binary
 from ..proto.schema import Message
@@ -126,7 +126,7 @@ class Activations:
         no such layer, ConfigError if it has no top."""
         net = self.viewer.net
         names = [layer.name for layer in net.layers]
-        shown = [layer.name for layer in net.layers if not _made(layer)]
+        shown = [layer.name for layer in net.layers if not is_automatic(layer.param)]
         if name not in shown:
             raise UnknownTypeError(f"no layer {name!r}", hint=suggest(name, shown))
         index = names.index(name)
@@ -169,7 +169,7 @@ def _of_net(net: str | Path, weights: str | Path | None) -> dict[str, Part]:
         load_all(built, weights, quiet=True)
     parts: dict[str, Part] = {}
     for layer, bottoms, tops in zip(built.layers, built.bottoms, built.tops):
-        if not _made(layer):
+        if not is_automatic(layer.param):
             params = [np.array(built.device.get(blob.data)) for blob in layer.params]
             bottom, top = (tuple(blobs[0].shape[1:]) if blobs else () for blobs in (bottoms, tops))
             parts.setdefault(
@@ -187,11 +187,6 @@ def _of_weights(weights: str | Path, largest_bytes: int) -> dict[str, Part]:
         if params:
             parts.setdefault(layer.name, Part(layer.name, layer.type, params, transposed=_transposed(layer)))
     return parts
-
-
-def _made(layer: Layer) -> bool:
-    """Whether the engine put a layer in: Splits that the net does not name."""
-    return layer.type == "Split" and layer.name.endswith("_split")
 
 
 def _transposed(layer: Message) -> bool:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from google.protobuf.descriptor import FieldDescriptor
 
 from ..errors import SchemaError
+from .layer_types import CAFFE_TYPES, LAYERS
 from .schema import Message
 
 FIRST, LAST = 50000, 50999
@@ -25,7 +26,7 @@ STRINGS: dict[tuple[str, str], dict[str, dict]] = {
         "cosine": {"lr_policy": "poly", "power": 1},
         "plateau": {"lr_policy": "fixed"},
     },
-    ("LayerParameter", "type"): {"OneHot": {}},  # nothing comes close
+    ("LayerParameter", "type"): {name: {} for name in LAYERS.keys() - CAFFE_TYPES},  # nothing comes close
 }
 
 

@@ -18,6 +18,7 @@ from google.protobuf.text_format import ParseError
 from ..errors import Place, SchemaError, fold, suggest
 from ..printable import printable
 from . import guesses, v1
+from .layer_types import LAYERS
 from .schema import NetParameter, SolverParameter
 
 TOKEN = re.compile(
@@ -174,7 +175,7 @@ def _of_value(now: _Open, word: str, at: int) -> Iterator[Fault]:
             bare = bare.strip("“”‘’")
             said = _type_of(bare) if is_type else bare
             yield Fault(at, f"{field.name!r} is a text in quotes; got", word, f'write {field.name}: "{said}"')
-        elif is_type and bare not in guesses.TYPES:
+        elif is_type and bare not in LAYERS:
             yield Fault(at, "no layer type", bare, guesses.layer_type(bare))
 
 
@@ -183,7 +184,7 @@ def _type_of(word: str) -> str:
     none is returned as it is."""
     if word in v1.LAYER_TYPES:
         return v1.TYPES[v1.LAYER_TYPES[word].number]
-    return next((name for name in guesses.TYPES if fold(name) == fold(word)), word)
+    return next((name for name in LAYERS if fold(name) == fold(word)), word)
 
 
 def _of_enum(field: Any, bare: str, quoted: bool) -> str:
@@ -194,7 +195,7 @@ def _of_enum(field: Any, bare: str, quoted: bool) -> str:
         old = {v1.TYPES[value.number]: name for name, value in v1.LAYER_TYPES.items()}
         if bare in old:
             return f'in `layers` it is type: {old[bare]}; in `layer`, type: "{bare}"'
-        if bare in guesses.TYPES:
+        if bare in LAYERS:
             return f'it goes in `layer`, as type: "{bare}"'
         near = guesses.types(bare, known)
         return f"did you mean {near[0]!r}?" if near else guesses.OF_A_FORK

@@ -10,18 +10,8 @@ import re
 from collections.abc import Iterable
 
 from ..errors import distance, fold, slips
-from . import extensions, v0, v1
-
-# What Caffe 1.0 registers; the schema has them as mere strings.
-CAFFE_TYPES = frozenset(
-    """AbsVal Accuracy ArgMax BNLL BatchNorm BatchReindex Bias Clip Concat ContrastiveLoss Convolution Crop
-    Data Deconvolution Dropout DummyData ELU Eltwise Embed EuclideanLoss Exp Filter Flatten HDF5Data
-    HDF5Output HingeLoss Im2col ImageData InfogainLoss InnerProduct Input LRN LSTM LSTMUnit Log MVN MemoryData
-    MultinomialLogisticLoss PReLU Parameter Pooling Power Python RNN ReLU Reduction Reshape SPP Scale Sigmoid
-    SigmoidCrossEntropyLoss Silence Slice Softmax SoftmaxWithLoss Split Swish TanH Threshold Tile
-    WindowData""".split()
-)
-TYPES = CAFFE_TYPES | set(extensions.STRINGS.get(("LayerParameter", "type"), ()))
+from . import v0, v1
+from .layer_types import LAYERS
 
 LONGEST = 100  # letters of a name that can be a slip of the pen
 
@@ -38,7 +28,7 @@ def layer_type(name: str) -> str:
     """The hint for a layer type that does not exist."""
     if name in _OTHERS or len(name) > LONGEST:
         return OF_A_FORK
-    guess = _EARLIER.get(fold(name)) or _one(types(name, TYPES))
+    guess = _EARLIER.get(fold(name)) or _one(types(name, LAYERS))
     if guess:
         return f"did you mean {guess!r}?"
     return OF_A_FORK if name else 'every layer has a type, such as type: "Convolution"'

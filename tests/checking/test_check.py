@@ -9,7 +9,6 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from minicaffe.checking import multiply_adds
 from minicaffe.checking.check import check
 from minicaffe.checking.shapes import outline
 from minicaffe.checking.state import State
@@ -17,7 +16,6 @@ from minicaffe.checking.summary import summarize
 from minicaffe.cli import flags, train
 from minicaffe.data import datasets, mean
 from minicaffe.errors import ConfigError, MiniCaffeError
-from minicaffe.layers import LAYERS
 from minicaffe.net import Net
 from minicaffe.proto import text, upgrade
 from minicaffe.proto.schema import NetParameter
@@ -287,13 +285,6 @@ def test_inputs_and_a_loss_are_a_net_to_train_from_outside(tmp_path):
 """
     report = of(tmp_path, text + HEAD + END)
     assert report.ok and [state.name for state in report.states] == ["TRAIN", "TEST"]
-
-
-def test_every_layer_type_has_a_count_or_is_known_to_cost_nothing():
-    counted = set(multiply_adds.TABLE) | multiply_adds.NOTHING
-    assert not set(multiply_adds.TABLE) & multiply_adds.NOTHING
-    unknown = set(LAYERS) - counted
-    assert "Python" in unknown and "Convolution" not in unknown
 
 
 def test_what_training_refuses_is_refused_here(tmp_path, monkeypatch):

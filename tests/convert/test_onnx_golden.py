@@ -7,11 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minicaffe.convert import deploy
 from minicaffe.convert.onnx import export
-from minicaffe.convert.onnx.rules import NONE, RULES
-from minicaffe.layers import LAYERS, resolve
-from minicaffe.net import Net
+from minicaffe.convert.onnx.rules import RULES
 from minicaffe.proto import binary, text
 from minicaffe.proto.schema import NetParameter
 
@@ -54,25 +51,3 @@ def test_onnxruntime_computes_caffes_numbers(path, tmp_path):
         np.testing.assert_allclose(array, tops[plain], rtol=1e-4, atol=1e-5, err_msg=name)
         compared += 1
     assert compared
-
-
-def test_every_layer_type_has_a_rule_or_a_reason():
-    for kind in LAYERS:
-        places = [
-            kind in RULES,
-            kind in NONE,
-            kind in deploy.ACTIVATIONS,
-            kind in deploy.MEASURES,
-            resolve(kind).source,
-        ]
-        assert sum(places) == 1, kind
-
-
-def test_what_learns_is_known(tmp_path):
-    """deploy.LEARNED: the layers with parameters in the recorded nets, and no other."""
-    learned = set()
-    for path in CASES:
-        net = Net(text.parse(str(np.load(path)["net"]), NetParameter), allocate=False)
-        learned |= {layer.type for layer in net.layers if layer.params}
-    assert learned <= deploy.LEARNED
-    assert {one.stem.split("_")[0] for one in CASES} & deploy.LEARNED <= learned

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicaffe.errors import ConfigError, DataError, Place, SchemaError, in_layer, locate
-from minicaffe.layers import LAYERS
 from minicaffe.proto import guesses, text
 from minicaffe.proto.schema import TRAIN, LayerParameter, NetParameter, SolverParameter, pool
 
@@ -273,10 +272,6 @@ def test_guesses_of_fields(message, name, guess):
 def test_guesses_of_layer_types(name, guess):
     """Another layer in the place of a fork's would compute something else."""
     assert guesses.layer_type(name) == (f"did you mean {guess!r}?" if guess else guesses.OF_A_FORK)
-
-
-def test_the_types_that_the_schema_knows_are_those_of_the_index():
-    assert guesses.TYPES == set(LAYERS)
 
 
 def test_a_long_run_of_backslashes():

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minicaffe.core.blob import Blob
-from minicaffe.core.layer import Layer
+from minicaffe.checking.isolated import Alone
 from minicaffe.device.base import Device
 from minicaffe.errors import ConfigError
-from minicaffe.net import Net
-from minicaffe.net.parameters import specs
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
@@ -85,8 +82,8 @@ class Case:
         return [maker(shape, rng) for maker, shape in zip(makers, shapes)]
 
 
-class Rig:
-    """A net of Input layers and the layer under test, with its pieces at hand.
+class Rig(Alone):
+    """The layer of a case in a net of its own; in place, top 0 is bottom 0.
 
     relu    the layer is told to end in a ReLU
     adding  it is told to add to the diffs of these bottoms
@@ -101,26 +98,12 @@ class Rig:
         relu: bool = False,
         adding: Sequence[bool] = (),
     ) -> None:
-        self.case, self.device = case, device
-        lines = ["force_backward: true"]
-        for i, shape in enumerate(case.shapes):
-            dims = " ".join(f"dim: {d}" for d in shape)
-            lines.append(
-                f'layer {{ name: "in{i}" type: "Input" top: "x{i}" input_param {{ shape {{ {dims} }} }} }}'
-            )
-        bottoms = " ".join(f'bottom: "x{i}"' for i in range(len(case.shapes)))
-        tops = " ".join(f'top: "{"x0" if in_place and i == 0 else f"y{i}"}"' for i in range(case.tops))
-        lines.append(f'layer {{ name: "layer" {case.layer} {bottoms} {tops} }}')
-        self.net = Net(text.parse("\n".join(lines), NetParameter), phase=case.phase, device=device, seed=1701)
-        self.index = len(self.net.layers) - 1
-        self.layer: Layer = self.net.layers[self.index]
-        self.bottom: list[Blob] = self.net.bottoms[self.index]
-        self.top: list[Blob] = self.net.tops[self.index]
-        count = len(self.bottom)
-        self.propagate = [self.layer.differentiable(i, self.layer.param) for i in range(count)]
-        self.learned = [spec.lr_mult != 0 for spec in specs(self.layer)]  # BatchNorm's statistics are not
+        (param,) = text.parse(f'layer {{ name: "layer" {case.layer} }}', NetParameter).layer
+        net = {"phase": case.phase, "device": device, "seed": 1701}
+        super().__init__(param, case.shapes, case.tops, [in_place], passes=3, **net)
+        self.case = case
         if relu or any(adding):
-            self.layer.relu, self.layer.adding = relu, list(adding) or [False] * count
+            self.layer.relu, self.layer.adding = relu, list(adding) or [False] * len(case.shapes)
             self.net.reshape()
         self.put_params()
 
@@ -131,25 +114,11 @@ class Rig:
             if learned:
                 self.device.put(distinct(blob.shape, rng), blob.data)
 
-    def put(self, values: np.ndarray, blob: Blob, kind: str = "data") -> None:
-        """Set a blob's "data" or "diff"."""
-        self.device.put(values, getattr(blob, kind))
-
-    def get(self, blob: Blob, kind: str = "data") -> np.ndarray:
-        """A copy of it."""
-        return self.device.get(getattr(blob, kind))
-
     def forward(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Copies of the tops for these bottoms; random layers draw what they drew before, and what a forward
-        hands to the next is forgotten."""
-        for blob, array in zip(self.bottom, arrays, strict=True):
-            self.put(array, blob)
-        if self.layer.random is not None:
-            self.layer.random.seek(3)
-        self.layer.reset_state()
-        self.layer.forward(self.bottom, self.top)
+        """`evaluate`, and what the layer then complains of."""
+        tops = self.evaluate(arrays)
         self.layer.verify()
-        return [self.get(blob) for blob in self.top]
+        return tops
 
     def seed_tops(self, seed: int = 7) -> list[np.ndarray]:
         """Random top diffs, also returned; of a detached top 0, and NaN is there."""
@@ -160,13 +129,6 @@ class Rig:
             self.put(np.full(blob.shape, math.nan) if detached else diff, blob, "diff")
             diffs[i] = 0 * diff if detached else diff
         return diffs
-
-    def backward(self) -> tuple[list[np.ndarray | None], list[np.ndarray]]:
-        """Bottom diffs (None where there is no gradient) and parameter diffs, from cleared ones."""
-        self.net.clear_param_diffs()
-        self.layer.backward(self.top, self.propagate, self.bottom)
-        down = [self.get(b, "diff") if p else None for b, p in zip(self.bottom, self.propagate)]
-        return down, [self.device.get(p.diff) for p in self.layer.params]
 
 
 # -- the laws

@@ -6,19 +6,13 @@ from collections.abc import Iterator
 
 from ...core.blob import Blob
 from ...core.layer import Layer
-from ...graph.splits import remedy
+from ...graph.splits import is_automatic, remedy
 from ...layers import LAYERS
 from ...proto import guesses
 from ..finding import ERROR, WARNING, Finding
-from ..state import State, is_automatic
+from ..state import State
 
-# What is looked at as it is: a measure of the net, or what a test net is run for.
-MEASURES = frozenset({"Accuracy"})
-RESULTS = frozenset({"ArgMax", "Sigmoid", "Softmax"})
-WEIGHTED = (
-    *("BatchNorm", "Bias", "Convolution", "Deconvolution", "Embed", "InnerProduct"),
-    *("LSTM", "PReLU", "Parameter", "RNN", "Scale"),
-)
+RESULTS = frozenset({"ArgMax", "Sigmoid", "Softmax"})  # that a test net is run for
 REMEDIES = 20  # that are looked for: to compare a name with all others takes long in a large net
 
 
@@ -46,7 +40,8 @@ def duplicate_name(state: State) -> Iterator[Finding]:
     """Two layers of one name, one of them with weights: those are saved and loaded by name."""
     first: dict[str, int] = {}
     if state.net is None:
-        weighted = set(state.of_type(*WEIGHTED))
+        kinds = map(state.kind, range(len(state.layers)))
+        weighted = {i for i, kind in enumerate(kinds) if kind is not None and kind.has_params}
     else:
         weighted = {i for i, layer, _ in made_layers(state) if layer.params}
     for i, layer in enumerate(state.layers):
@@ -88,9 +83,8 @@ def unused_top(state: State) -> Iterator[Finding]:
     for_use = not state.trains and not has_loss(state)
     for i, layer in enumerate(state.layers):
         kind = state.kind(i)
-        looked_at = layer.type in MEASURES or (not state.trains and layer.type in RESULTS)
-        looked_at |= for_use and bool(layer.bottom)
-        if kind is None or kind.loss_weight or any(layer.loss_weight) or looked_at:
+        looked_at = (for_use and bool(layer.bottom)) or (not state.trains and layer.type in RESULTS)
+        if kind is None or kind.measures or any(layer.loss_weight) or looked_at:
             continue
         read = {
             name
@@ -110,5 +104,5 @@ def made_layers(state: State) -> Iterator[tuple[int, Layer, list[Blob]]]:
         return
     places = iter(range(len(state.layers)))
     for layer, tops in zip(state.net.layers, state.net.tops):
-        if not is_automatic(layer):
+        if not is_automatic(layer.param):
             yield next(places), layer, tops

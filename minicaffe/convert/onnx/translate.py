@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from ...core.blob import Blob
 from ...core.layer import Layer
 from ...errors import Place
+from ...layers import resolve
 from ...net import Net
 from ...proto.schema import NetParameter
 from .graph import Draft, Graph, NoEquivalent, Tensor
-from .rules import NONE, RULES
+from .rules import RULES
 
 
 @dataclass
@@ -29,7 +30,8 @@ class Translation:
 
 def check_types(net: NetParameter) -> None:
     """NoEquivalent that names every layer of a type that ONNX does not have."""
-    refuse([f"{Place.of(one)}: {NONE[one.type]}" for one in net.layer if one.type in NONE])
+    reasons = [(layer, resolve(layer.type).not_in_onnx) for layer in net.layer]
+    refuse([f"{Place.of(layer)}: {reason}" for layer, reason in reasons if reason])
 
 
 def refuse(reasons: Sequence[str]) -> None:

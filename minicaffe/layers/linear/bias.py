@@ -20,6 +20,7 @@ class Bias(Broadcast):
 
     type = "Bias"
     kernels = scale
+    operations = (1, 0, 1)
 
     def setup(self, bottom, top):
         self.take_operand(bottom, top, self.param.bias_param, neutral=0)
@@ -33,3 +34,6 @@ class Bias(Broadcast):
         self.begin_backward(top, self.operand(bottom).diff if wanted else None, len(bottom) == 1)
         if propagate_down[0] and not self.in_place:
             self.device.copy(top[0].diff, bottom[0].diff)
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return bottom[0].count * (sum(propagate_down[1:]) + sum(params))

@@ -22,6 +22,7 @@ class Broadcast(Layer):
     bottoms = (1, 2)
     backward_reads = frozenset({"bottom.data"})
     in_place_ok = True
+    has_params = True
     ends_in_relu = True
 
     def take_operand(self, bottom, top, conf: Message, neutral: float) -> None:

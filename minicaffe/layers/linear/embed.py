@@ -29,6 +29,7 @@ class Embed(Layer):
 
     type = "Embed"
     kernels = embed
+    has_params = True
     backward_reads = frozenset()
     not_differentiable = frozenset({0})
 
@@ -76,3 +77,20 @@ class Embed(Layer):
             f"index {value:.9g} at {place} of bottom 0 is none of the {self.rows} rows of the weights",
             hint="rows are counted from 0: raise embed_param.input_dim, or look at what fills bottom 0",
         )
+
+    def forward_operations(self, bottom, top):
+        return (len(self.params) - 1) * top[0].count
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return sum(params) * top[0].count
+
+    def read_by_forward(self, bottom, top):
+        return bottom[0].count + self._looked_up(top) + sum(bias.count for bias in self.params[1:])
+
+    def backward_traffic(self, bottom, top, propagate_down, params):
+        untouched = self.params[0].count - self._looked_up(top) if params[0] else 0
+        return super().backward_traffic(bottom, top, propagate_down, params) - 2 * untouched
+
+    def _looked_up(self, top) -> int:
+        """Elements of the weights that are read, as if all rows were different."""
+        return min(self.params[0].count, top[0].count)

@@ -20,6 +20,7 @@ class InnerProduct(Layer):
 
     type = "InnerProduct"
     kernels = gemm
+    has_params = True
     backward_reads = frozenset({"bottom.data"})
     ends_in_relu = True
     adds = True
@@ -66,3 +67,14 @@ class InnerProduct(Layer):
         if propagate_down[0]:
             dx = bottom[0].diff.reshape(self.m, self.k_size)
             self.device.gemm(dy, self.params[0].data, dx, tb=self.transpose, add=any(self.adding))
+
+    def forward_operations(self, bottom, top):
+        return self.m * self.params[0].count
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        products = self.forward_operations(bottom, top) * (propagate_down[0] + params[0])
+        return products + top[0].count * any(params[1:])
+
+    def read_by_backward(self, bottom, top, propagate_down, params):
+        """x for the gradient by the weights, the weights for that by x."""
+        return bottom[0].count * params[0] + self.params[0].count * propagate_down[0]

@@ -22,6 +22,7 @@ class Scale(Broadcast):
     """
 
     type = "Scale"
+    operations = (1, 1, 1)
     kernels = scale
 
     def setup(self, bottom, top):
@@ -60,3 +61,7 @@ class Scale(Broadcast):
             self.k.scale_gradient(self.x.data, dy, self.params[0].diff, self.g, 1)
         if propagate_down[0]:
             self.k.scale_forward(dy, self.s.data, bottom[0].diff, self.g, 0)
+
+    def read_by_backward(self, bottom, top, propagate_down, params):
+        factor = self.params[0].count if len(bottom) == 1 and propagate_down[0] else 0
+        return super().read_by_backward(bottom, top, propagate_down, params) + factor

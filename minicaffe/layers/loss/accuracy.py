@@ -27,6 +27,7 @@ class Accuracy(Measure):
     tops = (1, 2)
     backward_reads = frozenset()
     not_differentiable = Layer.ALL
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         self.top_k = self.param.accuracy_param.top_k

@@ -27,6 +27,7 @@ class ArgMax(Layer):
     kernels = selection
     backward_reads = frozenset()
     not_differentiable = Layer.ALL
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         conf = self.param.argmax_param

@@ -29,6 +29,7 @@ class ContrastiveLoss(Loss):
     bottoms = 3
     not_differentiable = frozenset({2})
     backward_reads = frozenset()
+    operations = (2, 1, 0)
 
     def setup(self, bottom, top):
         self.margin = self.device.bind(margin)

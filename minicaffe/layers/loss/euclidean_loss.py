@@ -16,6 +16,7 @@ class EuclideanLoss(Loss):
     type = "EuclideanLoss"
     backward_reads = frozenset()
     not_differentiable = frozenset()
+    operations = (2, 1, 0)
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)

@@ -23,6 +23,7 @@ class HingeLoss(ItemLoss):
     """
 
     type = "HingeLoss"
+    operations = (1, 1, 0)
 
     def setup(self, bottom, top):
         super().setup(bottom, top)

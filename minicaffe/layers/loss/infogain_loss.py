@@ -36,6 +36,7 @@ class InfogainLoss(CrossEntropy):
     message = "infogain_loss_param"
     bottoms = (2, 3)
     not_differentiable = frozenset({1, 2})
+    operations = (2, 1, 0)
 
     def setup(self, bottom, top):
         super().setup(bottom, top)

@@ -23,6 +23,7 @@ class Measure(Layer):
 
     bottoms: Count = 2
     kernels = loss
+    measures = True
 
     def allot(self, positions: int) -> None:
         """Ask for the buffers that kernels/loss.py describes, and for the divisor that backward reads."""

@@ -20,6 +20,7 @@ class MultinomialLogisticLoss(ItemLoss):
     """
 
     type = "MultinomialLogisticLoss"
+    operations = (1, 1, 0)
 
     def setup(self, bottom, top):
         super().setup(bottom, top)

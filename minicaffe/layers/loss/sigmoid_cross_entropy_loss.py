@@ -21,6 +21,7 @@ class SigmoidCrossEntropyLoss(NormalizedLoss):
     type = "SigmoidCrossEntropyLoss"
     backward_reads = frozenset()
     normalization = "BATCH_SIZE"
+    operations = (3, 1, 0)
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)

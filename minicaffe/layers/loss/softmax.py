@@ -20,6 +20,7 @@ class Softmax(Layer):
     kernels = softmax
     backward_reads = frozenset({"top.data"})
     in_place_ok = True
+    operations = (3, 3, 0)
 
     def reshape(self, bottom, top):
         axis = bottom[0].axis(self.param.softmax_param.axis)

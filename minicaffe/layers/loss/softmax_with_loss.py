@@ -27,6 +27,7 @@ class SoftmaxWithLoss(CrossEntropy):
 
     type = "SoftmaxWithLoss"
     message = "softmax_param"
+    operations = (3, 1, 0)
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)

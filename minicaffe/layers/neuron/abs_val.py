@@ -18,6 +18,7 @@ class AbsVal(Neuron):
     type = "AbsVal"
     kernels = piecewise
     backward_reads = frozenset({"bottom.data"})
+    operations = (0, 0, 0)
 
     def forward(self, bottom, top):
         self.k.abs_forward(bottom[0].data, top[0].data)

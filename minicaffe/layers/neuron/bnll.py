@@ -18,6 +18,7 @@ class BNLL(Neuron):
     type = "BNLL"
     kernels = activation
     backward_reads = frozenset({"bottom.data"})
+    operations = (2, 3, 0)
 
     def forward(self, bottom, top):
         self.k.bnll_forward(bottom[0].data, top[0].data)

@@ -20,6 +20,7 @@ class Clip(Neuron):
     type = "Clip"
     kernels = piecewise
     backward_reads = frozenset({"bottom.data"})
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         conf = self.param.clip_param

@@ -23,6 +23,7 @@ class Dropout(Neuron):
     backward_reads = frozenset()
     keeps_sign = True  # a positive element may become 0, but then its gradient is 0
     stochastic = True
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         self.ratio = self.param.dropout_param.dropout_ratio
@@ -51,3 +52,14 @@ class Dropout(Neuron):
             self.k.dropout(source, out, self.random.data, self.batch, self.width, self.ratio, self.scale)
         elif source is not out:
             self.device.copy(source, out)
+
+    def forward_traffic(self, bottom, top):
+        return 0 if self._does_nothing(bottom, top) else super().forward_traffic(bottom, top)
+
+    def backward_traffic(self, bottom, top, propagate_down, params):
+        if self._does_nothing(bottom, top):
+            return 0
+        return super().backward_traffic(bottom, top, propagate_down, params)
+
+    def _does_nothing(self, bottom, top) -> bool:
+        return self.phase != TRAIN and top[0] is bottom[0]

@@ -20,6 +20,7 @@ class ELU(Neuron):
     kernels = activation
     backward_reads = frozenset({"top.data"})
     keeps_sign = True
+    operations = (1, 2, 0)
 
     def setup(self, bottom, top):
         self.alpha = self.param.elu_param.alpha

@@ -23,6 +23,7 @@ class Exp(Neuron):
     type = "Exp"
     kernels = exponential
     backward_reads = frozenset({"top.data"})
+    operations = (2, 2, 0)
 
     def setup(self, bottom, top):
         conf = self.param.exp_param

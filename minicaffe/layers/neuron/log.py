@@ -22,6 +22,7 @@ class Log(Neuron):
     type = "Log"
     kernels = exponential
     backward_reads = frozenset({"bottom.data"})
+    operations = (2, 3, 0)
 
     def setup(self, bottom, top):
         conf = self.param.log_param

@@ -29,6 +29,7 @@ class Power(Neuron):
         self.power, self.scale, self.shift = conf.power, conf.scale, conf.shift
         self.constant = self.power * self.scale == 0
         self.linear = self.power == 1
+        self.operations = (2, 0 if self.constant else 1 if self.linear else 4, 0)
         if self.constant or self.linear:
             self.backward_reads = frozenset()
         else:

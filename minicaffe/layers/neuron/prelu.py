@@ -21,7 +21,9 @@ class PReLU(Neuron):
 
     type = "PReLU"
     kernels = prelu
+    has_params = True
     backward_reads = frozenset({"bottom.data"})
+    operations = (1, 1, 1)
 
     def setup(self, bottom, top):
         conf = self.param.prelu_param
@@ -59,3 +61,7 @@ class PReLU(Neuron):
     def _check(self, bottom) -> None:
         if len(bottom.shape) < 2:
             raise ShapeError(f"bottom 0 must have a channel axis; its shape is {bottom.shape}")
+
+    def read_by_backward(self, bottom, top, propagate_down, params):
+        slopes = self.params[0].count * propagate_down[0]
+        return super().read_by_backward(bottom, top, propagate_down, params) + slopes

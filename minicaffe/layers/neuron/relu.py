@@ -18,6 +18,7 @@ class ReLU(Neuron):
     """
 
     type = "ReLU"
+    operations = (0, 0, 0)
     kernels = activation
     backward_reads = frozenset({"top.sign"})
     keeps_sign = True
@@ -27,6 +28,8 @@ class ReLU(Neuron):
         if self.slope < 0:  # y > 0 then no longer says that x > 0
             self.backward_reads = frozenset({"bottom.data"})
         self.rectifies = self.slope == 0
+        if self.slope:
+            self.operations = (1, 1, 0)
 
     def forward(self, bottom, top):
         self.k.relu_forward(bottom[0].data, top[0].data, self.slope)

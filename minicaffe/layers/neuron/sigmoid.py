@@ -19,6 +19,7 @@ class Sigmoid(Neuron):
     type = "Sigmoid"
     kernels = activation
     backward_reads = frozenset({"top.data"})
+    operations = (2, 2, 0)
 
     def forward(self, bottom, top):
         self.k.sigmoid_forward(bottom[0].data, top[0].data)

@@ -19,6 +19,7 @@ class Swish(Neuron):
     type = "Swish"
     kernels = activation
     backward_reads = frozenset({"top.data"})
+    operations = (3, 3, 0)
 
     def setup(self, bottom, top):
         self.beta = self.param.swish_param.beta

@@ -19,6 +19,7 @@ class TanH(Neuron):
     kernels = activation
     backward_reads = frozenset({"top.data"})
     keeps_sign = True
+    operations = (1, 2, 0)
 
     def forward(self, bottom, top):
         self.k.tanh_forward(bottom[0].data, top[0].data)

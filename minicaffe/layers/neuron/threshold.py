@@ -21,6 +21,7 @@ class Threshold(Neuron):
     kernels = piecewise
     backward_reads = frozenset()
     not_differentiable = Layer.ALL
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         self.threshold = self.param.threshold_param.threshold

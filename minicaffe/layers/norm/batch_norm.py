@@ -34,6 +34,7 @@ class BatchNorm(Layer):
 
     type = "BatchNorm"
     carries = True
+    has_params = True
     kernels = batch_norm
     backward_reads = frozenset({"bottom.data"})
     in_place_ok = True
@@ -44,6 +45,7 @@ class BatchNorm(Layer):
         self._check(bottom[0])
         self.frozen = conf.use_global_stats if conf.HasField("use_global_stats") else self.phase == TEST
         self.keep, self.eps = conf.moving_average_fraction, conf.eps
+        self.operations = (2, 1, 0) if self.frozen else (4, 6, 0)
         self.in_place = top[0] is bottom[0]
         self.affine = None
         self.neuron = self.device.bind(activation)

@@ -37,6 +37,8 @@ class LRN(Layer):
         self.constant = conf.k if self.across else 1.0
         self.alpha = conf.alpha / (size if self.across else size * size)
         self.beta = conf.beta
+        neighbours = size if self.across else size * size
+        self.operations = (neighbours + 2, neighbours + 5, 0)
 
     def reshape(self, bottom, top):
         shape = bottom[0].shape

@@ -27,6 +27,7 @@ class MVN(Layer):
     kernels = mvn
     backward_reads = frozenset({"top.data"})
     in_place_ok = True
+    operations = (4, 5, 0)
 
     def setup(self, bottom, top):
         conf = self.param.mvn_param

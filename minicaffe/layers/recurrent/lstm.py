@@ -38,6 +38,7 @@ class LSTM(Recurrent):
     backward_reads = frozenset({"bottom.data"})
     gates = 4
     states = 2
+    beside_products = (13, 20)  # LSTMUnit and cont h; e = dh + cont down
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)

@@ -58,3 +58,9 @@ class LSTMUnit(Layer):
         self.k.lstm_backward(
             self.gates.data, bottom[2].data, bottom[0].data, top[0].data, dh, dh, dc, dgates, self.g
         )
+
+    def forward_operations(self, bottom, top):
+        return 12 * bottom[0].count
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return 19 * bottom[0].count

@@ -35,6 +35,7 @@ class RNN(Recurrent):
     tops = (1, 2)
     gates = 1
     states = 1
+    beside_products = (3, 5)  # two tanh and cont h; (dh + cont down) (1 - h^2), and do (1 - o^2)
 
     def setup(self, bottom, top):
         super().setup(bottom, top)
@@ -72,3 +73,7 @@ class RNN(Recurrent):
                 self.device.gemm(dh[t + 1], self.w_h.data, down)
             self.k.rnn_backward(h[t], cont[t:], down, dh[t], self.step(t))
         self.project_backward(dh, propagate_down, bottom)
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        whole = super().backward_operations(bottom, top, propagate_down, params)
+        return whole + self._product(self.w_o)

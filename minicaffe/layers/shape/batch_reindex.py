@@ -28,6 +28,7 @@ class BatchReindex(Layer):
     kernels = reindex
     backward_reads = frozenset()
     not_differentiable = frozenset({1})
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         self.missing = Noted(self.device)
@@ -58,3 +59,9 @@ class BatchReindex(Layer):
             f"index {value:.9g} at {place} of bottom 1 is none of the {self.g.rows} items of bottom 0",
             hint="items are counted from 0: look at what fills bottom 1",
         )
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return top[0].count * propagate_down[0]
+
+    def read_by_forward(self, bottom, top):
+        return top[0].count + bottom[1].count

@@ -18,6 +18,7 @@ class Concat(Parts):
 
     type = "Concat"
     bottoms = (1, None)
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         self.axis = self.read_axis(self.param.concat_param, "concat_dim")

@@ -28,6 +28,7 @@ class Crop(Layer):
     bottoms = 2
     kernels = kernels
     backward_reads = frozenset()
+    operations = (0, 0, 0)
 
     def reshape(self, bottom, top):
         conf, shape, like = self.param.crop_param, bottom[0].shape, bottom[1].shape
@@ -59,6 +60,9 @@ class Crop(Layer):
                 self.device.fill(blob.diff, 0)
         if propagate_down[0]:
             self.k.put_box(top[0].diff, bottom[0].diff, self.g)
+
+    def read_by_forward(self, bottom, top):
+        return top[0].count
 
 
 def box(shape, out, offsets) -> kernels.Box:

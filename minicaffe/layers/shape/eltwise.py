@@ -51,6 +51,10 @@ class Eltwise(Layer):
         self.backward_reads = frozenset(reads[self.operation])
         self.adds = self.operation != "PROD"
         self.neuron = self.device.bind(activation)
+        n = len(bottom)
+        self.operations = {"SUM": (n, 1, 0), "MAX": (0, 0, 0), "PROD": (n, n - 1 if self.stable else 2, 0)}[
+            self.operation
+        ]
 
     def reshape(self, bottom, top):
         for i, blob in enumerate(bottom):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.layer import Layer
+from ...core.workload import elements
 from ...errors import ShapeError
 from ...kernels import reindex
 
@@ -30,6 +31,8 @@ class Filter(Layer):
     backward_reads = frozenset()
     not_differentiable = frozenset({-1})
     capturable = False
+    not_in_onnx = "how many items it lets through is known only when it runs"
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         if len(top) != len(bottom) - 1:
@@ -70,3 +73,6 @@ class Filter(Layer):
             if wanted:
                 g = reindex.Picks(x.shape[0], self.kept, x.count_over(1))
                 self.k.take_rows(y.diff, self.places.data, x.diff, 0.0, g)
+
+    def read_by_forward(self, bottom, top):
+        return elements(top) + bottom[-1].count

@@ -19,6 +19,7 @@ class Flatten(Layer):
 
     type = "Flatten"
     backward_reads = frozenset()
+    operations = (0, 0, 0)
 
     def reshape(self, bottom, top):
         conf, shape = self.param.flatten_param, bottom[0].shape

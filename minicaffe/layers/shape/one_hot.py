@@ -27,6 +27,7 @@ class OneHot(Layer):
     kernels = one_hot
     backward_reads = frozenset()
     not_differentiable = Layer.ALL
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         self.classes = self.param.one_hot_param.num_output

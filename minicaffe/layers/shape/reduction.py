@@ -22,6 +22,7 @@ class Reduction(Layer):
 
     type = "Reduction"
     kernels = reduction
+    operations = (1, 1, 0)
 
     def setup(self, bottom, top):
         self.operation = enum_name(self.param.reduction_param, "operation")

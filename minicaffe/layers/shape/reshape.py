@@ -22,6 +22,7 @@ class Reshape(Layer):
 
     type = "Reshape"
     backward_reads = frozenset()
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         conf = self.param.reshape_param

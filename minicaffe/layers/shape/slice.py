@@ -22,6 +22,7 @@ class Slice(Parts):
 
     type = "Slice"
     tops = (1, None)
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         conf = self.param.slice_param

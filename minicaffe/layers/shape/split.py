@@ -22,6 +22,7 @@ class Split(Layer):
     kernels = eltwise
     backward_reads = frozenset()
     splits = adds = True
+    operations = (0, 0, 0)
 
     def reshape(self, bottom, top):
         for blob in top:
@@ -41,3 +42,6 @@ class Split(Layer):
             self.k.sum_pair(behind.pop(0).diff, behind.pop(0).diff, dx, 1, 1, 0)
         for blob in behind:
             self.k.sum_add(blob.diff, dx, 1, 0)
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return (len(top) - 1) * bottom[0].count * propagate_down[0]

@@ -19,6 +19,7 @@ class Tile(Layer):
     type = "Tile"
     kernels = kernels
     backward_reads = frozenset()
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         self.tiles = self.param.tile_param.tiles
@@ -45,3 +46,6 @@ class Tile(Layer):
     def backward(self, top, propagate_down, bottom):
         if propagate_down[0] and self.tiles > 1:
             self.k.sum_repeats(top[0].diff, bottom[0].diff, self.g)
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return top[0].count * propagate_down[0]

@@ -32,7 +32,9 @@ class HDF5Output(Layer):
     tops = 0
     backward_reads = frozenset()
     capturable = False
+    not_in_onnx = "it writes a file; ONNX only computes"
     writes = True
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         self.path = self.param.hdf5_output_param.file_name

@@ -19,6 +19,7 @@ class Input(Layer):
     bottoms = 0
     tops = (1, None)
     source = True
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         shapes = [tuple(shape.dim) for shape in self.param.input_param.shape]

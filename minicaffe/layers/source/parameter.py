@@ -22,7 +22,9 @@ class Parameter(Layer):
     type = "Parameter"
     bottoms = 0
     kernels = eltwise
+    has_params = True
     backward_reads = frozenset()
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         self.add_param(self.param.parameter_param.shape.dim, FillerParameter())
@@ -36,3 +38,6 @@ class Parameter(Layer):
     def backward(self, top, propagate_down, bottom):
         if self.param_gradient[0]:
             self.k.sum_add(top[0].diff, self.params[0].diff, 1, 0)
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return top[0].count * params[0]

@@ -21,6 +21,7 @@ class Source(Layer):
     tops: Count = (1, None)
     backward_reads = frozenset()
     source = True
+    operations = (0, 0, 0)
 
     shapes: list[tuple[int, ...]]
 

@@ -41,6 +41,7 @@ class Python(Layer):
     tops = (0, None)
     in_place_ok = True
     capturable = False
+    not_in_onnx = "what it does stands in Python code"
     carries = True
 
     def setup(self, bottom, top):
@@ -87,6 +88,12 @@ class Python(Layer):
         self._flush()
         for param, diff in zip(frozen, before):
             self.device.put(diff, param.diff)
+
+    def forward_traffic(self, bottom, top):
+        return None  # nobody knows what a user's code reads
+
+    def backward_traffic(self, bottom, top, propagate_down, params):
+        return None
 
     def _follow(self, top: Sequence[Blob]) -> None:
         """Have memory for shapes that the user's code has changed."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from ...core.layer import Layer
+from ...core.workload import elements
 from ...errors import ShapeError
 from ...kernels import convolution
 from ...proto.schema import enum_name
@@ -18,6 +21,7 @@ class Convolving(Layer):
 
     bottoms = tops = (1, None)
     matched = True
+    has_params = True
     backward_reads = frozenset({"bottom.data"})
     transposed = False
 
@@ -79,3 +83,21 @@ class Convolving(Layer):
             self.g._replace(x_step=x.step or self.g.x_step, y_step=y.step or self.g.y_step)
             for x, y in zip(images, others)
         ]
+
+    def forward_operations(self, bottom, top):
+        return sum(self._products(bottom, top))
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        """A gradient by a bottom or by the weights takes as many as forward; one by the bias sums dy."""
+        products = self._products(bottom, top)
+        by_bottoms = sum(count for count, wanted in zip(products, propagate_down) if wanted)
+        return by_bottoms + sum(products) * params[0] + elements(top) * any(params[1:])
+
+    def read_by_backward(self, bottom, top, propagate_down, params):
+        """x for the gradient by the weights, the weights for those by x."""
+        return elements(bottom) * params[0] + self.params[0].count * any(propagate_down)
+
+    def _products(self, bottom, top) -> list[int]:
+        """Of each bottom: the pixels that are no image's, times the weights that each of them meets."""
+        taps = math.prod(self.params[0].shape[1:])
+        return [taps * blob.count for blob in (bottom if self.transposed else top)]

@@ -26,6 +26,7 @@ class Im2col(Layer):
     type = "Im2col"
     kernels = im2col
     backward_reads = frozenset()
+    operations = (0, 0, 0)
 
     def setup(self, bottom, top):
         conf = self.param.convolution_param
@@ -58,3 +59,6 @@ class Im2col(Layer):
                 f"1 to {SPATIAL} spatial axes must follow axis {self.axis}; bottom 0 has {bottom.shape}"
             )
         return spatial
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        return top[0].count * propagate_down[0]

@@ -20,10 +20,12 @@ class Pooler:
 
     backward_reads  what its backward reads beside dy, as in Layer
     draws           True if it draws random numbers from the layer's stream
+    per_tap         multiply-adds per element of a window: of forward, of backward (0: dy goes to one of them)
     """
 
     backward_reads: frozenset[str] = frozenset()
     draws = False
+    per_tap = (1, 1)
 
     def __init__(self, layer: Layer) -> None:
         self.layer: Layer = proxy(layer)  # it owns this
@@ -39,6 +41,10 @@ class Pooler:
     def backward(self, x, y, dy, dx, add: bool = False) -> None:
         """Write dx, or add to it; x and y hold nothing unless backward_reads names them."""
         raise NotImplementedError
+
+    def operations(self, outputs: int, taps: int) -> tuple[int, int]:
+        """Multiply-adds of forward and backward, for so many windows of so many elements."""
+        return self.per_tap[0] * outputs * taps, self.per_tap[1] * outputs * taps or outputs
 
 
 def volumes(shape: Sequence[int], out: Sequence[int], window: Window) -> pooling3d.Pool3d:
@@ -68,6 +74,7 @@ class MaxPooler(PlanePooler):
     """The maximum; `mask` says where it stands in its plane or volume."""
 
     mask: Buffer
+    per_tap = (0, 0)
 
     def plan(self, shape, out, window):
         super().plan(shape, out, window)
@@ -98,6 +105,7 @@ class StochasticPooler(Pooler):
     """An element drawn by its value; `which` tells the poolers of one layer apart."""
 
     draws = True
+    per_tap = (1, 0)
 
     def __init__(self, layer: Layer, which: int) -> None:
         super().__init__(layer)
@@ -121,6 +129,7 @@ class WeightedPooler(Pooler):
     """What StochasticPooler gives on average, for TEST."""
 
     backward_reads = frozenset({"bottom.data", "top.data"})
+    per_tap = (1, 3)  # dx += dy (2 x - y) / sum
 
     def plan(self, shape, out, window):
         self.k = self.layer.device.bind(stochastic_pooling)

@@ -104,3 +104,17 @@ class SPP(Layer):
                 hint="lower spp_param.pyramid_height, or feed larger images",
             )
         return Window(kernel, kernel, pad, (1, 1))
+
+    def forward_operations(self, bottom, top):
+        return sum(forward for forward, _ in self._operations(bottom))
+
+    def backward_operations(self, bottom, top, propagate_down, params):
+        """Those of the levels, and their sum."""
+        levels = sum(backward for _, backward in self._operations(bottom))
+        return (levels + (len(self.poolers) - 1) * bottom[0].count) * propagate_down[0]
+
+    def _operations(self, bottom):
+        """Of every level, forward and backward."""
+        n, c, *size = bottom[0].shape
+        for level, pooler in enumerate(self.poolers):
+            yield pooler.operations(n * c * 4**level, math.prod(self.window(level, size).kernel))

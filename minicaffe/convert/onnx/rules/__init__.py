@@ -11,10 +11,3 @@ Rule = Callable[[Draft], Tensor | Sequence[Tensor]]
 
 MODULES = (linear, neuron, norm, pooling, recurrent, shape, vision)
 RULES: dict[str, Rule] = {kind: rule for module in MODULES for kind, rule in module.RULES.items()}
-
-# Types without an equivalent, and why.
-NONE = {
-    "Filter": "how many items it lets through is known only when it runs",
-    "HDF5Output": "it writes a file; ONNX only computes",
-    "Python": "what it does stands in Python code",
-}

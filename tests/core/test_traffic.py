@@ -1,12 +1,10 @@
-"""Bytes that layers must move."""
+"""Elements that layers must move."""
 
 from __future__ import annotations
 
 import pytest
 
-from minicaffe.checking import traffic
 from minicaffe.device.cpu import CpuDevice
-from minicaffe.graph.gradients import Backward
 from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
@@ -19,12 +17,11 @@ X = 24  # elements of a bottom (2, 3, 4)
 SHAPE = (2, 3, 4)
 
 
-def moved(rig: Rig, itemsize: int = 1) -> tuple[int | None, int | None]:
+def moved(rig: Rig) -> tuple[int | None, int | None]:
     """Elements of forward and of backward, where it does all it can."""
-    runs = Backward(True, rig.propagate, rig.learned)
     return (
-        traffic.forward(rig.layer, rig.bottom, rig.top, itemsize),
-        traffic.backward(rig.layer, rig.bottom, rig.top, runs, itemsize),
+        rig.layer.forward_traffic(rig.bottom, rig.top),
+        rig.layer.backward_traffic(rig.bottom, rig.top, rig.propagate, rig.learned),
     )
 
 
@@ -55,7 +52,6 @@ def rig(layer: str, *shapes: tuple[int, ...], tops: int = 1, in_place: bool = Fa
 )
 def test_one_bottom(layer, forward, backward):
     assert moved(rig(layer)) == (forward, backward)
-    assert moved(rig(layer), itemsize=4) == (4 * forward, 4 * backward)
 
 
 def test_several_blobs():
@@ -63,6 +59,8 @@ def test_several_blobs():
     assert moved(rig('type: "Concat"', SHAPE, SHAPE)) == (4 * X, 4 * X)
     assert moved(rig('type: "Slice"', (2, 4, 3), tops=2)) == (2 * X, 2 * X)
     assert moved(rig('type: "Eltwise"', SHAPE, SHAPE)) == (3 * X, 3 * X)
+    scaled = rig('type: "Scale" scale_param { axis: 0 bias_term: true }', SHAPE, (2,))
+    assert moved(scaled) == (2 * X + 4, X + (X + 2) + (X + 2) + 2 * 2)  # the parameter is the bias
     product = rig('type: "Eltwise" eltwise_param { operation: PROD }', SHAPE, SHAPE)
     assert moved(product) == (3 * X, 5 * X)
 
@@ -99,10 +97,7 @@ def test_a_gradient_by_the_weights_reads_x_and_one_by_x_the_weights(kind):
         (False, False, False): 0,
     }
     for (data, *params), expected in sums.items():
-        runs = Backward(True, [data], params)
-        assert traffic.backward(conv.layer, conv.bottom, conv.top, runs, 1) == expected
-    still = Backward(False, [False], [True, True])
-    assert traffic.backward(conv.layer, conv.bottom, conv.top, still, 1) == 0
+        assert conv.layer.backward_traffic(conv.bottom, conv.top, [data], params) == expected
 
 
 NET = """
@@ -120,8 +115,8 @@ def test_a_net():
     net = Net(text.parse(NET, NetParameter), phase="TRAIN", device=CpuDevice(), keep="needed")
     rows = {
         layer.name: (
-            traffic.forward(layer, bottom, top, 1),
-            traffic.backward(layer, bottom, top, gradient, 1),
+            layer.forward_traffic(bottom, top),
+            layer.backward_traffic(bottom, top, gradient.propagate, gradient.params) if gradient.runs else 0,
         )
         for layer, bottom, top, gradient in zip(net.layers, net.bottoms, net.tops, net.gradients)
     }
@@ -137,7 +132,7 @@ def test_a_net():
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_case_of_every_layer(case):
-    """Bytes, or for user code None; in a pass that is run something moves unless all is shared."""
+    """Elements, or for user code None; in a pass that is run something moves unless all is shared."""
     whole = Rig(case, make_device("cpu"))
     counts = moved(whole)
     if whole.layer.type == "Python":
