@@ -19,9 +19,8 @@ from pathlib import Path
 import numpy as np
 from scipy import optimize
 
-from minicaffe.net import weights
 from minicaffe.data import idx
-from minicaffe.net import Net
+from minicaffe.net import Net, weights
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOY = ROOT / "prototxt" / "reader" / "deploy.prototxt"
