@@ -16,6 +16,7 @@ from types import ModuleType
 import pytest
 
 from minicaffe.cli.main import COMMANDS, Command, main
+from minicaffe.kernels import cache
 from minicaffe.layers import LAYERS
 
 from .support import laws
@@ -109,6 +110,19 @@ def test_a_layer_of_your_own(tmp_path, monkeypatch, capsys):
         for name in ("python", "cuda-emulated"):
             test.test_formula(make_device(name))
             laws.check_gradient(test.CASES[0], make_device(name))
+
+
+def test_the_example_of_a_kernel(tmp_path, monkeypatch, capsys):
+    """Its composite and its loops agree with NumPy, edges and all; compiled for this process alone, so that
+    nothing stays in the cache."""
+    follow(HOWTO.parent / "kernels.md", tmp_path, monkeypatch, commands=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(cache, "folder", lambda: None)
+    try:
+        execute("python time_gram.py 37 50 1", monkeypatch)
+    finally:
+        sys.modules.pop("gram", None)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["plain", "composite", "python"]
 
 
 def test_a_command(tmp_path, monkeypatch, capsys):
