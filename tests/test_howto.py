@@ -122,7 +122,11 @@ def test_the_example_of_a_kernel(tmp_path, monkeypatch, capsys):
         execute("python time_gram.py 37 50 1", monkeypatch)
     finally:
         sys.modules.pop("gram", None)
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["plain", "composite", "python"]
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        "plain",
+        "composite",
+        "python",
+    ]
 
 
 def test_a_command(tmp_path, monkeypatch, capsys):
