@@ -10,7 +10,7 @@ run in one process and take turns, each turn in another order, so that a machine
 to nobody; the first steps of a turn, which fetch weights that another net has pushed out of the caches, are
 not counted.  Reported are the median over all counted steps, the quartiles, and the median over turns of the
 time without passes divided by the time with them.  A training step here is a forward and a backward pass: the
-update is the same for all.
+update is the same for all.  The nets of googlenet_training take 1.2 GB each.
 """
 
 from __future__ import annotations
