@@ -32,6 +32,25 @@ def test_a_training_step(script):
     step()
 
 
+@pytest.mark.parametrize("path, trains", [("train_test", True), ("deploy", False)])
+def test_passes(script, capsys, path, trains):
+    """Every pass has its row, and computes what the net without passes does."""
+    passes = script("passes")
+    small = passes.Work(f"cifar10_quick/{path}.prototxt", trains, 2, 32, 2, 1)
+    passes.report_times("small", small, 2)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[3:]] == list(passes.contenders())
+
+
+def test_memory_of_passes(script, capsys):
+    passes = script("passes")
+    passes.report_memory({"alexnet": 227})
+    _, _, rows, found = capsys.readouterr().out.splitlines()
+    assert rows.split() == list(passes.contenders())
+    planned = dict(zip(rows.split(), map(float, found.split()[1:])))
+    assert planned.get("all", planned["none"]) <= planned["none"]
+
+
 def test_augment(script, monkeypatch, capsys):
     augment = script("augment")
     monkeypatch.setattr(sys, "argv", ["augment.py", "--batch", "2", "--blocks", "1", "--steps", "1"])

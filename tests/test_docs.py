@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -83,6 +84,50 @@ def test_the_index_names_every_page():
     content = (ROOT / "docs" / "README.md").read_text()
     pages = {str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")}
     assert pages - {"README.md"} <= set(re.findall(r"\]\(([^)]+)\)", content))
+
+
+def names_in(path: Path) -> set[str]:
+    """What a source defines: classes, functions, variables; of a class also Class.name for its own and those
+    of self."""
+    found: set[str] = set()
+
+    def walk(node: ast.AST, owner: str) -> None:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.ClassDef | ast.FunctionDef):
+                found.update({child.name, f"{owner}.{child.name}"})
+                walk(child, child.name if isinstance(child, ast.ClassDef) else owner)
+                continue
+            if isinstance(child, ast.Name | ast.Attribute) and isinstance(child.ctx, ast.Store):
+                name = child.id if isinstance(child, ast.Name) else child.attr
+                found.update({name, f"{owner}.{name}"})
+            walk(child, owner)
+
+    walk(ast.parse(path.read_text()), "")
+    return found
+
+
+def missing(page: str) -> list[str]:
+    """What a page names in code spans that is neither a path nor defined in a file that its section names."""
+    lost = []
+    for section in re.split(r"^## ", page, flags=re.MULTILINE):
+        spans = re.findall(
+            r"`([^`\n]+)`", re.sub(r"^```.*?^```$", "", section, flags=re.MULTILINE | re.DOTALL)
+        )
+        paths = [ROOT / span for span in spans if "/" in span]
+        lost += [str(path.relative_to(ROOT)) for path in paths if not path.exists()]
+        sources = [path for path in paths if path.suffix == ".py" and path.exists()]
+        known = set().union(*map(names_in, sources)) if sources else set()
+        lost += [span for span in spans if "/" not in span and span.removesuffix("()") not in known]
+    return lost
+
+
+def test_the_tour_names_what_is_there():
+    assert missing(read("docs/tour.md")) == []
+
+
+def test_a_name_that_is_gone_is_missed():
+    page = "## A\n`tests/test_docs.py` has `names_in`, `gone`, `tests/gone.py`.\n## B\n`names_in`"
+    assert missing(page) == ["tests/gone.py", "gone", "names_in"]
 
 
 def anchor(heading: str) -> str:

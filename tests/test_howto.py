@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from minicaffe.cli.main import COMMANDS, Command, main
+from minicaffe.kernels import cache
 
 from .support.added import added
 
@@ -74,6 +75,23 @@ def test_a_layer_of_your_own(tmp_path, monkeypatch, capsys):
     follow(HOWTO / "a_layer_of_your_own.md", tmp_path, monkeypatch)
     sys.modules.pop("softsign")
     assert accuracies(capsys.readouterr().err)[-1] > 0.9
+
+
+def test_the_example_of_a_kernel(tmp_path, monkeypatch, capsys):
+    """Its composite and its loops agree with NumPy, edges and all; compiled for this process alone, so that
+    nothing stays in the cache."""
+    follow(HOWTO.parent / "kernels.md", tmp_path, monkeypatch, commands=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(cache, "folder", lambda: None)
+    try:
+        execute("python time_gram.py 37 50 1", monkeypatch)
+    finally:
+        sys.modules.pop("gram", None)
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [
+        "plain",
+        "composite",
+        "python",
+    ]
 
 
 def test_a_command(tmp_path, monkeypatch, capsys):

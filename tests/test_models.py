@@ -259,7 +259,10 @@ layer {
 # -- nets of our own
 
 
-@pytest.mark.parametrize(("name", "size"), [("alexnet", 227), ("caffenet", 227), ("googlenet", 224)])
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [("alexnet", 227), ("caffenet", 227), ("googlenet", 224), ("mobilenet_v1", 224), ("resnet50", 224)],
+)
 def test_nets_to_time_need_no_data(name, size):
     net = shapes_of(more.shipped(f"{name}/train_val_dummy.prototxt"), "TRAIN")
     assert [net.blobs[top].shape for top in ("data", "label")] == [(32, 3, size, size), (32,)]
