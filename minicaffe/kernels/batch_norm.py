@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from numba import prange
 
+from .cpu import jit
 from .registry import geometry, kernel
 
 
@@ -124,11 +125,9 @@ def batch_norm_backward(
         p, q = zero, zero
         for n in range(g.n):
             first = (n * g.channels + c) * g.inner
-            for i in range(first, first + g.inner):
-                off = relu != 0 and not (x[i] - m) * factor + summand > 0
-                above = dy[i] * zero if off else dy[i]
-                p += above
-                q += above * ((x[i] - m) * inverse)
+            xs, dys = x[first : first + g.inner], dy[first : first + g.inner]
+            one_p, one_q = add_up(xs, dys, m, inverse, factor, summand, relu)
+            p, q = p + one_p, q + one_q
         if wanted.bias:
             dbias[c] += p
         if wanted.scale:
@@ -138,7 +137,28 @@ def batch_norm_backward(
         p, q = p / count, q / count
         for n in range(g.n if wanted.x else 0):
             first = (n * g.channels + c) * g.inner
-            for i in range(first, first + g.inner):
-                off = relu != 0 and not (x[i] - m) * factor + summand > 0
-                above = dy[i] * zero if off else dy[i]
-                dx[i] = (above - p - q * ((x[i] - m) * inverse)) * factor
+            xs, dys = x[first : first + g.inner], dy[first : first + g.inner]
+            differentiate(xs, dys, dx[first : first + g.inner], p, q, m, inverse, factor, summand, relu)
+
+
+# The loops over a channel of an image, which become vector code.
+
+
+@jit
+def add_up(x, dy, m, inverse, factor, summand, relu):
+    """The sums of dy, and of dy * z."""
+    p, q, zero = dy.dtype.type(0), dy.dtype.type(0), dy.dtype.type(0)
+    for i in range(x.size):
+        on = relu == 0 or (x[i] - m) * factor + summand > 0
+        above = dy[i] if on else dy[i] * zero
+        p += above
+        q += above * ((x[i] - m) * inverse)
+    return p, q
+
+
+@jit
+def differentiate(x, dy, dx, p, q, m, inverse, factor, summand, relu):
+    zero = dy.dtype.type(0)
+    for i in range(x.size):
+        on = relu == 0 or (x[i] - m) * factor + summand > 0
+        dx[i] = ((dy[i] if on else dy[i] * zero) - p - q * ((x[i] - m) * inverse)) * factor

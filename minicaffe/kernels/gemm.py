@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from numba import prange
 
+from .cpu import jit
 from .registry import geometry, kernel
 from .tiled import gemm as tiled
 
@@ -63,18 +64,33 @@ def add_bias(bias, y, rows: int, columns: int, relu: int):
 def add_column_sums(dy, dbias, rows: int, columns: int):
     """dbias[j] += sum over i of dy[i, j]."""
     for block in prange((columns + 63) // 64):  # 64 columns: a few cache lines of every row
+        first, last = block * 64, min(columns, block * 64 + 64)
         for i in range(rows):
-            for j in range(block * 64, min(columns, block * 64 + 64)):
-                dbias[j] += dy[i * columns + j]
+            add_row(dy[i * columns + first : i * columns + last], dbias[first:last])
 
 
 @kernel(blocks=lambda y, dy, dbias, rows, columns: -(-columns // 32))
 def relu_add_column_sums(y, dy, dbias, rows: int, columns: int):
     """dy = dy where y > 0, 0 * dy elsewhere; dbias[j] += sum over i of dy[i, j]."""
-    zero = dy.dtype.type(0)
+    for i in prange(rows):
+        rectify(y[i * columns : (i + 1) * columns], dy[i * columns : (i + 1) * columns])
     for block in prange((columns + 63) // 64):
+        first, last = block * 64, min(columns, block * 64 + 64)
         for i in range(rows):
-            for j in range(block * 64, min(columns, block * 64 + 64)):
-                at = i * columns + j
-                dy[at] = dy[at] if y[at] > 0 else dy[at] * zero
-                dbias[j] += dy[at]
+            add_row(dy[i * columns + first : i * columns + last], dbias[first:last])
+
+
+# The loops over a part of a row, which become vector code.
+
+
+@jit
+def add_row(row, total):
+    for j in range(total.size):
+        total[j] += row[j]
+
+
+@jit
+def rectify(y, dy):
+    """dy where y > 0, 0 * dy elsewhere."""
+    for j in range(dy.size):
+        dy[j] = dy[j] if y[j] > 0 else dy[j] * dy.dtype.type(0)

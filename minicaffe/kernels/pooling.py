@@ -81,24 +81,31 @@ def start_of(p, channels, step, size):
 
 
 @jit
+def plane_of(array, p, g, step, size):
+    """Plane p, flat."""
+    start = start_of(p, g.channels, step, size)
+    return array[start : start + size]
+
+
+@jit
 def max_pool_row(x, y, mask, g, p, i):
     """Row i of plane p."""
-    start, top = start_of(p, g.channels, g.x_step, g.h * g.w), i * g.sh - g.ph
-    out = start_of(p, g.channels, g.y_step, g.oh * g.ow) + i * g.ow
-    kept = (p * g.oh + i) * g.ow
+    plane, top = plane_of(x, p, g, g.x_step, g.h * g.w), i * g.sh - g.ph
+    out = plane_of(y, p, g, g.y_step, g.oh * g.ow)[i * g.ow : (i + 1) * g.ow]
+    places = mask[(p * g.oh + i) * g.ow : (p * g.oh + i + 1) * g.ow]
     for j in range(g.ow):
         left = j * g.sw - g.pw
         first, last = max(left, 0), min(left + g.kw, g.w)
         best, at = x.dtype.type(np.nan), -1
         for r in range(max(top, 0), min(top + g.kh, g.h)):
             for index in range(r * g.w + first, r * g.w + last):
-                value = x[start + index]
+                value = plane[index]
                 # Neither less nor equal, and a number: true also for the first number after NaN.
                 wins = (not value <= best) & (value == value)
                 best = value if wins else best
                 at = index if wins else at
-        y[out + j] = best
-        mask[kept + j] = at
+        out[j] = best
+        places[j] = at
 
 
 def max_pool_planes(tile, x, y, mask, g, vectors, parts):
@@ -140,52 +147,47 @@ def max_pool_forward(x, y, mask: np.int32, g: Pool):
 def max_pool_backward(dy, mask: np.int32, dx, g: Pool, add: int):
     """dx[b] = sum of dy[o] over the windows with mask[o] = b, + dx[b] if add."""
     for p in prange(g.planes):
-        down = start_of(p, g.channels, g.x_step, g.h * g.w)
-        up = start_of(p, g.channels, g.y_step, g.oh * g.ow)
-        kept = p * g.oh * g.ow
-        for b in range(down, down if add else down + g.h * g.w):
-            dx[b] = 0
+        down, up = plane_of(dx, p, g, g.x_step, g.h * g.w), plane_of(dy, p, g, g.y_step, g.oh * g.ow)
+        at = mask[p * g.oh * g.ow : (p + 1) * g.oh * g.ow]
+        for b in range(0 if add else g.h * g.w):
+            down[b] = 0
         for o in range(g.oh * g.ow):
-            if mask[kept + o] >= 0:
-                dx[down + mask[kept + o]] += dy[up + o]
+            if at[o] >= 0:
+                down[at[o]] += up[o]
 
 
 @kernel(threads=lambda x, y, g: g.planes * g.oh * g.ow)
 def ave_pool_forward(x, y, g: Pool):
     """y = sum over the window / its area, padding included but not what lies beyond it."""
     for p in prange(g.planes):
-        start = start_of(p, g.channels, g.x_step, g.h * g.w)
-        out = start_of(p, g.channels, g.y_step, g.oh * g.ow)
+        plane, out = plane_of(x, p, g, g.x_step, g.h * g.w), plane_of(y, p, g, g.y_step, g.oh * g.ow)
         for i in range(g.oh):
             top = i * g.sh - g.ph
             rows = min(top + g.kh, g.h + g.ph) - top
             for j in range(g.ow):
                 left = j * g.sw - g.pw
                 columns = min(left + g.kw, g.w + g.pw) - left
-                total = x.dtype.type(0)
+                total = plane.dtype.type(0)
                 for r in range(max(top, 0), min(top + g.kh, g.h)):
-                    row = start + r * g.w
-                    for index in range(row + max(left, 0), row + min(left + g.kw, g.w)):
-                        total += x[index]
-                y[out + i * g.ow + j] = total / x.dtype.type(rows * columns)
+                    for index in range(r * g.w + max(left, 0), r * g.w + min(left + g.kw, g.w)):
+                        total += plane[index]
+                out[i * g.ow + j] = total / plane.dtype.type(rows * columns)
 
 
 @kernel(threads=lambda dy, dx, g, add: g.groups * g.h * g.w)
 def ave_pool_backward(dy, dx, g: Pool, add: int):
     """dx = sum of dy / area over the windows that hold the element, + dx if add."""
     for p in prange(g.planes):
-        down = start_of(p, g.channels, g.x_step, g.h * g.w)
-        up = start_of(p, g.channels, g.y_step, g.oh * g.ow)
-        for b in range(down, down if add else down + g.h * g.w):
-            dx[b] = 0
+        down, up = plane_of(dx, p, g, g.x_step, g.h * g.w), plane_of(dy, p, g, g.y_step, g.oh * g.ow)
+        for b in range(0 if add else g.h * g.w):
+            down[b] = 0
         for i in range(g.oh):
             top = i * g.sh - g.ph
             rows = min(top + g.kh, g.h + g.ph) - top
             for j in range(g.ow):
                 left = j * g.sw - g.pw
                 columns = min(left + g.kw, g.w + g.pw) - left
-                share = dy[up + i * g.ow + j] / dx.dtype.type(rows * columns)
+                share = up[i * g.ow + j] / down.dtype.type(rows * columns)
                 for r in range(max(top, 0), min(top + g.kh, g.h)):
-                    row = down + r * g.w
-                    for index in range(row + max(left, 0), row + min(left + g.kw, g.w)):
-                        dx[index] += share
+                    for index in range(r * g.w + max(left, 0), r * g.w + min(left + g.kw, g.w)):
+                        down[index] += share

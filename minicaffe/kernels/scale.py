@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from numba import prange
 
+from .gemm import rectify
 from .registry import geometry, kernel
 
 
@@ -81,12 +82,11 @@ def bias_gradient(dy, dbias, g: Extent, add: int):
 @kernel(blocks=lambda y, dy, dbias, g, add: g.size)
 def relu_bias_gradient(y, dy, dbias, g: Extent, add: int):
     """dy = dy where y > 0, 0 * dy elsewhere; then as bias_gradient."""
-    zero = dy.dtype.type(0)
     for j in prange(g.size):
-        total = zero
+        total = dy.dtype.type(0)
         for o in range(g.outer):
             first = (o * g.size + j) * g.inner
+            rectify(y[first : first + g.inner], dy[first : first + g.inner])
             for i in range(first, first + g.inner):
-                dy[i] = dy[i] if y[i] > 0 else dy[i] * zero
                 total += dy[i]
         dbias[j] = dbias[j] + total if add else total

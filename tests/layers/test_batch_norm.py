@@ -133,13 +133,15 @@ def test_with_an_affine_scale_it_is_both_layers(device, fields, bias, relu, in_p
         net.clear_param_diffs()
         (bottom,), (middle,), (top,) = net.bottoms[1], net.tops[1], net.tops[2]
         if joined:
-            assert bn.takes(scale)
-            bn.affine, bn.relu = scale, relu
-            net.reshape()
+            one = bn.absorb(scale, True)
+            if fields and in_place:
+                assert one is None  # x is gone
+                return
+            one.relu = relu
         device.put(x, bottom.data)
         out = middle if joined else top
         for layer, down, up in (
-            [(bn, bottom, out)] if joined else [(bn, bottom, middle), (scale, middle, top)]
+            [(one, bottom, out)] if joined else [(bn, bottom, middle), (scale, middle, top)]
         ):
             layer.forward([down], [up])
         neuron = device.bind(activation)
@@ -151,12 +153,31 @@ def test_with_an_affine_scale_it_is_both_layers(device, fields, bias, relu, in_p
             neuron.relu_backward(out.data, out.diff, out.diff, 0)
         if not joined:
             scale.backward([top], [True], [middle])
-        bn.backward([out if joined else middle], [True], [bottom])
+        (one if joined else bn).backward([out if joined else middle], [True], [bottom])
         diffs = [device.get(blob.diff) for blob in [bottom, *scale.params]]
         results.append([y, *diffs, *[device.get(blob.data) for blob in bn.params]])
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
     assert relu == bool((y >= 0).all())
+
+
+@pytest.mark.parametrize("blob", ["x", "bn"])
+def test_a_net_runs_the_chain_as_one_step(cpu, blob):
+    """Twice: the running statistics and the second pass too are those of the layers one by one."""
+    described = text.parse(NET.replace("SPECS", "").replace("BN", blob), NetParameter)
+    rng, gradients = np.random.default_rng(0), []
+    batches = [(rng.standard_normal((4, 2, 3, 3)), rng.standard_normal((4, 1))) for _ in range(2)]
+    for passes in ((), ("absorb", "epilogue")):
+        net = Net(described, phase="TRAIN", seed=1, keep="needed", device=cpu, passes=passes)
+        for x, t in batches:
+            net.put_inputs({"x": x, "t": t})
+            net.stage()
+            net.run_forward()
+            net.run_backward()
+        gradients += [net.parameters.data.copy(), net.parameters.diff.copy()]
+    for one, other in zip(gradients[:2], gradients[2:]):
+        np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+    assert [step.layer.name for step in net.program.steps][-3:] == ["bn", "ip", "loss"]
 
 
 @each_device
@@ -176,11 +197,11 @@ def test_folded_it_is_a_line(device):
 
 
 @pytest.mark.parametrize("conf", ["axis: 0", "axis: 2", "num_axes: 0", "num_axes: 2"])
-def test_takes_no_scale_with_other_axes(cpu, conf):
+def test_absorbs_no_scale_with_other_axes(cpu, conf):
     described = TEST_OF_AFFINE.replace("FIELDS", "").replace("bias_term: BIAS", conf).replace("BN", "bn")
     net = Net(text.parse(described, NetParameter), phase="TRAIN", device=cpu, seed=1)
     _, bn, scale = net.layers
-    assert not bn.takes(scale) and not bn.takes(bn)
+    assert bn.absorb(scale, False) is None and bn.absorb(bn, False) is None
 
 
 def test_a_channel_axis_is_needed(cpu):

@@ -9,7 +9,7 @@ from ...errors import ShapeError
 from ...kernels import activation, batch_norm
 from ...proto.schema import TEST, FillerParameter
 from ..linear.scale import Scale
-from .normalized import Normalized
+from .scaled_batch_norm import ScaledBatchNorm
 
 
 class BatchNorm(Layer):
@@ -47,8 +47,8 @@ class BatchNorm(Layer):
         self.keep, self.eps = conf.moving_average_fraction, conf.eps
         self.operations = (2, 1, 0) if self.frozen else (4, 6, 0)
         self.in_place = top[0] is bottom[0]
-        self.affine = None
-        self.neuron = self.device.bind(activation)
+        if self.in_place or self.frozen:
+            self.backward_reads = frozenset()
         channels = bottom[0].shape[1]
         if self.allocate:
             self.ones, self.zeros, *self.fold = (self.device.zeros((channels,)) for _ in range(4))
@@ -71,33 +71,15 @@ class BatchNorm(Layer):
         count = self.g.n * self.g.inner
         self.unbias = count / (count - 1) if count > 1 else 1.0
         self.mean, self.variance = self.saved((x.shape[1],)), self.saved((x.shape[1],))
-        self.copies = self.in_place and not (self.frozen and self.affine is None)
-        self.x = self.saved(x.shape) if self.copies else x
-
-    @property
-    def affine(self) -> Scale | None:
-        """The Scale behind this layer whose work it does in the same pass.  Set by the net before reshape, to
-        one that it `takes`; that layer itself then does not run, and its top is this one's."""
-        return self._affine
-
-    @affine.setter
-    def affine(self, scale: Scale | None) -> None:
-        self._affine = scale
-        nothing = self.in_place or (self.frozen and scale is None)
-        self.backward_reads = frozenset() if nothing else frozenset({"bottom.data"})
-
-    def alone(self):
-        super().alone()
-        self.affine = None
+        self.x = self.saved(x.shape) if self.in_place and not self.frozen else x
 
     def absorb(self, behind, backward):
-        fits = isinstance(behind, Scale) and self.takes(behind) and not (self.frozen and backward)
-        return Normalized(self, behind) if fits else None
+        keeps_x = not (self.in_place and self.frozen)
+        return ScaledBatchNorm(self, behind) if self.takes(behind) and (keeps_x or not backward) else None
 
-    def takes(self, scale: Layer) -> bool:
-        """Whether a layer that reads this one's top can be its `affine`: a Scale with a parameter for every
-        channel, set up and in shape."""
-        return isinstance(scale, Scale) and scale.own and tuple(scale.g) == self.g[:3]
+    def takes(self, behind: Layer) -> bool:
+        """Whether a layer that reads this one's top is a Scale with a parameter for every channel."""
+        return isinstance(behind, Scale) and behind.own and tuple(behind.g) == self.g[:3]
 
     def folded(self, scale: Scale | None = None, shift: Any = None) -> tuple[Any, Any]:
         """With use_global_stats: arrays a and b (C), with a x + b what this layer gives for x + shift (0 if
@@ -115,10 +97,11 @@ class BatchNorm(Layer):
             return self.ones, self.zeros
         return scale.params[0].data, scale.bias.data if scale.bias else self.zeros
 
-    def forward(self, bottom, top):
+    def forward(self, bottom, top, scale: Scale | None = None, relu: bool = False):
+        """Also that of a Scale behind this layer and, with `relu`, of a ReLU behind both."""
         mean, variance = self.mean.data, self.variance.data
         means, variances, factor = (blob.data for blob in self.params)
-        if self.copies:
+        if self.in_place and not self.frozen:
             self.device.copy(bottom[0].data, self.x.data)
         if self.frozen:
             self.k.running_moments(means, variances, factor, mean, variance, self.g)
@@ -126,28 +109,29 @@ class BatchNorm(Layer):
             self.k.channel_moments(bottom[0].data, mean, variance, self.g)
             self.k.add_moments(mean, variance, means, variances, self.g, self.keep, self.unbias)
             self.k.add_factor(factor, self.keep)
-        x, y, relu = bottom[0].data, top[0].data, int(self.relu)
-        self.k.batch_norm_forward(x, mean, variance, *self._factors(self.affine), y, self.g, self.eps, relu)
+        given = bottom[0].data, mean, variance, *self._factors(scale)
+        self.k.batch_norm_forward(*given, top[0].data, self.g, self.eps, int(relu or self.relu))
 
-    def backward(self, top, propagate_down, bottom):
-        behind, dy, dx = self.affine, top[0].diff, bottom[0].diff
-        learns = behind.param_gradient if behind else []
+    def backward(self, top, propagate_down, bottom, scale: Scale | None = None, relu: bool = False):
+        """The same of `backward`."""
+        dy, dx = top[0].diff, bottom[0].diff
+        learns = scale.param_gradient if scale else []
         wanted = batch_norm.Wanted(int(propagate_down[0]), int(any(learns[:1])), int(any(learns[1:])))
         if not any(wanted):
             return
-        if self.frozen and behind is None:
+        if self.frozen and scale is None:
             if self.relu:
-                self.neuron.relu_backward(top[0].data, dy, dy, 0)
+                self.device.bind(activation).relu_backward(top[0].data, dy, dy, 0)
             self.k.normalize_backward(self.variance.data, dy, dx, self.g, self.eps)
             return
-        scale, bias = self._factors(behind)
-        given = self.x.data, self.mean.data, self.variance.data, scale, bias, dy
+        factor, summand = self._factors(scale)
+        given = self.x.data, self.mean.data, self.variance.data, factor, summand, dy
         slopes = (  # what is not wanted may be any array
             dx if wanted.x else dy,
-            behind.params[0].diff if behind and wanted.scale else scale,
-            behind.bias.diff if behind and wanted.bias else bias,
+            scale.params[0].diff if scale and wanted.scale else factor,
+            scale.bias.diff if scale and wanted.bias else summand,
         )
-        self.k.batch_norm_backward(*given, *slopes, self.g, self.eps, int(self.relu), wanted)
+        self.k.batch_norm_backward(*given, *slopes, self.g, self.eps, int(relu or self.relu), wanted)
 
     def _check(self, bottom) -> None:
         if len(bottom.shape) < 2:
