@@ -177,7 +177,7 @@ def test_a_net_runs_the_chain_as_one_step(cpu, blob):
         gradients += [net.parameters.data.copy(), net.parameters.diff.copy()]
     for one, other in zip(gradients[:2], gradients[2:]):
         np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
-    assert [step.layer.name for step in net.program.steps][-3:] == ["bn", "ip", "loss"]
+    assert [step.layer.name for step in net.program.steps][-3:] == ["bn + scale", "ip", "loss"]
 
 
 @each_device
