@@ -136,18 +136,18 @@ def conv_backward_weights(x, dy, dweights, g: Conv):
 def conv_backward_bias(y, dy, dbias, g: Conv):
     """If g.relu, dy = dy where y > 0, 0 * dy elsewhere: what the other gradients then take.  If g.bias,
     dbias[m] += sum over n, o of dy[n, m, o].  Without g.relu y is ignored."""
-    pixels = g.od * g.oh * g.ow
+    pixels, zero = g.od * g.oh * g.ow, dy.dtype.type(0)
     for m in prange(g.groups * g.m):
-        total = dy.dtype.type(0)
+        total = zero
         for n in range(g.n):
             first = n * g.y_step + m * pixels
             outputs, slopes = y[first : first + pixels], dy[first : first + pixels]
-            if g.relu:
-                for i in range(pixels):
-                    slopes[i] = slopes[i] if outputs[i] > 0 else slopes[i] * dy.dtype.type(0)
-            if g.bias:
-                for i in range(pixels):
-                    total += slopes[i]
+            for i in range(pixels):
+                slope = slopes[i]
+                if g.relu:
+                    slope = slope if outputs[i] > 0 else slope * zero
+                    slopes[i] = slope
+                total += slope
         if g.bias:
             dbias[m] += total
 

@@ -124,23 +124,21 @@ def add_elements(source, start, target, at, count):
 
 
 @jit
-def image_at(cols, x, at, image, fresh):
-    """The address of the image whose planes start at x[at]: in place, or a padded copy in `image`, made if
-    `fresh`."""
+def image_at(cols, x, at, image):
+    """The address of the image whose planes start at x[at]: in place, or a padded copy made in `image`."""
     if not cols.padded:
         return address(x, at)
-    if fresh:
-        for r in range(cols.rows.size):
-            copy_elements(x, at + r * cols.row, image, cols.rows[r], cols.row)
+    for r in range(cols.rows.size):
+        copy_elements(x, at + r * cols.row, image, cols.rows[r], cols.row)
     return address(image, 0)
 
 
 @jit
 def crop_image(cols, image, x, at, add):
     """Copy the inside of a padded image to the planes that start at x[at], or add it to them."""
-    for r in range(cols.rows.size):
-        first = at + r * cols.row
-        if add:
-            add_elements(image, cols.rows[r], x, first, cols.row)
-        else:
-            copy_elements(image, cols.rows[r], x, first, cols.row)
+    if add:
+        for r in range(cols.rows.size):
+            add_elements(image, cols.rows[r], x, at + r * cols.row, cols.row)
+    else:
+        for r in range(cols.rows.size):
+            copy_elements(image, cols.rows[r], x, at + r * cols.row, cols.row)

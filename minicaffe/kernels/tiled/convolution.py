@@ -69,19 +69,19 @@ def forward(x, bias, y, work, cols, t, g):
     count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
     tiles = (g.m + rows - 1) // rows
     for part in prange(len(work.panels)):
-        image, panel, edge = work.images[part], work.panels[part], work.others[part]
+        packed, image, panel, edge = work.shared, work.images[part], work.panels[part], work.others[part]
         image[:] = 0
-        held = -1
+        held, n, group, pixels = -1, 0, 0, 0
         first, last = part_of(part, len(work.panels), g.n * g.groups * count)
         for item in range(first, last):
             plane, p = item // count, item % count
-            n, group = plane // g.groups, plane % g.groups
-            pixels = image_at(cols, x, n * g.x_step + group * cols.inputs, image, plane != held)
-            held = plane
+            if plane != held:
+                held, n, group = plane, plane // g.groups, plane % g.groups
+                pixels = image_at(cols, x, n * g.x_step + group * cols.inputs, image)
             move_panel(work.move, cols, p, pixels, address(panel, 0))
             live = min(t.width, cols.pixels - p * t.width)
             for i in range(tiles):
-                weights = address(work.shared, (group * tiles + i) * k * rows)
+                weights = address(packed, (group * tiles + i) * k * rows)
                 m = group * g.m + i * rows
                 at = n * g.y_step + m * cols.pixels + p * t.width
                 whole = live == t.width and (i + 1) * rows <= g.m
@@ -96,7 +96,7 @@ def backward_data(dy, dx, work, cols, t, g):
     count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
     tiles = (k + rows - 1) // rows
     for part in prange(len(work.panels)):
-        image, panel, slopes = work.images[part], work.panels[part], work.others[part]
+        packed, image, panel, slopes = work.shared, work.images[part], work.panels[part], work.others[part]
         first, last = part_of(part, len(work.panels), g.n * g.groups)
         for plane in range(first, last):
             n, group = plane // g.groups, plane % g.groups
@@ -105,7 +105,7 @@ def backward_data(dy, dx, work, cols, t, g):
                 at = n * g.y_step + group * g.m * cols.pixels + p * t.width
                 pack_panel(dy, at, 1, cols.pixels, cols.pixels - p * t.width, g.m, t.width, slopes, 0, t)
                 for i in range(tiles):
-                    weights = address(work.shared, (group * tiles + i) * g.m * rows)
+                    weights = address(packed, (group * tiles + i) * g.m * rows)
                     to = address(panel, i * rows * t.width)
                     call(work.tile, (g.m, weights, address(slopes, 0), t.width, to, t.width, 0))
                 move_panel(work.move, cols, p, address(image, 0), address(panel, 0))
@@ -122,13 +122,13 @@ def backward_weights(x, dy, work, cols, t, g):
         total = work.shared[part]
         image[:] = 0
         total[:] = 0
-        held = -1
+        held, n, group, pixels = -1, 0, 0, 0
         first, last = part_of(part, len(work.panels), g.n * g.groups * count)
         for item in range(first, last):
             plane, p = item // count, item % count
-            n, group = plane // g.groups, plane % g.groups
-            pixels = image_at(cols, x, n * g.x_step + group * cols.inputs, image, plane != held)
-            held = plane
+            if plane != held:
+                held, n, group = plane, plane // g.groups, plane % g.groups
+                pixels = image_at(cols, x, n * g.x_step + group * cols.inputs, image)
             move_panel(work.move, cols, p, pixels, address(panel, 0))
             live = min(cols.width, cols.pixels - p * cols.width)
             at = n * g.y_step + group * g.m * cols.pixels + p * cols.width
