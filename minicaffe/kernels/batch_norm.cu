@@ -52,12 +52,12 @@ KERNEL running_moments(const real* means, const real* variances, const real* fac
   }
 }
 
-KERNEL fold(const real* means, const real* variances, const real* factor, const real* scale, const real* bias,
-            const real* shift, real* a, real* b, Channels g, real eps, int n) {
+KERNEL fold(const real* before, const real* means, const real* variances, const real* factor, const real* scale,
+            const real* bias, real* a, real* b, Channels g, real eps, int n) {
   const real part = factor[0] == 0 ? real(0) : 1 / factor[0];
   FOR(c, n) {
     a[c] = scale[c] / sqrt(variances[c] * part + eps);
-    b[c] = bias[c] + (shift[c] - means[c] * part) * a[c];
+    b[c] = bias[c] + (before[c] - means[c] * part) * a[c];
   }
 }
 

@@ -78,15 +78,17 @@ def running_moments(means, variances, factor, mean, variance, g: Channels):
         variance[c] = variances[c] * scale
 
 
-@kernel(threads=lambda means, variances, factor, scale, bias, shift, a, b, g, eps: g.channels, parallel=False)
-def fold(means, variances, factor, scale, bias, shift, a, b, g: Channels, eps: float):
-    """a and b of every channel with a * x + b = what batch_norm_forward gives for x + shift and the running
-    moments."""
+@kernel(
+    threads=lambda before, means, variances, factor, scale, bias, a, b, g, eps: g.channels, parallel=False
+)
+def fold(before, means, variances, factor, scale, bias, a, b, g: Channels, eps: float):
+    """a and b of every channel with a * x + b = what batch_norm_forward gives for x + before[c] and the
+    running moments."""
     zero, one = means.dtype.type(0), means.dtype.type(1)
     part = zero if factor[0] == 0 else one / factor[0]
     for c in range(g.channels):
         a[c] = scale[c] * (one / math.sqrt(variances[c] * part + eps))
-        b[c] = bias[c] + (shift[c] - means[c] * part) * a[c]
+        b[c] = bias[c] + (before[c] - means[c] * part) * a[c]
 
 
 @kernel(threads=lambda x, mean, variance, scale, bias, y, g, eps, relu: x.size)

@@ -192,6 +192,10 @@ def test_folded_it_is_a_line(device):
         y = net.forward(x=x)["y"]
         a, b = (device.get(array)[:, None] for array in bn.folded(scale))
         np.testing.assert_allclose(a * x + b, y, rtol=1e-10, atol=1e-12)
+        bias = device.zeros((3,))
+        device.put([1, 2, 3], bias)
+        a, b = (device.get(array)[:, None] for array in bn.folded(scale, bias))
+        np.testing.assert_allclose(a * (x - [[1], [2], [3]]) + b, y, rtol=1e-10, atol=1e-12)
         a, b = (device.get(array)[:, None] for array in bn.folded())
         np.testing.assert_allclose(a * x + b, device.get(net.blobs["bn"].data), rtol=1e-10, atol=1e-12)
 

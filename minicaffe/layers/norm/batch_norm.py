@@ -51,7 +51,8 @@ class BatchNorm(Layer):
             self.backward_reads = frozenset()
         channels = bottom[0].shape[1]
         if self.allocate:
-            self.ones, self.zeros, *self.fold = (self.device.zeros((channels,)) for _ in range(4))
+            self.ones, self.zeros, a, b = (self.device.zeros((channels,)) for _ in range(4))
+            self.fold = a, b
             self.device.fill(self.ones, 1)
         for i, shape in enumerate([(channels,), (channels,), (1,)]):
             self.add_param(shape, FillerParameter(type="constant", value=0))
@@ -81,15 +82,12 @@ class BatchNorm(Layer):
         """Whether a layer that reads this one's top is a Scale with a parameter for every channel."""
         return isinstance(behind, Scale) and behind.own and tuple(behind.g) == self.g[:3]
 
-    def folded(self, scale: Scale | None = None, shift: Any = None) -> tuple[Any, Any]:
-        """With use_global_stats: arrays a and b (C), with a x + b what this layer gives for x + shift (0 if
-        there is none), and `scale` of that.
-        Computed anew by every call, into the same arrays."""
-        means, variances, factor = (blob.data for blob in self.params)
-        a, b = self.fold
-        shift = self.zeros if shift is None else shift
-        self.k.fold(means, variances, factor, *self._factors(scale), shift, a, b, self.g, self.eps)
-        return a, b
+    def folded(self, scale: Scale | None = None, bias: Any = None) -> tuple[Any, Any]:
+        """With use_global_stats: arrays a and b (C), a x + b being what this layer and `scale` behind it make
+        of x + bias, the bias of a layer in front.  Computed anew by every call, into the same arrays."""
+        statistics, before = (blob.data for blob in self.params), self.zeros if bias is None else bias
+        self.k.fold(before, *statistics, *self._factors(scale), *self.fold, self.g, self.eps)
+        return self.fold
 
     def _factors(self, scale: Scale | None) -> tuple[Any, Any]:
         """What `scale` multiplies by and adds."""
