@@ -3,6 +3,7 @@ with all.
 
     python benchmarks/passes.py                          (all that follows)
     python benchmarks/passes.py mobilenet_v1 --blocks 20     (or googlenet, resnet50, googlenet_training)
+    python benchmarks/passes.py resnet50 --processor         (on a machine that is busy otherwise)
     python benchmarks/passes.py memory                   (what is planned; nothing runs)
 
 The nets of a table hold the same weights and see the same images, and their first outputs must agree.  They
@@ -10,13 +11,13 @@ run in one process and take turns, each turn in another order, so that a machine
 to nobody; the first steps of a turn, which fetch weights that another net has pushed out of the caches, are
 not counted.  Reported are the median over all counted steps, the quartiles, and the median over turns of the
 time without passes divided by the time with them.  A training step here is a forward and a backward pass: the
-update is the same for all.  The nets of googlenet_training take 1.2 GB each.
+update is the same for all.  The nets of googlenet_training take 1.2 GB each.  With --processor it is the
+processor time of one thread, which others who use the machine change little.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -24,6 +25,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numba
 import numpy as np
 
 from minicaffe import CpuDevice, Net
@@ -129,7 +131,9 @@ def as_if_trained(net: Net) -> None:
                 net.device.fill(blob.data, value)
 
 
-def timed(made: dict[str, Callable[[], object]], work: Work, blocks: int) -> dict[str, list[list[float]]]:
+def timed(
+    made: dict[str, Callable[[], object]], work: Work, blocks: int, clock: Callable[[], float]
+) -> dict[str, list[list[float]]]:
     """name -> the seconds of its steps, turn by turn."""
     times_s: dict[str, list[list[float]]] = {name: [] for name in made}
     names = list(made)
@@ -140,15 +144,15 @@ def timed(made: dict[str, Callable[[], object]], work: Work, blocks: int) -> dic
                 made[name]()
             turn = []
             for _ in range(work.steps):
-                begun = time.perf_counter()
+                begun = clock()
                 made[name]()
-                turn.append(time.perf_counter() - begun)
+                turn.append(clock() - begun)
             times_s[name].append(turn)
     return times_s
 
 
-def report_times(name: str, work: Work, blocks: int) -> None:
-    times_s = timed(steps(work), work, blocks)
+def report_times(name: str, work: Work, blocks: int, clock: Callable[[], float] = time.perf_counter) -> None:
+    times_s = timed(steps(work), work, blocks, clock)
     before = [statistics.median(turn) for turn in times_s["none"]]
     what = "training" if work.trains else "inference"
     print(f"\n{name}: {what}, batch {work.batch}; {blocks} turns of {work.steps} steps; ms per step")
@@ -175,16 +179,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("what", nargs="*", help=f"of {', '.join(WORKS)}, memory (default: all)")
     parser.add_argument("--blocks", type=int, default=10, help="turns per net (default 10)")
+    parser.add_argument("--processor", action="store_true", help="processor time of one thread")
     args = parser.parse_args()
     chosen = args.what or [*WORKS, "memory"]
     if unknown := [name for name in chosen if name not in (*WORKS, "memory")]:
         parser.error(f"{', '.join(unknown)}: not among {', '.join(WORKS)}, memory")
-    print(f"{len(os.sched_getaffinity(0))} threads, {CpuDevice().describe()['Processor']}")
+    clock = time.perf_counter
+    if args.processor:
+        clock = time.process_time
+        numba.set_num_threads(1)
+    print(f"{numba.get_num_threads()} threads, {CpuDevice().describe()['Processor']}")
     for name in chosen:
         if name == "memory":
             report_memory()
         else:
-            report_times(name, WORKS[name], args.blocks)
+            report_times(name, WORKS[name], args.blocks, clock)
 
 
 if __name__ == "__main__":
