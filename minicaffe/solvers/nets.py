@@ -5,9 +5,9 @@ from __future__ import annotations
 import filecmp
 import os.path
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import log, zoo
 from ..device.base import Device
@@ -59,39 +59,48 @@ def _are_equal(one: str, other: str) -> bool:
         return True
 
 
-def train_net(
-    param: Message, solver_file: str, device: Device, seed: int, strict: bool, keep: str, folder: str | None
-) -> Net:
+class Making(NamedTuple):
+    """How a solver makes its nets.
+
+    solver_file  the file that the solver came from, empty if none did
+    strict       refuse nets with extensions that Caffe does not read
+    device, seed, keep, passes, folder   as for Net
+    """
+
+    solver_file: str
+    strict: bool
+    device: Device
+    seed: int
+    keep: str
+    passes: Collection[str] | None
+    folder: str | None
+
+    def net(self, net: NetParameter, source: str, **options: Any) -> Net:
+        """A net from this file."""
+        making = {name: getattr(self, name) for name in ("device", "seed", "keep", "passes", "folder")}
+        return Net(net, source=source, **making, **options)
+
+
+def train_net(param: Message, making: Making) -> Net:
     """The training net, built."""
-    net, source = training(param, solver_file, strict)
+    net, source = training(param, making.solver_file, making.strict)
     field = next(f for f in TRAIN_NETS if param.HasField(f))
     place = f"specified in {field}." if field.endswith("_param") else f"from {field} file: {source}"
     log.info(f"Creating training net {place}")
-    return Net(net, device=device, seed=seed, keep=keep, source=source, folder=folder)
+    return making.net(net, source)
 
 
-def test_nets(
-    param: Message,
-    solver_file: str,
-    device: Device,
-    seed: int,
-    strict: bool,
-    keep: str,
-    folder: str | None,
-    trained: Net,
-) -> list[Net]:
+def test_nets(param: Message, making: Making, trained: Net) -> list[Net]:
     """The test nets, built on the parameters of the training net; for forward passes alone unless all blobs
     are kept."""
     general = "net_param" if param.HasField("net_param") else "net"
     fields = ["test_net_param"] * len(param.test_net_param) + ["test_net"] * len(param.test_net)
-    options: dict[str, Any] = {"device": device, "seed": seed, "keep": keep, "folder": folder}
-    options |= {"forward_only": keep != "all", "share": trained}
     built = []
-    for i, (net, source) in enumerate(testing(param, solver_file, strict)):
+    for i, (net, source) in enumerate(testing(param, making.solver_file, making.strict)):
         field = fields[i] if i < len(fields) else general
         place = field if field.endswith("_param") else f"{field} file: {source}"
         log.info(f"Creating test net (#{i}) specified by {place}")
-        built.append(Net(net, source=source, **options))
+        built.append(making.net(net, source, forward_only=making.keep != "all", share=trained))
     return built
 
 

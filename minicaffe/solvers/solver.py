@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Solver:
     nonfinite_effect  what a loss or gradient that is NaN or infinite does: "stop" raises NonFiniteError,
                "report" says so once and goes on, as Caffe would, "none" goes on
     keep       "all": every blob of its nets can be read between steps, and test nets run backward too
+    passes     which passes may change its nets, see Net
     folder     of its nets, where their files are copies from elsewhere, see Net
 
     One iteration: iter_size passes forward and backward, whose parameter gradients add up; then clipping by
@@ -69,6 +70,7 @@ class Solver:
         strict: bool = False,
         nonfinite_effect: str = "stop",
         keep: str = "needed",
+        passes: Collection[str] | None = None,
         folder: str | None = None,
     ) -> None:
         with text.in_file(source or "solver"):
@@ -94,9 +96,11 @@ class Solver:
             settings.check(param)
             self.policy = Policy(param)
             self.seed = param.random_seed if param.random_seed >= 0 else secrets.randbits(32)
-            made_on = source, self.device, self.seed, strict, keep, folder
-            self.net = nets.train_net(param, *made_on)
-            self.test_nets = nets.test_nets(param, *made_on, self.net)
+            if param.debug_info:  # whose nets run layer by layer, whichever iteration is logged
+                passes = ()
+            making = nets.Making(source, strict, self.device, self.seed, keep, passes, folder)
+            self.net = nets.train_net(param, making)
+            self.test_nets = nets.test_nets(param, making, self.net)
             self.callbacks = [*extras.of(param, self.test_nets, self.device), *callbacks]
         self.net.parameters.trained = True
         self.device_step = DeviceStep(self.net, self.rule, self._step_settings())

@@ -221,3 +221,19 @@ def test_restoring_in_the_middle_of_a_run_brings_multistep_back(tmp_path, monkey
         solver.step(1)
         rates.append(solver.rate)
     assert rates[0] == rates[1] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(("first", "then"), [(None, ()), ((), None)])
+def test_passes_are_no_part_of_a_snapshot(first, then, tmp_path, monkeypatch):
+    """What began with passes goes on without, and the other way round."""
+    monkeypatch.chdir(tmp_path)
+    whole = tiny_solver(SETTINGS, passes=())
+    whole.step(10)
+    begun = tiny_solver(SETTINGS, passes=first)
+    begun.step(4)
+    resumed = tiny_solver(SETTINGS, passes=then)
+    assert len(begun.net.program.steps) != len(resumed.net.program.steps)
+    resumed.restore(begun.snapshot())
+    resumed.step(6)
+    for key, array in params(whole).items():
+        np.testing.assert_allclose(params(resumed)[key], array, rtol=1e-4, atol=1e-6, err_msg=key)
