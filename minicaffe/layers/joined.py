@@ -8,8 +8,9 @@ from ..core.layer import Layer
 class Joined(Layer):
     """The base of what passes put in the place of layers: it does their work in fewer passes over memory.
 
-    No prototxt names such a type.  Parameters and buffers are those of the layers it stands for, which stay
-    what they are for everybody else."""
+    No prototxt names such a type.  Parameters are those of the layers it stands for, buffers those of the
+    first of them.  They stay what they are for everybody else.
+    """
 
     def __init__(self, *layers: Layer) -> None:
         super().__init__(layers[0].param, layers[0].device, layers[0].phase)
@@ -21,8 +22,8 @@ class Joined(Layer):
 
     @property
     def buffers(self):
-        return [buffer for layer in self.members for buffer in layer.buffers]
+        return self.members[0].buffers
 
     @buffers.setter
     def buffers(self, value):
-        """The members have their own."""
+        """The first of the layers has them."""
