@@ -30,12 +30,8 @@ import numpy as np
 
 from minicaffe import CpuDevice, Net
 from minicaffe.checking.cost import memory
+from minicaffe.graph.passes import PASSES
 from minicaffe.proto import upgrade
-
-try:
-    from minicaffe.graph.passes import PASSES
-except ImportError:  # nets run as they are described
-    PASSES = {}
 
 ROOT = Path(__file__).resolve().parent.parent
 
