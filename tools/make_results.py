@@ -89,7 +89,7 @@ def run(row: Row, pytorch: str | None) -> None:
     for seed in row.seeds or (None,):
         home = Path(row.name if seed is None else f"{row.name}_{seed}")
         running.train(row, home, seed=seed)
-        runs.append(running.judged(row, home))
+        runs.append(running.judged(row, home, batches=row.batches))
     first = runs[0]
     result = {
         "row": row.name,

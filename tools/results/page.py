@@ -49,7 +49,7 @@ def summary(found: dict[str, Result]) -> str:
                 else _share(accuracy(result))
             )
             cells[5] = duration(_mean(result, "seconds"))
-            cells[6] = f"{result['inference_ms']['alone']:.2g} ms"
+            cells[6] = f"{result['inference_ms']['alone']:.3g} ms"
         lines.append(_line(cells))
     return "\n".join(lines) + "\n"
 
@@ -84,7 +84,7 @@ def _table(row: Row, result: Result) -> str:
     lines.append(["training", told.time, f"{duration(_mean(result, 'seconds'))}, {iterations}"])
     if all(run["seconds_to_published"] is not None for run in runs):
         lines.append(["until the accuracy published", "", duration(_mean(result, "seconds_to_published"))])
-    each = "; ".join(f"{ms:.2g} ms {how}" for how, ms in result["inference_ms"].items())
+    each = "; ".join(f"{ms:.3g} ms {how}" for how, ms in result["inference_ms"].items())
     lines.append(["an image", told.inference, each])
     if beside := result.get("pytorch"):
         lines.append([f"a step in PyTorch {beside['version']}", "", _ratios(beside["contenders"])])
