@@ -78,6 +78,7 @@ SHORT = {
     f"minicaffe train {LENET} --verify-resume": "--iterations 2",
     "minicaffe replay runs/lenet/snapshots/lenet_nonfinite_iter_700": "",
     "minicaffe summary prototxt/googlenet/deploy.prototxt": "",
+    "minicaffe summary prototxt/googlenet/deploy.prototxt --program": "",
     "minicaffe draw prototxt/googlenet/deploy.prototxt -o googlenet.svg": "",
     "minicaffe convert old.caffemodel weights.safetensors": "",
     "minicaffe convert prototxt/lenet/deploy.prototxt lenet_iter_10000.caffemodel lenet.onnx": "",
