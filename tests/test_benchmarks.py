@@ -65,3 +65,16 @@ def test_data_make(script, monkeypatch, capsys):
     script("data_make").main()
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["40", "files", "decoder", "make,", "make,", "memory"]
+
+
+def test_siblings(script, monkeypatch, capsys):
+    siblings = script("siblings")
+    monkeypatch.setattr(
+        siblings.numba, "set_num_threads", lambda count: None
+    )  # the tests after it want theirs
+    monkeypatch.setattr(
+        sys, "argv", ["siblings.py", "--batch", "1", "--rounds", "1", "--modules", "inception_5b"]
+    )
+    siblings.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert [line[14:26].strip() for line in lines[1:]] == ["forward", "by data", "by weights"]

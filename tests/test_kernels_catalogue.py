@@ -17,7 +17,7 @@ from minicaffe.kernels import cuda
 from minicaffe.kernels.cpu import FAST_MATH
 from minicaffe.kernels.registry import KernelSpec, family
 
-from .kernels import test_convolution
+from .kernels import test_convolution, test_siblings
 from .support import nvrtc
 from .support.devices import make_device
 from .support.emulator import EmulatedCuda, available
@@ -184,7 +184,7 @@ def test_python_half_allocates_nothing(name):
 
 def test_composites_allocate_nothing():
     """The drivers over register tiles, at the types that a product and a convolution use them with."""
-    from minicaffe.kernels.tiled import columns, convolution, gemm, panels
+    from minicaffe.kernels.tiled import columns, convolution, gemm, panels, siblings
 
     device = make_device("cpu", np.float32)
     a = device.zeros((9, 9))
@@ -192,7 +192,8 @@ def test_composites_allocate_nothing():
     device.gemm(a[:1], a, device.zeros((1, 9)))
     test_convolution.run(device, test_convolution.CASES["padded 3x3"])
     checked = 0
-    for module in (columns, convolution, gemm, panels):
+    test_siblings.run(device, test_siblings.CASES["three"], device.bind(test_siblings.family))
+    for module in (columns, convolution, gemm, panels, siblings):
         for function in vars(module).values():
             for signature in getattr(function, "signatures", ()):
                 assert not allocates(function.py_func, signature), f"{module.__name__}.{function.__name__}"

@@ -16,6 +16,7 @@ from ..errors import ShapeError
 from ..files import LARGEST_BYTES
 from ..kernels import convolution as convolution_family
 from ..kernels import gemm as gemm_family
+from ..kernels import siblings as siblings_family
 from ..kernels.cuda import TOO_MANY
 
 MATH = ("FP32", "TF32")  # accuracies of products and convolutions
@@ -55,6 +56,10 @@ class Device(ABC):
     def convolutions(self, engine: str) -> Any:
         """The convolution family as an engine of Caffe's computes it: DEFAULT, CAFFE or CUDNN."""
         return self.bind(convolution_family)
+
+    def siblings(self, engine: str) -> Any:
+        """The family of 1x1 convolutions of one blob, as an engine of Caffe's computes it."""
+        return self.bind(siblings_family)
 
     def with_math(self, math: str) -> Device:
         """The same device, with matrix products and convolutions of another accuracy: FP32 or TF32.  Where

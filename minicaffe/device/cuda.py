@@ -13,7 +13,7 @@ import numpy as np
 
 from .. import log
 from ..errors import CaptureError, ConfigError, DeviceError, MiniCaffeError
-from ..kernels import convolution, cuda, memory
+from ..kernels import convolution, cuda, memory, siblings
 from ..kernels.registry import KernelSpec, family, unless_empty
 from . import faults, libraries
 from .base import MATH, SLACK, Device
@@ -224,6 +224,9 @@ class CudaDevice(Device):
             own = self.bind(convolution)
             self._by_cudnn[engine] = Convolutions(self.dnn, self, own, strict=engine == "CUDNN")
         return self._by_cudnn[engine]
+
+    def siblings(self, engine):
+        return siblings.one_by_one(self.convolutions(engine))
 
     # -- libraries
 

@@ -162,6 +162,21 @@ backward_weights = jit(backward_weights, parallel=True)
 add_sums = jit(add_sums, parallel=True)
 
 
+class Cut(NamedTuple):
+    """The gradient by weights: its columns, the height of its tiles, that of all of them, and the two tiles
+    of Work."""
+
+    cols: Columns
+    rows: int
+    tall: int
+    tiles: list[int]
+
+
+def finish(g) -> str:
+    """How the tiles of forward end, see micro.tile."""
+    return "_".join(["bias"] * g.bias + ["relu"] * g.relu) or "set"
+
+
 class Tiled:
     """The products of kernels.convolution for a CPU device: methods with the signatures of its kernels."""
 
@@ -174,7 +189,7 @@ class Tiled:
         """conv_forward."""
         t, k, rows = self.t, g.c * g.taps, best_rows(g.m, self.machine)
         cols = columns(g, t.width, t.lanes)
-        kernel = self.upright(rows, "_".join(["bias"] * g.bias + ["relu"] * g.relu) or "set")
+        kernel = self.upright(rows, finish(g))
         weights = (g.groups * -(-g.m // rows) * k * rows,)
         work = self.work((kernel, kernel), gather, rows, cols, weights, k * t.width, rows * t.width)
         pack_weights(w, g.m, k, False, rows, work.shared, t)
@@ -196,18 +211,22 @@ class Tiled:
 
     def backward_weights(self, x, dy, dw, g) -> None:
         """conv_backward_weights."""
+        t, k, cut = self.t, g.c * g.taps, self.cut_weights(g)
+        wide, panel = -(-g.m // t.width) * t.width, cut.cols.width
+        sums = threads(), g.groups * cut.tall * wide
+        work = self.work(cut.tiles, gather, cut.rows, cut.cols, sums, cut.tall * panel, wide * panel)
+        backward_weights(x, dy, work, cut.cols, t, g)
+        add_sums(work.shared, dw, g.m, k, cut.rows, t.width)
+
+    def cut_weights(self, g) -> Cut:
+        """How the columns are cut for the gradient by weights."""
         t, k = self.t, g.c * g.taps
         rows = best_rows(k, self.machine)
-        tall, wide = -(-k // rows) * rows, -(-g.m // t.width) * t.width
         most = max(1, PANEL_BYTES // (k * t.width * self.itemsize))
         panel = min(-(-g.pixels // t.width), most) * t.width
-        cols = columns(g, panel, t.lanes)
         along = tuple(m * panel for m in range(rows))
-        kernels = [tile(along, 1, n, "add", self.itemsize, self.machine) for n in (VECTORS, 1)]
-        sums = threads(), g.groups * tall * wide
-        work = self.work(kernels, gather, rows, cols, sums, tall * panel, wide * panel)
-        backward_weights(x, dy, work, cols, t, g)
-        add_sums(work.shared, dw, g.m, k, rows, t.width)
+        tiles = [tile(along, 1, n, "add", self.itemsize, self.machine) for n in (VECTORS, 1)]
+        return Cut(columns(g, panel, t.lanes), rows, -(-k // rows) * rows, tiles)
 
     def upright(self, rows: int, finish: str) -> int:
         """The address of a tile that reads packed weights."""

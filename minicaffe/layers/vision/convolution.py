@@ -38,10 +38,11 @@ class Convolution(Convolving):
     def setup(self, bottom, top):
         super().setup(bottom, top)
         window = self.window
-        simple = all(k == 1 and p == 0 for k, p in zip(window.kernel, window.pad)) and self.groups == 1
+        alone = zip(window.kernel, window.stride, window.pad)
+        simple = all(k == s == 1 and p == 0 for k, s, p in alone) and self.groups == 1
         if simple and len(bottom) == 1:
             engine = self.param.convolution_param.engine
-            self.family = ("1x1", self.axis, tuple(window.stride), self.bias is None, engine)
+            self.family = ("1x1", self.axis, self.bias is None, engine)
 
     def united(self, others):
         return Siblings(self, *others)

@@ -1,0 +1,172 @@
+"""1x1 convolutions of one blob over register tiles, see kernels/siblings.py.
+
+    forward            y_i = w_i x               panel of x gathered once, all tiles of weights pass over it
+    gradient by data   dx = sum of w_i^T dy_i    one product: slopes and weights of all, one below the other
+    by weights         dw_i^T = x dy_i^T         panel of x gathered once, read along its rows
+
+Panels are cut, and tiles chosen, as for each convolution by itself, so that results are the same.  An image
+needs no padding, so the gradient by data goes straight from the tiles to dx.
+"""
+
+from __future__ import annotations
+
+from numba import prange
+
+from ..cpu import jit
+from ..micro.builder import address, call
+from ..micro.columns import gather
+from ..micro.tile import best_rows
+from . import convolution
+from .columns import columns, move_panel
+from .panels import carve, pack, pack_panel, part_of, store_edge, threads, tiling
+
+
+def stack_weights(weights, outputs, c, rows, packed, t):
+    """The tiles of the transpose of all weights, one below the other along the depth: (outputs of all, c)."""
+    depth = outputs[0] + outputs[1] + outputs[2]
+    for q in prange((c + rows - 1) // rows):
+        at = q * depth * rows
+        for s in range(len(outputs)):
+            if outputs[s]:
+                pack_panel(weights[s], q * rows, 1, c, c - q * rows, outputs[s], rows, packed, at, t)
+            at += outputs[s] * rows
+
+
+def forward(x, biases, ys, tiles, heights, packed, panels, edges, outputs, steps, move, cols, t, g):
+    """Every item is a panel of pixels; tiles, heights and packed weights are those of each sibling."""
+    count = cols.start.size - 1
+    for part in prange(len(panels)):
+        panel, edge = panels[part], edges[part]
+        first, last = part_of(part, len(panels), g.n * count)
+        for item in range(first, last):
+            n, p = item // count, item % count
+            move_panel(move, cols, p, address(x, n * g.x_step), address(panel, 0))
+            live = min(t.width, g.pixels - p * t.width)
+            for s in range(len(outputs)):
+                y, rows = ys[s], heights[s]
+                for m in range(0, outputs[s], rows):
+                    at = n * steps[s] + m * g.pixels + p * t.width
+                    whole = live == t.width and m + rows <= outputs[s]
+                    to, step = (address(y, at), g.pixels) if whole else (address(edge, 0), t.width)
+                    weights, bias = address(packed[s], m * g.c), address(biases[s], m)
+                    call(tiles[s], (g.c, weights, address(panel, 0), t.width, to, step, bias))
+                    if not whole:
+                        store_edge(edge, y, at, g.pixels, min(rows, outputs[s] - m), live, t.width, False)
+
+
+def backward_data(dys, dx, inside, at_edge, rows, packed, panels, edges, outputs, steps, t, g):
+    """Every item is a panel of pixels; the tile `inside` writes to dx or adds to it, `at_edge` writes."""
+    count, depth = (g.pixels + t.width - 1) // t.width, outputs[0] + outputs[1] + outputs[2]
+    for part in prange(len(panels)):
+        slopes, edge = panels[part], edges[part]
+        first, last = part_of(part, len(panels), g.n * count)
+        for item in range(first, last):
+            n, start = item // count, item % count * t.width
+            row = 0
+            for s in range(len(outputs)):
+                at = n * steps[s] + start
+                left = g.pixels - start
+                pack_panel(dys[s], at, 1, g.pixels, left, outputs[s], t.width, slopes, row * t.width, t)
+                row += outputs[s]
+            live = min(t.width, g.pixels - start)
+            for c in range(0, g.c, rows):
+                at = n * g.x_step + c * g.pixels + start
+                weights = address(packed, c * depth)
+                if live == t.width and c + rows <= g.c:
+                    to = address(dx, at)
+                    call(inside, (depth, weights, address(slopes, 0), t.width, to, g.pixels, 0))
+                else:
+                    to = address(edge, 0)
+                    call(at_edge, (depth, weights, address(slopes, 0), t.width, to, t.width, 0))
+                    store_edge(edge, dx, at, g.pixels, min(rows, g.c - c), live, t.width, g.add)
+
+
+def backward_weights(x, dys, sums, wide, narrow, rows, panels, others, outputs, steps, move, cols, t, g):
+    """Every item is a panel of pixels, `sums` are each sibling's, of each part; tiles as in
+    convolution.py."""
+    count = cols.start.size - 1
+    for part in prange(len(panels)):
+        panel, slopes = panels[part], others[part]
+        for s in range(len(outputs)):
+            sums[s][part][:] = 0
+        first, last = part_of(part, len(panels), g.n * count)
+        for item in range(first, last):
+            n, p = item // count, item % count
+            move_panel(move, cols, p, address(x, n * g.x_step), address(panel, 0))
+            live = min(cols.width, g.pixels - p * cols.width)
+            for s in range(len(outputs)):
+                total, m = sums[s][part], outputs[s]
+                across = (m + t.width - 1) // t.width * t.width
+                pack(dys[s], n * steps[s] + p * cols.width, g.pixels, 1, m, live, t.width, slopes, t)
+                for b in range(0, across, t.width):
+                    tile = wide if m - b > t.lanes else narrow
+                    right = address(slopes, b * live)
+                    for c in range(0, g.c, rows):
+                        left = address(panel, c * cols.width)
+                        to = address(total, c * across + b)
+                        call(tile, (live, left, right, t.width, to, across, 0))
+
+
+stack_weights = jit(stack_weights, parallel=True)
+forward = jit(forward, parallel=True)
+backward_data = jit(backward_data, parallel=True)
+backward_weights = jit(backward_weights, parallel=True)
+
+
+class Siblings:
+    """The products of kernels.siblings for a CPU device: methods with the signatures of its kernels."""
+
+    def __init__(self, device) -> None:
+        self.device, self.one = device, convolution.Tiled(device)
+        self.t = tiling(device.dtype, device.machine)
+
+    def forward(self, x, w0, w1, w2, b0, b1, b2, y0, y1, y2, g) -> None:
+        """siblings_forward."""
+        t, machine, parts = self.t, self.device.machine, threads()
+        cols = columns(g.member(0), t.width, t.lanes)
+        heights = tuple(best_rows(m, machine) for m in g.outputs)
+        tiles = tuple(self.one.upright(rows, convolution.finish(g)) for rows in heights)
+        shapes = [(-(-m // rows) * rows * g.c,) for m, rows in zip(g.outputs, heights)]
+        *packed, panels, edges = carve(
+            self.device, *shapes, (parts, g.c * t.width), (parts, max(heights) * t.width)
+        )
+        for w, m, rows, to in zip((w0, w1, w2), g.outputs, heights, packed):
+            if m:
+                convolution.pack_weights(w, m, g.c, False, rows, to, t)
+        move = gather(cols.lanes, self.one.itemsize, machine)
+        forward(
+            *(x, (b0, b1, b2), (y0, y1, y2), tiles, heights, tuple(packed), panels, edges),
+            *(g.outputs, g.steps, move, cols, t, g),
+        )
+
+    def backward_data(self, dy0, dy1, dy2, w0, w1, w2, dx, g) -> None:
+        """siblings_backward_data."""
+        t, parts = self.t, threads()
+        rows, depth = best_rows(g.c, self.device.machine), sum(g.outputs)
+        inside, at_edge = (self.one.upright(rows, to) for to in ("add" if g.add else "set", "set"))
+        shapes = (-(-g.c // rows) * rows * depth,), (parts, depth * t.width), (parts, rows * t.width)
+        packed, panels, edges = carve(self.device, *shapes)
+        stack_weights((w0, w1, w2), g.outputs, g.c, rows, packed, t)
+        backward_data(
+            *((dy0, dy1, dy2), dx, inside, at_edge, rows, packed, panels, edges, g.outputs, g.steps, t, g)
+        )
+
+    def backward_weights(self, x, dy0, dy1, dy2, dw0, dw1, dw2, g) -> None:
+        """siblings_backward_weights."""
+        t, parts = self.t, threads()
+        cut = self.one.cut_weights(g.member(0))
+        across = [-(-m // t.width) * t.width for m in g.outputs]
+        *sums, panels, others = carve(
+            self.device,
+            *[(parts, cut.tall * wide) for wide in across],
+            (parts, cut.tall * cut.cols.width),
+            (parts, max(across) * cut.cols.width),
+        )
+        move = gather(cut.cols.lanes, self.one.itemsize, self.device.machine)
+        backward_weights(
+            *(x, (dy0, dy1, dy2), tuple(sums), *cut.tiles, cut.rows, panels, others),
+            *(g.outputs, g.steps, move, cut.cols, t, g),
+        )
+        for total, dw, m in zip(sums, (dw0, dw1, dw2), g.outputs):
+            if m:
+                convolution.add_sums(total, dw, m, g.c, cut.rows, t.width)
