@@ -194,6 +194,27 @@ def test_every_vector_width(machine, name):
     check_one_by_one(device, extended(CASES[name], **ALL))
 
 
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
+@pytest.mark.parametrize("follows", [{}, {"bias": 1}, {"relu": 1}, {"bias": 1, "relu": 1}], ids="_".join)
+def test_factors_at_the_edges_of_tiles(machine, follows):
+    """Neither the outputs of a group nor the pixels of a plane fill whole tiles."""
+    device = CpuDevice(np.float32, machine=machine)
+    t = tiled.tiling(device.dtype, machine)
+    g = geometry(2, 2, 3, machine.tile_rows + 1, (1, 1, t.width + 2), (1, 1, 2), bias=0)
+    rng = np.random.default_rng(0)
+    x, outputs = Images(device, g, "x", rng.random((g.n, g.x_step))), []
+    w, factors, bias = (device.empty((g.groups * g.m, *more)) for more in ((6,), (), ()))
+    for array in (w, factors, bias):
+        device.put(rng.standard_normal(array.shape), array)
+    for fields in ({}, follows | {"scaled": 1}):
+        y, kind = Images(device, extended(g, y_gap=3), "y", np.nan), extended(g, y_gap=3, **fields)
+        device.bind(family).conv_forward(x.data, w, factors, bias, y.data, kind)
+        outputs.append(y.get().reshape(g.n, -1, g.pixels))
+    wanted = outputs[0] * factors[:, None] + (bias[:, None] if "bias" in follows else 0)
+    wanted = np.maximum(wanted, 0) if "relu" in follows else wanted
+    np.testing.assert_allclose(outputs[1], wanted, atol=1e-5)
+
+
 @pytest.mark.parametrize("kernels", ["composite", "plain", "python"])
 @pytest.mark.parametrize("bias", [0, 1])
 def test_what_follows_changes_nothing_else(kernels, bias):
