@@ -167,6 +167,8 @@ CASES = {
     "padded 3x3": geometry(2, 1, 6, 33, (1, 14, 14), (1, 3, 3), pad=(0, 1, 1)),
     "stride 2": geometry(2, 1, 3, 17, (1, 15, 15), (1, 7, 7), stride=(1, 2, 2), pad=(0, 3, 3)),
     "depthwise": geometry(2, 9, 1, 1, (1, 10, 10), (1, 3, 3), pad=(0, 1, 1), bias=0),
+    "depthwise, stride 2": geometry(1, 3, 1, 1, (1, 41, 39), (1, 3, 3), (1, 2, 2), pad=(0, 1, 1)),
+    "depthwise, 3-D": geometry(2, 2, 1, 1, (4, 6, 9), (2, 3, 2), (2, 1, 3), (1, 2, 0), (1, 2, 3)),
     "3-D": geometry(1, 2, 2, 4, (5, 6, 7), (3, 2, 3), stride=(2, 1, 1), pad=(1, 0, 1)),
     "window larger than the input": geometry(1, 1, 3, 4, (1, 2, 2), (1, 3, 3), stride=(1, 2, 2)),
 }

@@ -21,6 +21,7 @@ from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.columns import gather, scatter
 from ..micro.tile import best_rows, tile
+from . import depthwise
 from .columns import Columns, columns, crop_image, image_at, move_panel
 from .panels import VECTORS, carve, pack, pack_panel, part_of, store_edge, threads, tiling
 
@@ -161,6 +162,9 @@ class Tiled:
 
     def forward(self, x, w, scale, bias, y, g) -> None:
         """conv_forward."""
+        if g.c == g.m == 1:
+            depthwise.conv_forward(self.device, self.t, x, w, scale, bias, y, g)
+            return
         t, k, rows = self.t, g.c * g.taps, best_rows(g.m, self.machine)
         cols = columns(g, t.width, t.lanes)
         follows = ["scale"] * g.scaled + ["bias"] * g.bias + ["relu"] * g.relu
