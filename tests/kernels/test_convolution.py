@@ -266,9 +266,19 @@ def test_panels_of_the_weight_gradient_are_cut_when_large(monkeypatch):
 
 
 @pytest.mark.parametrize("parts", [1, 2, 5])
-def test_any_number_of_parts(monkeypatch, parts):
-    monkeypatch.setattr(tiled, "threads", lambda: parts)
-    compare(CpuDevice(np.float64), CASES["padded 3x3"], 1e-12)
+@pytest.mark.parametrize("name", ["padded 3x3", "depthwise, 3-D"])
+def test_any_number_of_parts(monkeypatch, parts, name):
+    for module in (tiled, tiled.depthwise):
+        monkeypatch.setattr(module, "threads", lambda: parts)
+    compare(CpuDevice(np.float64), CASES[name], 1e-12)
+
+
+@pytest.mark.parametrize("bias", [0, 1])
+def test_depthwise_planes_of_several_runs(bias):
+    """With factors and ReLU, images that lie apart, and weights in no threes."""
+    g = geometry(2, 3, 1, 1, (1, 50, 60), (1, 2, 4), pad=(0, 1, 1), bias=bias)
+    assert g.pixels > tiled.depthwise.RUN
+    compare(CpuDevice(np.float64), extended(g, 3, 5, scaled=1, relu=1), 1e-12)
 
 
 def test_plain_loops_against_scipy():

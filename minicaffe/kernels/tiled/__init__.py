@@ -8,4 +8,5 @@ for itself because each panel is used by every tile of its row or column.
     panels        packing, and the ragged edges of a product
     gemm          c = op(a) op(b)
     convolution   forward, and the gradients by data and by weights
+    depthwise     forward of one channel by itself, where no tile would be filled
 """
