@@ -16,6 +16,7 @@ from numba import prange
 
 from .axes import DILATED, over
 from .cpu import jit
+from .finish import finish
 from .registry import geometry, kernel
 from .tensor import convolution as tensor
 from .tiled import convolution as tiled
@@ -150,18 +151,6 @@ def conv_backward_bias(y, dy, dbias, g: Conv):
                 total += slope
         if g.bias:
             dbias[m] += total
-
-
-@jit
-def finish(plane, channel, scale, bias, g):
-    """What follows the sum, on a plane of y."""
-    for i in range(plane.size):
-        value = plane[i]
-        if g.scaled:
-            value *= scale[channel]
-        if g.bias:
-            value += bias[channel]
-        plane[i] = plane.dtype.type(0) if g.relu and value <= 0 else value
 
 
 # The sum over output pixels and taps that the three share, on one plane of each operand.

@@ -167,6 +167,8 @@ CASES = {
     "padded 3x3": geometry(2, 1, 6, 33, (1, 14, 14), (1, 3, 3), pad=(0, 1, 1)),
     "stride 2": geometry(2, 1, 3, 17, (1, 15, 15), (1, 7, 7), stride=(1, 2, 2), pad=(0, 3, 3)),
     "depthwise": geometry(2, 9, 1, 1, (1, 10, 10), (1, 3, 3), pad=(0, 1, 1), bias=0),
+    "depthwise, stride 2": geometry(1, 3, 1, 1, (1, 41, 39), (1, 3, 3), (1, 2, 2), pad=(0, 1, 1)),
+    "depthwise, 3-D": geometry(2, 2, 1, 1, (4, 6, 9), (2, 3, 2), (2, 1, 3), (1, 2, 0), (1, 2, 3)),
     "3-D": geometry(1, 2, 2, 4, (5, 6, 7), (3, 2, 3), stride=(2, 1, 1), pad=(1, 0, 1)),
     "window larger than the input": geometry(1, 1, 3, 4, (1, 2, 2), (1, 3, 3), stride=(1, 2, 2)),
 }
@@ -192,6 +194,27 @@ def test_every_vector_width(machine, name):
     device = CpuDevice(np.float32, machine=machine)
     compare(device, CASES[name], 1e-5)
     check_one_by_one(device, extended(CASES[name], **ALL))
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
+@pytest.mark.parametrize("follows", [{}, {"bias": 1}, {"relu": 1}, {"bias": 1, "relu": 1}], ids="_".join)
+def test_factors_at_the_edges_of_tiles(machine, follows):
+    """Neither the outputs of a group nor the pixels of a plane fill whole tiles."""
+    device = CpuDevice(np.float32, machine=machine)
+    t = tiled.tiling(device.dtype, machine)
+    g = geometry(2, 2, 3, machine.tile_rows + 1, (1, 1, t.width + 2), (1, 1, 2), bias=0)
+    rng = np.random.default_rng(0)
+    x, outputs = Images(device, g, "x", rng.random((g.n, g.x_step))), []
+    w, factors, bias = (device.empty((g.groups * g.m, *more)) for more in ((6,), (), ()))
+    for array in (w, factors, bias):
+        device.put(rng.standard_normal(array.shape), array)
+    for fields in ({}, follows | {"scaled": 1}):
+        y, kind = Images(device, extended(g, y_gap=3), "y", np.nan), extended(g, y_gap=3, **fields)
+        device.bind(family).conv_forward(x.data, w, factors, bias, y.data, kind)
+        outputs.append(y.get().reshape(g.n, -1, g.pixels))
+    wanted = outputs[0] * factors[:, None] + (bias[:, None] if "bias" in follows else 0)
+    wanted = np.maximum(wanted, 0) if "relu" in follows else wanted
+    np.testing.assert_allclose(outputs[1], wanted, atol=1e-5)
 
 
 @pytest.mark.parametrize("kernels", ["composite", "plain", "python"])
@@ -243,9 +266,19 @@ def test_panels_of_the_weight_gradient_are_cut_when_large(monkeypatch):
 
 
 @pytest.mark.parametrize("parts", [1, 2, 5])
-def test_any_number_of_parts(monkeypatch, parts):
-    monkeypatch.setattr(tiled, "threads", lambda: parts)
-    compare(CpuDevice(np.float64), CASES["padded 3x3"], 1e-12)
+@pytest.mark.parametrize("name", ["padded 3x3", "depthwise, 3-D"])
+def test_any_number_of_parts(monkeypatch, parts, name):
+    for module in (tiled, tiled.depthwise):
+        monkeypatch.setattr(module, "threads", lambda: parts)
+    compare(CpuDevice(np.float64), CASES[name], 1e-12)
+
+
+@pytest.mark.parametrize("bias", [0, 1])
+def test_depthwise_planes_of_several_runs(bias):
+    """With factors and ReLU, images that lie apart, and weights in no threes."""
+    g = geometry(2, 3, 1, 1, (1, 50, 60), (1, 2, 4), pad=(0, 1, 1), bias=bias)
+    assert g.pixels > tiled.depthwise.RUN
+    compare(CpuDevice(np.float64), extended(g, 3, 5, scaled=1, relu=1), 1e-12)
 
 
 def test_plain_loops_against_scipy():

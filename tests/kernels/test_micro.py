@@ -33,25 +33,30 @@ def fenced(shape, dtype, slack: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 @each_machine
 @each_dtype
-@pytest.mark.parametrize("finish", ["set", "add", "bias", "relu", "bias_relu"])
+@pytest.mark.parametrize(
+    "finish",
+    ["set", "add", "bias", "relu", "bias_relu", "scale", "scale_relu", "scale_bias", "scale_bias_relu"],
+)
 @pytest.mark.parametrize("rows, vectors", [(1, 1), (3, 2), (None, 2)])
 def test_tile(machine, dtype, finish, rows, vectors):
     rng = np.random.default_rng(0)
     itemsize = np.dtype(dtype).itemsize
     rows, width, depth = rows or machine.tile_rows, vectors * machine.lanes(itemsize), 7
     a, b = rng.random((depth, rows)).astype(dtype), rng.random((depth, width + 3)).astype(dtype)
-    bias = -2 * rng.random(rows).astype(dtype)
+    bias, scale = -2 * rng.random(rows).astype(dtype), rng.standard_normal(rows).astype(dtype)
     c, fence = fenced((rows, width + 5), dtype)
     c[:] = rng.random(c.shape)
     before = c.copy()
     address = tile(tuple(range(rows)), rows, vectors, finish, itemsize, machine)
-    call(address, depth, a, b, width + 3, c, width + 5, bias)
+    call(address, depth, a, b, width + 3, c, width + 5, scale, bias)
     wanted = a.T @ b[:, :width]
     if finish == "add":
         wanted += before[:, :width]
-    if finish.startswith("bias"):
+    if "scale" in finish:
+        wanted *= scale[:, None]
+    if "bias" in finish:
         wanted += bias[:, None]
-    if finish.endswith("relu"):
+    if "relu" in finish:
         wanted = np.maximum(wanted, 0)
     np.testing.assert_allclose(c[:, :width], wanted, rtol=0, atol=1e-5 if itemsize == 4 else 1e-13)
     np.testing.assert_array_equal(c[:, width:], before[:, width:])
@@ -66,7 +71,7 @@ def test_tile_reads_a_along_rows(machine):
     a, b = rng.random((4, stride)).astype(np.float32), rng.random((stride, lanes)).astype(np.float32)
     c = np.zeros((4, lanes), np.float32)
     address = tile(tuple(m * stride for m in range(4)), 1, 1, "set", 4, machine)
-    call(address, stride, a, b, lanes, c, lanes, 0)
+    call(address, stride, a, b, lanes, c, lanes, 0, 0)
     np.testing.assert_allclose(c, a @ b, rtol=1e-5)
 
 

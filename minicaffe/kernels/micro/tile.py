@@ -8,8 +8,9 @@ the memory set the pace (measured: 95 to 99 % of the peak).  The element of A ma
 and `step` express: (0, 1, 2, ...) with step = rows for a packed panel, multiples of a panel's width with step
 1 for a panel read along its rows.
 
-`finish` says what becomes of the sums:  "set" c = acc,  "add" c += acc,  "bias" c = acc + bias[m];  "relu"
-and "bias_relu" are "set" and "bias" with 0 in place of what is negative (NaN stays).
+`finish` says what becomes of the sums:  "set" c = acc,  "add" c += acc;  or which of these are done to them
+before they are stored, in this order and joined by _:  "scale" acc * scale[m],  "bias" acc + bias[m],  "relu"
+0 in place of what is negative (NaN stays).
 The tile always covers its full height and width; callers send the ragged edge of a matrix through a small
 buffer.
 """
@@ -21,7 +22,8 @@ import functools
 from .builder import Function
 from .machine import Machine
 
-ARGUMENTS = ("depth", "a", "b", "ldb", "c", "ldc", "bias")  # addresses a, b, c, bias; strides in elements
+# Addresses a, b, c, scale and bias; strides in elements.  What `finish` does not ask for is not read.
+ARGUMENTS = ("depth", "a", "b", "ldb", "c", "ldc", "scale", "bias")
 
 
 @functools.cache
@@ -29,7 +31,8 @@ def tile(rows: tuple[int, ...], step: int, vectors: int, finish: str, itemsize: 
     """The address of a tile kernel with ARGUMENTS; depth >= 1."""
     lanes = machine.lanes(itemsize)
     f = Function(f"tile_{len(rows)}x{vectors}_{finish}", ARGUMENTS, itemsize, machine)
-    a, b, c, bias = (f.pointer(name) for name in ("a", "b", "c", "bias"))
+    a, b, c = (f.pointer(name) for name in ("a", "b", "c"))
+    follows = finish.split("_")
 
     def multiply(k, acc):
         a_k, b_k = f.at(a, (k, step)), f.at(b, (k, f.arguments["ldb"]))
@@ -42,15 +45,20 @@ def tile(rows: tuple[int, ...], step: int, vectors: int, finish: str, itemsize: 
 
     sums = f.loop(f.arguments["depth"], [f.zero(lanes)] * (len(rows) * vectors), multiply)
     for m in range(len(rows)):
-        constant = f.broadcast(f.at(bias, m), lanes) if finish.startswith("bias") else None
+        scale, bias = (
+            f.broadcast(f.at(f.pointer(name), m), lanes) if name in follows else None
+            for name in ("scale", "bias")
+        )
         for v in range(vectors):
             target = f.at(c, (m, f.arguments["ldc"]), v * lanes)
             value = sums[m * vectors + v]
             if finish == "add":
                 value = f.build.fadd(f.load(target, lanes), value)
-            if constant is not None:
-                value = f.build.fadd(value, constant)
-            if finish.endswith("relu"):
+            if scale is not None:
+                value = f.multiply_add(value, scale, f.zero(lanes) if bias is None else bias)
+            elif bias is not None:
+                value = f.build.fadd(value, bias)
+            if "relu" in follows:
                 negative = f.build.fcmp_ordered("<=", value, f.zero(lanes))
                 value = f.build.select(negative, f.zero(lanes), value)
             f.store(value, target)

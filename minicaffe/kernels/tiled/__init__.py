@@ -9,4 +9,5 @@ for itself because each panel is used by every tile of its row or column.
     gemm          c = op(a) op(b)
     convolution   forward, and the gradients by data and by weights
     siblings      the same for 1x1 convolutions of one blob together
+    depthwise     forward of one channel by itself, where no tile would be filled
 """

@@ -21,6 +21,7 @@ from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.columns import gather, scatter
 from ..micro.tile import best_rows, tile
+from . import depthwise
 from .columns import Columns, columns, crop_image, image_at, move_panel
 from .panels import VECTORS, carve, pack, pack_panel, part_of, store_edge, threads, tiling
 
@@ -39,17 +40,6 @@ def pack_weights(w, m, k, turned, rows, packed, t):
         )
 
 
-def scale_weights(packed, scale, groups, m, k, rows):
-    """Multiply what pack_weights packed, unturned, by the factor of each output."""
-    tiles = (m + rows - 1) // rows
-    for q in prange(groups * tiles):
-        first = q % tiles * rows
-        factors = scale[q // tiles * m + first : q // tiles * m + min(m, first + rows)]
-        for p in range(k):
-            for r in range(factors.size):
-                packed[(q * k + p) * rows + r] *= factors[r]
-
-
 class Work(NamedTuple):
     """What the loops of a call have beside its operands: addresses of micro-kernels, and arrays of the
     workspace."""
@@ -64,7 +54,7 @@ class Work(NamedTuple):
     others: np.ndarray  # and panel of the other operand, or tile at an edge of the result
 
 
-def forward(x, bias, y, work, cols, t, g):
+def forward(x, scale, bias, y, work, cols, t, g):
     """Every item is a panel of output pixels: gather its columns, send all tiles of the weights past it."""
     count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
     tiles = (g.m + rows - 1) // rows
@@ -86,7 +76,8 @@ def forward(x, bias, y, work, cols, t, g):
                 at = n * g.y_step + m * cols.pixels + p * t.width
                 whole = live == t.width and (i + 1) * rows <= g.m
                 to, step = (address(y, at), cols.pixels) if whole else (address(edge, 0), t.width)
-                call(work.tile, (k, weights, address(panel, 0), t.width, to, step, address(bias, m)))
+                follows = address(scale, m), address(bias, m)
+                call(work.tile, (k, weights, address(panel, 0), t.width, to, step, *follows))
                 if not whole:
                     store_edge(edge, y, at, cols.pixels, min(rows, g.m - i * rows), live, t.width, False)
 
@@ -107,7 +98,7 @@ def backward_data(dy, dx, work, cols, t, g):
                 for i in range(tiles):
                     weights = address(packed, (group * tiles + i) * g.m * rows)
                     to = address(panel, i * rows * t.width)
-                    call(work.tile, (g.m, weights, address(slopes, 0), t.width, to, t.width, 0))
+                    call(work.tile, (g.m, weights, address(slopes, 0), t.width, to, t.width, 0, 0))
                 move_panel(work.move, cols, p, address(image, 0), address(panel, 0))
             crop_image(cols, image, dx, n * g.x_step + group * cols.inputs, g.add)
 
@@ -139,7 +130,7 @@ def backward_weights(x, dy, work, cols, t, g):
                 for i in range(tiles):
                     left = address(panel, i * rows * cols.width)
                     at = ((group * tiles + i) * rows * blocks + b) * t.width
-                    call(tile, (live, left, right, t.width, address(total, at), blocks * t.width, 0))
+                    call(tile, (live, left, right, t.width, address(total, at), blocks * t.width, 0, 0))
 
 
 def add_sums(sums, dw, m, k, rows, width):
@@ -155,7 +146,6 @@ def add_sums(sums, dw, m, k, rows, width):
 
 
 pack_weights = jit(pack_weights, parallel=True)
-scale_weights = jit(scale_weights, parallel=True)
 forward = jit(forward, parallel=True)
 backward_data = jit(backward_data, parallel=True)
 backward_weights = jit(backward_weights, parallel=True)
@@ -172,9 +162,9 @@ class Cut(NamedTuple):
     tiles: list[int]
 
 
-def finish(g) -> str:
+def finish(*, scaled: int, bias: int, relu: int) -> str:
     """How the tiles of forward end, see micro.tile."""
-    return "_".join(["bias"] * g.bias + ["relu"] * g.relu) or "set"
+    return "_".join(["scale"] * scaled + ["bias"] * bias + ["relu"] * relu) or "set"
 
 
 class Tiled:
@@ -187,15 +177,16 @@ class Tiled:
 
     def forward(self, x, w, scale, bias, y, g) -> None:
         """conv_forward."""
+        if g.c == g.m == 1:
+            depthwise.conv_forward(self.device, self.t, x, w, scale, bias, y, g)
+            return
         t, k, rows = self.t, g.c * g.taps, best_rows(g.m, self.machine)
         cols = columns(g, t.width, t.lanes)
-        kernel = self.upright(rows, finish(g))
+        kernel = self.upright(rows, finish(scaled=g.scaled, bias=g.bias, relu=g.relu))
         weights = (g.groups * -(-g.m // rows) * k * rows,)
         work = self.work((kernel, kernel), gather, rows, cols, weights, k * t.width, rows * t.width)
         pack_weights(w, g.m, k, False, rows, work.shared, t)
-        if g.scaled:
-            scale_weights(work.shared, scale, g.groups, g.m, k, rows)
-        forward(x, bias, y, work, cols, t, g)
+        forward(x, scale, bias, y, work, cols, t, g)
 
     def backward_data(self, dy, w, dx, g) -> None:
         """conv_backward_data."""

@@ -79,9 +79,10 @@ def multiply(put, plus, a, b, c, m, n, k, a_row, a_k, b_k, b_column, add, work, 
                             at = (i0 + i) * n + j0 + j
                             if i + cut.rows <= height and j + t.width <= columns:
                                 kernel = plus if adding else put
-                                call(kernel, (depth, panel_a, panel_b, t.width, address(c, at), n, 0))
+                                call(kernel, (depth, panel_a, panel_b, t.width, address(c, at), n, 0, 0))
                             else:
-                                call(put, (depth, panel_a, panel_b, t.width, address(edge, 0), t.width, 0))
+                                to = address(edge, 0)
+                                call(put, (depth, panel_a, panel_b, t.width, to, t.width, 0, 0))
                                 live = min(cut.rows, height - i), min(t.width, columns - j)
                                 store_edge(edge, c, at, n, live[0], live[1], t.width, adding)
 

@@ -49,7 +49,7 @@ def forward(x, biases, ys, tiles, heights, packed, panels, edges, outputs, steps
                     whole = live == t.width and m + rows <= outputs[s]
                     to, step = (address(y, at), g.pixels) if whole else (address(edge, 0), t.width)
                     weights, bias = address(packed[s], m * g.c), address(biases[s], m)
-                    call(tiles[s], (g.c, weights, address(panel, 0), t.width, to, step, bias))
+                    call(tiles[s], (g.c, weights, address(panel, 0), t.width, to, step, 0, bias))
                     if not whole:
                         store_edge(edge, y, at, g.pixels, min(rows, outputs[s] - m), live, t.width, False)
 
@@ -74,10 +74,10 @@ def backward_data(dys, dx, inside, at_edge, rows, packed, panels, edges, outputs
                 weights = address(packed, c * depth)
                 if live == t.width and c + rows <= g.c:
                     to = address(dx, at)
-                    call(inside, (depth, weights, address(slopes, 0), t.width, to, g.pixels, 0))
+                    call(inside, (depth, weights, address(slopes, 0), t.width, to, g.pixels, 0, 0))
                 else:
                     to = address(edge, 0)
-                    call(at_edge, (depth, weights, address(slopes, 0), t.width, to, t.width, 0))
+                    call(at_edge, (depth, weights, address(slopes, 0), t.width, to, t.width, 0, 0))
                     store_edge(edge, dx, at, g.pixels, min(rows, g.c - c), live, t.width, g.add)
 
 
@@ -104,7 +104,7 @@ def backward_weights(x, dys, sums, wide, narrow, rows, panels, others, outputs, 
                     for c in range(0, g.c, rows):
                         left = address(panel, c * cols.width)
                         to = address(total, c * across + b)
-                        call(tile, (live, left, right, t.width, to, across, 0))
+                        call(tile, (live, left, right, t.width, to, across, 0, 0))
 
 
 stack_weights = jit(stack_weights, parallel=True)
@@ -125,7 +125,8 @@ class Siblings:
         t, machine, parts = self.t, self.device.machine, threads()
         cols = columns(g.member(0), t.width, t.lanes)
         heights = tuple(best_rows(m, machine) for m in g.outputs)
-        tiles = tuple(self.one.upright(rows, convolution.finish(g)) for rows in heights)
+        end = convolution.finish(scaled=0, bias=g.bias, relu=g.relu)
+        tiles = tuple(self.one.upright(rows, end) for rows in heights)
         shapes = [(-(-m // rows) * rows * g.c,) for m, rows in zip(g.outputs, heights)]
         *packed, panels, edges = carve(
             self.device, *shapes, (parts, g.c * t.width), (parts, max(heights) * t.width)
