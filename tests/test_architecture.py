@@ -53,14 +53,6 @@ LAZY = {
     "pyarrow",
 }
 
-# Files that import each other in a circle, imports for the checker of types included, and why they may.
-CIRCLES = {
-    "to be resolved": [
-        {"kernels.compiler", "kernels.cpu"},
-        {"data.making.arrays", "data.making.sources", "data.making.spool", "data.making.tables"},
-    ],
-}
-
 READ_ENVIRONMENT = ("files.py", "data/datasets.py", "cli/terminal.py")
 
 SOURCES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
@@ -158,10 +150,8 @@ def circles(package: Path) -> list[set[str]]:
 
 
 def test_files_import_in_no_circle():
-    known = [circle for listed in CIRCLES.values() for circle in listed]
-    found = circles(PACKAGE)
-    assert not [sorted(circle) for circle in found if circle not in known], "files import each other"
-    assert not [sorted(circle) for circle in known if circle not in found], "take these from CIRCLES"
+    """Imports for the checker of types included."""
+    assert not [sorted(circle) for circle in circles(PACKAGE)], "files import each other"
 
 
 @each_source
@@ -177,7 +167,7 @@ def test_packages_stay_at_home_and_load_late(path):
 @each_source
 def test_files_are_short(path):
     where, lines = path.relative_to(PACKAGE).as_posix(), len(path.read_text().splitlines())
-    limit = 150 if where.startswith("layers/") else 300 if where.startswith("kernels/") else 500
+    limit = 150 if where.startswith("layers/") else 300 if where.startswith("kernels/") else 400
     assert lines <= limit, f"{where} has {lines} lines"
 
 

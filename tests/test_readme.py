@@ -162,7 +162,7 @@ def settings_for(command: str, capsys) -> Iterator[None]:
 def training(home: Home) -> Iterator[None]:
     """What answers commands to a run, as the process that trains does."""
     policy = SimpleNamespace(set_rate=lambda iteration, rate: None)
-    solver = SimpleNamespace(iteration=3, requests=deque(), policy=policy, settle=lambda: True)
+    solver = SimpleNamespace(iteration=3, requests=deque(), policy=policy, confirm=lambda: True)
     home.hold()
     control, over = Control(home, Events(home)), threading.Event()
 

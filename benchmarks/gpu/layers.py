@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minicaffe.checking.timing import Times, Work, per_layer
+from minicaffe.checking.timing import Throughput, Times, per_layer
 from minicaffe.net import Net
 
 from . import pytorch, roof
@@ -76,7 +76,7 @@ def _row(row: Any, failure: str | None, limits: roof.Roof) -> dict[str, Any]:
     }
 
 
-def _work(work: Work, limits: roof.Roof) -> dict[str, Any]:
+def _work(work: Throughput, limits: roof.Roof) -> dict[str, Any]:
     ms = work.ms
     return {
         "ms": {"median": ms.median, "p25": ms.p25, "p75": ms.p75},

@@ -76,10 +76,9 @@ def of_backward(net: Net) -> int:
 def memory(net: Net, slots: int = 0) -> Bytes:
     """The bytes of a net whose solver keeps `slots` history arrays."""
     block = net.parameters.size * net.device.dtype.itemsize
-    placements = [*net.memory.own, *net.memory.shared]
+    pieces = [*net.memory.own, *net.memory.shared]
     kinds = {
-        kind: sum(p.buffer.nbytes for p in placements if p.key[0] == kind)
-        for kind in ("data", "diff", "saved")
+        kind: sum(p.buffer.nbytes for p in pieces if p.key[0] == kind) for kind in ("data", "diff", "saved")
     }
     plan = net.memory.plan
     planned, floor = (plan.nbytes, plan.floor) if plan else (0, 0)

@@ -17,7 +17,7 @@ DIRECTIONS = 4
 COORDINATES = 4
 
 
-class Row(NamedTuple):
+class GradientVerdict(NamedTuple):
     """What is found out about one gradient.
 
     blob     the bottom's name, or "param 0"
@@ -48,7 +48,7 @@ def gradcheck(
     directions: int = DIRECTIONS,
     coordinates: int = COORDINATES,
     seed: int = 0,
-) -> list[Row]:
+) -> list[GradientVerdict]:
     """Run the net forward once, and compare the backward of every layer, or of those named, with central
     differences of its forward.
 
@@ -71,17 +71,21 @@ def gradcheck(
     for name in layers:
         if name not in names:
             raise ConfigError(f"the net has no layer {name!r}", hint=suggest(name, names))
-    rows: list[Row] = []
+    rows: list[GradientVerdict] = []
     net.stage()
     for i, layer in enumerate(net.layers):
         alone = None
         if layer.writes:
             if not layers or layer.name in layers:
-                rows.append(Row(layer.name, layer.type, "", 0, None, NOT_CHECKED, "it writes a file"))
+                rows.append(
+                    GradientVerdict(layer.name, layer.type, "", 0, None, NOT_CHECKED, "it writes a file")
+                )
             continue
         if not layers or layer.name in layers:
             if layer.source or not (layer.params or net.bottoms[i]):
-                rows.append(Row(layer.name, layer.type, "", 0, None, NOT_CHECKED, "it brings data in"))
+                rows.append(
+                    GradientVerdict(layer.name, layer.type, "", 0, None, NOT_CHECKED, "it brings data in")
+                )
             else:
                 alone = Isolated(net, i)  # before the layer runs, which may overwrite its bottoms
         net.run_forward(i, i)
@@ -109,7 +113,7 @@ def fill_inputs(net: Net, seed: int = 0) -> None:
 
 def _check(
     net: Net, i: int, alone: Isolated, rng: np.random.Generator, directions: int, coordinates: int
-) -> Iterator[Row]:
+) -> Iterator[GradientVerdict]:
     """The rows of layer i."""
     layer, bottoms = net.layers[i], list(net.graph.nodes[i].param.bottom)
     where = (layer.name, layer.type)
@@ -121,24 +125,28 @@ def _check(
         for reason, value in zip(reasons, [*alone.bottoms, *alone.params])
     ]
     if all(reasons):
-        yield from (Row(*where, blob, 0, None, NOT_CHECKED, why) for blob, why in zip(blobs, reasons))
+        yield from (
+            GradientVerdict(*where, blob, 0, None, NOT_CHECKED, why) for blob, why in zip(blobs, reasons)
+        )
         return
     tops = alone.evaluate(alone.bottoms, alone.params)
     if not all(np.isfinite(top).all() for top in tops):
-        yield from (Row(*where, blob, 0, None, NOT_CHECKED, "a top is not finite") for blob in blobs)
+        yield from (
+            GradientVerdict(*where, blob, 0, None, NOT_CHECKED, "a top is not finite") for blob in blobs
+        )
         return
     slopes = _slopes(net, i, tops, rng)
     down, up = alone.gradients(slopes)
     for k, (blob, reason, gradient) in enumerate(zip(blobs, reasons, [*down, *up])):
         if reason or gradient is None:
-            yield Row(*where, blob, 0, None, NOT_CHECKED, reason)
+            yield GradientVerdict(*where, blob, 0, None, NOT_CHECKED, reason)
             continue
         probe = _probe(alone, k, tops, slopes, gradient)
         moves = list(_moves(gradient, rng, directions, coordinates))
         outcomes = [compare(probe, direction) for direction in moves]
         worst = max(outcomes, key=lambda outcome: (OK, KINK, FAIL).index(outcome.verdict))
         error = max((o.error for o in outcomes if o.verdict == worst.verdict), default=0.0)
-        row = Row(*where, blob, len(outcomes), error, worst.verdict, worst.note)
+        row = GradientVerdict(*where, blob, len(outcomes), error, worst.verdict, worst.note)
         if worst.verdict == FAIL:
             failed = [move for move, outcome in zip(moves, outcomes) if outcome.verdict == FAIL]
             found = culprit(probe, min(failed, key=np.count_nonzero))  # a single element, if one was moved

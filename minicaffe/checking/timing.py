@@ -89,7 +89,7 @@ def measure(
     return times
 
 
-class Work(NamedTuple):
+class Throughput(NamedTuple):
     """One direction of a layer, or of all: its time, and per iteration operations (two per multiply-add) and
     bytes, None where they are not known."""
 
@@ -110,15 +110,15 @@ class Work(NamedTuple):
         return None if amount is None or self.ms.median <= 0 else amount / self.ms.median / 1e6
 
 
-class Row(NamedTuple):
+class LayerTime(NamedTuple):
     """A layer; automatic: a Split that no file asked for; backward: None if training does not run it."""
 
     name: str
     type: str
     automatic: bool
     tops: list[tuple[int, ...]]
-    forward: Work
-    backward: Work | None
+    forward: Throughput
+    backward: Throughput | None
 
     @property
     def ms(self) -> float:
@@ -126,14 +126,14 @@ class Row(NamedTuple):
         return self.forward.ms.median + (self.backward.ms.median if self.backward else 0.0)
 
 
-def per_layer(net: Net, times: Times) -> list[Row]:
+def per_layer(net: Net, times: Times) -> list[LayerTime]:
     """Every layer that runs, in the order of the net; shapes are those of the last pass."""
     rows = []
     itemsize = net.device.dtype.itemsize
 
-    def work(seconds: np.ndarray, multiply_adds: int | None, elements: int | None) -> Work:
+    def work(seconds: np.ndarray, multiply_adds: int | None, elements: int | None) -> Throughput:
         counts = ((2, multiply_adds), (itemsize, elements))
-        return Work(Spread.of(seconds), *(None if n is None else each * n for each, n in counts))
+        return Throughput(Spread.of(seconds), *(None if n is None else each * n for each, n in counts))
 
     for i, (layer, bottom, top, wanted) in enumerate(zip(net.layers, net.bottoms, net.tops, net.gradients)):
         forward = work(
@@ -146,17 +146,19 @@ def per_layer(net: Net, times: Times) -> list[Row]:
                 times.backward[i], layer.backward_operations(*gradients), layer.backward_traffic(*gradients)
             )
         shapes = [blob.shape for blob in top]
-        rows.append(Row(layer.name, layer.type, is_automatic(layer.param), shapes, forward, backward))
+        rows.append(LayerTime(layer.name, layer.type, is_automatic(layer.param), shapes, forward, backward))
     return rows
 
 
-def in_all(rows: list[Row], times: Times) -> tuple[Work, Work]:
+def in_all(rows: list[LayerTime], times: Times) -> tuple[Throughput, Throughput]:
     """The forward and the backward pass; what they compute and move is known if it is of every layer."""
     forward = [row.forward for row in rows]
     backward = [row.backward for row in rows if row.backward]
     return _sum(times.forward_pass, forward), _sum(times.backward_pass, backward)
 
 
-def _sum(seconds: np.ndarray, parts: list[Work]) -> Work:
+def _sum(seconds: np.ndarray, parts: list[Throughput]) -> Throughput:
     flops, moved = ([getattr(part, what) for part in parts] for what in ("flops", "bytes"))
-    return Work(Spread.of(seconds), *(None if None in every else sum(every) for every in (flops, moved)))
+    return Throughput(
+        Spread.of(seconds), *(None if None in every else sum(every) for every in (flops, moved))
+    )

@@ -12,7 +12,7 @@ from .. import __version__
 from ..device.base import Device
 from ..net import PHASES, Net
 from .table import aligned
-from .timing import Row, Spread, Times, Work, in_all
+from .timing import LayerTime, Spread, Throughput, Times, in_all
 
 FORMAT = 1  # of the JSON
 PACKAGES = ("numpy", "numba", "llvmlite")
@@ -25,7 +25,7 @@ LEGEND_OF_CELLS = "Empty: nothing to count; -: not known, or no backward runs."
 
 
 def as_text(
-    rows: Sequence[Row], times: Times, *, slowest_first: bool = False, width: int | None = None
+    rows: Sequence[LayerTime], times: Times, *, slowest_first: bool = False, width: int | None = None
 ) -> str:
     """A row per layer, in all, then the passes with their quartiles; for a terminal of this width."""
     forward, backward = in_all(list(rows), times)
@@ -46,7 +46,7 @@ def as_text(
     return "\n\n".join([table, aligned(["", "median ms", "p25", "p75", "least"], footer, "<>>>>"), legend])
 
 
-def as_json(net: Net, rows: Sequence[Row], times: Times) -> dict[str, Any]:
+def as_json(net: Net, rows: Sequence[LayerTime], times: Times) -> dict[str, Any]:
     """Machine, net and every layer; null for what is not known or does not run.  Times are per iteration."""
     forward, backward = in_all(list(rows), times)
     return {
@@ -80,7 +80,7 @@ def as_json(net: Net, rows: Sequence[Row], times: Times) -> dict[str, Any]:
     }
 
 
-def _plain(way: str, work: Work | None) -> dict[str, Any]:
+def _plain(way: str, work: Throughput | None) -> dict[str, Any]:
     return {
         f"{way}_ms": work.ms._asdict() if work else None,
         f"{way}_flops": work.flops if work else None,
@@ -88,7 +88,7 @@ def _plain(way: str, work: Work | None) -> dict[str, Any]:
     }
 
 
-def _cells(row: Row, whole_ms: float) -> list[str]:
+def _cells(row: LayerTime, whole_ms: float) -> list[str]:
     kind = f"{row.type} (automatic)" if row.automatic else row.type
     backward = f"{row.backward.ms.median:.3f}" if row.backward else "-"
     times = [f"{row.forward.ms.median:.3f}", backward, f"{100 * row.ms / whole_ms:.1f}"]
@@ -101,7 +101,7 @@ def _shapes(tops: Sequence[tuple[int, ...]]) -> str:
     return f"{len(names)} of {names[0]}" if len(names) > 1 and len(set(names)) == 1 else " ".join(names)
 
 
-def _rates(work: Work | None) -> list[str]:
+def _rates(work: Throughput | None) -> list[str]:
     return [_rate(work and work.gflop_per_s), _rate(work and work.gbyte_per_s)]
 
 

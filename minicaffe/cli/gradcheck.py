@@ -8,7 +8,7 @@ import json
 import numpy as np
 
 from ..checking.difference import FAIL, KINK, TOLERANCE
-from ..checking.gradcheck import COORDINATES, DIRECTIONS, NOT_CHECKED, Row, fill_inputs, gradcheck
+from ..checking.gradcheck import COORDINATES, DIRECTIONS, NOT_CHECKED, GradientVerdict, fill_inputs, gradcheck
 from ..checking.table import aligned
 from ..device.cpu import CpuDevice
 from ..errors import ConfigError
@@ -62,7 +62,7 @@ def run(arguments: list[str]) -> int:
     return int(failed > 0)
 
 
-def _rows(args: argparse.Namespace) -> list[Row]:
+def _rows(args: argparse.Namespace) -> list[GradientVerdict]:
     net = Net(
         flags.named(args.net),
         phase=args.phase,
@@ -77,13 +77,13 @@ def _rows(args: argparse.Namespace) -> list[Row]:
     return gradcheck(net, args.layer, directions=args.directions, coordinates=args.elements, seed=args.seed)
 
 
-def _plain(row: Row) -> dict:
+def _plain(row: GradientVerdict) -> dict:
     """JSON has no NaN and no infinity: such a number is null."""
     odd = {k: None for k, v in row._asdict().items() if isinstance(v, float) and not np.isfinite(v)}
     return {**row._asdict(), **odd}
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: GradientVerdict) -> list[str]:
     error = "" if row.error is None else f"{row.error:.1e}"
     notes = [row.note] if row.note else []
     if row.element is not None:
@@ -92,6 +92,6 @@ def _cells(row: Row) -> list[str]:
     return [row.layer, row.type, row.blob, str(row.checked or ""), error, verdict]
 
 
-def _summary(rows: list[Row]) -> str:
+def _summary(rows: list[GradientVerdict]) -> str:
     counts = {v: sum(row.verdict == v for row in rows) for v in ("ok", KINK, FAIL, NOT_CHECKED)}
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..checking.table import aligned
 from ..errors import ConfigError
 from ..log import number
-from ..solvers.nonfinite import Range
+from ..solvers.nonfinite import BlobValues
 from ..solvers.replay import recorded, replay
 from . import flags, terminal
 
@@ -51,7 +51,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _table(ranges: Sequence[Range]) -> str:
+def _table(ranges: Sequence[BlobValues]) -> str:
     rows = [
         (
             r.blob,

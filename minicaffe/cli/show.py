@@ -47,7 +47,7 @@ def parser() -> flags.Parser:
     return p
 
 
-class Named(NamedTuple):
+class ShowArguments(NamedTuple):
     """What the words of the command line name."""
 
     net: str | None
@@ -78,7 +78,7 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
-def _named(words: list[str]) -> Named:
+def _named(words: list[str]) -> ShowArguments:
     rest = list(words)
     if not rest:
         raise ConfigError("no file is named", hint=USAGE)
@@ -89,14 +89,16 @@ def _named(words: list[str]) -> Named:
     layer = rest.pop(0) if rest else None
     if rest:
         raise ConfigError(f"surplus argument {rest[0]!r}", hint=USAGE)
-    return Named(flags.named(net) if net else None, flags.weights(weights) if weights else None, layer)
+    return ShowArguments(
+        flags.named(net) if net else None, flags.weights(weights) if weights else None, layer
+    )
 
 
 def _are_weights(word: str) -> bool:
     return formats.format_of(word) != formats.TEXT or Home(word).exists
 
 
-def _picture(named: Named, layer: str, args: argparse.Namespace) -> bytes:
+def _picture(named: ShowArguments, layer: str, args: argparse.Namespace) -> bytes:
     if args.image is None:
         inside = Inside(named.net, named.weights, args.largest_file)
         return inside.histogram_of(layer) if args.histogram else inside.weights_of(layer)

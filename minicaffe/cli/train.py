@@ -190,7 +190,7 @@ def _train(args, home: Home | None, handler: log.StderrHandler, arguments: Seque
         log.info(verify_resume(param, 6 if args.iterations is None else args.iterations, **options))
         return 0
     callbacks, events = _callbacks(args, home, handler)
-    callbacks.append(begun := Begun())
+    callbacks.append(begun := FirstIteration())
     solver = Solver.create(param, **options, callbacks=callbacks, nonfinite_effect=args.nonfinite_effect)
     if net is not None:
         _write_deployed(net, path, solver, args.run)
@@ -358,7 +358,7 @@ def _write_deployed(net: NetParameter, path: str, solver: Solver, run: str | Non
     log.info(f"The net for deployment is in {target}")
 
 
-class Begun(Callback):
+class FirstIteration(Callback):
     """The iteration from which this process trains."""
 
     may_lag = True
@@ -369,7 +369,7 @@ class Begun(Callback):
 
 
 @contextmanager
-def _signals(solver: Solver, effects: dict[int, str], begun: Begun) -> Iterator[None]:
+def _signals(solver: Solver, effects: dict[int, str], begun: FirstIteration) -> Iterator[None]:
     """While training, signals become requests that the solver answers between iterations.  One that is to
     stop it ends the program at once if nothing has been trained yet (kernels may be compiling for longer than
     docker waits), and so does a second interrupt before the first is answered."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..proto import binary
 from ..proto.schema import NetParameter
 from .upgrade_net_proto_text import upgrade_net
-from .upgrading import Program
+from .upgrading import Upgrade
 
-program = Program(
+program = Upgrade(
     "upgrade_net_proto_binary",
     "NetParameter binary",
     read=lambda path: binary.read(path, NetParameter),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import Place, locate
 from ..proto import text, upgrade
 from ..proto.schema import NetParameter
-from .upgrading import Program, Upgraded
+from .upgrading import Upgrade, Upgraded
 
 
 def upgrade_net(net: NetParameter, source: str) -> Upgraded:
@@ -14,7 +14,7 @@ def upgrade_net(net: NetParameter, source: str) -> Upgraded:
         return Upgraded(not current, upgrade.upgrade_net(net, source))
 
 
-program = Program(
+program = Upgrade(
     "upgrade_net_proto_text",
     "NetParameter text",
     read=lambda path: text.read(path, NetParameter),

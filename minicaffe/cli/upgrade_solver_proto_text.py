@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ..proto import text, upgrade
 from ..proto.schema import SolverParameter
-from .upgrading import Program, Upgraded
+from .upgrading import Upgrade, Upgraded
 
 
 def upgrade_solver(solver: SolverParameter, source: str) -> Upgraded:
@@ -16,7 +16,7 @@ def upgrade_solver(solver: SolverParameter, source: str) -> Upgraded:
     return Upgraded(solver != before, lost)
 
 
-program = Program(
+program = Upgrade(
     "upgrade_solver_proto_text",
     "SolverParameter text",
     read=lambda path: text.read(path, SolverParameter),

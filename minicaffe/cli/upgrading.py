@@ -38,7 +38,7 @@ class Upgraded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Program(Generic[M]):
+class Upgrade(Generic[M]):
     """One of the three: how it reads, upgrades and spells its kind of file."""
 
     command: str

@@ -34,7 +34,7 @@ FIELDS = {
 }
 
 
-class Folded(NamedTuple):
+class FoldedNet(NamedTuple):
     """A net without the layers that fold, the weights for it, and a line for each that went or stayed."""
 
     net: NetParameter
@@ -49,14 +49,14 @@ class Affine(NamedTuple):
     summand: np.ndarray
 
 
-def fold(net: NetParameter, weights: NetParameter) -> Folded:
+def fold(net: NetParameter, weights: NetParameter) -> FoldedNet:
     """Fold what can be folded.  Raises WeightsError, naming layer and blob, for weights that do not fit."""
     work = _Folding(net, weights)
     i = 0
     while i < len(work.net.layer):
         layer = work.net.layer[i]
         i += not (layer.type in AFFINE and work.take(i))
-    return Folded(work.net, work.finished(), work.lines + _strangers(net, work))
+    return FoldedNet(work.net, work.finished(), work.lines + _strangers(net, work))
 
 
 class _Folding:

@@ -11,11 +11,11 @@ from ..errors import MiniCaffeError
 from ..net import Net, weights
 from ..proto.schema import NetParameter
 from .deploy import Deployment, Shapes
-from .fold import Folded
+from .fold import FoldedNet
 from .onnx.proof import TOLERANCE, ProofError, difference
 
 
-def prove(net: NetParameter, stored: NetParameter, folded: Folded, shapes: Shapes | None = None) -> str:
+def prove(net: NetParameter, stored: NetParameter, folded: FoldedNet, shapes: Shapes | None = None) -> str:
     """Run both nets in the TEST phase on normally distributed inputs; returns a line that says how far their
     outputs are apart, or why they cannot be run: data layers whose shapes are not known, inputs that must be
     whole numbers.  Data layers become inputs, and losses go.

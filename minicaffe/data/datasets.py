@@ -35,7 +35,7 @@ PACKAGED = Path(__file__).parent
 class Samples(NamedTuple):
     """Images, in memory or in a file, and their labels, in the order of the file."""
 
-    images: np.ndarray | idx.Stored  # (N, C, H, W)
+    images: np.ndarray | idx.StoredArray  # (N, C, H, W)
     labels: np.ndarray | None  # (N,)
 
 
@@ -76,7 +76,7 @@ class Loaded(NamedTuple):
 def load(source: str, *, labels: bool = True, download: bool = True) -> Loaded:
     """Read all samples of a source into memory.  Arguments and errors are those of `open_source`."""
     images, values = open_source(source, labels=labels, download=download)
-    return Loaded(images.whole() if isinstance(images, idx.Stored) else images, values)
+    return Loaded(images.whole() if isinstance(images, idx.StoredArray) else images, values)
 
 
 def open_source(
@@ -109,7 +109,7 @@ def open_source(
                 hint="delete the file, or correct MINICAFFE_DATA",
             )
     rows = ranges.rows(source, len(images))
-    chosen = images.part(rows) if isinstance(images, idx.Stored) else images[rows.start : rows.stop]
+    chosen = images.part(rows) if isinstance(images, idx.StoredArray) else images[rows.start : rows.stop]
     if labels_path is None:
         return Samples(chosen, None)
     values = idx.read(labels_path, largest_bytes)

@@ -42,15 +42,15 @@ LONGEST_HEADER = 4 + 4 * 255
 def read(path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES) -> np.ndarray:
     """The array in an IDX file, in memory.  Raises DataError as `stored`."""
     array = stored(path, largest_bytes)
-    return array.whole() if isinstance(array, Stored) else array
+    return array.whole() if isinstance(array, StoredArray) else array
 
 
 def stored(
     path: str | os.PathLike, largest_bytes: int = LARGEST_BYTES, kept_bytes: int = KEPT_BYTES
-) -> Stored | np.ndarray:
-    """Open the array in an IDX file.  A file of more than `kept_bytes` stays on the disk (`Stored`); others
-    are read into memory, since reading single rows from a file is slow.  So are gzip files of any size, which
-    are recognized by their first bytes.
+) -> StoredArray | np.ndarray:
+    """Open the array in an IDX file.  A file of more than `kept_bytes` stays on the disk (`StoredArray`);
+    others are read into memory, since reading single rows from a file is slow.  So are gzip files of any
+    size, which are recognized by their first bytes.
 
     Raises DataError if the file cannot be read, is not IDX, does not hold exactly what its header says, or
     would take more than `largest_bytes` when unpacked.
@@ -61,11 +61,11 @@ def stored(
     header = _Header(path, bytes(file.read(0, min(LONGEST_HEADER, file.nbytes))))
     if file.nbytes != header.expected:
         raise header.wrong_length(file.nbytes)
-    array = Stored(file, header.start, header.shape, header.dtype)
+    array = StoredArray(file, header.start, header.shape, header.dtype)
     return array if file.nbytes > kept_bytes else array.whole()
 
 
-class Stored:
+class StoredArray:
     """An array in a file.  Its rows (axis 0) are read when they are asked for.
 
     shape, dtype  as the header says, in the byte order of the file
@@ -86,14 +86,14 @@ class Stored:
     def size(self) -> int:
         return math.prod(self.shape)
 
-    def reshape(self, shape: tuple[int, ...]) -> Stored:
+    def reshape(self, shape: tuple[int, ...]) -> StoredArray:
         """The same values with other axes."""
-        return Stored(self._file, self._start, shape, self.dtype)
+        return StoredArray(self._file, self._start, shape, self.dtype)
 
-    def part(self, rows: range) -> Stored:
+    def part(self, rows: range) -> StoredArray:
         """The array of these consecutive rows, which stays in the file."""
         row_bytes = math.prod(self.shape[1:]) * self.dtype.itemsize
-        return Stored(
+        return StoredArray(
             self._file, self._start + rows.start * row_bytes, (len(rows), *self.shape[1:]), self.dtype
         )
 

@@ -1,10 +1,8 @@
-"""NVIDIA GPUs: CuPy's arrays, CUDA C kernels, one stream, graphs."""
+"""NVIDIA GPUs: CUDA C kernels, libraries and graphs, on the arrays and the stream of gpu_memory.py."""
 
 from __future__ import annotations
 
 import copy
-import functools
-import math
 from collections.abc import Callable, Sequence
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -13,37 +11,20 @@ import numpy as np
 
 from .. import log
 from ..errors import CaptureError, ConfigError, DeviceError, MiniCaffeError
-from ..kernels import convolution, cuda, memory, siblings
+from ..kernels import convolution, cuda, siblings
 from ..kernels.registry import KernelSpec, family, unless_empty
 from . import faults, libraries
-from .base import MATH, SLACK, Device
+from .base import MATH
 from .cublas import Cublas
 from .cudnn import Convolutions, Cudnn
+from .gpu_memory import GpuMemory, on_gpu
 from .gpu_properties import ATTRIBUTES
-from .gpus import check_number, count_gpus, import_cupy
-from .staging import LARGE_BYTES, Lane, Staging, pinned
 
 WORKSPACE_BYTES = {9: 32 << 20}  # that cuBLAS recommends, by the major compute capability
 DEFAULT_WORKSPACE_BYTES = 4 << 20
-MAX_LANES = 16  # arrays that batches are staged into, of all nets
 
 
-def on_gpu(method: Callable) -> Callable:
-    """A method that works on the GPU: makes it the calling thread's current one, as CUDA has one for each
-    thread, and turns CUDA's errors into ours."""
-
-    @functools.wraps(method)
-    def call(self, *args, **kwargs):
-        try:
-            self.runtime.setDevice(self.number)
-            return method(self, *args, **kwargs)
-        except self.cuda_errors as error:
-            raise faults.explained(error, self.asked) from None
-
-    return call
-
-
-class CudaDevice(Device):
+class CudaDevice(GpuMemory):
     """A GPU.
 
     number    which one, as nvidia-smi counts those that CUDA may see
@@ -78,21 +59,15 @@ class CudaDevice(Device):
         cupy: Any = None,
         asked: str = "",
     ) -> None:
-        super().__init__(dtype)
-        self.asked = asked = asked or f"GPU {number}"
-        self.cupy = cupy = cupy or import_cupy(asked)
-        self.runtime = cupy.cuda.runtime
-        self.cuda_errors = self.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError
-        check_number(number, count_gpus(cupy, asked), asked)
-        self.number = number
+        super().__init__(dtype, number, cupy, asked)
         self.math = _checked(math)
         self._libraries = libraries
         self._by_cudnn: dict[str, Convolutions] = {}  # by engine
-        self._shared: dict[str, Any] = {"modules": {}, "lanes": {}, "outgrown": [], "recording": False}
-        self._begin()
+        self._shared["modules"] = {}
+        self._find_out()
 
     @on_gpu
-    def _begin(self) -> None:
+    def _find_out(self) -> None:
         major, minor, self.multiprocessors = (
             self.runtime.deviceGetAttribute(ATTRIBUTES[name], self.number)
             for name in ("major", "minor", "multiprocessors")
@@ -101,13 +76,6 @@ class CudaDevice(Device):
         self.cuda_major = self.runtime.runtimeGetVersion() // 1000
         if self.arch < faults.OLDEST_ARCH.get(self.cuda_major, 0):
             raise faults.unknown_arch(self.asked, self.arch, f"CUDA {self.cuda_major}")
-        self.stream = self.cupy.cuda.Stream(non_blocking=True)
-        self.copies = self.cupy.cuda.Stream(non_blocking=True)
-        self.staging = Staging(self.cupy)
-
-    @on_gpu
-    def use(self) -> None:
-        """Make the GPU the calling thread's current one, for what is called beside these methods."""
 
     @on_gpu
     def describe(self):
@@ -193,16 +161,6 @@ class CudaDevice(Device):
         """Queue a kernel.  Arguments: arrays of the device, NumPy scalars, geometries (cuda.packed)."""
         function(tuple(grid), tuple(block), tuple(args), shared_mem=shared_bytes, stream=self.stream)
 
-    def checked(self, array: Any) -> Any:
-        """The array, if a kernel can take it by its address."""
-        if not isinstance(array, self.cupy.ndarray):
-            raise DeviceError(
-                f"a kernel on the device got {type(array).__name__}, not an array of the device"
-            )
-        if not array.flags.c_contiguous:
-            raise DeviceError(f"a kernel's arrays must be contiguous; got strides {array.strides}")
-        return array
-
     def convolutions(self, engine):
         """CUDNN is cuDNN's, CAFFE our own; DEFAULT, as in Caffe, cuDNN's where that is installed, but for the
         geometries that it refuses.
@@ -276,107 +234,6 @@ class CudaDevice(Device):
         block = self._shared["cublas workspace"] = self.empty((nbytes,), np.uint8)
         return Cublas(library, self.stream.ptr, block.data.ptr, nbytes, self.use)
 
-    # -- memory
-
-    @on_gpu
-    def empty(self, shape, dtype=None):
-        self.refuse_while_recording("allocate", "run the body once before it is captured")
-        dtype = np.dtype(dtype or self.dtype)
-        if dtype != np.uint8:  # bytes are blocks that others cut up
-            self.check_shape(shape)
-        nbytes = math.prod(shape) * dtype.itemsize
-        try:
-            with self.stream:  # freed memory is given on at once, but only under the same stream
-                block = self.cupy.cuda.alloc(nbytes + SLACK)
-        except self.cupy.cuda.memory.OutOfMemoryError:
-            free, total = self.runtime.memGetInfo()
-            raise DeviceError(
-                f"cannot allocate {nbytes} bytes for an array of shape {tuple(shape)}: of the GPU's {total}"
-                f" bytes {free} are free"
-            ) from None
-        return self.cupy.ndarray(tuple(shape), dtype, block)
-
-    @on_gpu
-    def total_memory(self):
-        return self.runtime.memGetInfo()[1]
-
-    def workspace(self, nbytes):
-        before = self._shared.get("workspace")
-        if before is None or before.size < nbytes:
-            self._shared["outgrown"].append(before)  # graphs that were captured go on using it
-            self._shared["workspace"] = self.empty((nbytes,), np.uint8)
-        return self._shared["workspace"]
-
-    @on_gpu
-    def host_empty(self, shape, dtype=None):
-        dtype = np.dtype(dtype or self.dtype)
-        return pinned(self.cupy, math.prod(shape) * dtype.itemsize).view(dtype).reshape(shape)
-
-    @on_gpu
-    def fill(self, array, value) -> None:
-        array = self.checked(array)
-        if not array.nbytes:
-            return
-        if value == 0:
-            self.runtime.memsetAsync(array.data.ptr, 0, array.nbytes, self.stream.ptr)
-        elif array.dtype == self.dtype:
-            self.bind(memory).fill(array, value, array.size)
-        else:
-            self.bind(memory).fill_words(array.view(np.int32), int(value), array.size)
-
-    @on_gpu
-    def put(self, host, out) -> None:
-        self.refuse_while_recording("copy from the host", "stage inputs before the captured part")
-        out = self.checked(out)
-        if not out.nbytes:
-            return
-        if out.nbytes < LARGE_BYTES:
-            self.staging.send(host, out, self.stream)
-            return
-        converted = np.empty(out.shape, out.dtype)
-        np.copyto(converted, host, casting="unsafe")
-        self.staging.copy(converted, out.data.ptr, self.stream)
-        self.stream.synchronize()
-
-    @on_gpu
-    def stage(self, host, out) -> None:
-        self.refuse_while_recording("copy from the host", "stage inputs before the captured part")
-        out, lanes = self.checked(out), self._shared["lanes"]
-        if not out.nbytes:
-            return
-        key = out.data.ptr, out.nbytes
-        if key not in lanes:
-            self.synchronize()  # the memory of new buffers may still be read by what was queued before
-            if len(lanes) == MAX_LANES:  # arrays come and go with the shapes of batches
-                lanes.clear()
-            lanes[key] = Lane(self, out.nbytes)
-        lanes[key].carry(self, np.asarray(host), out)
-
-    @on_gpu
-    def get(self, array):
-        self.refuse_while_recording("copy to the host", "read results after the captured part")
-        array = self.checked(array)
-        host = np.empty(array.shape, array.dtype)
-        if array.nbytes:
-            kind = self.runtime.memcpyDeviceToHost
-            self.runtime.memcpyAsync(host.ctypes.data, array.data.ptr, array.nbytes, kind, self.stream.ptr)
-        self.stream.synchronize()
-        return host
-
-    def copy(self, source, out) -> None:
-        source, out = self.checked(source), self.checked(out)
-        if source.dtype != out.dtype or source.size != out.size:
-            raise DeviceError(
-                f"cannot copy {source.size} elements of {source.dtype} to {out.size} of {out.dtype}"
-            )
-        if out.nbytes:
-            self.move(source.data.ptr, out.data.ptr, out.nbytes)
-
-    @on_gpu
-    def move(self, source: int, to: int, nbytes: int) -> None:
-        """Queue a copy between two addresses of the device."""
-        self.runtime.memcpyAsync(to, source, nbytes, self.runtime.memcpyDeviceToDevice, self.stream.ptr)
-
     # -- execution
 
     @on_gpu
@@ -412,16 +269,6 @@ class CudaDevice(Device):
             self.stream.end_capture()
         except self.cuda_errors:  # it is over; the error that is on its way says more
             pass
-
-    def refuse_while_recording(self, what: str, hint: str) -> None:
-        """CaptureError in a capture: it would be done once, now, and not whenever the graph runs."""
-        if self._shared["recording"]:
-            raise CaptureError(f"cannot {what} while a capture is recording", hint=hint)
-
-    @on_gpu
-    def synchronize(self) -> None:
-        self.refuse_while_recording("wait", "wait after the captured part")
-        self.stream.synchronize()
 
     def clock(self):
         return self._mark

@@ -159,7 +159,7 @@ def _ints(values) -> ctypes.Array:
     return (c_int * len(values))(*values)
 
 
-class Plan(NamedTuple):
+class PreparedCall(NamedTuple):
     """What one direction of one convolution is called with: descriptors, algorithm, bytes of workspace."""
 
     operands: tuple[c_void_p, c_void_p]
@@ -206,7 +206,7 @@ class Convolutions:
         self._dnn, self._device, self._own, self._strict = dnn, device, own, strict
         self._address = address or (lambda array: device.checked(array).data.ptr)
         self._limit, self._measure = limit, measure
-        self._plans: dict[tuple[str, Conv], Plan | None] = {}  # None: refused
+        self._plans: dict[tuple[str, Conv], PreparedCall | None] = {}  # None: refused
         self._broken = False
         _, scalar = TYPES[device.dtype]
         self._scalars = scalar(0), scalar(1)  # beta: the result is written, or added to
@@ -247,7 +247,7 @@ class Convolutions:
             self._launch(direction, plan, addresses, add)
         return self._plans[key] is not None
 
-    def _launch(self, direction: str, plan: Plan, addresses: tuple[int, int, int], add: int) -> None:
+    def _launch(self, direction: str, plan: PreparedCall, addresses: tuple[int, int, int], add: int) -> None:
         workspace = self._address(self._device.workspace(plan.nbytes)) if plan.nbytes else None
         getattr(self._dnn.call, f"cudnnConvolution{direction}")(
             *(self._dnn.handle, byref(self._scalars[1])),
@@ -258,7 +258,9 @@ class Convolutions:
 
     # -- what is settled in the first call
 
-    def _first(self, direction: str, g: Conv, addresses: tuple[int, int, int], add: int) -> Plan | None:
+    def _first(
+        self, direction: str, g: Conv, addresses: tuple[int, int, int], add: int
+    ) -> PreparedCall | None:
         """Launch it for the first time, and return how; None if cuDNN refuses."""
         try:
             with locate(lambda: f"{direction} of {g}"):
@@ -275,7 +277,7 @@ class Convolutions:
             return None
         return plan
 
-    def _plan(self, direction: str, g: Conv, addresses: tuple[int, int, int], add: int) -> Plan:
+    def _plan(self, direction: str, g: Conv, addresses: tuple[int, int, int], add: int) -> PreparedCall:
         dnn, dtype = self._dnn, self._device.dtype
         shapes = _shapes(g)
         x, y = dnn.tensor(dtype, shapes[0], g.x_step), dnn.tensor(dtype, shapes[2], g.y_step)
@@ -306,7 +308,7 @@ class Convolutions:
                 dnn.call.cudnnSetConvolutionMathType(convolution, one.math)
             nbytes = self._workspace_bytes(direction, described, one.algorithm)
             if nbytes <= self._limit:
-                return Plan((a, b), convolution, result, one.algorithm, nbytes)
+                return PreparedCall((a, b), convolution, result, one.algorithm, nbytes)
         raise DeviceError(
             f"cuDNN has no algorithm that repeats its bits in at most {self._limit} bytes of workspace",
             hint="engine: CAFFE in convolution_param",

@@ -83,7 +83,7 @@ class Program:
         return found
 
 
-class Memories(NamedTuple):
+class Ownership(NamedTuple):
     """For each blob the one whose memory it uses (itself, if its own), and the part of a joint that it is
     there, None if it is the whole."""
 
@@ -91,11 +91,11 @@ class Memories(NamedTuple):
     parts: list[int | None]
 
 
-def memories(own: Sequence[int], more: Mapping[int, int], joints: Sequence[Joint]) -> Memories:
+def ownership(own: Sequence[int], more: Mapping[int, int], joints: Sequence[Joint]) -> Ownership:
     """`own` is what the layers share, `more` what passes decided; the owner stands at the end of every
     chain."""
     whole_of = {part: joint.whole for joint in joints for part in joint.parts}
-    found = Memories([], [])
+    found = Ownership([], [])
     for blob in range(len(own)):
         part = None
         while True:

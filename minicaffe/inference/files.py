@@ -15,7 +15,7 @@ from ..files import LARGEST_BYTES, unreadable
 STDIN = "-"
 
 
-class Found(NamedTuple):
+class ImageFiles(NamedTuple):
     """names: of images, - for the standard input; left_out: what folders hold besides, files that are no
     images by name and links to folders, which are not followed."""
 
@@ -23,13 +23,13 @@ class Found(NamedTuple):
     left_out: list[str]
 
 
-def find(words: Sequence[str]) -> Found:
+def find(words: Sequence[str]) -> ImageFiles:
     """The images that words of a command line name, in their order; folders with their folders, sorted.
     In folders names must be those of images (images.ENDINGS); what is named itself may have any.
 
     Raises DataError for a folder that cannot be read or holds no image, and for - more than once.
     """
-    found = Found([], [])
+    found = ImageFiles([], [])
     for word in words:
         if word != STDIN and os.path.isdir(word):
             before = len(found.names)

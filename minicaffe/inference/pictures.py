@@ -26,7 +26,7 @@ MOST_BARS = 256
 OUTLIER = 3.0  # a range is cut to what holds all but 1 in 1000 values if those reach out so many times as far
 
 
-class Range(NamedTuple):
+class GreyRange(NamedTuple):
     """The values that are drawn black and white; `caption` says so."""
 
     black: float
@@ -40,12 +40,12 @@ class Range(NamedTuple):
         return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
 
 
-def range_of(values: np.ndarray) -> Range:
+def range_of(values: np.ndarray) -> GreyRange:
     """From 0 to the largest value, or, if some are negative, as far to either side of 0, which is then grey;
     without few values that are far out."""
     found = values[np.isfinite(values)]
     if not found.size:
-        return Range(0.0, 1.0, "no finite value")
+        return GreyRange(0.0, 1.0, "no finite value")
     low, high = float(found.min()), float(found.max())
     reach = max(abs(low), abs(high))
     most = float(np.quantile(np.abs(found), 0.999))
@@ -54,8 +54,8 @@ def range_of(values: np.ndarray) -> Range:
     said = f"min {low:.4g}, max {high:.4g}"
     end = f"{reach:.4g}{' and beyond' if cut else ''}"
     if low >= 0:
-        return Range(0.0, reach, f"{said}: black 0, white {end}")
-    return Range(-reach, reach, f"{said}: black -{end}, grey 0, white {end}")
+        return GreyRange(0.0, reach, f"{said}: black 0, white {end}")
+    return GreyRange(-reach, reach, f"{said}: black -{end}, grey 0, white {end}")
 
 
 def grid(tiles: np.ndarray, columns: int | None, title: str, lines: Sequence[str], what: str) -> bytes:

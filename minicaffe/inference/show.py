@@ -26,7 +26,7 @@ MOST_CHANNELS = 96  # columns of a grid of filters
 
 
 @dataclass
-class Part:
+class LayerBlobs:
     """A layer of a net, or of a file of weights.
 
     params   its parameters, weights first
@@ -77,7 +77,7 @@ class Inside:
         names = [Path(path).name for path in (self.net, self.weights) if path is not None]
         return ", ".join(names) + ("" if self.weights is not None else ", as the fillers begin")
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> LayerBlobs:
         """A layer; UnknownTypeError, with the name that was meant, if there is none."""
         if name not in self.parts:
             where = self.net if self.net is not None else self.weights
@@ -163,29 +163,31 @@ class Activations:
         return [f"{_spelled(values.shape)} of {Path(self.name).name or 'an image'}{said}"]
 
 
-def _of_net(net: str | Path, weights: str | Path | None) -> dict[str, Part]:
+def _of_net(net: str | Path, weights: str | Path | None) -> dict[str, LayerBlobs]:
     built = Net(Deployment(net, written=True).param, source=str(net), seed=1, forward_only=True)
     if weights is not None:
         load_all(built, weights, quiet=True)
-    parts: dict[str, Part] = {}
+    parts: dict[str, LayerBlobs] = {}
     for layer, bottoms, tops in zip(built.layers, built.bottoms, built.tops):
         if not is_automatic(layer.param):
             params = [np.array(built.device.get(blob.data)) for blob in layer.params]
             bottom, top = (tuple(blobs[0].shape[1:]) if blobs else () for blobs in (bottoms, tops))
             parts.setdefault(
-                layer.name, Part(layer.name, layer.type, params, bottom, top, _transposed(layer.param))
+                layer.name, LayerBlobs(layer.name, layer.type, params, bottom, top, _transposed(layer.param))
             )
     return parts
 
 
-def _of_weights(weights: str | Path, largest_bytes: int) -> dict[str, Part]:
-    parts: dict[str, Part] = {}
+def _of_weights(weights: str | Path, largest_bytes: int) -> dict[str, LayerBlobs]:
+    parts: dict[str, LayerBlobs] = {}
     stored = formats.in_todays_shapes(formats.read_weights(weights, largest_bytes))
     for layer in stored.layer:
         with locate(str(weights)), locate(Place(layer=layer.name)):
             params = [np.asarray(binary.to_array(blob)) for blob in layer.blobs]
         if params:
-            parts.setdefault(layer.name, Part(layer.name, layer.type, params, transposed=_transposed(layer)))
+            parts.setdefault(
+                layer.name, LayerBlobs(layer.name, layer.type, params, transposed=_transposed(layer))
+            )
     return parts
 
 
@@ -193,7 +195,7 @@ def _transposed(layer: Message) -> bool:
     return layer.type == "InnerProduct" and layer.inner_product_param.transpose
 
 
-def _parameter(part: Part, index: int) -> str:
+def _parameter(part: LayerBlobs, index: int) -> str:
     names = {"BatchNorm": ("mean", "variance", "factor"), "PReLU": ("slopes",)}.get(
         part.type, ("weights", "bias")
     )
@@ -201,7 +203,7 @@ def _parameter(part: Part, index: int) -> str:
     return f"{name} {_spelled(part.params[index].shape)}"
 
 
-def _weights(part: Part, origin: str) -> bytes:
+def _weights(part: LayerBlobs, origin: str) -> bytes:
     values = part.params[0]
     lines = [f"weights {_spelled(values.shape)} of {origin}"]
     if values.ndim == 2 and part.transposed:

@@ -15,10 +15,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import importlib
 import os
 import pickle
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -31,8 +29,9 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 from .. import log
 from . import cache
 
-START = (
-    f"import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer); from {__name__} import serve; serve()"
+START = (  # the child: compile_server.py
+    "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer);"
+    f" from {__package__}.compile_server import serve; serve()"
 )
 
 
@@ -53,7 +52,7 @@ class KernelCache(FunctionCache):
             # Numba keeps code apart by path and time of the source.  The folder is named after the text of
             # all sources, so that copies of the project can share it.
             self._cache_path = str(folder / function.__module__)
-            self._impl._locator = _Place(self._cache_path, self._impl.locator)
+            self._impl._locator = _Locator(self._cache_path, self._impl.locator)
             self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, "")
 
     def load_overload(self, sig, target_context):
@@ -83,8 +82,8 @@ class KernelCache(FunctionCache):
             log.warning(f"Kernels cannot be cached in {self.folder}: {error.strerror or error}")
 
 
-class _Place:
-    """What Numba asks of a cache's place."""
+class _Locator:
+    """What Numba asks of its locator of a cache."""
 
     def __init__(self, path: str, numbas: Any):
         self.path, self.numbas, self._py_file = path, numbas, numbas._py_file
@@ -141,34 +140,3 @@ class Child:
 def child(folder: Path) -> Child:
     """The child that fills a cache folder."""
     return Child(folder)
-
-
-def serve() -> None:
-    """The child: one request after the other, until the parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, whose end ends this process
-    KernelCache.delegates = False
-    folder = pickle.load(sys.stdin.buffer)
-    cache.folder = lambda: folder
-    replies, sys.stdout = sys.stdout, sys.stderr  # what is printed by others must not pass for a reply
-    while True:
-        try:
-            module, name, signature = pickle.load(sys.stdin.buffer)
-        except EOFError:
-            return
-        with contextlib.suppress(BrokenPipeError):
-            print("stored" if stores(module, name, signature) else "failed", file=replies, flush=True)
-
-
-def stores(module: str, name: str, signature) -> bool:
-    """Compile one function for one signature into the cache; the parent reports what goes wrong."""
-    from .cpu import compiled  # which imports this module
-    from .registry import KernelSpec
-
-    try:
-        function = getattr(importlib.import_module(module), name)
-        dispatcher = compiled(function) if isinstance(function, KernelSpec) else function
-        with cache.alone(cache.folder() / f"{module}.{name}.lock"):  # who waits finds it compiled
-            dispatcher.compile(signature)
-    except Exception:
-        return False
-    return True

@@ -4,15 +4,15 @@
 __device__ real over(real cont, real value) { return cont == 0 ? real(0) : cont * value; }
 
 // cont of the step that follows, if one does.
-__device__ real next(const real* cont, Step g, int s) { return g.more ? cont[g.n + s] : real(0); }
+__device__ real next(const real* cont, TimeStep g, int s) { return g.more ? cont[g.n + s] : real(0); }
 
 __device__ real logistic(real x) { return 1 / (1 + exp(-x)); }
 
-KERNEL keep(const real* h, const real* cont, real* kept, Step g, int n) {
+KERNEL keep(const real* h, const real* cont, real* kept, TimeStep g, int n) {
   FOR(k, n) kept[k] = over(cont[k / g.d], h[k]);
 }
 
-KERNEL lstm_forward(real* gates, const real* cont, const real* c_before, real* c, real* h, real* kept, Step g,
+KERNEL lstm_forward(real* gates, const real* cont, const real* c_before, real* c, real* h, real* kept, TimeStep g,
                     int n) {
   FOR(k, n) {
     const int s = k / g.d;
@@ -29,7 +29,7 @@ KERNEL lstm_forward(real* gates, const real* cont, const real* c_before, real* c
 }
 
 KERNEL lstm_backward(const real* gates, const real* cont, const real* c_before, const real* c, const real* dh,
-                     const real* down, real* dc, real* dgates, Step g, int n) {
+                     const real* down, real* dc, real* dgates, TimeStep g, int n) {
   FOR(k, n) {
     const int s = k / g.d, first = s * 4 * g.d + k % g.d;
     const real i = gates[first], f = gates[first + g.d], o = gates[first + 2 * g.d], a = gates[first + 3 * g.d];
@@ -43,13 +43,13 @@ KERNEL lstm_backward(const real* gates, const real* cont, const real* c_before, 
   }
 }
 
-KERNEL rnn_forward(real* h, const real* cont, real* kept, Step g, int n) {
+KERNEL rnn_forward(real* h, const real* cont, real* kept, TimeStep g, int n) {
   FOR(k, n) {
     h[k] = tanh(h[k]);
     if (g.more) kept[k] = over(next(cont, g, k / g.d), h[k]);
   }
 }
 
-KERNEL rnn_backward(const real* h, const real* cont, const real* down, real* dh, Step g, int n) {
+KERNEL rnn_backward(const real* h, const real* cont, const real* down, real* dh, TimeStep g, int n) {
   FOR(k, n) dh[k] = (dh[k] + over(next(cont, g, k / g.d), down[k])) * (1 - h[k] * h[k]);
 }

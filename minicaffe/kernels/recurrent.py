@@ -19,7 +19,7 @@ from .registry import geometry, kernel
 
 
 @geometry
-class Step(NamedTuple):
+class TimeStep(NamedTuple):
     """n sequences of d hidden numbers; `more`: another step follows, whose cont comes behind this one's."""
 
     n: int
@@ -32,7 +32,7 @@ class Step(NamedTuple):
 
 
 @kernel(threads=lambda h, cont, kept, g: g.count)
-def keep(h, cont, kept, g: Step):
+def keep(h, cont, kept, g: TimeStep):
     """kept = cont * h: what the first step takes."""
     zero = h.dtype.type(0)
     for s in prange(g.n):
@@ -46,7 +46,7 @@ def keep(h, cont, kept, g: Step):
 
 
 @kernel(threads=lambda gates, cont, c_before, c, h, kept, g: g.count)
-def lstm_forward(gates, cont, c_before, c, h, kept, g: Step):
+def lstm_forward(gates, cont, c_before, c, h, kept, g: TimeStep):
     """c = cont f c_before + i g, h = o tanh(c); gates become sigmoid of i, f, o and tanh of g in place."""
     zero, one = gates.dtype.type(0), gates.dtype.type(1)
     for s in prange(g.n):
@@ -71,7 +71,7 @@ def lstm_forward(gates, cont, c_before, c, h, kept, g: Step):
 
 
 @kernel(threads=lambda gates, cont, c_before, c, dh, down, dc, dgates, g: g.count)
-def lstm_backward(gates, cont, c_before, c, dh, down, dc, dgates, g: Step):
+def lstm_backward(gates, cont, c_before, c, dh, down, dc, dgates, g: TimeStep):
     """dc: the gradient by c that comes from elsewhere, and then, in place, the gradient by c_before.
 
     With e = dh + cont of the next step * down and r = dc + e o (1 - tanh(c)^2):
@@ -103,7 +103,7 @@ def lstm_backward(gates, cont, c_before, c, dh, down, dc, dgates, g: Step):
 
 
 @kernel(threads=lambda h, cont, kept, g: g.count)
-def rnn_forward(h, cont, kept, g: Step):
+def rnn_forward(h, cont, kept, g: TimeStep):
     """h = tanh(h), in place."""
     zero = h.dtype.type(0)
     for s in prange(g.n):
@@ -118,7 +118,7 @@ def rnn_forward(h, cont, kept, g: Step):
 
 
 @kernel(threads=lambda h, cont, down, dh, g: g.count)
-def rnn_backward(h, cont, down, dh, g: Step):
+def rnn_backward(h, cont, down, dh, g: TimeStep):
     """dh: the gradient by h from this step's output, and then, in place, that by what tanh was taken of:
     (dh + cont of the next step * down) (1 - h^2)."""
     zero, one = h.dtype.type(0), h.dtype.type(1)

@@ -10,10 +10,10 @@ from ..core.layer import Layer
 from ..device.base import Device
 from ..errors import MiniCaffeError, Place
 from ..graph.liveness import Start, liveness, starts
-from ..graph.program import Program, memories
+from ..graph.program import Program, ownership
 from .build import Built
 from .captured import Captured
-from .memory import Memory, Places
+from .memory import Memory, MemoryNeeds
 
 
 class Observer(Protocol):
@@ -93,22 +93,22 @@ class Executor:
 
     def plan(self) -> None:
         """Place everything, for the shapes as they are."""
-        self._places = self._placed()
+        self._needs = self._needed()
         self.layout += 1  # should there be no room, what is recorded must not run over memory that is gone
-        self.memory.bind(self.program, self.built.blobs, self._places)
+        self.memory.bind(self.program, self.built.blobs, self._needs)
         self._arranged()
 
-    def _placed(self) -> Places:
+    def _needed(self) -> MemoryNeeds:
         program = self.program
-        data = memories(self.built.owners("data_of"), program.same_data, program.joints)
-        diff = memories(self.built.owners("diff_of"), program.same_diff, program.joints)
+        data = ownership(self.built.owners("data_of"), program.same_data, program.joints)
+        diff = ownership(self.built.owners("diff_of"), program.same_diff, program.joints)
         begin = starts(program, diff.owners, apart=self.memory.keep == "all")
-        return Places(data, diff, liveness(program, data.owners, diff.owners), begin)
+        return MemoryNeeds(data, diff, liveness(program, data.owners, diff.owners), begin)
 
     def _arranged(self) -> None:
         """Everything lies where it will: tell the layers that have to know, and whoever holds arrays."""
         self._starts: list[list[Start]] = [[] for _ in self.program.steps]
-        for start in self._places.starts:
+        for start in self._needs.starts:
             if not start.once:
                 self._starts[start.step].append(start)
         for k, step in enumerate(self.program.steps):
@@ -125,7 +125,7 @@ class Executor:
         """Layer i gave its tops other shapes in the middle of a pass: reshape what comes after it, and keep
         what was computed before."""
         self._reshape_from(i + 1)
-        if self.memory.fit(self.program, self.built.blobs, self._places):
+        if self.memory.fit(self.program, self.built.blobs, self._needs):
             self._arranged()
             return
         values = [(holder, self.device.get(holder.data)) for holder in self._alive(i)]
@@ -135,7 +135,7 @@ class Executor:
 
     def _alive(self, i: int) -> Iterator[Blob | Buffer]:
         """What layers before i computed and layer i or a later step still reads."""
-        data, live = self._places.data, self._places.live
+        data, live = self._needs.data, self._needs.live
         now = sum(step.index < i for step in self.program.steps)
         for blob, owner in zip(self.built.blobs, data.owners):
             span = live.data[owner]

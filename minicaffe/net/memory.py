@@ -17,16 +17,16 @@ from ..device.base import Device
 from ..errors import DeviceError, locate
 from ..graph.liveness import Liveness, Span, Start
 from ..graph.plan import Lifetime, Plan, plan
-from ..graph.program import Memories, Program
+from ..graph.program import Ownership, Program
 from .parameters import Parameters
 
 
-class Places(NamedTuple):
+class MemoryNeeds(NamedTuple):
     """What of a program follows from its shapes: which blobs share memory, from when to when each is needed,
     and where gradients start."""
 
-    data: Memories
-    diff: Memories
+    data: Ownership
+    diff: Ownership
     live: Liveness
     starts: list[Start]
 
@@ -49,7 +49,7 @@ class Member(NamedTuple):
         return flat[: (images - 1) * step + self.blob.count_over(1)], step
 
 
-class Placement(NamedTuple):
+class Piece(NamedTuple):
     """A piece of memory to place: how large, how long, and the blobs that lie in it."""
 
     key: tuple  # what it is for, the same whatever the shapes are
@@ -78,7 +78,7 @@ class Memory:
 
     own, shared  what has memory of its own, and what lies in the arena
     plan         where in the arena
-    allocate     False: placements and plan are made, arrays are not
+    allocate     False: pieces and plan are made, arrays are not
     """
 
     def __init__(self, device: Device, keep: str, allocate: bool = True) -> None:
@@ -86,14 +86,13 @@ class Memory:
         self.keep = keep
         self.allocate = allocate
         self.taken = 0  # bytes that the net's parameters have
-        self.own: list[Placement] = []
-        self.shared: list[Placement] = []
+        self.own: list[Piece] = []
+        self.shared: list[Piece] = []
         self.plan: Plan | None = None
         self._arena: Arena | None = None
-        self._own: dict[
-            tuple, Any
-        ] = {}  # placement key -> its elements, flat, perhaps more than it needs now
-        self._room: dict[tuple, Any] = {}  # placement key -> all the elements it has, flat
+        # By a piece's key: its elements, flat, perhaps more than it needs now.
+        self._own: dict[tuple, Any] = {}  # of the pieces with memory of their own
+        self._room: dict[tuple, Any] = {}  # of all pieces that are bound
 
     def make_room(self, parameters: Parameters, *, diffs: bool) -> None:
         """Count what the parameters take, values and gradients; DeviceError if it is too much, ShapeError if
@@ -106,9 +105,9 @@ class Memory:
             buffer = Buffer(largest.name, largest.shape, self.device.dtype)
             check_room(self.device, self.taken, f"parameter {largest.name!r}", buffer)
 
-    def bind(self, program: Program, blobs: Sequence[Blob], places: Places) -> None:
+    def bind(self, program: Program, blobs: Sequence[Blob], needs: MemoryNeeds) -> None:
         """Give every blob and saved buffer its array, and put the gradients that stay where they start."""
-        own, shared = self._sort(program, blobs, places)
+        own, shared = self._sort(program, blobs, needs)
         self.own, self.shared = own, shared
         self.plan = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
         if not self.allocate:
@@ -119,24 +118,24 @@ class Memory:
             check_room(self.device, self.taken + total, largest.describe(), largest.buffer)
         self._let_go(program, blobs, own)
         new: set[int] = set()  # ids of blobs whose diff lies in new memory
-        for placement in own:
-            if placement.key not in self._own:
-                size = math.prod(placement.buffer.shape)
-                self._own[placement.key] = self.device.zeros((size,), placement.buffer.dtype)
-                new.update(id(member.blob) for member in placement.diff)
-            self._attach(placement, self._own[placement.key])
+        for piece in own:
+            if piece.key not in self._own:
+                size = math.prod(piece.buffer.shape)
+                self._own[piece.key] = self.device.zeros((size,), piece.buffer.dtype)
+                new.update(id(member.blob) for member in piece.diff)
+            self._attach(piece, self._own[piece.key])
         if self._arena is None:
             self._arena = Arena(self.device, self.plan.nbytes)
-        for placement, offset in zip(shared, self.plan.offsets):
-            view = self._arena.view(offset, placement.buffer.shape, placement.buffer.dtype)
-            self._attach(placement, view.reshape(-1))
-        for start in places.starts:
+        for piece, offset in zip(shared, self.plan.offsets):
+            view = self._arena.view(offset, piece.buffer.shape, piece.buffer.dtype)
+            self._attach(piece, view.reshape(-1))
+        for start in needs.starts:
             if start.value and id(blobs[start.blob]) in new:  # later it stays what somebody may have made it
                 self.device.fill(blobs[start.blob].diff, start.value)
 
-    def _let_go(self, program: Program, blobs: Sequence[Blob], own: Sequence[Placement]) -> None:
+    def _let_go(self, program: Program, blobs: Sequence[Blob], own: Sequence[Piece]) -> None:
         """Give back what is outgrown before its successor is asked for: nothing holds the old arrays then."""
-        sizes = {placement.key: math.prod(placement.buffer.shape) for placement in own}
+        sizes = {piece.key: math.prod(piece.buffer.shape) for piece in own}
         self._own = {k: array for k, array in self._own.items() if k in sizes and array.size >= sizes[k]}
         self._room = {}
         for blob in blobs:
@@ -147,40 +146,40 @@ class Memory:
         if self._arena is not None and self.plan is not None and self._arena.nbytes < self.plan.nbytes:
             self._arena = None
 
-    def fit(self, program: Program, blobs: Sequence[Blob], places: Places) -> bool:
+    def fit(self, program: Program, blobs: Sequence[Blob], needs: MemoryNeeds) -> bool:
         """Bind shapes that changed in the middle of a pass to the memory they have, if it is enough: nothing
         moves.  False, and nothing done, if it is not."""
-        own, shared = self._sort(program, blobs, places)
-        for placement in own + shared:
-            room = self._room.get(placement.key)
-            if room is None or math.prod(placement.buffer.shape) > room.size:
+        own, shared = self._sort(program, blobs, needs)
+        for piece in own + shared:
+            room = self._room.get(piece.key)
+            if room is None or math.prod(piece.buffer.shape) > room.size:
                 return False
-        for placement in own + shared:
-            self._attach(placement, self._room[placement.key])
+        for piece in own + shared:
+            self._attach(piece, self._room[piece.key])
         return True
 
-    def _attach(self, placement: Placement, room) -> None:
+    def _attach(self, piece: Piece, room) -> None:
         """Bind the first elements of a flat array that is large enough."""
-        self._room[placement.key] = room
-        shape = placement.buffer.shape
-        placement.bind(room[: math.prod(shape)].reshape(shape))
+        self._room[piece.key] = room
+        shape = piece.buffer.shape
+        piece.bind(room[: math.prod(shape)].reshape(shape))
 
     def _sort(
-        self, program: Program, blobs: Sequence[Blob], places: Places
-    ) -> tuple[list[Placement], list[Placement]]:
-        """Every placement, as (own memory, arena)."""
-        live = places.live
+        self, program: Program, blobs: Sequence[Blob], needs: MemoryNeeds
+    ) -> tuple[list[Piece], list[Piece]]:
+        """Every piece, as (own memory, arena)."""
+        live = needs.live
         of_source = {blob for step in program.steps if step.layer.source for blob in step.tops}
-        weighted = {start.blob for start in places.starts if start.value}
+        weighted = {start.blob for start in needs.starts if start.value}
         offsets = _offsets(program, blobs)
-        own: list[Placement] = []
-        shared: list[Placement] = []
-        for kind, spans, memories, apart in (
-            ("data", live.data, places.data, of_source),
-            ("diff", live.diff, places.diff, weighted),
+        own: list[Piece] = []
+        shared: list[Piece] = []
+        for kind, spans, ownership, apart in (
+            ("data", live.data, needs.data, of_source),
+            ("diff", live.diff, needs.diff, weighted),
         ):
             groups: dict[int, list[int]] = {}
-            for blob, owner in enumerate(memories.owners):
+            for blob, owner in enumerate(ownership.owners):
                 groups.setdefault(owner, []).append(blob)
             for owner, group in groups.items():
                 span = spans[owner]
@@ -190,16 +189,16 @@ class Memory:
                 buffer = Buffer(f"{owner} {blobs[owner].name}.{kind}", blobs[owner].shape, self.device.dtype)
                 members = []
                 for blob in group:
-                    part = memories.parts[blob]
+                    part = ownership.parts[blob]
                     members.append(
                         Member(blobs[blob], 0 if part is None else offsets[part], part is not None)
                     )
                 attached = (members, []) if kind == "data" else ([], members)
-                placement = Placement((kind, owner), buffer, span or Span(0, 0), *attached)
-                (own if alone else shared).append(placement)
+                piece = Piece((kind, owner), buffer, span or Span(0, 0), *attached)
+                (own if alone else shared).append(piece)
         for step, span in zip(program.steps, live.saved):
             for j, buffer in enumerate(step.layer.buffers):
-                shared.append(Placement(("saved", step.index, j), buffer, span, [], []))
+                shared.append(Piece(("saved", step.index, j), buffer, span, [], []))
         return own, shared
 
 

@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,7 +15,7 @@ from ..core.layer import Layer
 from ..core.weak import weakly
 from ..device.base import Device
 from ..device.cpu import CpuDevice
-from ..errors import ConfigError, DeviceError, ShapeError
+from ..errors import ConfigError, DeviceError
 from ..graph.gradients import Backward
 from ..graph.passes import PASSES, optimized
 from ..graph.program import Program
@@ -29,15 +28,9 @@ from .debug_info import DebugInfo
 from .executor import Executor, Observer
 from .memory import Memory
 from .parameters import Parameters
+from .position import Position
 
 PHASES = {"TRAIN": TRAIN, "TEST": TEST, TRAIN: TRAIN, TEST: TEST}
-
-
-class Position(NamedTuple):
-    """Where a net is: forward passes begun, and what layers carry from pass to pass, by layer name."""
-
-    passes: int
-    carried: dict[str, list[np.ndarray]] = {}
 
 
 class Net:
@@ -249,25 +242,14 @@ class Net:
     @property
     def position(self) -> Position:
         """A copy of all that the next passes depend on beside parameters and seed."""
-        carried = {
-            layer.name: list(map(self.device.get, layer.state)) for layer in self.layers if layer.state
-        }
-        return Position(self.passes, carried)
+        return Position.of(self.passes, self.layers, self.device)
 
     def seek(self, position: Position) -> None:
         """Go on from a position; layers it does not speak of start afresh.  ShapeError if it is another
         net's."""
         self.executor.passes = position.passes
         self.reset_state()
-        for layer in self.layers:
-            arrays = position.carried.get(layer.name, [])
-            if arrays and [a.shape for a in arrays] != [a.shape for a in layer.state]:
-                shapes = [a.shape for a in arrays]
-                raise ShapeError(
-                    f"the state of layer {layer.name!r} has shapes {shapes}, not those of the net"
-                )
-            for stored, array in zip(arrays, layer.state):
-                self.device.put(stored, array)
+        position.hand_out(self.layers, self.device)
 
     def reseed(self, seed: int) -> None:
         """Take another seed for data order and random layers; parameters stay as they are."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .modes import Place
+from .modes import SharedDevice
 
 Hook = Callable[[int], object]
 
@@ -15,8 +15,8 @@ class Hooks:
     Each gets the layer's index, may read every blob, and may write to what runs later.
     """
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, shared: SharedDevice) -> None:
+        self.shared = shared
         self.functions: dict[str, list[Hook]] = {}
 
     def add(self, event: str, function: Hook) -> None:
@@ -36,5 +36,5 @@ class Hooks:
 
     def _call(self, event: str, layer: int) -> None:
         for function in self.functions.get(event, ()):
-            with self.place.looking():
+            with self.shared.looking():
                 function(layer)

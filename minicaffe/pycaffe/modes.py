@@ -35,7 +35,7 @@ class Modes(threading.local):
 MODES = Modes()
 
 
-class Place:
+class SharedDevice:
     """A device, shared by all nets that are built on it, and the views of their blobs that hold copies.
 
     turn  to be taken by whoever builds, changes or runs one of the nets
@@ -77,15 +77,15 @@ class Place:
             view.refresh()
 
 
-PLACES: dict[int | None, Place] = {}  # by number of the GPU; None for the CPU
+DEVICES: dict[int | None, SharedDevice] = {}  # by number of the GPU; None for the CPU
 
 
-def place() -> Place:
+def shared_device() -> SharedDevice:
     """Where nets are built now; DeviceError if there is no such GPU."""
     key = MODES.number if MODES.gpu else None
-    if key not in PLACES:
-        PLACES[key] = Place(_open(key))
-    return PLACES[key]
+    if key not in DEVICES:
+        DEVICES[key] = SharedDevice(_open(key))
+    return DEVICES[key]
 
 
 def _open(number: int | None) -> Device:

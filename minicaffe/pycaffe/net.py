@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 from typing import Any
@@ -12,20 +11,18 @@ import numpy as np
 
 from .. import log
 from ..errors import ConfigError, ShapeError, WeightsError, suggest
-from ..layers.user.python import Python
 from ..net import Net as EngineNet
 from ..net.weights import write
 from ..proto import hdf5
 from . import batches, modes
 from .errors import InputArraysError, check_file
 from .hooks import Hook, Hooks
-from .layer import BuiltIn, Layer
-from .view import BlobView, ParamView, ParamViews
+from .structure import Structure
 
 Arrays = dict[str, np.ndarray]
 
 
-class Net:
+class Net(Structure):
     """A net whose blobs can be read and written between passes.
 
         Net("deploy.prototxt", caffe.TEST, weights="lenet.caffemodel")
@@ -66,144 +63,37 @@ class Net:
         if isinstance(stages, str):
             raise ConfigError(f"stages must be a list of names; got {stages!r}", hint=f"stages=[{stages!r}]")
         path, stored = check_file(network_file), weights and check_file(weights)
-        place = modes.place()
-        with place.turn:
+        shared = modes.shared_device()
+        with shared.turn:
             net = EngineNet(
                 path,
                 phase=phase,
                 level=level or 0,
                 stages=list(stages or ()),
-                device=place.device,
+                device=shared.device,
                 seed=modes.next_seed(),
                 keep="all",
             )
-        self._wrap(net, place)
+        self._wrap(net, shared)
         if stored:
             self.copy_from(stored)
 
     @classmethod
-    def _around(cls, net: EngineNet, place: modes.Place) -> Net:
+    def _around(cls, net: EngineNet, shared: modes.SharedDevice) -> Net:
         """The net of a solver."""
         self = cls.__new__(cls)
-        self._wrap(net, place)
+        self._wrap(net, shared)
         return self
 
-    def _wrap(self, net: EngineNet, place: modes.Place) -> None:
-        self._net, self._place, self._told = net, place, False
-        net.executor.on_move = (
-            place.flush
-        )  # what was written into a blob while its memory had not followed its shape
-        self._hooks = Hooks(place)
-        views: dict[int, BlobView] = {}  # by id of the engine's blob
-
-        def view(blob, kind: type[BlobView] = BlobView) -> BlobView:
-            return views.setdefault(id(blob), kind(blob, net.device, place.copied))
-
-        self._layers: list[Layer] = []
-        for layer in net.layers:
-            if isinstance(layer, Python):  # the user's own object
-                layer.around = place.looking
-                for blob, own in zip(layer.params, layer.views_of_params):
-                    own.copied = place.copied
-                    views[id(blob)] = own
-                self._layers.append(layer.user)
-            else:
-                self._layers.append(BuiltIn(layer, [view(blob, ParamView) for blob in layer.params]))
-        by_index = {
-            index: view(blob)
-            for node, tops in zip(net.graph.nodes, net.tops)
-            for index, blob in zip(node.tops, tops)
-        }
-        self._views = [by_index[index] for index in range(len(by_index))]
-        self._blobs_by_name = OrderedDict(zip(net.graph.blob_names, self._views))
+    def _wrap(self, net: EngineNet, shared: modes.SharedDevice) -> None:
+        self._shared, self._told = shared, False
+        # What was written into a blob while its memory had not followed its shape.
+        net.executor.on_move = shared.flush
+        self._hooks = Hooks(shared)
+        self._make_views(net, shared)
 
     def __repr__(self) -> str:
         return f"<caffe.{repr(self._net)[1:]}"
-
-    # -- looking in
-
-    @property
-    def blobs(self) -> OrderedDict[str, BlobView]:
-        """All blobs by name, those of splits among them, in the order in which they come about."""
-        return self._blobs_by_name
-
-    @property
-    def params(self) -> OrderedDict[str, ParamViews]:
-        """The parameters of every layer that has any, by its name."""
-        return OrderedDict((name, layer.blobs) for name, layer in self.layer_dict.items() if len(layer.blobs))
-
-    @property
-    def layers(self) -> list[Layer]:
-        """In execution order; a Python layer is the user's own object."""
-        return self._layers
-
-    @property
-    def layer_dict(self) -> OrderedDict[str, Layer]:
-        return OrderedDict(zip(self._layer_names, self._layers))
-
-    @property
-    def blob_loss_weights(self) -> OrderedDict[str, float]:
-        """By name of the blob: what it counts in the loss, 0 for most."""
-        return OrderedDict(zip(self._blob_names, self._blob_loss_weights))
-
-    @property
-    def top_names(self) -> OrderedDict[str, list[str]]:
-        return self._names_by_layer("tops")
-
-    @property
-    def bottom_names(self) -> OrderedDict[str, list[str]]:
-        return self._names_by_layer("bottoms")
-
-    def _names_by_layer(self, kind: str) -> OrderedDict[str, list[str]]:
-        nodes = self._net.graph.nodes
-        return OrderedDict(
-            (name, [self._blob_names[index] for index in getattr(node, kind)])
-            for name, node in zip(self._layer_names, nodes)
-        )
-
-    @property
-    def inputs(self) -> list[str]:
-        """The tops of Input layers."""
-        return self._net.inputs
-
-    @property
-    def outputs(self) -> list[str]:
-        """The blobs that no layer reads, by name."""
-        return self._net.outputs
-
-    @property
-    def _layer_names(self) -> list[str]:
-        return [layer.name for layer in self._net.layers]
-
-    @property
-    def _blob_names(self) -> list[str]:
-        return list(self._net.graph.blob_names)
-
-    @property
-    def _blobs(self) -> list[BlobView]:
-        return self._views
-
-    @property
-    def _blob_loss_weights(self) -> list[float]:
-        weights = [0.0] * len(self._views)
-        for node, factors in zip(self._net.graph.nodes, self._net.loss_weights):
-            for top, factor in zip(node.tops, factors):
-                weights[top] = factor or weights[top]
-        return weights
-
-    @property
-    def _inputs(self) -> list[int]:
-        return list(self._net.graph.inputs)
-
-    @property
-    def _outputs(self) -> list[int]:
-        return list(self._net.graph.outputs)
-
-    def _top_ids(self, layer: int) -> list[int]:
-        return list(self._net.graph.nodes[layer].tops)
-
-    def _bottom_ids(self, layer: int) -> list[int]:
-        return list(self._net.graph.nodes[layer].bottoms)
 
     # -- passes
 
@@ -225,7 +115,7 @@ class Net:
         first = self._index(start) if start is not None else 0
         last = self._index(end) if end is not None else len(self._layers) - 1
         wanted = [*(self.top_names[end] if end is not None else self.outputs), *(blobs or ())]
-        with self._place.turn:
+        with self._shared.turn:
             self._put(kwargs, "data", "input", "Input blob arguments do not match net inputs.")
             self._forward(first, last)
         return {name: self.blobs[name].data for name in wanted}
@@ -248,7 +138,7 @@ class Net:
         first = self._index(start) if start is not None else len(self._layers) - 1
         last = self._index(end) if end is not None else 0
         wanted = [*(self.bottom_names[end] if end is not None else self.inputs), *(diffs or ())]
-        with self._place.turn:
+        with self._shared.turn:
             self._put(kwargs, "diff", "output", "Top diff arguments do not match net outputs.")
             self._backward(first, last)
         return {name: self.blobs[name].diff for name in wanted}
@@ -284,8 +174,8 @@ class Net:
         net = self._net
         self._check_range(start, end)
         self._check_mode()
-        with self._place.turn:
-            with self._place.passing():
+        with self._shared.turn:
+            with self._shared.passing():
                 net.stage(start, end)
                 if (start, end) == (0, len(self._layers) - 1):
                     net.replay_forward()
@@ -297,7 +187,7 @@ class Net:
     def _backward(self, start: int, end: int) -> None:
         """Run the backward passes of layers start down to end, by index."""
         self._check_range(end, start)
-        with self._place.passing():
+        with self._shared.passing():
             if self._net.stale:
                 self._net.reshape()
             self._net.backward(start, end)
@@ -308,7 +198,7 @@ class Net:
 
     def _check_mode(self) -> None:
         """Say once that a net on the CPU does not move when the mode changes."""
-        if modes.MODES.gpu and self._place.device.synchronous and not self._told:
+        if modes.MODES.gpu and self._shared.device.synchronous and not self._told:
             self._told = True
             log.warning("a net built on the CPU runs there; build it after caffe.set_mode_gpu()")
 
@@ -330,7 +220,7 @@ class Net:
         """
         size, count = self._batch_size(kwargs), batches.length(kwargs)
         found = batches.Collected([*self.outputs, *(blobs or ())], size)
-        with self._place.turn:
+        with self._shared.turn:
             for batch in batches.split(kwargs, size):
                 found.add(self.forward(blobs, None, None, **batch))
         return found.joined(count)
@@ -349,7 +239,7 @@ class Net:
         given = (
             {name: kwargs[name] for name in names if name in kwargs} for names in (self.inputs, self.outputs)
         )
-        with self._place.turn:
+        with self._shared.turn:
             for below, above in zip_longest(*(batches.split(arrays, size) for arrays in given), fillvalue={}):
                 found.add(self.forward(blobs, None, None, **below))
                 found_diffs.add(self.backward(diffs, None, None, **above))
@@ -363,12 +253,12 @@ class Net:
 
     def reshape(self) -> None:
         """Let a changed shape of an input pass through the net; the next forward does it too."""
-        with self._place.passing():
+        with self._shared.passing():
             self._net.reshape()
 
     def clear_param_diffs(self) -> None:
         """Set the gradients of all parameters to 0."""
-        with self._place.passing():
+        with self._shared.passing():
             self._net.clear_param_diffs()
 
     def set_input_arrays(self, data: np.ndarray, labels: np.ndarray) -> None:
@@ -406,7 +296,7 @@ class Net:
         """Copy the parameters of the layers that the net and a .caffemodel, binary or HDF5, both have, by
         name: all or, with an error, none.  .npz and .safetensors files are read too.  A RuntimeError if the
         file is missing."""
-        with self._place.passing():
+        with self._shared.passing():
             self._net.load(check_file(weights_file))
 
     def load_hdf5(self, weights_file: str | os.PathLike) -> None:
@@ -419,22 +309,22 @@ class Net:
         """Use the parameters of `other`, by layer name, from now on: one memory, no copy.  Gradients stay
         apart.  The net of a solver takes those of a net that has the same ones, and they are trained;
         ConfigError for another net."""
-        if self._place is not other._place:
+        if self._shared is not other._shared:
             raise ConfigError(
                 "nets on different devices cannot share parameters", hint="copy them: save, copy_from"
             )
-        with self._place.passing():
+        with self._shared.passing():
             self._net.share_with(other._net)
 
     def save(self, path: str | os.PathLike) -> None:
         """Write the net with its parameters as a binary .caffemodel.  WeightsError if that fails; what was
         there stays then."""
-        with self._place.passing():
+        with self._shared.passing():
             write(os.fspath(path), self._net.to_message().SerializeToString())
 
     def save_hdf5(self, path: str | os.PathLike) -> None:
         """Write the parameters as HDF5.  WeightsError if that fails; what was there stays then."""
-        with self._place.passing():
+        with self._shared.passing():
             write(os.fspath(path), hdf5.from_weights(self._net.to_message()))
 
     # -- hooks

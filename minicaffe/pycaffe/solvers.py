@@ -40,11 +40,11 @@ class Solver:
         seed = modes.next_seed() if param.random_seed < 0 else None
         if seed is not None:
             param.random_seed = seed
-        self._place = place = modes.place()
-        with place.turn:
-            self._solver = EngineSolver.create(param, source=path, device=place.device, keep="all")
-        self._net = Net._around(self._solver.net, place)
-        self._test_nets = [Net._around(net, place) for net in self._solver.test_nets]
+        self._shared = shared = modes.shared_device()
+        with shared.turn:
+            self._solver = EngineSolver.create(param, source=path, device=shared.device, keep="all")
+        self._net = Net._around(self._solver.net, shared)
+        self._test_nets = [Net._around(net, shared) for net in self._solver.test_nets]
 
     @property
     def net(self) -> Net:
@@ -76,28 +76,28 @@ class Solver:
         """Make so many updates, with the tests, displays and snapshots that are due; the smoothed loss starts
         anew."""
         self._solver.losses.clear()
-        with self._place.passing():
+        with self._shared.passing():
             self._solver.step(iterations)
 
     def solve(self, resume_file: str | os.PathLike | None = None) -> None:
         """Train to max_iter, from a solver state if one is given."""
         self._solver.losses.clear()
-        with self._place.passing():
+        with self._shared.passing():
             self._solver.solve(None if resume_file is None else check_file(resume_file))
 
     def apply_update(self) -> None:
         """Turn the gradients in the parameters' diffs into an update, and count it; no pass is run."""
-        with self._place.passing():
+        with self._shared.passing():
             self._solver.apply_update()
 
     def snapshot(self) -> None:
         """Write the weights and the solver state, <snapshot_prefix>_iter_<iter>.*"""
-        with self._place.passing():
+        with self._shared.passing():
             self._solver.snapshot()
 
     def restore(self, state_file: str | os.PathLike) -> None:
         """Go on from a solver state."""
-        with self._place.passing():
+        with self._shared.passing():
             self._solver.restore(check_file(state_file))
 
     def share_weights(self, net: Net) -> None:
@@ -114,22 +114,22 @@ class Solver:
             raise ConfigError(
                 f"add_callback takes the functions on_start and on_gradients_ready; got {given}"
             )
-        self._solver.callbacks.append(Told(self._place, on_start, on_gradients_ready))
+        self._solver.callbacks.append(Told(self._shared, on_start, on_gradients_ready))
 
 
 class Told(Callback):
     """Passes the engine's events on to two functions."""
 
-    def __init__(self, place: modes.Place, on_start: Callable, on_gradients_ready: Callable) -> None:
-        self.place = place
+    def __init__(self, shared: modes.SharedDevice, on_start: Callable, on_gradients_ready: Callable) -> None:
+        self.shared = shared
         self.functions = on_start, on_gradients_ready
 
     def on_begin(self, solver) -> None:
-        with self.place.looking():
+        with self.shared.looking():
             self.functions[0]()
 
     def on_gradients(self, solver) -> bool:
-        with self.place.looking():
+        with self.shared.looking():
             self.functions[1]()
         return True
 

@@ -12,7 +12,7 @@ class Timer:
     """Measures what runs between start() and stop() on the device that is set; `ms` are milliseconds."""
 
     def __init__(self) -> None:
-        self._device = modes.place().device
+        self._device = modes.shared_device().device
         self._mark = self._device.clock()
         self._started: Any = None
         self._stopped: Any = None

@@ -33,7 +33,7 @@ class Character(NamedTuple):
         return self.certainty >= SURE
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """Characters from left to right, and where the gaps between words are: before which of them."""
 
     characters: tuple[Character, ...]
@@ -65,7 +65,7 @@ class Page(NamedTuple):
     left_out  parts of the ink that are no characters
     """
 
-    lines: tuple[Line, ...]
+    lines: tuple[TextLine, ...]
     size: tuple[int, int]
     degrees: float = 0.0
     dark: bool = True

@@ -13,11 +13,11 @@ from .annotate import annotated, sheet
 from .glyphs import normalised
 from .lattice import Choice, Lattice
 from .lines import rows, slope
-from .page import SURE, Character, Line, Page, breaks
+from .page import SURE, Character, Page, TextLine, breaks
 from .parts import Part, frames, parts_of, stroke_width, typical_height
 from .photo import Photo, load
 from .recognizer import NONE, Recognizer
-from .turning import Turn, View, back, turned
+from .turning import Rotation, View, back, turned
 
 LEVEL = 0.4  # degrees that a picture may be off level and is not turned
 FAINTEST = 0.12  # ink that writing has at least
@@ -43,7 +43,7 @@ class Written(NamedTuple):
     ink: np.ndarray  # (H, W), from 0 to 1 how far a pixel belongs to a stroke
     rows: list[list[Part]]
     stroke_px: float
-    turns: list[Turn]
+    turns: list[Rotation]
     ruled: bool
     parts: int  # those in rows and others
 
@@ -110,7 +110,7 @@ def _read(photo: Photo, found: light.Ink, recognizer: Recognizer, steps: Steps) 
     )
 
 
-def plausible(lines: list[Line]) -> list[Line]:
+def plausible(lines: list[TextLine]) -> list[TextLine]:
     """The lines that are writing.  Of a texture the net is sure of few characters, and those are mere
     strokes; what is left of the lines of a paper are such too."""
     if not _written(lines):
@@ -118,7 +118,7 @@ def plausible(lines: list[Line]) -> list[Line]:
     return lines if _written(lines) else []
 
 
-def _written(lines: list[Line]) -> bool:
+def _written(lines: list[TextLine]) -> bool:
     characters = [c for line in lines for c in line.characters]
     sure = [c for c in characters if c.sure]
     telling = [c for c in sure if c.text not in STROKES]
@@ -203,8 +203,8 @@ def _without_frames(found: light.Ink) -> np.ndarray:
 
 
 def _line(
-    choices: list[Choice], height: float, turns: list[Turn], photo: Photo, recognizer: Recognizer
-) -> Line:
+    choices: list[Choice], height: float, turns: list[Rotation], photo: Photo, recognizer: Recognizer
+) -> TextLine:
     characters = []
     for choice in choices:
         top, left, bottom, right = choice.box
@@ -216,4 +216,4 @@ def _line(
         text = recognizer.labels[choice.label]
         characters.append(Character(text, choice.certainty, outline, box, other))  # type: ignore[arg-type]
     boxes = [c.box for c in characters]
-    return Line(tuple(characters), breaks(boxes, height / photo.scale))
+    return TextLine(tuple(characters), breaks(boxes, height / photo.scale))

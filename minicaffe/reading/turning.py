@@ -34,7 +34,7 @@ class View(NamedTuple):
         return turn @ np.array([[1, 0, 0], [0, 1, 0], [-self.kx, -self.ky, 1.0]])
 
 
-class Turn(NamedTuple):
+class Rotation(NamedTuple):
     """A picture that was turned: `matrix`, (3, 3), takes points (x, y, 1) of it to points of the one
     before."""
 
@@ -47,7 +47,7 @@ class Turn(NamedTuple):
         return float(x / w), float(y / w)
 
 
-def turned(picture: np.ndarray, view: View, *, whole: bool = True) -> tuple[np.ndarray, Turn]:
+def turned(picture: np.ndarray, view: View, *, whole: bool = True) -> tuple[np.ndarray, Rotation]:
     """A float32 picture (H, W) as if seen from above; 0 where there was nothing.
 
     whole  on a canvas that holds all of it, else on one of the same size
@@ -71,10 +71,10 @@ def turned(picture: np.ndarray, view: View, *, whole: bool = True) -> tuple[np.n
         full.ravel()[:8].tolist(),
         Image.Resampling.BICUBIC if whole else Image.Resampling.BILINEAR,
     )
-    return np.clip(np.asarray(out), 0, 1), Turn(full, view.degrees)
+    return np.clip(np.asarray(out), 0, 1), Rotation(full, view.degrees)
 
 
-def back(turns: Sequence[Turn], point: Point) -> Point:
+def back(turns: Sequence[Rotation], point: Point) -> Point:
     """The point before all turns, which were made in order."""
     for turn in reversed(turns):
         point = turn.back(point)

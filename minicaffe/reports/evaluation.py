@@ -15,7 +15,7 @@ from ..data.epoch import Epoch
 from ..errors import ConfigError, DataError, locate
 from ..net import Net, Position
 from . import heads, metrics
-from .metrics import Calibration, ClassScores, Confused, Judged, Share
+from .metrics import Calibration, ClassScores, Confused, Judged, Proportion
 
 PICTURES = 24  # of mistakes, and of suspect labels
 TOP = 5
@@ -56,11 +56,11 @@ class Evaluation:
         return len(self.judged.actual)
 
     @cached_property
-    def accuracy(self) -> Share:
+    def accuracy(self) -> Proportion:
         return metrics.accuracy(self.judged)
 
     @cached_property
-    def top5(self) -> Share | None:
+    def top5(self) -> Proportion | None:
         """None where there are no more than five classes."""
         return metrics.among_first(self.judged, TOP) if len(self.classes) > TOP else None
 
@@ -136,7 +136,7 @@ def evaluate(
     if net.memory.keep != "all":
         raise ConfigError("only the outputs of this net can be read", hint='build it with keep="all"')
     head = heads.find(net, scores, label)
-    graph = heads.Graph(net)
+    graph = heads.ShownGraph(net)
     epoch = _epoch(net, graph, head)
     if epoch is None and batches is None:
         raise ConfigError(
@@ -180,7 +180,7 @@ def evaluate(
 _IGNORED = -1  # the class of a sample that does not count
 
 
-def _epoch(net: Net, graph: heads.Graph, head: heads.Head) -> Epoch | None:
+def _epoch(net: Net, graph: heads.ShownGraph, head: heads.Head) -> Epoch | None:
     """The samples that the labels are of."""
     found: dict[str, Epoch] = {}
     for i in graph.sources(head.label) or graph.sources(head.scores):
@@ -232,7 +232,7 @@ def _judge(net: Net, head: heads.Head) -> Judged:
 
 def _pictures(
     net: Net,
-    graph: heads.Graph,
+    graph: heads.ShownGraph,
     head: heads.Head,
     epoch: Epoch | None,
     place: np.ndarray,
@@ -263,7 +263,7 @@ def _pictures(
     return {row: _shown((value - base) * factor) for row, value in values.items()}, stretched
 
 
-def _images(net: Net, graph: heads.Graph, head: heads.Head) -> tuple[Any, str] | None:
+def _images(net: Net, graph: heads.ShownGraph, head: heads.Head) -> tuple[Any, str] | None:
     """The source layer, and its top, of the images that the scores are made from; None if there are none."""
     for i in graph.sources(head.scores):
         top = net.graph.nodes[i].tops[0]
@@ -282,13 +282,13 @@ def _shown(image: np.ndarray) -> np.ndarray:
     return pixels[0] if len(pixels) == 1 else pixels.mean(axis=0).astype(np.uint8)
 
 
-def _about(net: Net, graph: heads.Graph, head: heads.Head, weights: str) -> dict[str, str]:
+def _about(net: Net, graph: heads.ShownGraph, head: heads.Head, weights: str) -> dict[str, str]:
     said = {"net": net.source or net.name, "weights": weights, "data": ", ".join(_data(net, graph, head))}
     said |= {"scores": f"blob {head.scores}", "labels": f"blob {head.label}"}
     return {what: value for what, value in said.items() if value}
 
 
-def _data(net: Net, graph: heads.Graph, head: heads.Head) -> list[str]:
+def _data(net: Net, graph: heads.ShownGraph, head: heads.Head) -> list[str]:
     """What the layers that bring the labels name as their source."""
     params = [net.graph.nodes[i].param for i in graph.sources(head.label)]
     fields = ("data_param", "image_data_param", "hdf5_data_param")

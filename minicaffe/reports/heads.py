@@ -108,7 +108,7 @@ class Head(NamedTuple):
         return numbers.astype(np.int64)
 
 
-class Graph:
+class ShownGraph:
     """The graph of a net as people see it: without the Split layers between a blob and its readers."""
 
     def __init__(self, net: Net) -> None:
@@ -158,7 +158,7 @@ def find(net: Net, scores: str = "", label: str = "") -> Head:
 
     Raises ConfigError for a blob that there is not, and for a net that does not tell.
     """
-    graph = Graph(net)
+    graph = ShownGraph(net)
     for flag, name in (("scores", scores), ("label", label)):
         if name and name not in graph.names:
             raise ConfigError(f"--{flag} {name}: the net has no such blob", hint=suggest(name, graph.shown))
@@ -178,7 +178,7 @@ def find(net: Net, scores: str = "", label: str = "") -> Head:
     return Head(scores, label, *graph.form(scores), 1, None)
 
 
-def _heads(graph: Graph) -> Iterator[tuple[tuple[int, int], Head]]:
+def _heads(graph: ShownGraph) -> Iterator[tuple[tuple[int, int], Head]]:
     """What layers hold to labels, each with its place: that of its scores, and how good a witness it is."""
     ranks = {kind: -i for i, kind in enumerate(WITNESSES)}
     for node in graph.net.graph.nodes:
@@ -194,13 +194,13 @@ def _heads(graph: Graph) -> Iterator[tuple[tuple[int, int], Head]]:
             yield (graph.writer[blobs[0]], ranks[kind]), head
 
 
-def _made(graph: Graph, kind: str) -> str:
+def _made(graph: ShownGraph, kind: str) -> str:
     """The last blob that a layer of this type makes; empty if there is none."""
     nodes = [node for node in graph.net.graph.nodes if node.param.type == kind]
     return graph.names[nodes[-1].tops[0]] if nodes else ""
 
 
-def _label(graph: Graph) -> str:
+def _label(graph: ShownGraph) -> str:
     """The second top of the only layer that brings two; empty if there are several, or none."""
     tops = [
         node.tops[1]

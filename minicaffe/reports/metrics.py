@@ -78,7 +78,7 @@ def shares(weights: np.ndarray) -> np.ndarray:
     return np.divide(weights, sums, out=np.full_like(weights, 1 / weights.shape[1]), where=sums > 0)
 
 
-class Share(NamedTuple):
+class Proportion(NamedTuple):
     """A part of a whole: hits of total, and the interval in which the true share lies with 95 %."""
 
     hits: int
@@ -91,7 +91,7 @@ class Share(NamedTuple):
         return self.hits / self.total
 
 
-def share(count: int, total: int) -> Share:
+def share(count: int, total: int) -> Proportion:
     """With the interval of Wilson (1927), which holds near 0 and 1 too:
 
     (f + z^2 / 2n ± z sqrt(f (1 - f) / n + z^2 / 4n^2)) / (1 + z^2 / n),  f = count / total, n = total
@@ -99,14 +99,14 @@ def share(count: int, total: int) -> Share:
     f, extra = count / total, Z95**2 / total
     middle, reach = f + extra / 2, Z95 * math.sqrt(f * (1 - f) / total + extra / (4 * total))
     low, high = (middle - reach) / (1 + extra), (middle + reach) / (1 + extra)
-    return Share(count, total, low if count else 0.0, high if count < total else 1.0)
+    return Proportion(count, total, low if count else 0.0, high if count < total else 1.0)
 
 
-def accuracy(judged: Judged) -> Share:
+def accuracy(judged: Judged) -> Proportion:
     return share(int(judged.right.sum()), len(judged.actual))
 
 
-def among_first(judged: Judged, k: int) -> Share:
+def among_first(judged: Judged, k: int) -> Proportion:
     """Samples whose label has one of the k highest probabilities."""
     return share(int((judged.rank < k).sum()), len(judged.actual))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import __version__
 from .evaluation import Evaluation
-from .metrics import BINS, Share
+from .metrics import BINS, Proportion
 
 FORMAT = "minicaffe report"
 
@@ -83,7 +83,7 @@ def numbers(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _share(share: Share) -> dict[str, Any]:
+def _share(share: Proportion) -> dict[str, Any]:
     return {
         "value": share.value,
         "count": share.hits,

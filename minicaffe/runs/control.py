@@ -103,13 +103,13 @@ class Control(Callback):
 
     def _repeat(self, solver: Training) -> None:
         while self.recorded and self.recorded[0]["iteration"] <= solver.iteration:
-            if solver.settle():
+            if solver.confirm():
                 self._carry_out(solver, {**self.recorded.pop(0), "repeated": True})
 
     def _look(self, solver: Training) -> None:
         entries = list(self.reader.new())
         if entries:
-            solver.settle()  # what takes effect here must not be undone
+            solver.confirm()  # what takes effect here must not be undone
         for entry in entries:
             self._carry_out(solver, entry)
 

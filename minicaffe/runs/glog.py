@@ -19,7 +19,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 HALF_A_YEAR = timedelta(days=183)
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """A message, and the seconds since the first stamped line of the log; None before that and in lines that
     have no stamp."""
 
@@ -27,7 +27,7 @@ class Line(NamedTuple):
     seconds: float | None
 
 
-def lines(data: bytes) -> Iterator[Line]:
+def lines(data: bytes) -> Iterator[LogLine]:
     """The lines of a log.  A last line without its end is being written and is left out; of a line that
     another thread broke into, the last message counts."""
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")  # what PowerShell's > writes
@@ -36,9 +36,9 @@ def lines(data: bytes) -> Iterator[Line]:
     for line in re.split(r"\r\n|\n|\r", text)[:-1]:
         stamps = list(PREFIX.finditer(line))
         if not stamps:
-            yield Line(line, None)
+            yield LogLine(line, None)
             continue
-        yield Line(line[stamps[-1].end() :], clock.seconds(stamps[-1]))
+        yield LogLine(line[stamps[-1].end() :], clock.seconds(stamps[-1]))
 
 
 class Clock:

@@ -66,7 +66,7 @@ class Training(Protocol):
     nonfinite_effect: str
     callbacks: list[Callback]
 
-    def settle(self) -> bool:
+    def confirm(self) -> bool:
         """Make sure of the iterations behind, before something happens that must not be undone; False if one
         had to be made again: then `iteration` has stepped back to the one after it."""
 

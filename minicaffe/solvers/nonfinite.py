@@ -45,7 +45,7 @@ NOT_FOR_ONE_ITERATION = (
 
 
 @dataclass
-class Range:
+class BlobValues:
     """What values a blob has; the numbers are over the finite ones, None if there are none."""
 
     blob: str
@@ -58,7 +58,7 @@ class Range:
 
 
 @dataclass
-class Finding:
+class NonFiniteBlob:
     """The first blob that held a value that is not finite.
 
     pass_number  of the iteration's iter_size passes, from 0
@@ -78,7 +78,7 @@ class Finding:
     blob: str
     first: list[int]
     sha256: str
-    around: list[Range]
+    around: list[BlobValues]
 
     @property
     def place(self) -> tuple:
@@ -141,7 +141,7 @@ def handle_parameters(solver: Training) -> None:
                 return
 
 
-def search(solver: Training, begun: Position) -> tuple[Finding | None, float]:
+def search(solver: Training, begun: Position) -> tuple[NonFiniteBlob | None, float]:
     """Repeat the passes of an iteration from a position, and look at every blob as soon as it is computed.
     Returns the first that is not finite, and the loss.  All passes run to their end, so the gradients are
     those of the iteration."""
@@ -149,7 +149,7 @@ def search(solver: Training, begun: Position) -> tuple[Finding | None, float]:
     net.plain()
     net.seek(begun)
     net.clear_param_diffs()
-    found: Finding | None = None
+    found: NonFiniteBlob | None = None
     total = 0.0
     for pass_number in range(solver.param.iter_size):
         net.stage()
@@ -168,7 +168,7 @@ def _steps(net: Net) -> Iterator[tuple[str, int]]:
     yield from (("backward", i) for i in reversed(range(len(net.layers))) if net.gradients[i].runs)
 
 
-def _look(solver: Training, pass_number: int, direction: str, i: int) -> Finding | None:
+def _look(solver: Training, pass_number: int, direction: str, i: int) -> NonFiniteBlob | None:
     net = solver.net
     for name, array in _written(net, direction, i):
         host = net.device.get(array)
@@ -178,7 +178,7 @@ def _look(solver: Training, pass_number: int, direction: str, i: int) -> Finding
             digest = hashlib.sha256(host.tobytes()).hexdigest()
             layer, around = net.layers[i], [*_read(net, direction, i), *_written(net, direction, i)]
             ranges = [_range(label, net.device.get(a)) for label, a in around]
-            return Finding(
+            return NonFiniteBlob(
                 solver.iteration, pass_number, layer.name, layer.type, direction, name, first, digest, ranges
             )
     return None
@@ -216,18 +216,18 @@ def _tops(net: Net, i: int):
     return zip(net.graph.nodes[i].tops, net.tops[i])
 
 
-def _range(name: str, host: np.ndarray) -> Range:
+def _range(name: str, host: np.ndarray) -> BlobValues:
     finite = host[np.isfinite(host)].astype(np.float64)
     nan = int(np.isnan(host).sum())
     numbers = (finite.min(), finite.max(), np.abs(finite).mean()) if finite.size else (None,) * 3
     least, most, mean_abs = (None if x is None else float(x) for x in numbers)
-    return Range(name, list(host.shape), nan, host.size - finite.size - nan, least, most, mean_abs)
+    return BlobValues(name, list(host.shape), nan, host.size - finite.size - nan, least, most, mean_abs)
 
 
 # -- on the disk
 
 
-def dump(solver: Training, begun: Position, finding: Finding | None, loss: float) -> Path:
+def dump(solver: Training, begun: Position, finding: NonFiniteBlob | None, loss: float) -> Path:
     """Write the folder of a dump; returns it.  An earlier dump there is replaced; OSError for anything else
     that has its name."""
     prefix = solver.param.snapshot_prefix or Path(solver.source or "solver").stem

@@ -11,7 +11,7 @@ from ..device.cpu import CpuDevice
 from ..errors import WeightsError
 from ..files import LARGEST_TEXT_BYTES, read_bytes
 from . import nonfinite
-from .nonfinite import Finding
+from .nonfinite import NonFiniteBlob
 from .solver import Solver
 
 DTYPES = ("float32", "float64")  # that a net runs in
@@ -20,7 +20,7 @@ DTYPES = ("float32", "float64")  # that a net runs in
 class Replay(NamedTuple):
     """What was found again.  exact: the same place and the same bits as when the dump was written."""
 
-    finding: Finding | None
+    finding: NonFiniteBlob | None
     loss: float
     recorded: dict[str, Any]
     exact: bool
@@ -39,7 +39,7 @@ def recorded(folder: str | Path) -> dict[str, Any]:
         fits = all(isinstance(text, str) and "\0" not in text for text in texts) and bool(report["folder"])
         fits = fits and report.get("dtype", "float32") in DTYPES
         if finding is not None:
-            fits = fits and isinstance(finding, dict) and {*Finding.PLACE, "sha256"} <= set(finding)
+            fits = fits and isinstance(finding, dict) and {*NonFiniteBlob.PLACE, "sha256"} <= set(finding)
     except (ValueError, KeyError, TypeError, RecursionError):
         fits = False
     if not fits:
@@ -67,4 +67,4 @@ def replay(folder: str | Path, **options) -> Replay:
 
 
 def _place(finding: dict[str, Any]) -> tuple:
-    return tuple(finding[name] for name in Finding.PLACE)
+    return tuple(finding[name] for name in NonFiniteBlob.PLACE)

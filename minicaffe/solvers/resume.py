@@ -89,10 +89,10 @@ class Stored(NamedTuple):
     state: State
     weights: Path | None
     own: list[Path | None]
-    run: Run | None
+    run: RunState | None
 
 
-class Run(NamedTuple):
+class RunState(NamedTuple):
     """A run state, read and checked."""
 
     seed: int
@@ -169,11 +169,11 @@ def restore_progress(solver: Training, stored: Stored) -> None:
                 raise _damaged(state.path) from None
 
 
-def _checked(state: State, solver: Training) -> Run:
+def _checked(state: State, solver: Training) -> RunState:
     """The run state of a snapshot.  WeightsError if it is damaged, or of another kind of solver."""
     run, path = state.run, state.path
     try:
-        parsed = Run(
+        parsed = RunState(
             _seed(run["seed"]),
             unpack(run["train"]),
             [unpack(packed) for packed in sequence(run["tests"])],

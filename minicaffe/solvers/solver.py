@@ -211,14 +211,14 @@ class Solver:
         self._display.start(self.iteration)
         if not self._started:
             self._start()
-        self.settle()  # what an error or an interrupt left behind
-        while self.iteration < end() or not self.settle():
+        self.confirm()  # what an error or an interrupt left behind
+        while self.iteration < end() or not self.confirm():
             if self.iteration >= end():  # the last one, made again
                 continue
             self.follow()
             first = self.iteration == 0 and not param.test_initialization
             if self._on(param.test_interval) and not first and self.tested != self.iteration:
-                if not self.settle():
+                if not self.confirm():
                     continue
                 self.test_all()
                 if self.stopped:
@@ -227,7 +227,7 @@ class Solver:
             for callback in self.callbacks:
                 callback.on_iteration(self)
             if self.requests or self._on(param.snapshot):
-                self.settle()  # perhaps back to an earlier iteration
+                self.confirm()  # perhaps back to an earlier iteration
                 if self.take_requests() or self._on(param.snapshot):
                     self.try_snapshot()
             if self.stopped:
@@ -288,7 +288,7 @@ class Solver:
         nonfinite.handle(self, begun.position)
         return False
 
-    def settle(self) -> bool:
+    def confirm(self) -> bool:
         """Make sure of the iterations behind; called between two.  If one had to be made again, return False:
         then `iteration` has stepped back to the one after it.  NonFiniteError as in `solve`."""
         good = self._all_finite()

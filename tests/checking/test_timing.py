@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from minicaffe.checking.timing import Row, Spread, Times, Work, in_all, measure, per_layer
+from minicaffe.checking.timing import LayerTime, Spread, Throughput, Times, in_all, measure, per_layer
 from minicaffe.checking.timing_report import as_json, as_text
 from minicaffe.net import Net
 
@@ -60,8 +60,8 @@ def test_spread_is_in_milliseconds():
     assert Spread.of(np.array([0.002])) == (2, 2, 2, 2, 2)
 
 
-def work(ms: float, flops: int | None, moved: int | None) -> Work:
-    return Work(Spread.of(np.array([ms / 1e3])), flops, moved)
+def work(ms: float, flops: int | None, moved: int | None) -> Throughput:
+    return Throughput(Spread.of(np.array([ms / 1e3])), flops, moved)
 
 
 def test_rates():
@@ -79,8 +79,8 @@ def one(ms: float) -> Times:
 
 
 def test_in_all_is_unknown_where_a_part_is():
-    known = Row("a", "ReLU", False, [(2,)], work(1, 10, 100), None)
-    python = Row("b", "Python", False, [(2,)], work(1, None, 5), work(1, None, None))
+    known = LayerTime("a", "ReLU", False, [(2,)], work(1, 10, 100), None)
+    python = LayerTime("b", "Python", False, [(2,)], work(1, None, 5), work(1, None, None))
     assert in_all([known, known], one(7))[0] == work(7, 20, 200)
     assert in_all([known], one(7))[1] == work(7, 0, 0)
     assert in_all([known, python], one(7))[0] == work(7, None, 105)
@@ -100,17 +100,17 @@ def test_rows_of_a_net(net):
     assert conv.ms == conv.forward.ms.median + conv.backward.ms.median
 
 
-def table(rows: list[Row], **options) -> list[list[str]]:
+def table(rows: list[LayerTime], **options) -> list[list[str]]:
     lines = as_text(rows, one(4), **options).split("\n\n")[0].splitlines()
     return [line.split() for line in lines]
 
 
 def test_table():
     rows = [
-        Row("in", "Input", False, [(2, 3), (2,)], work(0.0, 0, 0), None),
-        Row("x_split", "Split", True, [(2, 3)] * 2, work(0.5, 0, 0), work(0.5, 600_000, 1_200_000)),
-        Row("code", "Python", False, [()], work(1, None, None), work(2, None, None)),
-        Row("ip", "InnerProduct", False, [(2, 5)], work(2, 4_000_000_000, 5_000), work(2, 8_000, 0)),
+        LayerTime("in", "Input", False, [(2, 3), (2,)], work(0.0, 0, 0), None),
+        LayerTime("x_split", "Split", True, [(2, 3)] * 2, work(0.5, 0, 0), work(0.5, 600_000, 1_200_000)),
+        LayerTime("code", "Python", False, [()], work(1, None, None), work(2, None, None)),
+        LayerTime("ip", "InnerProduct", False, [(2, 5)], work(2, 4_000_000_000, 5_000), work(2, 8_000, 0)),
     ]
     head, *body = table(rows)
     assert head[:8] == "layer type top forward ms backward ms %".split()

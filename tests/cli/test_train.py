@@ -96,7 +96,7 @@ def test_an_interrupt_while_a_line_is_being_written_counts(monkeypatch):
         raise RuntimeError("reentrant call inside <_io.BufferedWriter name='<stderr>'>")
 
     monkeypatch.setattr(train.log, "info", reentered)
-    solver, begun = SimpleNamespace(iteration=5, requests=[]), train.Begun()
+    solver, begun = SimpleNamespace(iteration=5, requests=[]), train.FirstIteration()
     begun.on_start(SimpleNamespace(iteration=0))
     with train._signals(solver, {signal.SIGINT: "stop"}, begun):
         signal.raise_signal(signal.SIGINT)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minicaffe.convert.onnx import Report, export
+from minicaffe.convert.onnx import Exported, export
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
@@ -34,7 +34,7 @@ def layer(kind: str, parameters: str = "", bottom=("x",), top=("y",), name: str 
     return f'layer {{ name: "{name}" type: "{kind}"{blobs} {parameters} }}\n'
 
 
-def written(param: NetParameter, weights=None, **options) -> tuple[Report, Any]:
+def written(param: NetParameter, weights=None, **options) -> tuple[Exported, Any]:
     """The report and the model of an export that proved itself."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net.onnx"

@@ -213,7 +213,7 @@ def test_a_range_of_a_file(tmp_path, monkeypatch):
         np.testing.assert_array_equal(images, IMAGES[1:3, None])
         np.testing.assert_array_equal(labels, LABELS[1:3])
     opened = datasets.open_source(f"{path}[2:]").images
-    assert isinstance(opened, idx.Stored) and opened.shape == (3, 1, 3, 4)
+    assert isinstance(opened, idx.StoredArray) and opened.shape == (3, 1, 3, 4)
     np.testing.assert_array_equal(opened.take(np.array([2, 0])), IMAGES[[4, 2], None])
     assert datasets.samples(f"{path}[1:3]") is None
 

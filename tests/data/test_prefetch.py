@@ -44,7 +44,7 @@ def workers() -> int:
     return sum(thread.name == "minicaffe prefetch" for thread in threading.enumerate())
 
 
-def settle(condition) -> None:
+def eventually(condition) -> None:
     """Wait until the condition holds; fail after five seconds."""
     limit = time.monotonic() + 5
     while not condition():
@@ -54,9 +54,9 @@ def settle(condition) -> None:
 
 @pytest.fixture(autouse=True)
 def no_thread_is_left():
-    settle(lambda: (gc.collect(), workers())[1] == 0)
+    eventually(lambda: (gc.collect(), workers())[1] == 0)
     yield
-    settle(lambda: (gc.collect(), workers())[1] == 0)
+    eventually(lambda: (gc.collect(), workers())[1] == 0)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
@@ -73,7 +73,7 @@ def test_as_many_are_prepared_as_there_are_buffers(depth):
     make = Maker()
     ahead = Prefetch(make, buffers(depth))
     get(ahead, 0)
-    settle(lambda: make.made == list(range(depth + 1)))
+    eventually(lambda: make.made == list(range(depth + 1)))
     time.sleep(0.01)
     assert make.made == list(range(depth + 1))
 
@@ -137,7 +137,7 @@ def test_the_thread_ends_with_its_object():
     get(ahead, 0)
     assert workers() == 1
     del ahead
-    settle(lambda: workers() == 0)
+    eventually(lambda: workers() == 0)
 
 
 def test_the_interpreter_does_not_wait_for_the_thread():

@@ -1,4 +1,4 @@
-"""CuPy as it is installed has what device/cuda.py uses of it, under these names; needs no GPU."""
+"""CuPy as it is installed has what device/ uses of it, under these names; needs no GPU."""
 
 from __future__ import annotations
 

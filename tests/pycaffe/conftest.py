@@ -18,7 +18,7 @@ from ..support.emulator import cupy
 def afresh(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(modes, "MODES", modes.Modes())
-    monkeypatch.setattr(modes, "PLACES", {})
+    monkeypatch.setattr(modes, "DEVICES", {})
     caffe.set_random_seed(1)
     monkeypatch.setattr(sys, "meta_path", sys.meta_path[:])
     for name in [name for name in sys.modules if name == "caffe" or name.startswith("caffe.")]:

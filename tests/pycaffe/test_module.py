@@ -59,14 +59,14 @@ def test_nets_are_built_where_the_mode_says(monkeypatch):
         with pytest.raises(DeviceError, match=r"caffe\.set_.*CuPy is not installed"):
             call()
     caffe.set_mode_cpu()
-    assert modes.place().device.name == "cpu"
+    assert modes.shared_device().device.name == "cpu"
     cupy.install(monkeypatch)
     with pytest.raises(DeviceError, match=r"caffe\.set_device\(7\): there is no GPU 7"):
         caffe.set_device(7)
     caffe.set_device(0)
-    assert modes.place().device.name == "cpu"
+    assert modes.shared_device().device.name == "cpu"
     caffe.set_mode_gpu()
-    assert modes.place().device.name == "cuda" and modes.place() is modes.place()
+    assert modes.shared_device().device.name == "cuda" and modes.shared_device() is modes.shared_device()
     net = caffe.Net(simple(), caffe.TEST)
     assert net.blobs["data"]._gpu_data_ptr and net.blobs["data"]._gpu_diff_ptr
     caffe.set_mode_cpu()

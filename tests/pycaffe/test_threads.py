@@ -76,11 +76,11 @@ def test_one_net_serves_several_threads():
 
 def test_threads_on_an_emulated_gpu(gpu):
     path = write("affine.prototxt", AFFINE)
-    place = modes.place()
+    shared = modes.shared_device()
 
     def check(i: int) -> None:
         caffe.set_mode_gpu()  # threads begin in the mode CPU
-        assert modes.place() is place
+        assert modes.shared_device() is shared
         net = caffe.Net(path, caffe.TEST)
         weight, bias = (blob.data for blob in net.params["ip"])
         for _ in range(5):

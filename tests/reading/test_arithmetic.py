@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minicaffe.reading import arithmetic, table
-from minicaffe.reading.page import Character, Line, Page, breaks
+from minicaffe.reading.page import Character, Page, TextLine, breaks
 
 
-def line(text: str, top: float = 0, left: float = 0, certainty: float = 1.0) -> Line:
+def line(text: str, top: float = 0, left: float = 0, certainty: float = 1.0) -> TextLine:
     """Characters 10 pixels apart, blanks as gaps."""
     characters, starts = [], []
     for k, c in enumerate(text):
@@ -22,7 +22,7 @@ def line(text: str, top: float = 0, left: float = 0, certainty: float = 1.0) -> 
         x = left + 10 * k
         corners = ((x, top), (x + 8, top), (x + 8, top + 12), (x, top + 12))
         characters.append(Character(c, certainty, corners, (x, top, x + 8, top + 12)))
-    return Line(tuple(characters), tuple(starts))
+    return TextLine(tuple(characters), tuple(starts))
 
 
 def page(*texts: str, certainty: float = 1.0) -> Page:

@@ -14,7 +14,7 @@ from minicaffe.errors import NonFiniteError, WeightsError
 from minicaffe.proto import text
 from minicaffe.proto.schema import SolverParameter
 from minicaffe.solvers import nonfinite
-from minicaffe.solvers.nonfinite import Finding
+from minicaffe.solvers.nonfinite import NonFiniteBlob
 from minicaffe.solvers.replay import recorded, replay
 from minicaffe.solvers.solver import Solver
 
@@ -214,12 +214,12 @@ def test_a_resumed_recurrent_net_carries_on():
 def test_folders_that_are_no_dumps(tmp_path):
     with pytest.raises(WeightsError, match=r"is no dump: it has no report\.json"):
         replay(tmp_path)
-    place = dict.fromkeys(Finding.PLACE)
+    place = dict.fromkeys(NonFiniteBlob.PLACE)
     whole = {"loss": "nan", "folder": "/", "finding": {**place, "sha256": ""}}
     for report in (
         [],
         {**whole, "finding": place},
-        {**whole, "finding": [*Finding.PLACE, "sha256"]},
+        {**whole, "finding": [*NonFiniteBlob.PLACE, "sha256"]},
         {**whole, "dtype": "x" * 500},
         {**whole, "dtype": 2**70},
         {**whole, "net_folder": "a\0b"},

@@ -187,7 +187,7 @@ def _read_database(path: Path) -> None:
 
 def _read_idx(path: Path) -> None:
     array = idx.stored(path, kept_bytes=0)
-    if isinstance(array, idx.Stored) and array.ndim and len(array):
+    if isinstance(array, idx.StoredArray) and array.ndim and len(array):
         array.take(np.array([0, len(array) - 1]))
     idx.read(path)
 

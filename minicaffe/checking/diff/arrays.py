@@ -14,7 +14,7 @@ from ...proto import binary, named
 from ...proto.schema import Message, NetParameter, SolverState
 
 
-class Row(NamedTuple):
+class ArrayDifference(NamedTuple):
     """One array of either side.
 
     absolute  the largest |a - b|: 0 where both are NaN or the same infinity, infinite where one alone is
@@ -31,7 +31,7 @@ class Row(NamedTuple):
     note: str = ""
 
 
-def compare(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> list[Row]:
+def compare(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -> list[ArrayDifference]:
     """Arrays of equal names, in the order of the first, then what only the second has."""
     rows = []
     for name, array in first.items():
@@ -41,7 +41,7 @@ def compare(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -
         elif array.shape != other.shape:
             rows.append(_unmatched(name, array, f"has shape {other.shape} in the second"))
         else:
-            rows.append(Row(name, array.shape, *difference(array, other)))
+            rows.append(ArrayDifference(name, array.shape, *difference(array, other)))
     rows += [
         _unmatched(name, array, "only in the second") for name, array in second.items() if name not in first
     ]
@@ -51,7 +51,7 @@ def compare(first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]) -
 def difference(
     first: np.ndarray, second: np.ndarray, scale: float = 0.0
 ) -> tuple[float, float, tuple[int, ...]]:
-    """absolute, relative and worst of a Row, for arrays of one shape; relative to `scale` at least."""
+    """absolute, relative and worst of two arrays of one shape; relative to `scale` at least."""
     if not first.size:
         return 0.0, 0.0, ()
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
@@ -83,5 +83,5 @@ def of_message(message: Message) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _unmatched(name: str, array: np.ndarray, note: str) -> Row:
-    return Row(name, array.shape, math.inf, math.inf, note=note)
+def _unmatched(name: str, array: np.ndarray, note: str) -> ArrayDifference:
+    return ArrayDifference(name, array.shape, math.inf, math.inf, note=note)

@@ -38,13 +38,13 @@ BACKENDS: dict[str, Callable[[], Device]] = {
 }
 
 
-class Row(NamedTuple):
+class BlobDifference(NamedTuple):
     """A blob that a layer wrote.
 
     way       forward or backward
     blob      a top, a bottom (its diff), or a parameter ("param 0": its diff, or what forward made of it)
-    absolute, relative, worst   as of `arrays.Row`; a parameter's gradient, whose sums cancel, relative to the
-              top's diffs at least
+    absolute, relative, worst   as of `arrays.ArrayDifference`; a parameter's gradient, whose sums cancel,
+              relative to the top's diffs at least
     """
 
     layer: str
@@ -64,7 +64,7 @@ def device(name: str) -> Device:
     return BACKENDS[name]()
 
 
-def compare(first: Net, second: Net, seed: int = 1) -> Iterator[Row]:
+def compare(first: Net, second: Net, seed: int = 1) -> Iterator[BlobDifference]:
     """Run both nets, which must be of one description and seed and keep all blobs, and compare what each
     layer writes.  The second takes on the parameters of the first."""
     for mine, other in zip(first.parameters.owned, second.parameters.owned):
@@ -90,7 +90,7 @@ class _Pair:
     def __init__(self, first: Net, second: Net) -> None:
         self.first, self.second = first, second
 
-    def forward(self, i: int) -> Iterator[Row]:
+    def forward(self, i: int) -> Iterator[BlobDifference]:
         layer = self.first.layers[i]
         for net in (self.first, self.second):
             net.run_forward(i, i)
@@ -100,7 +100,7 @@ class _Pair:
             for j, (mine, other) in enumerate(zip(layer.params, self.second.layers[i].params)):
                 yield self._row(i, FORWARD, f"param {j}", mine, other, "data")
 
-    def backward(self, i: int) -> Iterator[Row]:
+    def backward(self, i: int) -> Iterator[BlobDifference]:
         layer, gradients = self.first.layers[i], self.first.gradients[i]
         diffs = [top.diff for top in self.first.tops[i] if top.diff is not None]
         scale = max(
@@ -117,7 +117,7 @@ class _Pair:
 
     def _row(
         self, i: int, way: str, name: str, mine: Blob, other: Blob, kind: str, scale: float = 0.0
-    ) -> Row:
+    ) -> BlobDifference:
         """Compare what both hold, and give the second what the first does."""
         ours, theirs = getattr(mine, kind), getattr(other, kind)
         found = difference(
@@ -125,7 +125,7 @@ class _Pair:
         )
         _copy(self.first, ours, self.second, theirs)
         layer = self.first.layers[i]
-        return Row(layer.name, layer.type, way, name, *found)
+        return BlobDifference(layer.name, layer.type, way, name, *found)
 
 
 def _copy(source: Net, array: Any, target: Net, into: Any) -> None:

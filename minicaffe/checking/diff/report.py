@@ -12,7 +12,7 @@ from ..table import aligned
 from . import arrays, backends
 from .fields import Difference
 
-Compared = arrays.Row | backends.Row
+Compared = arrays.ArrayDifference | backends.BlobDifference
 
 
 def beyond(rows: Sequence[Compared], tolerance: float) -> list[Compared]:
@@ -26,7 +26,7 @@ def fields_table(found: Sequence[Difference], width: int | None = None) -> str:
     return aligned(["layer", "field", "first", "second"], cells, "<<<<", width=width)
 
 
-def arrays_table(rows: Sequence[arrays.Row], width: int | None = None) -> str:
+def arrays_table(rows: Sequence[arrays.ArrayDifference], width: int | None = None) -> str:
     """The arrays that differ."""
     cells = [
         [row.name, shape(row.shape), *_numbers(row), row.note or f"at {_index(row.worst)}"]
@@ -37,7 +37,7 @@ def arrays_table(rows: Sequence[arrays.Row], width: int | None = None) -> str:
     return aligned(head, cells, "<<>><", width=width, leaving=["", "shape"])
 
 
-def backends_table(rows: Sequence[backends.Row], width: int | None = None) -> str:
+def backends_table(rows: Sequence[backends.BlobDifference], width: int | None = None) -> str:
     cells = [[row.layer, row.type, row.way, row.blob, *_numbers(row)] for row in rows]
     head = ["layer", "type", "pass", "blob", "absolute", "relative"]
     return aligned(head, cells, "<<<<>>", width=width, leaving=["type"])
@@ -63,7 +63,7 @@ def shape(axes: tuple[int, ...]) -> str:
 
 
 def _named(row: Compared) -> str:
-    if isinstance(row, arrays.Row):
+    if isinstance(row, arrays.ArrayDifference):
         return (
             f"{row.name} {row.note}" if row.note else f"{row.name}, {row.relative:.2g} at {_index(row.worst)}"
         )
@@ -72,7 +72,7 @@ def _named(row: Compared) -> str:
 
 
 def _numbers(row: Compared) -> list[str]:
-    if isinstance(row, arrays.Row) and row.note:
+    if isinstance(row, arrays.ArrayDifference) and row.note:
         return ["", ""]
     return ["0" if value == 0 else f"{value:.2g}" for value in (row.absolute, row.relative)]
 

@@ -26,11 +26,11 @@ from .model import BATCH, OPSET, require_packages, to_model
 from .proof import TOLERANCE, Agreement, Proof, inputs_for
 from .translate import Translation, check_types, translate
 
-__all__ = ["Report", "export"]
+__all__ = ["Exported", "export"]
 
 
 @dataclass
-class Report:
+class Exported:
     """What was written, and how far it is from the net.
 
     inputs   shape by name; outputs: the agreement of each
@@ -70,7 +70,7 @@ def export(
     inputs: Mapping[str, np.ndarray] | None = None,
     tolerance: float = TOLERANCE,
     seed: int = 1,
-) -> Report:
+) -> Exported:
     """Write a net with its weights as `out_path`, and prove that onnxruntime computes the same from it.
 
     net_param     a prototxt or NetParameter: a deploy net, or one with data layers and losses
@@ -114,7 +114,7 @@ def export(
         raise DataError(f"cannot write {out_path}: {reason}") from None
     notes = deployed.notes + made.graph.notes
     parameters = sum(owned.blob.count for owned in net.parameters.owned)
-    return Report(str(out_path), taken, agreements, len(model.graph.node), parameters, notes)
+    return Exported(str(out_path), taken, agreements, len(model.graph.node), parameters, notes)
 
 
 def _with_batch(param: NetParameter, net: Net) -> Net:

@@ -27,8 +27,9 @@ from ..facts import SUMMARY
 from ..images import Channels
 from ..order import permutation
 from . import fit, parts, split
+from .opening import open_source
 from .prepare import Preparation, Prepared
-from .sources import Source, open_source
+from .sources import Source
 from .statistics import Statistics
 
 MOST_PIXELS = 1 << 26  # of an image that is made
@@ -83,7 +84,7 @@ class _Coloured(Exception):
 
 
 def make(source: str | os.PathLike, folder: str | os.PathLike, options: Options | None = None) -> Made:
-    """Make the data set `folder` of the images of `source` (sources.open_source says what can be one).
+    """Make the data set `folder` of the images of `source` (opening.open_source says what can be one).
 
     It holds the parts train, val and test as far as they are asked for, labels.txt, the name of a class per
     line, mean.binaryproto, the mean image of the training part, and summary.json: classes, images of each in

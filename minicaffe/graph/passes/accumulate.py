@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..program import Program, Step, memories
+from ..program import Program, Step, ownership
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
@@ -27,7 +27,7 @@ def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Prog
 
 
 def _spread(program: Program, shared: tuple[Sequence[int], Sequence[int]], split: Step) -> Program:
-    diff = memories(shared[1], program.same_diff, program.joints)
+    diff = ownership(shared[1], program.same_diff, program.joints)
     members = Counter(diff.owners)
     into = split.bottoms[0]
     steps, taken, left = list(program.steps), {}, []

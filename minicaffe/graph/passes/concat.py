@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..program import Joint, Program, Step, memories
+from ..program import Joint, Program, Step, ownership
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
@@ -41,8 +41,8 @@ def _copied(
     whole: int,
 ) -> str:
     """Why the parts cannot lie inside the whole; empty if they can."""
-    data = memories(shared[0], program.same_data, program.joints).owners
-    diff = memories(shared[1], program.same_diff, program.joints).owners
+    data = ownership(shared[0], program.same_data, program.joints).owners
+    diff = ownership(shared[1], program.same_diff, program.joints).owners
     joined = {blob for joint in program.joints for blob in (joint.whole, *joint.parts)}
     if len(set(parts)) < len(parts):
         return "a blob is joined with itself"

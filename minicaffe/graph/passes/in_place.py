@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..program import Program, memories
+from ..program import Program, ownership
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
@@ -41,7 +41,7 @@ def _free(program: Program, own: Sequence[int], k: int) -> bool:
     """Whether step k may write over its bottom."""
     step = program.steps[k]
     bottom, top = step.bottoms[0], step.tops[0]
-    owners = memories(own, program.same_data, program.joints).owners
+    owners = ownership(own, program.same_data, program.joints).owners
     memory = owners[bottom]
     if any(step.losses) or owners[top] != top or memory in map(owners.__getitem__, program.outputs):
         return False

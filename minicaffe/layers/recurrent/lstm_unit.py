@@ -38,7 +38,7 @@ class LSTMUnit(Layer):
             raise ShapeError(f"bottom 2 must have a number for every sequence, {c[:2]}; got {cont}")
         for blob in top:
             blob.reshape(*c)
-        self.g = recurrent.Step(c[1], c[2], 0)
+        self.g = recurrent.TimeStep(c[1], c[2], 0)
         self.gates = self.saved(gates)
         self.unasked = self.saved(c), self.saved(gates)  # where gradients go that nobody wants
 

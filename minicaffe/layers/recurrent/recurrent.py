@@ -70,8 +70,8 @@ class Recurrent(Layer):
         if self.static:
             self.shared = self.saved((self.n, rows))  # what x_static gives to every step; then its gradient
 
-    def step(self, t: int) -> recurrent.Step:
-        return recurrent.Step(self.n, self.size, int(t + 1 < self.steps))
+    def step(self, t: int) -> recurrent.TimeStep:
+        return recurrent.TimeStep(self.n, self.size, int(t + 1 < self.steps))
 
     # -- from pass to pass
 

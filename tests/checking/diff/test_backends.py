@@ -34,7 +34,7 @@ def pair(*names: str) -> list[Net]:
     return [Net(param, phase="TRAIN", seed=3, device=backends.device(name)) for name in names]
 
 
-def rows(nets) -> list[backends.Row]:
+def rows(nets) -> list[backends.BlobDifference]:
     return list(backends.compare(*nets))
 
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minicaffe.data import datasets
-from minicaffe.data.making import Options, arrays, make, sources
+from minicaffe.data.making import Options, arrays, make, opening
 from minicaffe.errors import DataError
 
 RNG = np.random.default_rng(3)
@@ -68,7 +68,7 @@ def test_any_shape_and_block(tmp_path, monkeypatch, count, height, width, channe
     monkeypatch.setattr(arrays, "BLOCK_BYTES", block)
     images = RNG.integers(0, 256, (count, height, width, channels), np.uint8)
     np.savez(tmp_path / "a.npz", images=images if last else images.transpose(0, 3, 1, 2), labels=range(count))
-    source = sources.open_source(tmp_path / "a.npz")
+    source = opening.open_source(tmp_path / "a.npz")
     for index in range(count):
         expected = images[index, :, :, :3].transpose(2, 0, 1)[::-1]
         np.testing.assert_array_equal(source.read(index), expected)

@@ -1,4 +1,4 @@
-"""What device/cuda.py uses of CuPy, on the processor: streams, events, graphs, memory, modules.
+"""What device/ uses of CuPy, on the processor: streams, events, graphs, memory, modules.
 
 Streams execute what is queued on them either at once, or, `lazy`, only when somebody waits for it: the latest
 moment that CUDA allows, at which every missing wait shows.  Names, arguments and errors are CuPy's.
