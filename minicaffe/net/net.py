@@ -236,8 +236,12 @@ class Net:
 
     @property
     def passes(self) -> int:
-        """Forward passes begun."""
+        """Forward passes begun; what is set is where the next one goes on."""
         return self.executor.passes
+
+    @passes.setter
+    def passes(self, number: int) -> None:
+        self.executor.passes = number
 
     @property
     def position(self) -> Position:

@@ -45,7 +45,7 @@ def filled(source: str, phase: str = "TEST") -> tuple[NetParameter, NetParameter
 
 def outputs(param: NetParameter, weights: NetParameter) -> dict[str, np.ndarray]:
     net = Net(param, seed=1, phase="TEST")
-    assert not load_message(net, weights, "weights")
+    assert not load_message(net.parameters, weights, "weights")
     rng = np.random.default_rng(3)
     return net.forward(**{name: rng.standard_normal(net.blobs[name].shape) for name in net.inputs})
 
