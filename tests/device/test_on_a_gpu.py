@@ -165,7 +165,7 @@ def test_float32_and_tf32_are_as_accurate_as_they_are_called(device, engine):
             other._families[convolution_family] = own
         assert max(errors) < most, (math, errors)
         if math == "TF32" and engine == "CAFFE" and other.arch >= 80:
-            assert min(errors) > 1e-5, errors
+            assert min(errors[:3]) > 1e-5, errors  # the sums; masks and the bias gradient do not round so
 
 
 def test_products_of_every_layout(device):

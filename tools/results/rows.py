@@ -106,8 +106,8 @@ ROWS = {
             "googlenet_224",
             "S1",
             "GoogLeNet, whole, with settings of ours",
-            "Images of 224 x 224, 600 iterations of batch 32: less than half an epoch; judged on the first 3,000"
-            " of the 14,998 validation images.",
+            "Images of 224 x 224, 600 iterations of batch 32: less than half an epoch; judged on the first"
+            " 3,000 of the 14,998 validation images.",
             ("googlenet/mnist_solver",),
             published=DIGITS,
             goal=0.962,
