@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -81,6 +82,14 @@ class Program:
             for blob in step.bottoms:
                 found.setdefault(blob, []).append(k)
         return found
+
+
+def next_reader(readers: Mapping[int, Sequence[int]], blob: int, behind: int) -> tuple[int | None, bool]:
+    """The position of the first step behind a position that has a blob as a bottom, None if there is none;
+    and whether it is the only one there."""
+    positions = readers.get(blob, ())
+    at = bisect_right(positions, behind)
+    return (positions[at] if at < len(positions) else None), at + 1 == len(positions)
 
 
 class Ownership(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..gradients import Backward
-from ..program import Program, Step
+from ..program import Program, Step, next_reader
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
@@ -16,35 +16,36 @@ def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Prog
 
     The results are the same but for rounding.
     """
-    k = 0
-    while k < len(program.steps):
-        step = program.steps[k]
-        readers = [j for j in program.readers().get(step.tops[0], []) if j > k] if len(step.tops) == 1 else []
-        behind = program.steps[readers[0]] if readers else None
-        one = None
-        if behind is not None and _alone(step, behind, len(readers)):
+    readers, gone, kept, notes = program.readers(), set(), [], []
+    for k, step in enumerate(program.steps):
+        last = k
+        while k not in gone and len(step.tops) == 1 and not any(step.losses):
+            found, alone = next_reader(readers, step.tops[0], last)
+            behind = None if found is None else program.steps[found]
+            if behind is None or found is None or not _follows(step, behind, alone):
+                break
             one = step.layer.absorb(behind.layer, behind.backward.runs)
-        if one is None or behind is None:
-            k += 1
-            continue
-        backward = Backward(
-            behind.backward.runs, step.backward.propagate, step.backward.params + behind.backward.params
-        )
-        reads = one.backward_reads
-        joined = replace(
-            step, layer=one, tops=behind.tops, losses=behind.losses, backward=backward, reads=reads
-        )
-        steps = (joined if other is step else other for other in program.steps if other is not behind)
-        program = replace(program, steps=tuple(steps)).noting(f"absorb: {behind} runs inside {step}")
-    return program
+            if one is None:
+                break
+            notes.append(f"absorb: {behind} runs inside {step}")
+            params = step.backward.params + behind.backward.params
+            backward = Backward(behind.backward.runs, step.backward.propagate, params)
+            step = replace(
+                step,
+                layer=one,
+                tops=behind.tops,
+                losses=behind.losses,
+                backward=backward,
+                reads=one.backward_reads,
+            )
+            gone.add(found)
+            last = found
+        if k not in gone:
+            kept.append(step)
+    return replace(program, steps=tuple(kept)).noting(*notes)
 
 
-def _alone(step: Step, behind: Step, readers: int) -> bool:
+def _follows(step: Step, behind: Step, alone: bool) -> bool:
     """Whether nobody but the step behind has to do with what a step writes."""
     in_place = behind.tops == step.tops
-    return (
-        behind.bottoms == step.tops
-        and len(behind.tops) == 1
-        and not any(step.losses)
-        and (in_place or readers == 1)
-    )
+    return behind.bottoms == step.tops and len(behind.tops) == 1 and (in_place or alone)

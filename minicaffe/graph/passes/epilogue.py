@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..program import Program, Step
+from ..program import Program, Step, next_reader
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
@@ -19,17 +19,17 @@ def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Prog
     for k, step in enumerate(program.steps):
         if not step.layer.ends_in_relu or len(step.tops) != 1:
             continue
-        behind = [j for j in readers.get(step.tops[0], []) if j > k]
-        relu = program.steps[behind[0]] if behind else None
+        found, alone = next_reader(readers, step.tops[0], k)
+        relu = None if found is None else program.steps[found]
         if relu is None or not relu.layer.rectifies:
             continue
-        reason = _kept(step, relu, alone=relu.tops == step.tops or len(behind) == 1)
+        reason = _kept(step, relu, alone=relu.tops == step.tops or alone)
         if reason:
             notes.append(f"epilogue: {relu} stays behind {step}: {reason}")
             continue
         reads = step.reads | {"top.sign"} if step.backward.runs else step.reads
         steps[k] = replace(step, tops=relu.tops, losses=relu.losses, reads=reads, relu=True)
-        gone.add(behind[0])
+        gone.add(found)
         notes.append(f"epilogue: {relu} runs inside {step}")
     kept = tuple(step for j, step in enumerate(steps) if j not in gone)
     return replace(program, steps=kept).noting(*notes)

@@ -3,10 +3,11 @@ nothing has no step."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..program import Program, ownership
+from ..program import Program, Step
 
 
 def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Program:
@@ -15,48 +16,80 @@ def apply(program: Program, shared: tuple[Sequence[int], Sequence[int]]) -> Prog
 
     The results are the same bit for bit.
     """
-    dropped = set()
-    for k, step in enumerate(program.steps):
+    memory = _Memory(program, shared[0])
+    same: dict[int, int] = {}
+    kept, notes = [], []
+    for step in program.steps:
+        memory.read(step)
         if len(step.tops) == len(step.bottoms) == 1 and step.layer.elementwise and step.layer.in_place_ok:
             bottom, top = step.bottoms[0], step.tops[0]
-            if bottom != top and _free(program, shared[0], k):
-                program = replace(
-                    program,
-                    same_data={**program.same_data, top: bottom},
-                    same_diff={**program.same_diff, top: bottom},
-                ).noting(f"in_place: {step}")
+            if bottom != top and memory.is_free(step):
+                same[top] = bottom
+                memory.unite(top, bottom)
+                notes.append(f"in_place: {step}")
                 bottom = top
             if bottom == top and step.layer.identity:
-                dropped.add(k)
-    steps = tuple(step for k, step in enumerate(program.steps) if k not in dropped)
-    gone = [
-        f"in_place: {step} is not run, it changes nothing"
-        for k, step in enumerate(program.steps)
-        if k in dropped
-    ]
-    return replace(program, steps=steps).noting(*gone)
+                notes.append(f"in_place: {step} is not run, it changes nothing")
+                continue
+        memory.written(step)
+        kept.append(step)
+    steps, same_data, same_diff = tuple(kept), {**program.same_data, **same}, {**program.same_diff, **same}
+    return replace(program, steps=steps, same_data=same_data, same_diff=same_diff).noting(*notes)
 
 
-def _free(program: Program, own: Sequence[int], k: int) -> bool:
-    """Whether step k may write over its bottom."""
-    step = program.steps[k]
-    bottom, top = step.bottoms[0], step.tops[0]
-    owners = ownership(own, program.same_data, program.joints).owners
-    memory = owners[bottom]
-    if any(step.losses) or owners[top] != top or memory in map(owners.__getitem__, program.outputs):
-        return False
-    if step.backward.runs and "bottom.data" in step.reads:
-        return False
-    for j, other in enumerate(program.steps):
-        reads = other.reads if other.backward.runs else frozenset()
-        tops = [t for t in other.tops if owners[t] == memory]
-        bottoms = [b for b in other.bottoms if owners[b] == memory]
-        if j < k and tops and (other.layer.source or any(other.losses)):
-            return False
-        if j < k and tops and ("top.data" in reads or ("top.sign" in reads and not step.layer.keeps_sign)):
-            return False
-        if j < k and bottoms and "bottom.data" in reads:
-            return False
-        if j > k and bottoms:
-            return False
-    return True
+class _Memory:
+    """What the steps so far have done to each piece of memory, and what is left to do.
+
+    of      blob -> its memory, named by a blob
+    reads   memory -> how often steps behind this one read it
+    whole, signs   memories whose values, or whose signs, a backward or the host still needs
+    """
+
+    def __init__(self, program: Program, own: Sequence[int]) -> None:
+        self.of = list(own)
+        self.reads = Counter(self.of[blob] for step in program.steps for blob in step.bottoms)
+        self.whole = {self.of[blob] for blob in program.outputs}
+        self.signs: set[int] = set()
+
+    def find(self, blob: int) -> int:
+        """The memory of a blob, at the end of the chain, which is made shorter on the way."""
+        while self.of[self.of[blob]] != self.of[blob]:
+            self.of[blob] = self.of[self.of[blob]]
+        return self.of[blob]
+
+    def read(self, step: Step) -> None:
+        """A step takes its turn."""
+        for blob in step.bottoms:
+            self.reads[self.find(blob)] -= 1
+
+    def is_free(self, step: Step) -> bool:
+        """Whether a step may write over its bottom."""
+        memory, top = self.find(step.bottoms[0]), self.find(step.tops[0])
+        return not (
+            any(step.losses)
+            or top != step.tops[0]
+            or top == memory
+            or self.reads[memory]
+            or memory in self.whole
+            or (memory in self.signs and not step.layer.keeps_sign)
+            or (step.backward.runs and "bottom.data" in step.reads)
+        )
+
+    def unite(self, top: int, bottom: int) -> None:
+        """A blob that nobody has written yet lies where another does."""
+        memory, other = self.find(bottom), self.find(top)
+        self.of[other] = memory
+        self.reads[memory] += self.reads.pop(other, 0)
+        if other in self.whole:
+            self.whole.add(memory)
+
+    def written(self, step: Step) -> None:
+        """Remember what is needed later of what a step has read and written."""
+        reads = step.reads if step.backward.runs else frozenset()
+        tops = {self.find(blob) for blob in step.tops}
+        if "bottom.data" in reads:
+            self.whole |= {self.find(blob) for blob in step.bottoms}
+        if "top.data" in reads or step.layer.source or any(step.losses):
+            self.whole |= tops
+        if "top.sign" in reads:
+            self.signs |= tops
