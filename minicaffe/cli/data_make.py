@@ -83,7 +83,7 @@ def parser() -> flags.Parser:
     p.boolean("strict", help="an image that cannot be read is an error")
     p.flag("labels", metavar="FILE", help="the labels of a .npy or .npz")
     p.flag("root", metavar="FOLDER/", help="put before every path of a list as it is")
-    p.flag("threads", type=flags.at_least(1), metavar="N", help="that read images (default: one a processor)")
+    p.flag("threads", type=flags.at_least(1), metavar="N", help="that read images (default: as many as help)")
     return p
 
 

@@ -10,9 +10,7 @@ import re
 import shutil
 import sys
 import warnings
-from collections import deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,13 +25,13 @@ from ..facts import SUMMARY
 from ..images import Channels
 from ..order import permutation
 from . import fit, parts, split
+from .chunks import in_chunks
 from .opening import open_source
 from .prepare import Preparation, Prepared
 from .sources import Source
 from .statistics import Statistics
 
 MOST_PIXELS = 1 << 26  # of an image that is made
-CHUNK_BYTES, CHUNK = 1 << 20, 64  # pixels, and images, that a thread prepares at a time
 CHANNELS = {"auto": Channels.FOUND, "gray": Channels.GRAY, "color": Channels.COLOR}
 
 
@@ -52,7 +50,7 @@ class Options(NamedTuple):
     strict      an image that cannot be read is an error
     labels      the file of labels, for .npy and .npz
     root        what goes before the paths of a list
-    threads     that prepare images; None: one for every processor
+    threads     that prepare images; None: as many as are of use
     """
 
     kind: str = "idx"
@@ -288,34 +286,6 @@ class _Making:
         for name, content in contents.items():
             write_atomic(self.scratch / name, content)
         return summary
-
-
-def in_chunks(
-    prepare: Preparation, numbers: Sequence[int], threads: int | None = None
-) -> Iterator[tuple[list[int], list[Prepared]]]:
-    """What `prepare` makes of every number, in their order, some numbers at a time.
-
-    Threads prepare them ahead, by no more than two chunks each, so that memory is bounded: decoding and
-    resizing let go of the interpreter.  The first image is alone, and tells how many make a chunk.
-    """
-    first = prepare(numbers[0])
-    yield [numbers[0]], [first]
-    nbytes = first.pixels.nbytes if first.pixels is not None else CHUNK_BYTES
-    step = max(1, min(CHUNK, CHUNK_BYTES // max(nbytes, 1)))
-    workers = threads or os.cpu_count() or 1
-    waiting: deque[tuple[list[int], Future[list[Prepared]]]] = deque()
-    pool = ThreadPoolExecutor(workers)
-    try:
-        for start in range(1, len(numbers), step):
-            chunk = list(numbers[start : start + step])
-            waiting.append((chunk, pool.submit(lambda some: [prepare(n) for n in some], chunk)))
-            if len(waiting) > 2 * workers:
-                done, future = waiting.popleft()
-                yield done, future.result()
-        for done, future in waiting:
-            yield done, future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
