@@ -170,7 +170,9 @@ def distinct_parameters(net: Net) -> int:
 
 def as_text(summary: Summary, width: int | None = None, *, steps: bool = False) -> str:
     """The summary for a terminal of this width; `steps`: with the program that is run."""
-    lines = [*_lines(summary, width), *(["", *map(printable, summary.program)] if steps else [])]
+    lines = list(_lines(summary, width))
+    for line in ["", *summary.program] if steps else []:
+        lines += wrapped(printable(line), width)
     return "\n".join(lines)
 
 

@@ -6,7 +6,6 @@ import re
 
 from minicaffe.data import datasets
 from minicaffe.net import Net
-from minicaffe.net.weights import save
 from tools import changed_digits
 
 from ..support.running import PROTOTXT
@@ -19,7 +18,7 @@ def test_the_table(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MINICAFFE_DATA", str(tmp_path))
     monkeypatch.setitem(datasets.SETS, "mnist", small_mnist(tmp_path / "mnist"))
     weights = str(tmp_path / "w.caffemodel")
-    save(Net(NET, phase="TEST", seed=1), weights)
+    Net(NET, phase="TEST", seed=1).save(weights)
     changed_digits.main(NET, weights, count=20)
     head, row = capsys.readouterr().out.splitlines()
     assert re.split(r"\s{2,}", head.strip()) == list(changed_digits.CHANGES)
