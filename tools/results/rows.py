@@ -162,7 +162,7 @@ ROWS = {
         Row(
             "mnist_cnn_augmented",
             "S2",
-            "The PyTorch net on images that are changed at random",
+            "The PyTorch net on changed images",
             "The same with `augment_param`: for digits that are shifted, turned and photographed.",
             ("mnist_cnn/solver_augmented",),
             published=TORCH,
