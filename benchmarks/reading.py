@@ -1,9 +1,8 @@
 """How many characters `minicaffe read` gets right, on photos drawn by program from digits held out of
 training.
 
-    python benchmarks/reading.py [--photos 200] [--first 0] [--kinds
-    photos,hard,arithmetic,table,empty,texture]
-                                 [--wrong]
+    python benchmarks/reading.py [--photos 200] [--first 0] [--wrong]
+                                 [--kinds photos,hard,arithmetic,table,empty,texture]
 
 A character is right if it is read in its place: lines are paired in order, and in each pair the longest
 common sequence counts, so that what was left out or put in shifts nothing.  "put in" are the characters read

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +15,7 @@ from minicaffe.net import Net
 from minicaffe.proto import text, upgrade
 from minicaffe.proto.schema import NetParameter
 
+from .support import emulator
 from .support.running import PROTOTXT
 
 EXACT = {"in_place", "concat"}  # these give the same bits
@@ -36,16 +39,17 @@ def predictions(param: NetParameter, passes) -> dict[str, np.ndarray]:
     return net.forward()
 
 
-def results(param: NetParameter, passes, dtype="float64", **options) -> tuple[Net, dict[str, np.ndarray]]:
+def results(param: NetParameter, passes, device=None, **options) -> tuple[Net, dict[str, np.ndarray]]:
     """The outputs, the loss and the gradients of one training step."""
-    net = Net(param, phase="TRAIN", device=CpuDevice(dtype), seed=1, keep="needed", passes=passes, **options)
+    device = device or CpuDevice("float64")
+    net = Net(param, phase="TRAIN", device=device, seed=1, keep="needed", passes=passes, **options)
     settle_statistics(net)
     net.stage()
     net.run_forward()
     found = {name: net.device.get(net.blobs[name].data).copy() for name in net.outputs}
     net.clear_param_diffs()
     net.run_backward()
-    found["gradients"] = net.parameters.diff.copy()
+    found["gradients"] = net.device.get(net.parameters.diff).copy()
     return net, found
 
 
@@ -204,6 +208,65 @@ def test_generated_nets_forward(param):
     for passes in CHOICES:
         for name, array in predictions(param, passes).items():
             np.testing.assert_allclose(array, wanted[name], rtol=1e-9, err_msg=f"{passes} {name}")
+
+
+def everything() -> NetParameter:
+    """A net in which every pass finds something to do."""
+    layers = [DATA % (2, 2), *conv("a", "data", 3, 1, "behind"), *conv("b", "data", 2, 1, "behind")]
+    layers += [
+        layer("sa", "Sigmoid", ["a_r"], ["sa"]),
+        *conv("c", "sa", 2, 3, "none"),
+        *conv("d", "b_r", 3, 1, "none"),
+    ]
+    layers += [layer("join", "Concat", ["c", "d"], ["join"]), layer("norm", "BatchNorm", ["join"], ["norm"])]
+    layers += [layer("scale", "Scale", ["norm"], ["scale"]), *conv("e", "scale", 2, 3, "none")]
+    layers += [*conv("f", "scale", 2, 3, "none"), layer("sum", "Eltwise", ["e", "f"], ["sum"])]
+    fields = "inner_product_param { num_output: 3 weight_filler { type: 'xavier' } }"
+    layers += [layer("ip", "InnerProduct", ["sum"], ["ip"], fields)]
+    layers += [layer("loss", "SoftmaxWithLoss", ["ip", "label"], ["loss"])]
+    return text.parse("\n".join(layers), NetParameter)
+
+
+def test_every_pass_finds_something():
+    done = {
+        "in_place": lambda program: program.same_data,
+        "absorb": lambda program: any(step.layer.name == "norm + scale" for step in program.steps),
+        "epilogue": lambda program: any(step.relu for step in program.steps),
+        "concat": lambda program: program.joints,
+        "siblings": lambda program: any(step.layer.name == "a + b" for step in program.steps),
+        "accumulate": lambda program: any(any(step.adding) for step in program.steps),
+    }
+    nets = assert_alike(everything())
+    for name in PASSES:
+        assert done[name](nets[name,].program) and done[name](nets[tuple(PASSES)].program), name
+
+
+@pytest.mark.parametrize("fault", ["written instead of added", "a mask left out", "parts in another order"])
+def test_planted_faults_are_seen(fault, monkeypatch):
+    name = {"w": "accumulate", "a": "epilogue", "p": "concat"}[fault[0]]
+
+    def wrong(program, shared, right=PASSES[name]):
+        program = right(program, shared)
+        if name == "concat":
+            joints = tuple(replace(joint, parts=joint.parts[::-1]) for joint in program.joints)
+            return replace(program, joints=joints)
+        worse = {"adding": ()} if name == "accumulate" else {"relu": False}
+        return replace(program, steps=tuple(replace(step, **worse) for step in program.steps))
+
+    monkeypatch.setitem(PASSES, name, wrong)
+    with pytest.raises(AssertionError):
+        assert_alike(everything())
+
+
+@pytest.mark.skipif(not emulator.available(), reason="the CUDA emulator needs Linux and g++")
+@given(nets())
+@settings(max_examples=3)
+def test_generated_nets_on_an_emulated_gpu(param):
+    options = {"rtol": 1e-8, "atol": 1e-12}
+    _, wanted = results(param, (), emulator.EmulatedCuda("float64"))
+    _, found = results(param, tuple(PASSES), emulator.EmulatedCuda("float64"))
+    for name, array in wanted.items():
+        np.testing.assert_allclose(found[name], array, err_msg=name, **options)
 
 
 def training(path: str, size: tuple[int, int, int], images: int) -> NetParameter:
