@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..proto.schema import Message
 
 Count = int | tuple[int, int | None]  # exactly, or (at least, at most; None for any number)
+Put = Callable[[np.ndarray, Any], None]  # of an array on the host, and what holds one of the device
 
 
 class Layer(Workload):
@@ -63,7 +64,7 @@ class Layer(Workload):
     capturable          False if forward or backward needs the host
     carries             True if forward leaves something for the next one: states, running statistics
     source              True for layers that bring data in: their tops have memory of their own, filled by
-                        `stage`
+                        `stage` and `unpack`
     augments            True for sources that take augment_param
     writes              True for layers whose forward writes a file: gradcheck and diff run nets without them
     stochastic          True for layers that draw random numbers: self.random is set before setup, which
@@ -171,11 +172,15 @@ class Layer(Workload):
         self.param_gradient[j]."""
         raise NotImplementedError
 
-    def stage(self, passes: int, top: Sequence[Blob]) -> None:
-        """Before forward pass number `passes`, outside any captured graph: put the next batch into the tops
-        of a source layer, move a stochastic layer's random numbers on."""
+    def stage(self, passes: int, top: Sequence[Blob], put: Put) -> None:
+        """Before forward pass number `passes`, on the host: hand over the next batch of a source layer, and
+        where a stochastic layer's random numbers go on.  put(host, holder): before the pass runs, holder.data
+        becomes a copy of the array `host`, which may change at once."""
         if self.random is not None:
-            self.random.seek(passes)
+            self.random.seek(passes, put)
+
+    def unpack(self, top: Sequence[Blob]) -> None:
+        """On the device, once what `stage` put is there: what is left to do to make the tops of it."""
 
     def reset_state(self) -> None:
         """Forget what a forward hands to the next one."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -28,10 +30,13 @@ class Stream:
         self._host[:] = seed & 0xFFFFFFFF, zlib.crc32(self.name.encode()) ^ (seed >> 32 & 0xFFFFFFFF), 0, 0
         self.seek(0)
 
-    def seek(self, passes: int) -> None:
-        """Move to forward pass number `passes`."""
+    def seek(self, passes: int, put: Callable[[np.ndarray, Any], None] | None = None) -> None:
+        """Move to forward pass number `passes`: at once, or by way of `put` (see Layer.stage)."""
         self._host[2] = passes & 0xFFFFFFFF
-        self.device.put(self._host, self.data)
+        if put is None:
+            self.device.put(self._host, self.data)
+        else:
+            put(self._host, self)
 
     @property
     def key(self) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from ..kernels import convolution as convolution_family
 from ..kernels import gemm as gemm_family
 from ..kernels import siblings as siblings_family
 from ..kernels.cuda import TOO_MANY
+from .feed import Feed
 
 MATH = ("FP32", "TF32")  # accuracies of products and convolutions
 ALIGNMENT = 256  # bytes: buffers start on a boundary that suits every vector width and memory controller
@@ -124,10 +125,9 @@ class Device(ABC):
         """A new array on the host that travels to the device fast; contents undefined."""
         return np.empty(shape, dtype or self.dtype)
 
-    def stage(self, host: np.ndarray, out) -> None:
-        """`put` for the batches of sources: may travel while the device computes.  `host` may be written to
-        again as soon as the call returns."""
-        self.put(host, out)
+    def feed(self) -> Feed:
+        """What hands over to a net's passes."""
+        return Feed(self)
 
     def zeros(self, shape: tuple[int, ...], dtype=None):
         array = self.empty(shape, dtype)

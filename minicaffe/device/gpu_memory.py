@@ -14,9 +14,8 @@ from ..kernels import memory
 from . import faults
 from .base import SLACK, Device
 from .gpus import check_number, count_gpus, import_cupy
-from .staging import LARGE_BYTES, Lane, Staging, pinned
-
-MAX_LANES = 16  # arrays that batches are staged into, of all nets
+from .slabs import SlabFeed
+from .staging import LARGE_BYTES, Staging, pinned
 
 
 def on_gpu(method: Callable) -> Callable:
@@ -52,7 +51,7 @@ class GpuMemory(Device):
         check_number(number, count_gpus(cupy, asked), asked)
         self.number = number
         # What devices that differ in nothing but their accuracy have in common, see CudaDevice.with_math.
-        self._shared: dict[str, Any] = {"lanes": {}, "outgrown": [], "recording": False}
+        self._shared: dict[str, Any] = {"outgrown": [], "recording": False}
         self._open_streams()
 
     @on_gpu
@@ -140,19 +139,33 @@ class GpuMemory(Device):
         self.staging.copy(converted, out.data.ptr, self.stream)
         self.stream.synchronize()
 
+    def feed(self):
+        return SlabFeed(self)
+
     @on_gpu
-    def stage(self, host, out) -> None:
+    def event(self) -> Any:
+        """Something to wait for, once `mark` has put it behind what is queued."""
+        return self.cupy.cuda.Event(disable_timing=True)
+
+    @on_gpu
+    def mark(self, event: Any) -> None:
+        event.record(self.stream)
+
+    @on_gpu
+    def wait(self, event: Any) -> None:
+        """Let the host wait."""
+        self.refuse_while_recording("wait", "wait after the captured part")
+        event.synchronize()
+
+    @on_gpu
+    def carry(self, host: np.ndarray, out, emptied: Any, filled: Any) -> None:
+        """Queue out = the pinned bytes `host`, while the device computes: once `emptied` is reached, and
+        `filled` before all that is queued from now on."""
         self.refuse_while_recording("copy from the host", "stage inputs before the captured part")
-        out, lanes = self.checked(out), self._shared["lanes"]
-        if not out.nbytes:
-            return
-        key = out.data.ptr, out.nbytes
-        if key not in lanes:
-            self.synchronize()  # the memory of new buffers may still be read by what was queued before
-            if len(lanes) == MAX_LANES:  # arrays come and go with the shapes of batches
-                lanes.clear()
-            lanes[key] = Lane(self, out.nbytes)
-        lanes[key].carry(self, np.asarray(host), out)
+        self.copies.wait_event(emptied)
+        self.staging.copy(host, out.data.ptr, self.copies)
+        filled.record(self.copies)
+        self.stream.wait_event(filled)
 
     @on_gpu
     def get(self, array):

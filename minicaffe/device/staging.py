@@ -36,13 +36,13 @@ class Staging:
         self.slots = [Slot(cupy) for _ in range(SLOTS)]
         self.turn = 0
 
-    def send(self, host, out, stream, to: int | None = None) -> None:
-        """Queue out = host on a stream, converting the type; `to` is another address than out's."""
+    def send(self, host, out, stream) -> None:
+        """Queue out = host on a stream, converting the type."""
         self.turn = (self.turn + 1) % SLOTS
         slot = self.slots[self.turn]
         data = slot.holding(out.nbytes)
         np.copyto(data.view(out.dtype).reshape(out.shape), host, casting="unsafe")
-        self.copy(data, out.data.ptr if to is None else to, stream)
+        self.copy(data, out.data.ptr, stream)
         slot.event.record(stream)
 
     def copy(self, host: np.ndarray, to: int, stream) -> None:
@@ -50,36 +50,6 @@ class Staging:
         stream is there."""
         kind = self.runtime.memcpyHostToDevice
         self.runtime.memcpyAsync(to, host.ctypes.data, host.nbytes, kind, stream.ptr)
-
-
-class Lane:
-    """Two buffers on the device in front of an array: while the device still computes on the array's old
-    values, the new ones travel into a buffer; a copy on the device then brings them into place."""
-
-    def __init__(self, device, nbytes: int) -> None:
-        event = device.cupy.cuda.Event
-        self.buffers = [device.empty((nbytes,), np.uint8) for _ in range(2)]
-        self.filled = [event(disable_timing=True) for _ in range(2)]
-        self.emptied = [event(disable_timing=True) for _ in range(2)]
-        self.turn = 0
-
-    def carry(self, device, host: np.ndarray, out) -> None:
-        """Queue out = host: the first half of the way on the copy stream, the second where kernels run."""
-        self.turn ^= 1
-        buffer, filled, emptied = self.buffers[self.turn], self.filled[self.turn], self.emptied[self.turn]
-        compute, copies = device.stream, device.copies
-        copies.wait_event(emptied)
-        direct = host.nbytes >= LARGE_BYTES and host.dtype == out.dtype and host.flags.c_contiguous
-        if direct:
-            device.staging.copy(host, buffer.data.ptr, copies)
-        else:
-            device.staging.send(host, out, copies, buffer.data.ptr)
-        filled.record(copies)
-        compute.wait_event(filled)
-        device.move(buffer.data.ptr, out.data.ptr, out.nbytes)
-        emptied.record(compute)
-        if direct:  # the caller may write to it again
-            filled.synchronize()
 
 
 def pinned(cupy, nbytes: int) -> np.ndarray:

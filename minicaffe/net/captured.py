@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Protocol
 from weakref import proxy
 
@@ -10,6 +10,7 @@ from .. import log
 from ..core.layer import Layer
 from ..core.weak import weakly
 from ..device.base import Device
+from ..device.feed import Feed
 from ..errors import CaptureError
 
 
@@ -18,6 +19,7 @@ class Runs(Protocol):
 
     device: Device
     layout: int
+    feed: Feed
 
     @property
     def one_by_one(self) -> bool: ...
@@ -31,28 +33,41 @@ class Captured:
     (a layer that needs the host, an observer, a library's call that CUDA will not record), body runs as it
     stands every time.
 
+    fed   body delivers what the feed brought: it begins again, too, when that is something else than before,
+          and is captured once for each of the feed's turns
+
     Neither `runs` nor body's object is kept alive: they own the unit.
     """
 
-    def __init__(self, runs: Runs, body: Callable[[], None]) -> None:
-        self.runs, self.body = proxy(runs), weakly(body)
-        self._layout: int | None = None  # when body ran last
-        self._replay: Callable[[], None] | None = None
+    def __init__(self, runs: Runs, body: Callable[[], None], *, fed: bool = False) -> None:
+        self.runs, self.body, self.fed = proxy(runs), weakly(body), fed
+        self._ran: Hashable = None  # the state of things when body ran last as it stands
+        self._replays: dict[int, Callable[[], None]] = {}  # by turn
 
     def __call__(self) -> None:
+        self._run()
+        if self.fed:
+            self.runs.feed.delivered()
+
+    def _run(self) -> None:
         runs = self.runs
         if runs.one_by_one:
             self.body()
-        elif self._layout != runs.layout:
+        elif self._ran != self._now:
             self.forget()
-            before = runs.layout
+            before = self._now
             self.body()
-            if before == runs.layout:  # else body gave blobs other shapes
-                self._layout = before
+            if before == self._now:  # else body gave blobs other shapes
+                self._ran = before
         else:
-            if self._replay is None:
-                self._replay = self._captured()
-            self._replay()
+            turn = runs.feed.turn if self.fed else 0
+            if turn not in self._replays:
+                self._replays[turn] = self._captured()
+            self._replays[turn]()
+
+    @property
+    def _now(self) -> Hashable:
+        return self.runs.layout, self.runs.feed.contents if self.fed else ()
 
     def _captured(self) -> Callable[[], None]:
         try:
@@ -63,9 +78,9 @@ class Captured:
 
     def forget(self) -> None:
         """Let the next call begin again: what body does has changed."""
-        if self._replay is not None:
-            self.runs.device.synchronize()  # the graph may be running
-        self._layout, self._replay = None, None
+        if self._replays:
+            self.runs.device.synchronize()  # a graph may be running
+        self._ran, self._replays = None, {}
 
 
 def report(layers: list[Layer], device: Device) -> None:

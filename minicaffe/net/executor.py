@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
+
+import numpy as np
 
 from ..core.blob import Blob, Buffer
 from ..core.layer import Layer
 from ..device.base import Device
+from ..device.feed import Holder
 from ..errors import MiniCaffeError, Place
 from ..graph.liveness import Start, liveness, starts
 from ..graph.program import Program, ownership
@@ -33,6 +36,7 @@ class Executor:
     layout     counts how often arrays have moved: whoever holds one looks anew when it changes
     stale      whether a blob has a shape that memory and the layers behind it have not followed
     passes     forward passes begun: what data order and random numbers are functions of
+    feed       brings batches and the like to the device
     observers  are told of every layer that runs
     on_move    called when arrays have moved
     """
@@ -43,9 +47,11 @@ class Executor:
         self.layout = 0
         self.stale = False
         self.passes = 0
+        self.feed = device.feed()
         self.observers: list[Observer] = []
         self.on_move: Callable[[], None] = lambda: None
-        self.replay = Captured(self, self.run_forward)  # all layers forward, on a GPU as one graph
+        self._sources: list[int] = []  # among the layers of the pass that was prepared last
+        self.next_forward = Captured(self, self._run_next, fed=True)  # see Net.next_forward
 
     def take(self, built: Built, program: Program) -> None:
         """Run this net from now on."""
@@ -151,20 +157,45 @@ class Executor:
         """Begin a pass through layers start to end (inclusive): source layers put their next batch in place,
         random layers move on.  Layers behind the first, with no source among them, go on with the pass that
         was begun last."""
+        self.prepare(start, end)
+        self.deliver()
+        self.feed.delivered()
+
+    def prepare(
+        self, start: int = 0, end: int | None = None, more: Iterable[tuple[np.ndarray, Holder]] = ()
+    ) -> None:
+        """The host's part of `stage`; the device's is `deliver`, which a graph may hold.  `more` goes along,
+        see Feed.put."""
         layers = self.built.layers
         indices = range(len(layers))[start : None if end is None else end + 1]
         begins = start == 0 or any(layers[i].source for i in indices)
         number = self.passes if begins else max(self.passes - 1, 0)
         if self.stale:
             self.reshape()
+        self.feed.begin()
         for i in indices:
             layer = layers[i]
             if layer.source or layer.random is not None:
                 with self.built.in_layer(i):
-                    layer.stage(number, self.built.tops[i])
+                    layer.stage(number, self.built.tops[i], self.feed.put)
+        for host, holder in more:
+            self.feed.put(host, holder)
         self.passes += begins
         if self.stale:
             self.reshape()
+        self._sources = [i for i in indices if layers[i].source]
+        self.feed.send()
+
+    def deliver(self) -> None:
+        """Bring to its places what the pass was prepared with, and let sources make their tops of it."""
+        self.feed.deliver()
+        for i in self._sources:
+            with self.built.in_layer(i):
+                self.built.layers[i].unpack(self.built.tops[i])
+
+    def _run_next(self) -> None:
+        self.deliver()
+        self.run_forward()
 
     def run_forward(self, start: int = 0, end: int | None = None) -> None:
         """The forward kernels of layers start to end (inclusive): no staging, nothing read back."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from ..core.layer import Layer
 from ..core.weak import weakly
 from ..device.base import Device
 from ..device.cpu import CpuDevice
+from ..device.feed import Holder
 from ..errors import ConfigError, DeviceError
 from ..graph.gradients import Backward
 from ..graph.passes import PASSES, optimized
@@ -158,10 +159,10 @@ class Net:
         if not whole:
             self.plain()
         self.put_inputs(inputs)
-        self.stage(start, end)
         if whole:
-            self.replay_forward()
+            self.next_forward()
         else:
+            self.stage(start, end)
             self.run_forward(start, end)
         self.verify()
         graph = self.graph
@@ -195,9 +196,15 @@ class Net:
         """The forward kernels of layers start to end (inclusive): no staging, nothing read back."""
         self.executor.run_forward(start, end)
 
-    def replay_forward(self) -> None:
-        """`run_forward` of all layers, on a GPU as one graph."""
-        self.executor.replay()
+    def prepare(self, more: Iterable[tuple[np.ndarray, Holder]] = ()) -> None:
+        """The host's part of `stage`, see Executor.prepare."""
+        with self._from_source():
+            self.executor.prepare(more=more)
+
+    def next_forward(self) -> None:
+        """`stage` and `run_forward` of all layers, on a GPU as one graph."""
+        self.prepare()
+        self.executor.next_forward()
 
     def run_backward(self, start: int | None = None, end: int = 0) -> None:
         """The backward kernels alone."""

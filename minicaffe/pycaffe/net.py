@@ -176,10 +176,10 @@ class Net(Structure):
         self._check_mode()
         with self._shared.turn:
             with self._shared.passing():
-                net.stage(start, end)
                 if (start, end) == (0, len(self._layers) - 1):
-                    net.replay_forward()
+                    net.next_forward()
                 else:
+                    net.stage(start, end)
                     net.run_forward(start, end)
                 net.verify()
             return self._loss(start, end)

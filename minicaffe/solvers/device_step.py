@@ -1,6 +1,6 @@
 """The device's share of an iteration: passes, the verdict on them, the update.
 
-On a GPU each of these is a captured unit, which is launched and not waited for.
+On a GPU all of it, or each of these, is a captured unit, which is launched and not waited for.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..device.feed import Array
 from ..kernels import memory, update
 from ..net import Net, Position
 from ..net.captured import Captured
@@ -59,6 +60,8 @@ class DeviceStep:
              so the host need not look every time
     update   to clip the gradients, decay the weights and apply the rule
 
+    or, where nobody wants to look between passes and update, `iterate` for both of them.
+
     All parameters lie in one block, so do their gradients, and each array of the history is as long.
 
     history  rule.slots arrays
@@ -77,23 +80,26 @@ class DeviceStep:
         for factors, array in zip(parameters.multipliers(update.BLOCK_SIZE), (self.rates, self.decays)):
             device.put(factors, array)
         self.hyper = device.zeros((update.HYPER,))
-        self._set, self._findings = self.hyper[: update.SETTINGS], self.hyper[update.SETTINGS :]
+        self._set, self._findings = Array(self.hyper[: update.SETTINGS]), self.hyper[update.SETTINGS :]
         self._partial = device.zeros((-(-size // update.CHUNK),))
         self._before = self._room_for_before()
         self.begun: list[Begun] = []
         losses = zip(net.tops, net.loss_weights)
         self._losses = [blob for tops, weights in losses for blob, weight in zip(tops, weights) if weight]
-        runs = net.executor
-        self._first, self._further = Captured(runs, self._run_first), Captured(runs, self._run_pass)
-        self._judge = Captured(runs, self._run_judge)
-        self._update = {True: Captured(runs, self._run_update), False: Captured(runs, self._run_unjudged)}
+        self._first, self._further, self._only, self._last = (
+            Captured(net.executor, body, fed=True)
+            for body in (self._run_first, self._run_pass, self._run_only, self._run_last)
+        )
+        self._judge, self._update, self._update_unjudged = (
+            Captured(net.executor, body) for body in (self._run_judge, self._run_update, self._run_unjudged)
+        )
 
     def follow(self, settings: StepSettings) -> None:
         """Go on with these settings."""
         if settings == self.settings:
             return
         self.settings = settings
-        for unit in (self._first, self._further, self._judge, *self._update.values()):
+        for unit in self._units:
             unit.forget()  # which waits for what is under way
         self._before = self._room_for_before()
 
@@ -102,19 +108,37 @@ class DeviceStep:
         if self.settings.guarded:
             self.begun.append(Begun(iteration, self.net.position, current_step))
 
+    def iterate(self, hyper: np.ndarray, *, read: bool) -> float:
+        """Run the passes and make the update that follows from them, which is in the last pass's unit; arguments
+        and result as for `passes` and `update`."""
+        count = self.settings.passes
+        total = self._run_passes(count - 1, read)
+        self.net.prepare([(hyper, self._set)])
+        (self._only if count == 1 else self._last)()
+        return (total + self._looked(read)) / count
+
     def passes(self, *, read: bool) -> float:
         """Run the passes; returns the mean of their losses if `read`, else 0."""
-        count, guarded, total = self.settings.passes, self.settings.guarded, 0.0
-        for number in range(count):
-            self.net.stage()
-            (self._further if number else self._first)()
-            if read or self.device.synchronous:
-                self.net.verify()
-            if read:
-                total += self.net.loss()
-        if guarded and count > 1:
+        count = self.settings.passes
+        total = self._run_passes(count, read)
+        if self.settings.guarded:
             self._judge()
         return total / count
+
+    def _run_passes(self, count: int, read: bool) -> float:
+        """Run the first so many passes; returns the sum of what `_looked` returns."""
+        total = 0.0
+        for number in range(count):
+            self.net.prepare()
+            (self._further if number else self._first)()
+            total += self._looked(read)
+        return total
+
+    def _looked(self, read: bool) -> float:
+        """Behind a pass: verify it and return its loss if `read`, else 0."""
+        if read or self.device.synchronous:
+            self.net.verify()
+        return self.net.loss() if read else 0.0
 
     def verdict(self) -> Begun | None:
         """Wait for the device: None if all went well, else what the first iteration that did not began from.
@@ -139,8 +163,8 @@ class DeviceStep:
         judged  the squares of these gradients are summed already: passes ended with them, guarded, and nobody
                 has changed them since
         """
-        self.device.put(hyper, self._set)
-        self._update[judged or self.settings.clip < 0]()
+        self.device.put(hyper, self._set.data)
+        (self._update if judged or self.settings.clip < 0 else self._update_unjudged)()
 
     def norm(self) -> float:
         """The L2 norm of the gradient that the last update compared with `settings.clip`."""
@@ -167,13 +191,31 @@ class DeviceStep:
 
     # -- what is launched
 
+    @property
+    def _units(self) -> tuple[Captured, ...]:
+        return (
+            *(self._first, self._further, self._only, self._last),
+            *(self._judge, self._update, self._update_unjudged),
+        )
+
     def _run_first(self) -> None:
         self.net.clear_param_diffs()
         self._run_pass()
-        if self.settings.guarded and self.settings.passes == 1:  # one graph instead of two
+
+    def _run_only(self) -> None:
+        self.net.clear_param_diffs()
+        self._run_last()
+
+    def _run_last(self) -> None:
+        self._run_pass()
+        if self.settings.guarded:
             self._run_judge()
+            self._run_update()
+        else:
+            self._run_unjudged()
 
     def _run_pass(self) -> None:
+        self.net.executor.deliver()
         self.net.run_forward()
         if self.settings.guarded:
             for blob in self._losses:
@@ -185,7 +227,8 @@ class DeviceStep:
         self.k.judge(self._partial, self.hyper, self._partial.size)
 
     def _run_unjudged(self) -> None:
-        self._sum_squares()
+        if self.settings.clip >= 0:
+            self._sum_squares()
         self._run_update()
 
     def _run_update(self) -> None:

@@ -239,17 +239,24 @@ class Solver:
         for callback in self.callbacks:
             callback.on_begin(self)
         self.follow()
-        shown = self._on(param.display)
+        shown, whole = self._on(param.display), self._undivided()
         self.net.debug_info = self.net.param.debug_info or (shown and param.debug_info)
         step.begin(self.iteration, self.policy.current_step)
         read = shown or param.average_loss > 1 or (self.device.synchronous and self._guarded)
-        loss = step.passes(read=read)
+        rate = self.policy.rate(self.iteration)
+        if whole:
+            loss = step.iterate(self.rule.hyper(param, rate, self.iteration), read=read)
+        else:
+            loss = step.passes(read=read)
         if read:
             self.losses.append(loss)
         look = shown or len(step.begun) >= (UNCHECKED if self._deferring() else 1)
         good = not look or self._all_finite()
         if shown and self._on(param.display):  # unless an iteration before was the first that went wrong
             self.shown = self._display.show(self.iteration, sum(self.losses) / len(self.losses), param)
+        if whole and good:
+            self._updated(rate)
+            return
         changed = [callback.on_gradients(self) for callback in self.callbacks]
         self.apply_update(judged=good and self._guarded and not any(changed))
 
@@ -257,15 +264,25 @@ class Solver:
         """Turn the gradients of the passes since the last update into one update; `judged`: their squares are
         summed already."""
         self.follow()
-        param = self.param
-        rate = self.rate = self.policy.rate(self.iteration)
+        rate = self.policy.rate(self.iteration)
+        self.device_step.update(self.rule.hyper(self.param, rate, self.iteration), judged=judged)
+        self._updated(rate)
+
+    def _updated(self, rate: float) -> None:
+        """An update with this rate was made: say so, and count it."""
+        self.rate = rate
         self.policy.advance(self.iteration)
-        if self._on(param.display):
+        if self._on(self.param.display):
             log.info(f"Iteration {self.iteration}, lr = {number(rate)}")
-        self.device_step.update(self.rule.hyper(param, rate, self.iteration), judged=judged)
-        if param.clip_gradients >= 0:
-            display.show_clipping(self.device_step.norm(), param.clip_gradients)
+        if self.param.clip_gradients >= 0:
+            display.show_clipping(self.device_step.norm(), self.param.clip_gradients)
         self.iteration += 1
+
+    def _undivided(self) -> bool:
+        """Whether passes and update can be one unit: the device makes no update of bad gradients, and nobody
+        wants to see them in between."""
+        wanted = (type(callback).on_gradients is not Callback.on_gradients for callback in self.callbacks)
+        return not (self.device.synchronous or self.net.executor.one_by_one or any(wanted))
 
     def _deferring(self) -> bool:
         """Whether bad values may be found some iterations later: then the run must be able to go back to

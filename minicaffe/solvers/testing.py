@@ -26,8 +26,7 @@ def mean_outputs(
     for _ in range(batches):
         if interrupted():
             return None
-        net.stage()
-        net.replay_forward()
+        net.next_forward()
         net.verify()
         if log_loss:
             loss += net.loss()

@@ -42,11 +42,11 @@ class DummyData(Source):
             self.host = [None if constant else self.device.host_empty(shape) for constant, shape in shapes]
         self.begun = False
 
-    def stage(self, passes, top):
+    def stage(self, passes, top, put):
         for i, blob in enumerate(top):
             if not self.constant[i]:
                 self._fill(i, passes)
-                self.device.stage(self.host[i], blob.data)
+                put(self.host[i], blob)
             elif not self.begun and not self.device.get(blob.data).any():
                 self.device.fill(blob.data, self.fillers_of_tops[i].value)
         self.begun = True

@@ -48,7 +48,7 @@ class HDF5Data(Source):
 
         return Epoch(self.batches.count, samples, self.batches.place)
 
-    def stage(self, passes, top):
+    def stage(self, passes, top, put):
         self.batches(passes, self.host, self.random.seed)
         for blob, host in zip(top, self.host):
-            self.device.stage(host, blob.data)
+            put(host, blob)

@@ -80,7 +80,7 @@ class MemoryData(Source):
         count, first = len(self.arrays[0]), (self.first or 0) * self.shapes[0][0]
         return Epoch(count, lambda at: (at - first) % count, str)
 
-    def stage(self, passes, top):
+    def stage(self, passes, top, put):
         if self.arrays is None:
             raise DataError(
                 "there is no data yet", hint="call reset(data, labels) of this layer before the first pass"
@@ -90,7 +90,7 @@ class MemoryData(Source):
         data, labels = self.arrays
         batch = self.shapes[0][0]
         start = (passes - self.first) * batch % len(data)
-        self.deliver([data[start : start + batch], labels[start : start + batch]], top)
+        self.hand_over([data[start : start + batch], labels[start : start + batch]], top, put)
 
     def _transform(self, images: list[np.ndarray], out: np.ndarray) -> None:
         shape = images[0].shape

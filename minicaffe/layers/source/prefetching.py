@@ -39,13 +39,14 @@ class Prefetching(Source):
 
     ahead: Prefetch[Batch] | None = None
     device_transform: DeviceTransform | None = None
+    left_to_do = False  # the batch has still to be transformed
     seed = 0  # what the batches ahead are made with
 
     def batches(self) -> Maker:
         """What writes batches, under the seed of self.random."""
         raise NotImplementedError
 
-    def stage(self, passes, top):
+    def stage(self, passes, top, put):
         if self.ahead is None or self.seed != self.random.seed:
             self._start()
         with self.ahead.batch(passes) as batch:
@@ -53,11 +54,16 @@ class Prefetching(Source):
             shape = images.shape if windows is None else self.device_transform.out_shape(images)
             self.follow([shape, *self.shapes[1:]], top)
             if windows is None:
-                self.device.stage(images, top[0].data)
+                put(images, top[0])
             else:
-                self.device_transform(images, windows, top[0].data)
+                self.device_transform.stage(images, windows, put)
             if batch.labels is not None:
-                self.device.put(batch.labels, top[1].data)
+                put(batch.labels, top[1])
+        self.left_to_do = windows is not None
+
+    def unpack(self, top):
+        if self.left_to_do:
+            self.device_transform.unpack(top[0].data)
 
     def _start(self) -> None:
         if self.ahead is not None:

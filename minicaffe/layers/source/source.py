@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from ...core.blob import Blob
-from ...core.layer import Count, Layer
+from ...core.layer import Count, Layer, Put
 from ...data.epoch import Epoch
 
 
 class Source(Layer):
-    """No bottoms; `stage` puts the next batch into the tops, and the passes have nothing to do.
+    """No bottoms; `stage` and `unpack` put the next batch into the tops, and the passes have nothing to do.
 
     A subclass sets self.shapes, one per top, in setup, and implements stage.
     """
@@ -29,7 +29,7 @@ class Source(Layer):
         for blob, shape in zip(top, self.shapes, strict=True):
             blob.reshape(*shape)
 
-    def stage(self, passes, top):
+    def stage(self, passes, top, put):
         raise NotImplementedError
 
     def epoch(self) -> Epoch | None:
@@ -46,11 +46,11 @@ class Source(Layer):
             hint = f"set {field} in transform_param"
             self.require(not conf.HasField(field), f"{message}.{field} has no effect", hint)
 
-    def deliver(self, arrays: Sequence[np.ndarray], top: Sequence[Blob]) -> None:
+    def hand_over(self, arrays: Sequence[np.ndarray], top: Sequence[Blob], put: Put) -> None:
         """Put a batch on the host into the tops."""
         self.follow([array.shape for array in arrays], top)
         for blob, array in zip(top, arrays):
-            self.device.stage(array, blob.data)
+            put(array, blob)
 
     def follow(self, shapes: list[tuple[int, ...]], top: Sequence[Blob]) -> None:
         """Before a batch of these shapes is put into the tops: if the tops have others, they and the layers
