@@ -35,11 +35,14 @@ class Slab:
             self.pinned = larger
         return self.pinned
 
+    def reach(self, nbytes: int) -> None:
+        """Make room for so many bytes on the device; what it held is lost."""
+        if self.there is None or self.there.size < nbytes:
+            self.device.synchronize()  # the memory may still be read by what was queued before
+            self.there = self.device.empty((nbytes,), np.uint8)
+
     def send(self, nbytes: int) -> None:
         """Let the first bytes travel."""
-        if self.there is None or self.there.size < self.pinned.size:
-            self.device.synchronize()  # the memory may still be read by what was queued before
-            self.there = self.device.empty(self.pinned.shape, np.uint8)
         self.device.carry(self.pinned[:nbytes], self.there, self.emptied, self.filled)
 
 
@@ -71,12 +74,16 @@ class SlabFeed(Feed):
         self._pieces.append((start, holder))
 
     def send(self) -> None:
-        if self._end:
-            self._slabs[self.turn].send(self._end)
-        there = [slab.there.data.ptr if slab.there is not None else 0 for slab in self._slabs]
+        if not self._end:  # nothing that depends on the turn: one graph will do
+            self.turn, self.contents = self.turn ^ 1, ()
+            return
+        filled = self._slabs[self.turn]
+        for slab in self._slabs:
+            slab.reach(filled.pinned.size)
+        filled.send(self._end)
         arrays = [(start, holder.data) for start, holder in self._pieces]
         self.contents = (
-            *there,
+            *(slab.there.data.ptr for slab in self._slabs),
             *((start, a.data.ptr, a.shape, a.dtype.str) for start, a in arrays),
         )
 

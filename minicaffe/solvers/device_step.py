@@ -109,8 +109,8 @@ class DeviceStep:
             self.begun.append(Begun(iteration, self.net.position, current_step))
 
     def iterate(self, hyper: np.ndarray, *, read: bool) -> float:
-        """Run the passes and make the update that follows from them, which is in the last pass's unit; arguments
-        and result as for `passes` and `update`."""
+        """Run the passes and make the update that follows from them, which is part of the last pass's unit;
+        arguments and result as for `passes` and `update`."""
         count = self.settings.passes
         total = self._run_passes(count - 1, read)
         self.net.prepare([(hyper, self._set)])

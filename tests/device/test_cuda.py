@@ -1,9 +1,11 @@
 """CudaDevice over the emulated CuPy: memory, copies, launches through the kernel contract, capture."""
 
+import functools
+
 import numpy as np
 import pytest
 
-from minicaffe.device import staging
+from minicaffe.device import slabs, staging
 from minicaffe.device.arena import Arena
 from minicaffe.errors import CaptureError, ConfigError, DeviceError, ShapeError
 from minicaffe.kernels import activation, gemm, memory
@@ -12,6 +14,7 @@ from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
 from ..support import emulator
+from ..support.devices import hand_over
 from ..support.emulator import EmulatedCuda
 from ..support.emulator.array import DeviceArray
 from ..support.emulator.module import FORWARD, KernelError
@@ -68,7 +71,6 @@ def test_copies_fills_and_views(device):
     nothing = device.empty((0, 3))
     device.fill(nothing, 1)
     device.put(np.zeros((0, 3)), nothing)
-    device.stage(np.zeros((0, 3)), nothing)
     device.copy(nothing, nothing)
     assert device.get(nothing).shape == (0, 3)
 
@@ -149,8 +151,8 @@ def test_the_workspace_grows_and_graphs_keep_what_they_had(device):
 
 @pytest.mark.parametrize("count", [3, staging.LARGE_BYTES // 4])  # through a slot, or from where it is
 def test_the_host_may_change_what_it_sent(lazy, count):
-    host = np.ones(count, np.float32)
-    for send in (lazy.put, lazy.stage):
+    host, feed = np.ones(count, np.float32), lazy.feed()
+    for send in (lazy.put, functools.partial(hand_over, feed)):
         arrays = [lazy.empty((count,)) for _ in range(2 * staging.SLOTS)]
         for value, array in enumerate(arrays):
             host[...] = value
@@ -164,8 +166,9 @@ def test_the_host_may_change_what_it_sent(lazy, count):
 def test_batches_overtake_no_computation(lazy, ahead):
     lazy.copies.lazy = not ahead
     k, batch, results = lazy.bind(activation), lazy.empty((4,)), [lazy.empty((4,)) for _ in range(6)]
+    feed = lazy.feed()
     for i, result in enumerate(results):
-        lazy.stage(np.full(4, i + 1), batch)
+        hand_over(feed, np.full(4, i + 1), batch)
         k.relu_forward(batch, result, 0.0)
     for i, result in enumerate(results):
         assert (lazy.get(result) == i + 1).all()
@@ -188,18 +191,18 @@ def test_a_missing_wait_is_noticed(lazy, monkeypatch, missing):
         def pending(self):
             return lambda: None
 
-    original = staging.Lane.__init__
+    original = slabs.Slab.__init__
 
-    def broken(lane, *args) -> None:
-        original(lane, *args)
-        setattr(lane, missing, [Never(), Never()])
+    def broken(slab, *args) -> None:
+        original(slab, *args)
+        setattr(slab, missing, Never())
 
     if missing == "event":
         for slot in lazy.staging.slots:
             slot.event = Never()
         check, argument = test_the_host_may_change_what_it_sent, 3
     else:
-        monkeypatch.setattr(staging.Lane, "__init__", broken)
+        monkeypatch.setattr(slabs.Slab, "__init__", broken)
         check, argument = test_batches_overtake_no_computation, missing == "emptied"
     with pytest.raises(AssertionError):
         check(lazy, argument)
@@ -210,7 +213,7 @@ def test_arrays_of_the_host_that_travel_fast(device):
     assert host.shape == (3, 4) and host.dtype == np.uint8 and device.host_empty((0,)).size == 0
     host[...] = 7
     array = device.empty((3, 4), np.uint8)
-    device.stage(host, array)
+    device.put(host, array)
     assert (device.get(array) == 7).all()
 
 
@@ -319,7 +322,7 @@ def test_a_capture_uses_what_was_loaded_before(device):
         (lambda d, x: d.put([1, 2], x), "cannot copy from the host while"),
         (lambda d, x: d.empty((3,)), "cannot allocate while"),
         (lambda d, x: d.workspace(100), "cannot allocate while"),
-        (lambda d, x: d.stage([1, 2], x), "cannot copy from the host while"),
+        (lambda d, x: hand_over(d.feed(), [1, 2], x), "cannot wait while"),
         (lambda d, x: d.synchronize(), "cannot wait while"),
         (lambda d, x: d.capture(lambda: None), "cannot begin a capture while"),
     ],

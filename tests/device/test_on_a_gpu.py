@@ -13,7 +13,7 @@ from minicaffe.kernels import activation, memory, pooling, power, random, shape
 from minicaffe.kernels import convolution as convolution_family
 
 from ..kernels.test_convolution import geometry, run
-from ..support.devices import CUDA, make_device
+from ..support.devices import CUDA, hand_over, make_device
 
 G = geometry(4, 1, 20, 50, (1, 12, 12), (1, 3, 3), pad=(0, 1, 1))
 
@@ -85,10 +85,10 @@ def test_memory_is_given_on_in_the_order_of_the_stream(device):
 @pytest.mark.parametrize("count", [100, staging.LARGE_BYTES // 4])  # through a slot, or from where it is
 def test_batches_travel_while_the_device_computes(device, count):
     k, batch, host = device.bind(activation), device.empty((count,)), device.host_empty((count,))
-    results = [device.empty((count,)) for _ in range(3 * staging.SLOTS)]
+    results, feed = [device.empty((count,)) for _ in range(3 * staging.SLOTS)], device.feed()
     for value, result in enumerate(results):
         host[...] = value + 1
-        device.stage(host, batch)
+        hand_over(feed, host, batch)
         host[...] = -1
         for _ in range(5):
             k.relu_forward(batch, result, 0.0)

@@ -13,6 +13,7 @@ from minicaffe.errors import DeviceError
 from minicaffe.kernels import activation, memory
 
 from ..support import emulator
+from ..support.devices import hand_over
 from ..support.emulator import EmulatedCuda
 from ..support.emulator.cupy import EmulatedCupy
 from ..support.emulator.libraries import FakeCublas, FakeCudnn
@@ -51,6 +52,7 @@ def everything(device) -> list:
     def allocate() -> None:
         have.x, have.y = device.empty((6,)), device.zeros((6,))
         have.other = device.workspace(24)
+        have.feed = device.feed()
         device.host_empty((3,))
         assert device.total_memory() == 8 << 30
 
@@ -69,7 +71,7 @@ def everything(device) -> list:
         lambda: device.fill(have.y, 0),
         compute,  # which loads the kernels too,
         compute,
-        lambda: device.stage(have.host, have.x),
+        lambda: hand_over(have.feed, have.host, have.x),
         lambda: device.copy(have.x, have.y),
         lambda: device.describe(),
         lambda: setattr(have, "replay", device.capture(compute)),
@@ -93,7 +95,7 @@ def test_every_call_finds_its_gpu(elsewhere):
 
 def test_a_call_that_does_not_is_noticed(monkeypatch):
     """The emulation tells one GPU from another: without the call that makes it current no step passes."""
-    for name in ("empty", "fill", "put", "launch", "capture", "_replay", "_mark"):
+    for name in ("empty", "fill", "put", "launch", "capture", "_replay", "_mark", "event"):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(CudaDevice, name, getattr(CudaDevice, name).__wrapped__)
             with pytest.raises((DeviceError, RuntimeError), match=r"GPU|HANDLE|current device"):

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from minicaffe.data.batch import Batch
 from minicaffe.data.transformer import BYTES, Transformer
-from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import transform as family
 from minicaffe.layers.source.transforming import DeviceTransform
 from minicaffe.proto import binary, text
@@ -64,8 +63,13 @@ def bytes_of(t: Transformer, images, at) -> Batch:
 
 def on_device(transform: DeviceTransform, batch: Batch) -> np.ndarray:
     device, shape = transform.device, transform.out_shape(batch.images)
-    out = device.empty(shape)
-    transform(batch.images, batch.windows, out)
+    out, feed = device.empty(shape), device.feed()
+    feed.begin()
+    transform.stage(batch.images, batch.windows, feed.put)
+    feed.send()
+    feed.deliver()
+    transform.unpack(out)
+    feed.delivered()
     return device.get(out)
 
 
@@ -111,22 +115,14 @@ def test_batches_of_other_sizes_follow_each_other(name):
             )
 
 
-def test_bytes_arrive_in_the_same_memory_and_still_windows_once():
-    sent: list[np.ndarray] = []
-
-    class Watched(CpuDevice):
-        def put(self, host, out):
-            sent.append(out)
-            super().put(host, out)
-
+def test_bytes_arrive_in_the_same_memory():
     t = transformer("crop_size: 4", TEST)
-    transform = DeviceTransform(Watched(), t)
-    assert sent[0] is transform.mean and sent[1] is transform.factors and len(sent) == 2
-    sent.clear()
+    transform = DeviceTransform(make_device("cpu", np.float32), t)
+    arrived = set()
     for start in range(0, 12, COUNT):
         on_device(transform, bytes_of(t, IMAGES, np.arange(start, start + COUNT)))
-    assert [array is transform.windows for array in sent] == [False, True, False, False]
-    assert all(array is transform.pixels for array in sent if array is not transform.windows)
+        arrived.add((transform.pixels.data.ctypes.data, transform.windows.data.ctypes.data))
+    assert len(arrived) == 1
 
 
 def test_windows_that_are_drawn_are_sent_every_time():
@@ -160,8 +156,8 @@ def test_planted_faults_are_noticed(means, old, new):
     class Mutated(EmulatedCuda):
         def source(self, module):
             text = super().source(module)
-            assert module is family and old in text
-            return text.replace(old, new, 1)
+            assert module is not family or old in text
+            return text.replace(old, new, 1) if module is family else text
 
     t = transformer(f"{means['pixels']} crop_size: 5 mirror: true scale: 0.017 std_value: [0.9, 1, 1.1]")
     at = np.arange(COUNT)

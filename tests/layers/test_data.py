@@ -337,9 +337,17 @@ def transforming(name: str, dtype=np.float32):
     class Transforming(type(make_device(name, dtype))):
         transforms = True
 
-        def stage(self, host, out):
-            seen.append(host.dtype)
-            super().stage(host, out)
+        def feed(self):
+            feed = super().feed()
+            put = feed.put
+
+            def seen_put(host, holder):
+                if np.ndim(host) == 4:
+                    seen.append(host.dtype)
+                put(host, holder)
+
+            feed.put = seen_put
+            return feed
 
     return Transforming(dtype), seen
 

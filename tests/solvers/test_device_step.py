@@ -77,8 +77,8 @@ def test_the_same_as_on_the_cpu(device, settings):
 
 @pytest.mark.parametrize("settings", ["", "iter_size: 3"])
 def test_graphs_are_captured_once_and_nobody_waits(device, settings, monkeypatch):
-    """Layers run in Python in the first two iterations, the one that warms up and the one that is captured;
-    behind the first, where DummyData looks at what is there, nothing is read back."""
+    """Layers run in Python in the first three iterations, the one that warms up and those that are captured,
+    one for each of the slabs; behind the first, where DummyData looks at what is there, nothing is read."""
     solver = tiny_solver(settings, device=device)
     passes = counting(solver.net, "run_forward", monkeypatch)
     captured = counting(device, "capture", monkeypatch)
@@ -86,8 +86,8 @@ def test_graphs_are_captured_once_and_nobody_waits(device, settings, monkeypatch
     read = counting(device, "get", monkeypatch)
     for _ in range(UNCHECKED - 2):
         solver._iterate()
-    assert len(passes) == (2 if not settings else 4)  # the first pass of an iteration clears the gradients
-    assert len(captured) == (2 if not settings else 4) and not read
+    units = 3 if settings else 1  # the first pass, those between, the last with the update; or all in one
+    assert len(passes) == 3 * units and len(captured) == 2 * units and not read
     solver.step(0)
     assert len(read) == 1
 
@@ -115,7 +115,7 @@ def test_only_what_is_built_in_is_captured_anew(device, monkeypatch):
     solver.step(2)
     assert not captured
     solver.param.clip_gradients = 1
-    solver.step(2)
+    solver.step(3)
     assert len(captured) == 2
 
 
@@ -126,7 +126,7 @@ def test_arrays_that_moved_are_captured_anew(device, monkeypatch):
     solver.net.reshape()
     solver.step(1)
     assert not captured
-    solver.step(1)
+    solver.step(2)
     assert len(captured) == 2
 
 
@@ -263,7 +263,7 @@ def test_an_interrupt_while_kernels_compile_or_are_captured(device, iteration, w
     solver, whole = (tiny_solver(device=device) for _ in range(2))
     solver.step(iteration)
 
-    def interrupt() -> None:
+    def interrupt(*more) -> None:
         raise KeyboardInterrupt
 
     position = solver.net.position
@@ -290,11 +290,11 @@ def test_an_iteration_that_was_cut_short_is_forgotten(where, restored, device, m
     state = solver.snapshot()
     solver.step(1)
 
-    def interrupt() -> None:
+    def interrupt(*more) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context:
-        context.setattr(solver.net, "stage", interrupt)
+        context.setattr(solver.net, "prepare", interrupt)
         with pytest.raises(KeyboardInterrupt):
             solver.step(1)
     if restored:

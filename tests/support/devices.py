@@ -10,6 +10,7 @@ import pytest
 from minicaffe.device.base import Device
 from minicaffe.device.cpu import CpuDevice
 from minicaffe.device.cuda import CudaDevice
+from minicaffe.device.feed import Array
 from minicaffe.errors import DeviceError
 
 from . import emulator
@@ -40,3 +41,12 @@ def make_device(name: str, dtype: type = np.float64) -> Device:
     if not emulator.available():
         pytest.skip("the CUDA emulator needs g++")
     return emulator.EmulatedCuda(dtype, races=name == "cuda-racing", orders=1 if name == "cuda-racing" else 2)
+
+
+def hand_over(feed, host, array) -> None:
+    """What Device.put does, by way of a feed."""
+    feed.begin()
+    feed.put(host, Array(array))
+    feed.send()
+    feed.deliver()
+    feed.delivered()
