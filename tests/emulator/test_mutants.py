@@ -150,7 +150,7 @@ MUTANTS = [
     (scale, "if (first + k * BLOCK < count) total += dy", "total += dy", RELU_GRADIENT),
     (softmax, "s.lanes == LANES ? warp_joined(v, join) : v", "v", SHORT),
     (softmax, "item * (BLOCK / lanes)", "item * BLOCK", SHORT),
-    (softmax, "{-1, 0, lanes}", "{0, 0, lanes}", SHORT),
+    (softmax, "{column, -1, lane, lanes}", "{column, 0, lane, lanes}", SHORT),
     (gemm, "relu && v <= 0", "v < 0 && false", ADD_BIAS),
     (pooling, "min(group * PLANES + k, g.planes - 1)", "group * PLANES + k", MAX_POOL),
     (pooling, "image[k] * step", "plane[k] / PLANES * step", MAX_POOL_APART),
