@@ -46,8 +46,8 @@ def softmax_loss_forward(
 ):  # fmt: skip
     """p = softmax(x), and the sum of -log(max(p[label], 2^-126)); NaN for a label that is no class.
 
-    target = the label of every position that has a gradient, -1 elsewhere.  The CPU has partial sums of chunks,
-    and no use for the rest of `sums`.
+    target = the label of every position that has a gradient, -1 elsewhere.  The CPU has partial sums of
+    chunks, and no use for the rest of `sums`.
     """
     tiny = p.dtype.type(2.0**-126)
     positions = g.outer * g.inner

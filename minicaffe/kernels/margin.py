@@ -1,6 +1,7 @@
 """Losses that ask for a margin: between classes (hinge), between items (contrastive).
 
-Partial sums as in partial_sums.py, labels as in loss.py; slope = the derivative of an item's loss, for loss_backward.
+Partial sums as in partial_sums.py, labels as in loss.py; slope = the derivative of an item's loss, for
+loss_backward.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ NOT_WHOLE = -(2**31)  # what `whole` makes of NaN
 
 @measuring()
 def hinge_loss_forward(
-    x, labels, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels, squared: int, fixed: float
-):
+    x, labels, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels, squared: int,
+    fixed: float,
+):  # fmt: skip
     """The sum over items and classes of m, or m^2 if squared, with m = max(0, 1 + x), at the label max(0, 1 -
     x); NaN for a label that is no class."""
     zero, one = x.dtype.type(0), x.dtype.type(1)
@@ -60,8 +62,9 @@ class Pairs(NamedTuple):
 
 @measuring()
 def contrastive_loss_forward(
-    a, b, same, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Pairs, margin: float, fixed: float
-):
+    a, b, same, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Pairs, margin: float,
+    fixed: float,
+):  # fmt: skip
     """The sum of d^2 / 2 over pairs that are the same, of max(0, margin - d)^2 / 2 over others, with d = |a -
     b|; legacy: max(0, margin - d^2) / 2.  NaN where `same` is no number.
 

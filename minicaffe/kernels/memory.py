@@ -1,4 +1,4 @@
-"""What arrays on a GPU need kernels for and NumPy does by itself: filling, converting, subtracting, adding."""
+"""What arrays on a GPU need kernels for and NumPy does by itself: filling, converting, adding."""
 
 from __future__ import annotations
 

@@ -1,22 +1,22 @@
-"""What loss.py, likelihood.py and margin.py share: a sum over the positions of a batch, divided by a count.
+"""Sums over the positions of a batch, divided by a count: what loss.py, likelihood.py and margin.py share.
 
-A position is one prediction: an item, a pixel of an item, an element.  A kernel of a measure takes, beside its
-own arrays,
+A position is one prediction: an item, a pixel of an item, an element.  A kernel of a measure takes, beside
+its own arrays,
 
-    sums      real, a number for every piece of the positions: its partial sum.  A piece is a CHUNK of positions;
+    sums      real: a partial sum for every piece of the positions.  A piece is a CHUNK of positions;
               softmax_loss_forward has pieces of its own on a GPU
-    tally     int32, two for every piece: how many of its positions count, and which is the first whose label is
-              none (NONE if there is no such)
+    tally     int32, two for every piece: how many of its positions count, and which is the first whose label
+              is none (NONE if there is no such)
     y         real, 1: the result
-    outcome   real, 2: by what the sum was divided, and the result again, where it can be looked for NaN behind
-              the pass
-    noted     int32, 2: the first position whose label was none, which stays until the host looks (NONE until
-              then), and how many CUDA blocks have arrived, 0 between launches
+    outcome   real, 2: by what the sum was divided, and the result again, for who looks behind the pass
+              whether it was finite
+    noted     int32, 2: the first position whose label was none, which stays until the host looks (NONE if
+              there is no such), and how many CUDA blocks have arrived, 0 between launches
     value     real, 1: what stood there
     fixed     the divisor; 0: the number of positions that count, at least 1
 
-and ends with `conclude`.  The order of additions depends on neither threads nor blocks, and no kernel asks the
-host.
+and ends with `conclude`.  The order of additions depends on neither threads nor blocks, and no kernel asks
+the host.
 """
 
 from __future__ import annotations

@@ -28,7 +28,8 @@ def mean_outputs(
     end, as nothing waits for it before.
     """
     blobs, at_once = net.blobs, net.device.synchronous
-    tops = [pair for tops, weights in zip(net.tops, net.loss_weights) for pair in zip(tops, weights) if pair[1]]
+    pairs = (pair for row in zip(net.tops, net.loss_weights) for pair in zip(*row))
+    tops = [(blob, weight) for blob, weight in pairs if weight]
     outputs = Means(net.device, {name: blobs[name] for name in net.outputs})
     losses = Means(net.device, {f"loss {i}": blob for i, (blob, _) in enumerate(tops) if log_loss})
     stopped = False
@@ -53,8 +54,8 @@ def mean_outputs(
 
 
 class Means:
-    """The means of every element of some blobs, which are summed in float64 where the blobs are, so that a GPU
-    is asked once in a test, not after every batch.
+    """The means of every element of some blobs, which are summed in float64 where the blobs are: a GPU is
+    asked once in a test, not after every batch.
 
     blobs  by the names that errors call them
     """

@@ -28,8 +28,8 @@ BODIES = {
     "last_without_acquire": (LAST.format(barrier=BARRIER, release=FENCE, acquire=""), UNORDERED),
     "last_without_barrier": (LAST.format(barrier="", release=FENCE, acquire=FENCE), UNORDERED),
     "first": (  # who arrives first knows nothing of the second
-        "if (t == 0) { __threadfence(); atomicAdd(count, 1); __threadfence(); } __syncthreads(); y[127 - i] = 0;"
-        " y[i] = 0;",
+        "if (t == 0) { __threadfence(); atomicAdd(count, 1); __threadfence(); } __syncthreads();"
+        " y[127 - i] = 0; y[i] = 0;",
         r"writes y\[\d+\], which another block writes",
     ),
     "same_value": ("y[0] = 1;", r"writes y\[0\], which another block writes"),

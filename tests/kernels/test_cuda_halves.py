@@ -233,7 +233,11 @@ def test_softmax_loss_by_blocks_warps_and_threads(classes, inner, dtype):
     labels = RNG.integers(0, classes, outer * inner).astype(np.float64)
     for bad in ([], [5, 8]):
         labels[bad] = classes
-        call = loss, "softmax_loss_forward", (x, labels, x, np.zeros(labels.size, np.int32), *results(g.pieces), g, 0.0)
+        call = (
+            loss,
+            "softmax_loss_forward",
+            (x, labels, x, np.zeros(labels.size, np.int32), *results(g.pieces), g, 0.0),
+        )
         wanted, got = outcome(CpuDevice(dtype, kernels="plain"), *call), outcome(EmulatedCuda(dtype), *call)
         for i in (2, 3, 6, 7, 8, 9):  # all but sums and tally
             np.testing.assert_allclose(got[i], wanted[i], rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])

@@ -8,9 +8,11 @@ import numba
 import numpy as np
 import pytest
 
+from minicaffe.errors import DeviceError
 from minicaffe.kernels import cuda, loss, partial_sums
 
 from ..support.devices import each_device, make_device
+from ..support.emulator import EmulatedCuda, available
 
 
 @pytest.fixture
@@ -59,8 +61,8 @@ def test_the_number_of_threads_changes_no_bit(threads):
 
 
 class Positions:
-    """Rows of scores and a label for each, as softmax_loss_forward takes them: on a GPU with a partial sum for
-    every position where there are many classes, for every 8 where there are few."""
+    """Rows of scores and a label for each, as softmax_loss_forward takes them: on a GPU with a partial sum
+    for every position where there are many classes, for every 8 where there are few."""
 
     def __init__(self, device, positions: int, classes: int, ignore: int | None = None) -> None:
         self.g = loss.Labels(positions, classes, 1, int(ignore is not None), ignore or 0)
@@ -127,3 +129,27 @@ def test_both_halves_agree_on_the_size_of_a_chunk():
     source = cuda.source(loss, np.dtype(np.float32))
     assert f"#define CHUNK {partial_sums.CHUNK} " in source
     assert f"#define NONE {partial_sums.NONE}\n" in source
+
+
+class Unfenced(EmulatedCuda):
+    """A GPU that is watched for races, with one of the two fences of a sum taken out."""
+
+    def __init__(self, near: str) -> None:
+        super().__init__(np.float64, races=True, orders=1)
+        self.near = near
+
+    def source(self, module):
+        text = super().source(module)
+        assert text.count(self.near) == 1
+        return text.replace(self.near, self.near.replace("__threadfence();", ""))
+
+
+ARRIVE = "    last = atomicAdd(noted + ARRIVED, 1) == int(gridDim.x) - 1;\n"
+
+
+@pytest.mark.skipif(not available(), reason="the CUDA emulator needs g++")
+@pytest.mark.parametrize("near", ["    __threadfence();\n" + ARRIVE, ARRIVE + "    __threadfence();\n"])
+def test_a_missing_fence_is_seen(near):
+    with pytest.raises(DeviceError, match=r"reads sums\[0\], which another block writes"):
+        Positions(Unfenced(near), 20, 3).run()
+    Positions(EmulatedCuda(np.float64, races=True), 20, 3).run()
