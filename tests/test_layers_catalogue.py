@@ -12,6 +12,7 @@ import pytest
 
 from minicaffe.kernels import cuda
 from minicaffe.layers import LAYERS, resolve
+from minicaffe.layers.loss.measure import Measure
 from minicaffe.proto import text
 from minicaffe.proto.schema import SolverParameter
 from minicaffe.solvers.solver import Solver
@@ -171,6 +172,23 @@ def test_a_gpu_agrees_in_float32(case, name):
 @each_case
 def test_captured(case, name):
     laws.check_captured(case, make_device(name))
+
+
+MEASURES = sorted(name for name in LAYERS if issubclass(resolve(name), Measure))
+
+
+@pytest.mark.skipif(not available(), reason="the CUDA emulator needs g++")
+@pytest.mark.parametrize("name", MEASURES)
+def test_a_measure_is_one_launch(name):
+    """Sum, divisor and complaint together; but the accuracies of classes, and the softmax of InfogainLoss."""
+    device = EmulatedCuda(np.float32)
+    for case in module_of(name).CASES:
+        rig = laws.Rig(case, device)
+        rig.forward(case.arrays())
+        before = device.cupy.launches
+        rig.layer.forward(rig.bottom, rig.top)
+        more = name == "InfogainLoss" or (name == "Accuracy" and case.tops == 2)
+        assert device.cupy.launches - before == 1 + more
 
 
 @pytest.fixture

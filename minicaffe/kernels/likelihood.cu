@@ -4,7 +4,8 @@
 
 #define FLOOR real(1e-20)
 
-KERNEL multinomial_loss_forward(const real* p, const real* labels, real* slope, real* sums, int* tally, Labels g, int n) {
+KERNEL multinomial_loss_forward(const real* p, const real* labels, real* slope, real* sums, int* tally, real* y,
+                                real* outcome, int* noted, real* value, Labels g, real fixed, int n) {
   FOR_BLOCK(chunk, n) {
     const int size = chunk_size(chunk, g.outer * g.inner);
     real total = 0;
@@ -25,10 +26,11 @@ KERNEL multinomial_loss_forward(const real* p, const real* labels, real* slope, 
     }
     leave(chunk, total, threadIdx.x == 0 ? size : 0, first, sums, tally);
   }
+  conclude(labels, sums, tally, y, outcome, noted, value, fixed, n);
 }
 
 KERNEL infogain_loss_forward(const real* p, const real* labels, const real* gain, real* slope, real* sums, int* tally,
-                             Labels g, int n) {
+                             real* y, real* outcome, int* noted, real* value, Labels g, real fixed, int n) {
   FOR_BLOCK(chunk, n) {
     const int size = chunk_size(chunk, g.outer * g.inner);
     real total = 0;
@@ -57,4 +59,5 @@ KERNEL infogain_loss_forward(const real* p, const real* labels, const real* gain
     }
     leave(chunk, total, counted, first, sums, tally);
   }
+  conclude(labels, sums, tally, y, outcome, noted, value, fixed, n);
 }

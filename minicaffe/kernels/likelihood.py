@@ -1,6 +1,6 @@
 """Losses of probabilities: what the label's, or every class's, probability costs.
 
-Partial sums, tallies and labels as in loss.py; slope = the derivative of a position's loss, for
+Partial sums as in partial_sums.py, labels as in loss.py; slope = the derivative of a position's loss, for
 loss_backward.
 """
 
@@ -10,21 +10,23 @@ import math
 
 import numpy as np
 
-from .loss import CHUNK, NONE, Labels, chunks, whole
-from .registry import kernel
+from .loss import Labels
+from .partial_sums import CHUNK, NONE, conclude, measuring, whole
 
 FLOOR = 1e-20  # of a probability, so that its logarithm stays finite
 
 
-@kernel(blocks=lambda p, labels, slope, sums, tally, g: chunks(g.positions), parallel=False)
-def multinomial_loss_forward(p, labels, slope, sums, tally: np.int32, g: Labels):
+@measuring()
+def multinomial_loss_forward(
+    p, labels, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels, fixed: float
+):
     """The sum of -log(max(p[label], 1e-20)); NaN for a label that is no class.
 
     slope = -1 / max(p, 1e-20) at the label, 0 elsewhere.
     """
     floor = p.dtype.type(FLOOR)
     positions = g.outer * g.inner
-    for chunk in range((positions + CHUNK - 1) // CHUNK):
+    for chunk in range(sums.size):
         total, first = p.dtype.type(0), NONE
         size = min(positions - chunk * CHUNK, CHUNK)
         for i in range(chunk * CHUNK, chunk * CHUNK + size):
@@ -43,17 +45,20 @@ def multinomial_loss_forward(p, labels, slope, sums, tally: np.int32, g: Labels)
         sums[chunk] = total
         tally[2 * chunk] = size
         tally[2 * chunk + 1] = first
+    conclude(labels, sums, tally, y, outcome, noted, value, fixed)
 
 
-@kernel(blocks=lambda p, labels, gain, slope, sums, tally, g: chunks(g.positions), parallel=False)
-def infogain_loss_forward(p, labels, gain, slope, sums, tally: np.int32, g: Labels):
+@measuring()
+def infogain_loss_forward(
+    p, labels, gain, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels, fixed: float
+):
     """The sum of -sum_c gain[label, c] * log(max(p[c], 1e-20)) where the label counts; NaN if it is no class.
 
     slope = the derivative by the scores whose softmax p is: p[c] * sum(gain[label]) - gain[label, c].
     """
     floor, zero = p.dtype.type(FLOOR), p.dtype.type(0)
     positions = g.outer * g.inner
-    for chunk in range((positions + CHUNK - 1) // CHUNK):
+    for chunk in range(sums.size):
         total, counted, first = zero, 0, NONE
         for i in range(chunk * CHUNK, min(positions, (chunk + 1) * CHUNK)):
             start = i // g.inner * g.classes * g.inner + i % g.inner
@@ -78,3 +83,4 @@ def infogain_loss_forward(p, labels, gain, slope, sums, tally: np.int32, g: Labe
         sums[chunk] = total
         tally[2 * chunk] = counted
         tally[2 * chunk + 1] = first
+    conclude(labels, sums, tally, y, outcome, noted, value, fixed)

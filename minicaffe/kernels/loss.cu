@@ -1,29 +1,36 @@
 // CUDA half of loss.py.
 
 #include "partial_sums.cuh"
+#include "columns.cuh"
 
-KERNEL softmax_loss_forward(const real* p, const real* labels, int* target, real* sums, int* tally, Labels g, int n) {
+// The lane that writes the label's probability adds its logarithm, and all else of the column.
+KERNEL softmax_loss_forward(const real* x, const real* labels, real* p, int* target, real* sums, int* tally, real* y,
+                            real* outcome, int* noted, real* value, Labels g, real fixed, int n) {
   const real tiny = real(1.1754943508222875e-38);
-  FOR_BLOCK(chunk, n) {
-    const int size = chunk_size(chunk, g.outer * g.inner);
-    real total = 0;
-    int counted = 0, first = NONE;
-    for (int j = threadIdx.x; j < size; j += BLOCK) {
-      const int i = chunk * CHUNK + j, label = whole(labels[i]);
-      target[i] = -1;
-      if (g.ignoring && label == g.ignore) continue;
-      ++counted;
-      if (label >= 0 && label < g.classes) {
-        target[i] = label;
-        const real likelihood = p[(i / g.inner * g.classes + label) * g.inner + i % g.inner];
-        total -= log(likelihood < tiny ? tiny : likelihood);
-      } else {
-        first = min(first, i);
-        total += real(nan(""));
+  FOR_BLOCK(item, n) {
+    const Share s = share(g, item);
+    Partial<real> part = {0, 0, NONE};
+    bool mine = s.lane == 0;
+    if (s.first >= 0) {
+      normalize(x, p, s, g);
+      const int label = whole(labels[s.column]);
+      const bool counts = !(g.ignoring && label == g.ignore), known = counts && label >= 0 && label < g.classes;
+      mine = s.lane == (known ? label % s.lanes : 0);
+      if (mine) {
+        target[s.column] = known ? label : -1;
+        part.counted = counts;
+        if (known) {
+          const real likelihood = p[s.first + label * g.inner];
+          part.total = -log(likelihood < tiny ? tiny : likelihood);
+        } else if (counts) {
+          part = {real(nan("")), 1, s.column};
+        }
       }
     }
-    leave(chunk, total, counted, first, sums, tally);
+    if (s.lanes < BLOCK) leave(item, part.total, part.counted, part.first, sums, tally);
+    else if (mine) store(item, part, sums, tally);
   }
+  conclude(labels, sums, tally, y, outcome, noted, value, fixed, n);
 }
 
 KERNEL softmax_loss_backward(const real* p, const int* target, const real* dloss, const real* divisor, real* dx, Labels g,
@@ -36,7 +43,8 @@ KERNEL softmax_loss_backward(const real* p, const int* target, const real* dloss
   }
 }
 
-KERNEL sigmoid_loss_forward(const real* x, const real* t, real* slope, real* sums, int* tally, Labels g, int n) {
+KERNEL sigmoid_loss_forward(const real* x, const real* t, real* slope, real* sums, int* tally, real* y, real* outcome,
+                            int* noted, real* value, Labels g, real fixed, int n) {
   FOR_BLOCK(chunk, n) {
     const int size = chunk_size(chunk, g.outer * g.inner);
     real total = 0;
@@ -52,9 +60,11 @@ KERNEL sigmoid_loss_forward(const real* x, const real* t, real* slope, real* sum
     }
     leave(chunk, total, counted, NONE, sums, tally);
   }
+  conclude(t, sums, tally, y, outcome, noted, value, fixed, n);
 }
 
-KERNEL euclidean_loss_forward(const real* a, const real* b, real* slope, real* sums, int* tally, int count, int n) {
+KERNEL euclidean_loss_forward(const real* a, const real* b, real* slope, real* sums, int* tally, real* y, real* outcome,
+                              int* noted, real* value, int count, real fixed, int n) {
   FOR_BLOCK(chunk, n) {
     const int size = chunk_size(chunk, count);
     real total = 0;
@@ -65,6 +75,7 @@ KERNEL euclidean_loss_forward(const real* a, const real* b, real* slope, real* s
     }
     leave(chunk, real(0.5) * total, threadIdx.x == 0 ? size : 0, NONE, sums, tally);
   }
+  conclude(b, sums, tally, y, outcome, noted, value, fixed, n);
 }
 
 KERNEL loss_backward(const real* slope, const real* dloss, const real* divisor, real* dx, real sign, int add,
@@ -84,7 +95,8 @@ __device__ bool is_right(const real* x, int label, int i, const Labels& g, int t
   return score == score && reach <= top_k;
 }
 
-KERNEL accuracy_forward(const real* x, const real* labels, real* sums, int* tally, Labels g, int top_k, int n) {
+KERNEL accuracy_forward(const real* x, const real* labels, real* sums, int* tally, real* y, real* outcome, int* noted,
+                        real* value, Labels g, int top_k, real fixed, int n) {
   const int lanes = g.classes >= BLOCK && g.inner == 1 ? LANES : 1;  // a position that is a long row takes a warp
   const int lane = threadIdx.x % lanes;
   FOR_BLOCK(chunk, n) {
@@ -101,6 +113,7 @@ KERNEL accuracy_forward(const real* x, const real* labels, real* sums, int* tall
     }
     leave(chunk, real(right), counted, first, sums, tally);
   }
+  conclude(labels, sums, tally, y, outcome, noted, value, fixed, n);
 }
 
 KERNEL class_accuracy_forward(const real* x, const real* labels, real* y, Labels g, int top_k, int n) {
@@ -115,34 +128,5 @@ KERNEL class_accuracy_forward(const real* x, const real* labels, real* y, Labels
     right = block_sum(right);
     counted = block_sum(counted);
     if (threadIdx.x == 0) y[c] = real(right) / max(counted, 1);
-  }
-}
-
-KERNEL divide_sum(const real* sums, const int* tally, real* y, real* divisor, int chunks, real fixed, int n) {
-  FOR_BLOCK(one, n) {
-    double total = 0;
-    int counted = 0;
-    for (int chunk = threadIdx.x; chunk < chunks; chunk += BLOCK) {
-      total += sums[chunk];
-      counted += tally[2 * chunk];
-    }
-    total = block_sum(total);
-    counted = block_sum(counted);
-    if (threadIdx.x == 0) {
-      divisor[0] = fixed > 0 ? fixed : real(max(counted, 1));
-      y[0] = real(total / divisor[0]);
-    }
-  }
-}
-
-KERNEL note_label(const real* labels, const int* tally, int* position, real* value, int chunks, int n) {
-  FOR_BLOCK(one, n) {
-    int first = NONE;
-    for (int chunk = threadIdx.x; chunk < chunks; chunk += BLOCK) first = min(first, tally[2 * chunk + 1]);
-    first = -block_max(-first);
-    if (threadIdx.x == 0 && position[0] == NONE && first != NONE) {
-      position[0] = first;
-      value[0] = labels[first];
-    }
   }
 }

@@ -1,10 +1,4 @@
-"""Losses and accuracies: a sum over the positions of a batch, divided by a count.
-
-A position is one prediction: an item, a pixel of an item, an element.  A forward kernel leaves a partial sum
-for every CHUNK of positions in `sums`, and two numbers in `tally`: how many positions count, and which is the
-first whose label is no class (NONE if there is none).  `divide_sum` and `note_label` put the partial results
-together.  So the order of additions depends on neither threads nor blocks, and no kernel asks the host.
-"""
+"""Losses and accuracies; see partial_sums.py for what their kernels share."""
 
 from __future__ import annotations
 
@@ -16,10 +10,9 @@ from numba import prange
 
 from .cpu import jit
 from .elementary import exp, log1p
+from .partial_sums import CHUNK, NONE, conclude, measuring, whole
 from .registry import geometry, kernel
-from .reindex import NONE
-
-CHUNK = 1024
+from .softmax import column_blocks, normalize_column
 
 
 @geometry
@@ -37,30 +30,31 @@ class Labels(NamedTuple):
     def positions(self) -> int:
         return self.outer * self.inner
 
-
-def chunks(positions: int) -> int:
-    """How many partial sums there are."""
-    return -(-positions // CHUNK)
-
-
-@jit
-def whole(label):
-    """A label as an integer; -2^31 for NaN and whatever else does not fit."""
-    return np.int32(label) if abs(label) < 2147483648.0 else np.int32(-2147483648)
+    @property
+    def pieces(self) -> int:
+        """Partial sums of softmax_loss_forward: one for each block of a GPU, and enough for the CPU."""
+        return max(1, column_blocks(self.outer, self.classes, self.inner))
 
 
 # -- softmax: p are probabilities
 
 
-@kernel(blocks=lambda p, labels, target, sums, tally, g: chunks(g.positions), parallel=False)
-def softmax_loss_forward(p, labels, target: np.int32, sums, tally: np.int32, g: Labels):
-    """The sum of -log(max(p[label], 2^-126)); NaN for a label that is no class.
+@measuring(parallel=True)
+def softmax_loss_forward(
+    x, labels, p, target: np.int32, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels,
+    fixed: float,
+):  # fmt: skip
+    """p = softmax(x), and the sum of -log(max(p[label], 2^-126)); NaN for a label that is no class.
 
-    target = the label of every position that has a gradient, -1 elsewhere.
+    target = the label of every position that has a gradient, -1 elsewhere.  The CPU has partial sums of
+    chunks, and no use for the rest of `sums`.
     """
     tiny = p.dtype.type(2.0**-126)
     positions = g.outer * g.inner
-    for chunk in range((positions + CHUNK - 1) // CHUNK):
+    for column in prange(positions):
+        normalize_column(x, p, column, g.classes, g.inner)
+    pieces = max(1, (positions + CHUNK - 1) // CHUNK)
+    for chunk in range(pieces):
         total, counted, first = p.dtype.type(0), 0, NONE
         for i in range(chunk * CHUNK, min(positions, (chunk + 1) * CHUNK)):
             label = whole(labels[i])
@@ -78,6 +72,7 @@ def softmax_loss_forward(p, labels, target: np.int32, sums, tally: np.int32, g: 
         sums[chunk] = total
         tally[2 * chunk] = counted
         tally[2 * chunk + 1] = first
+    conclude(labels, sums[:pieces], tally, y, outcome, noted, value, fixed)
 
 
 @kernel(threads=lambda p, target, dloss, divisor, dx, g, add: g.positions * g.classes, parallel=False)
@@ -105,14 +100,16 @@ def pull(p, dx, label, slope, add):
 # -- elementwise: slope = the derivative of a position's loss, which the forward pass leaves for the backward
 
 
-@kernel(blocks=lambda x, t, slope, sums, tally, g: chunks(g.positions))
-def sigmoid_loss_forward(x, t, slope, sums, tally: np.int32, g: Labels):
+@measuring(parallel=True)
+def sigmoid_loss_forward(
+    x, t, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels, fixed: float
+):
     """The sum of x * ([x > 0] - t) + log(1 + exp(-|x|)), the cross entropy of sigmoid(x) and t.
 
     slope = sigmoid(x) - t; 0 where t, cut to a whole number, is ignored.
     """
     zero, one = x.dtype.type(0), x.dtype.type(1)
-    for chunk in prange((g.outer * g.inner + CHUNK - 1) // CHUNK):
+    for chunk in prange(sums.size):
         part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
         xs, ts, slopes = x[part], t[part], slope[part]
         total, counted = zero, 0
@@ -126,13 +123,16 @@ def sigmoid_loss_forward(x, t, slope, sums, tally: np.int32, g: Labels):
         sums[chunk] = total
         tally[2 * chunk] = counted
         tally[2 * chunk + 1] = NONE
+    conclude(t, sums, tally, y, outcome, noted, value, fixed)
 
 
-@kernel(blocks=lambda a, b, slope, sums, tally, count: chunks(count), parallel=False)
-def euclidean_loss_forward(a, b, slope, sums, tally: np.int32, count: int):
+@measuring()
+def euclidean_loss_forward(
+    a, b, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, count: int, fixed: float
+):
     """The sum of (a - b)^2 / 2; slope = a - b."""
     half = a.dtype.type(0.5)
-    for chunk in range((count + CHUNK - 1) // CHUNK):
+    for chunk in range(sums.size):
         part = slice(chunk * CHUNK, (chunk + 1) * CHUNK)
         xs, ys, slopes = a[part], b[part], slope[part]
         total = a.dtype.type(0)
@@ -143,6 +143,7 @@ def euclidean_loss_forward(a, b, slope, sums, tally: np.int32, count: int):
         sums[chunk] = half * total
         tally[2 * chunk] = xs.size
         tally[2 * chunk + 1] = NONE
+    conclude(b, sums, tally, y, outcome, noted, value, fixed)
 
 
 @kernel(threads=lambda slope, dloss, divisor, dx, sign, add: slope.size, parallel=False)
@@ -160,11 +161,13 @@ def loss_backward(slope, dloss, divisor, dx, sign: float, add: int):
 # -- accuracy
 
 
-@kernel(blocks=lambda x, labels, sums, tally, g, top_k: chunks(g.positions), parallel=False)
-def accuracy_forward(x, labels, sums, tally: np.int32, g: Labels, top_k: int):
+@measuring()
+def accuracy_forward(
+    x, labels, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels, top_k: int, fixed: float
+):
     """How many positions have their label's score among the top_k."""
     positions = g.outer * g.inner
-    for chunk in range((positions + CHUNK - 1) // CHUNK):
+    for chunk in range(sums.size):
         right, counted, first = 0, 0, NONE
         for i in range(chunk * CHUNK, min(positions, (chunk + 1) * CHUNK)):
             label = whole(labels[i])
@@ -178,6 +181,7 @@ def accuracy_forward(x, labels, sums, tally: np.int32, g: Labels, top_k: int):
         sums[chunk] = right
         tally[2 * chunk] = counted
         tally[2 * chunk + 1] = first
+    conclude(labels, sums, tally, y, outcome, noted, value, fixed)
 
 
 @kernel(blocks=lambda x, labels, y, g, top_k: g.classes)
@@ -202,29 +206,3 @@ def is_right(x, label, i, g, top_k):
     for c in range(g.classes):
         reach += not x[first + c * g.inner] < score
     return score == score and reach <= top_k
-
-
-# -- putting partial results together
-
-
-@kernel(blocks=lambda sums, tally, y, divisor, chunks, fixed: 1, parallel=False)
-def divide_sum(sums, tally: np.int32, y, divisor, chunks: int, fixed: float):
-    """y = sum of sums / divisor; divisor = fixed or, where that is 0, the number of positions that count, at
-    least 1."""
-    total, counted = 0.0, 0
-    for chunk in range(chunks):
-        total += sums[chunk]
-        counted += tally[2 * chunk]
-    divisor[0] = fixed if fixed > 0 else max(counted, 1)
-    y[0] = total / divisor[0]
-
-
-@kernel(blocks=lambda labels, tally, position, value, chunks: 1, parallel=False)
-def note_label(labels, tally: np.int32, position: np.int32, value, chunks: int):
-    """position, value = those of the first label that is no class, unless an earlier one is noted there."""
-    first = NONE
-    for chunk in range(chunks):
-        first = min(first, tally[2 * chunk + 1])
-    if position[0] == NONE and first != NONE:
-        position[0] = first
-        value[0] = labels[first]

@@ -4,8 +4,8 @@
 
 #define NEAR real(1e-4)
 
-KERNEL hinge_loss_forward(const real* x, const real* labels, real* slope, real* sums, int* tally, Labels g, int squared,
-                          int n) {
+KERNEL hinge_loss_forward(const real* x, const real* labels, real* slope, real* sums, int* tally, real* y, real* outcome,
+                          int* noted, real* value, Labels g, int squared, real fixed, int n) {
   FOR_BLOCK(chunk, n) {
     const int size = chunk_size(chunk, g.outer);
     real total = 0;
@@ -29,10 +29,11 @@ KERNEL hinge_loss_forward(const real* x, const real* labels, real* slope, real* 
     }
     leave(chunk, total, threadIdx.x == 0 ? size : 0, first, sums, tally);
   }
+  conclude(labels, sums, tally, y, outcome, noted, value, fixed, n);
 }
 
 KERNEL contrastive_loss_forward(const real* a, const real* b, const real* same, real* slope, real* sums, int* tally,
-                                Pairs g, real margin, int n) {
+                                real* y, real* outcome, int* noted, real* value, Pairs g, real margin, real fixed, int n) {
   FOR_BLOCK(chunk, n) {
     const int size = chunk_size(chunk, g.count);
     real total = 0;
@@ -62,4 +63,5 @@ KERNEL contrastive_loss_forward(const real* a, const real* b, const real* same, 
     }
     leave(chunk, real(0.5) * total, threadIdx.x == 0 ? size : 0, first, sums, tally);
   }
+  conclude(same, sums, tally, y, outcome, noted, value, fixed, n);
 }

@@ -1,6 +1,7 @@
 """Losses that ask for a margin: between classes (hinge), between items (contrastive).
 
-Partial sums, tallies and labels as in loss.py; slope = the derivative of an item's loss, for loss_backward.
+Partial sums as in partial_sums.py, labels as in loss.py; slope = the derivative of an item's loss, for
+loss_backward.
 """
 
 from __future__ import annotations
@@ -10,19 +11,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .loss import CHUNK, NONE, Labels, chunks, whole
-from .registry import geometry, kernel
+from .loss import Labels
+from .partial_sums import CHUNK, NONE, conclude, measuring, whole
+from .registry import geometry
 
 NEAR = 1e-4  # Caffe adds it to a distance before dividing by it
 NOT_WHOLE = -(2**31)  # what `whole` makes of NaN
 
 
-@kernel(blocks=lambda x, labels, slope, sums, tally, g, squared: chunks(g.positions), parallel=False)
-def hinge_loss_forward(x, labels, slope, sums, tally: np.int32, g: Labels, squared: int):
+@measuring()
+def hinge_loss_forward(
+    x, labels, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels, squared: int,
+    fixed: float,
+):  # fmt: skip
     """The sum over items and classes of m, or m^2 if squared, with m = max(0, 1 + x), at the label max(0, 1 -
     x); NaN for a label that is no class."""
     zero, one = x.dtype.type(0), x.dtype.type(1)
-    for chunk in range((g.outer + CHUNK - 1) // CHUNK):
+    for chunk in range(sums.size):
         total, first = zero, NONE
         size = min(g.outer - chunk * CHUNK, CHUNK)
         for i in range(chunk * CHUNK, chunk * CHUNK + size):
@@ -43,6 +48,7 @@ def hinge_loss_forward(x, labels, slope, sums, tally: np.int32, g: Labels, squar
         sums[chunk] = total
         tally[2 * chunk] = size
         tally[2 * chunk + 1] = first
+    conclude(labels, sums, tally, y, outcome, noted, value, fixed)
 
 
 @geometry
@@ -54,15 +60,18 @@ class Pairs(NamedTuple):
     legacy: int
 
 
-@kernel(blocks=lambda a, b, same, slope, sums, tally, g, margin: chunks(g.count), parallel=False)
-def contrastive_loss_forward(a, b, same, slope, sums, tally: np.int32, g: Pairs, margin: float):
+@measuring()
+def contrastive_loss_forward(
+    a, b, same, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Pairs, margin: float,
+    fixed: float,
+):  # fmt: skip
     """The sum of d^2 / 2 over pairs that are the same, of max(0, margin - d)^2 / 2 over others, with d = |a -
     b|; legacy: max(0, margin - d^2) / 2.  NaN where `same` is no number.
 
     slope = the derivative by a; for pairs that are not the same with 1 / (d + 1e-4) in the place of 1 / d.
     """
     zero, half = a.dtype.type(0), a.dtype.type(0.5)
-    for chunk in range((g.count + CHUNK - 1) // CHUNK):
+    for chunk in range(sums.size):
         total, first = zero, NONE
         size = min(g.count - chunk * CHUNK, CHUNK)
         for i in range(chunk * CHUNK, chunk * CHUNK + size):
@@ -91,3 +100,4 @@ def contrastive_loss_forward(a, b, same, slope, sums, tally: np.int32, g: Pairs,
         sums[chunk] = half * total
         tally[2 * chunk] = size
         tally[2 * chunk + 1] = first
+    conclude(same, sums, tally, y, outcome, noted, value, fixed)

@@ -15,3 +15,7 @@ KERNEL convert(const int* x, real* y, int count, int n) {
 KERNEL subtract_from(const real* x, real* y, int count, int n) {
   FOR(i, n) y[i] = x[i] - y[i];
 }
+
+KERNEL add_to(const real* x, double* total, int count, int n) {
+  FOR(i, n) total[i] += x[i];
+}

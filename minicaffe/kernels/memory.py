@@ -1,4 +1,4 @@
-"""What arrays on a GPU need kernels for and NumPy does by itself: filling, converting, subtracting."""
+"""What arrays on a GPU need kernels for and NumPy does by itself: filling, converting, adding."""
 
 from __future__ import annotations
 
@@ -34,3 +34,10 @@ def subtract_from(x, y, count: int):
     """y[i] = x[i] - y[i]."""
     for i in prange(count):
         y[i] = x[i] - y[i]
+
+
+@kernel(threads=lambda x, total, count: count, parallel=False)
+def add_to(x, total: np.float64, count: int):
+    """total[i] += x[i], in double precision."""
+    for i in range(count):
+        total[i] += x[i]

@@ -29,7 +29,13 @@ from types import ModuleType
 
 import numpy as np
 
-POINTERS = {np.floating: "real*", np.int32: "int*", np.uint32: "unsigned*", np.uint8: "unsigned char*"}
+POINTERS = {
+    np.floating: "real*",
+    np.float64: "double*",
+    np.int32: "int*",
+    np.uint32: "unsigned*",
+    np.uint8: "unsigned char*",
+}
 
 
 @dataclass(frozen=True)

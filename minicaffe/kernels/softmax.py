@@ -7,10 +7,16 @@ from typing import NamedTuple
 
 from numba import prange
 
+from . import cuda
 from .cpu import jit
-from .cuda import BLOCK
 from .elementary import exp
 from .registry import geometry, kernel
+
+
+def column_blocks(outer: int, classes: int, inner: int) -> int:
+    """CUDA blocks: BLOCK threads, a warp or one thread for each column (see share in columns.cuh)."""
+    lanes = cuda.BLOCK if classes >= cuda.BLOCK else 32 if inner == 1 else 1
+    return -(-outer * inner * lanes // cuda.BLOCK)
 
 
 @geometry
@@ -23,21 +29,14 @@ class Columns(NamedTuple):
 
     @property
     def blocks(self) -> int:
-        """CUDA blocks: BLOCK threads, a warp or one thread for each column (see share in softmax.cu)."""
-        lanes = BLOCK if self.classes >= BLOCK else 32 if self.inner == 1 else 1
-        return -(-self.outer * self.inner * lanes // BLOCK)
+        return column_blocks(*self)
 
 
 @kernel(blocks=lambda x, y, g: g.blocks)
 def softmax_forward(x, y, g: Columns):
     """y = exp(x - m) / sum of exp(x - m) over the column, m its maximum; all NaN if one x is NaN or inf."""
     for column in prange(g.outer * g.inner):
-        first = column // g.inner * g.classes * g.inner + column % g.inner
-        end = first + g.classes * g.inner
-        if g.inner == 1:  # contiguous: vector code
-            normalize(x[first:end], y[first:end])
-        else:
-            normalize(x[first : end : g.inner], y[first : end : g.inner])
+        normalize_column(x, y, column, g.classes, g.inner)
 
 
 @kernel(blocks=lambda y, dy, dx, g: g.blocks, parallel=False)
@@ -53,6 +52,17 @@ def softmax_backward(y, dy, dx, g: Columns):
 
 
 # One column; y may be x, and dx may be dy.
+
+
+@jit
+def normalize_column(x, y, column, classes, inner):
+    """y = softmax(x) in one column."""
+    first = column // inner * classes * inner + column % inner
+    end = first + classes * inner
+    if inner == 1:  # contiguous: vector code
+        normalize(x[first:end], y[first:end])
+    else:
+        normalize(x[first:end:inner], y[first:end:inner])
 
 
 @jit

@@ -19,13 +19,16 @@ KERNEL note_nonfinite(const real* x, real* hyper, int count, int n) {
   }
 }
 
-KERNEL judge(const real* partial, real* hyper, int count, int n) {
+KERNEL judge(const real* partial, const real* outcomes, real* hyper, int count, int numbers, int n) {
   FOR_BLOCK(only, n) {
     double total = 0;
     for (int i = threadIdx.x; i < count; i += BLOCK) total += partial[i];
     total = block_sum(total);
+    int bad = hyper[BAD] != 0;
+    for (int i = threadIdx.x; i < numbers; i += BLOCK) bad |= !isfinite(outcomes[i]);
+    bad = block_max(bad);
     if (threadIdx.x == 0) {
-      if (hyper[BAD] != 0 || !isfinite(total)) hyper[HALT] = 1;
+      if (bad || !isfinite(total)) hyper[HALT] = 1;
       else if (hyper[HALT] == 0) hyper[GOOD] += 1;
     }
   }

@@ -55,14 +55,17 @@ def note_nonfinite(x, hyper, count: int):
             hyper[BAD] = 1
 
 
-@kernel(blocks=lambda partial, hyper, count: 1, parallel=False)
-def judge(partial, hyper, count: int):
-    """Count one more good gradient, or from now on none: hyper[HALT] = 1 if a loss was bad, or the sum of
-    partial, the squared gradient, is not finite."""
+@kernel(blocks=lambda partial, outcomes, hyper, count, numbers: 1, parallel=False)
+def judge(partial, outcomes, hyper, count: int, numbers: int):
+    """Count one more good gradient, or from now on none: hyper[HALT] = 1 if a loss was bad or is, or the sum
+    of partial, the squared gradient, is not finite.  `numbers` of outcomes are what losses came to."""
     total = np.float64(0)
     for i in range(count):
         total += partial[i]
-    if hyper[BAD] != 0 or not np.isfinite(total):
+    bad = hyper[BAD] != 0
+    for i in range(numbers):
+        bad = bad or not np.isfinite(outcomes[i])
+    if bad or not np.isfinite(total):
         hyper[HALT] = 1
     elif hyper[HALT] == 0:
         hyper[GOOD] += 1

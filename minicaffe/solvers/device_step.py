@@ -9,8 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..core.blob import Blob
 from ..device.feed import Array
 from ..kernels import memory, update
+from ..kernels.partial_sums import OUTCOME
+from ..layers.loss.measure import Measure
 from ..net import Net, Position
 from ..net.captured import Captured
 from ..proto.schema import Message
@@ -84,8 +87,7 @@ class DeviceStep:
         self._partial = device.zeros((-(-size // update.CHUNK),))
         self._before = self._room_for_before()
         self.begun: list[Begun] = []
-        losses = zip(net.tops, net.loss_weights)
-        self._losses = [blob for tops, weights in losses for blob, weight in zip(tops, weights) if weight]
+        self._look_at_losses()
         self._first, self._further, self._only, self._last = (
             Captured(net.executor, body, fed=True)
             for body in (self._run_first, self._run_pass, self._run_only, self._run_last)
@@ -93,6 +95,22 @@ class DeviceStep:
         self._judge, self._update, self._update_unjudged = (
             Captured(net.executor, body) for body in (self._run_judge, self._run_update, self._run_unjudged)
         )
+
+    def _look_at_losses(self) -> None:
+        """Let the measures that are trained on leave their outcomes in one array, for `judge`.  Other blobs
+        that have a loss weight are looked at one by one."""
+        self._losses: list[Blob] = []
+        measures = []
+        for layer, tops, weights in zip(self.net.layers, self.net.tops, self.net.loss_weights):
+            for place, (blob, weight) in enumerate(zip(tops, weights)):
+                if weight and place == 0 and isinstance(layer, Measure):
+                    measures.append(layer)
+                elif weight:
+                    self._losses.append(blob)
+        self._outcomes = self.device.zeros((max(1, len(measures)) * OUTCOME,))
+        for i, measure in enumerate(measures):
+            measure.outcome = self._outcomes[i * OUTCOME : (i + 1) * OUTCOME]
+        self.net.executor.moved()  # what was captured would go on with the old ones
 
     def follow(self, settings: StepSettings) -> None:
         """Go on with these settings."""
@@ -220,11 +238,14 @@ class DeviceStep:
         if self.settings.guarded:
             for blob in self._losses:
                 self.k.note_nonfinite(blob.data, self.hyper, blob.count)
+            if self.settings.passes > 1:  # behind the last one `judge` would see its own alone
+                self.k.note_nonfinite(self._outcomes, self.hyper, self._outcomes.size)
         self.net.run_backward()
 
     def _run_judge(self) -> None:
         self._sum_squares()
-        self.k.judge(self._partial, self.hyper, self._partial.size)
+        outcomes = self._outcomes
+        self.k.judge(self._partial, outcomes, self.hyper, self._partial.size, outcomes.size)
 
     def _run_unjudged(self) -> None:
         if self.settings.clip >= 0:

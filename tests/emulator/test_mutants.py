@@ -12,7 +12,19 @@ import pytest
 
 from minicaffe.device.base import Device
 from minicaffe.device.cpu import CpuDevice
-from minicaffe.kernels import activation, convolution, gemm, lrn, pooling, scale, shape, softmax, update
+from minicaffe.kernels import (
+    activation,
+    convolution,
+    gemm,
+    loss,
+    lrn,
+    partial_sums,
+    pooling,
+    scale,
+    shape,
+    softmax,
+    update,
+)
 
 from ..support.emulator import EmulatedCuda
 from ..support.emulator.module import KernelError
@@ -83,6 +95,38 @@ DENORMALIZE = (
 )
 COPY_ODD = "copy_rows", real(40), real(60), shape.Rows(3, 8, 1, 12, 8, 16)
 CLIP_SCALE = "clip_scale", real(600) ** 2, real(8), 600, 1.0, 2.0
+# The arrays of a sum of 3 pieces, and of one.
+ENDS, END = (
+    (
+        real(k),
+        np.zeros(2 * k, np.int32),
+        real(1),
+        real(2),
+        np.array([partial_sums.NONE, 0], np.int32),
+        real(1),
+    )
+    for k in (3, 1)
+)
+EUCLIDEAN = "euclidean_loss_forward", real(3000), real(3000), real(3000), *ENDS, 3000, 7.0
+BAD_LABELS = (
+    "accuracy_forward",
+    real(2200, 2),
+    np.arange(2200.0) % 3,
+    *ENDS,
+    loss.Labels(2200, 2, 1, 0, 0),
+    1,
+    0.0,
+)
+SOFTMAX_LOSS = (
+    "softmax_loss_forward",
+    real(8, 40),
+    np.arange(8.0) * 5,
+    real(8, 40),
+    np.zeros(8, np.int32),
+    *END,
+    loss.Labels(8, 40, 1, 1, 10),
+    0.0,
+)
 
 MUTANTS = [
     # family, text, what it becomes, a call that must notice
@@ -150,7 +194,15 @@ MUTANTS = [
     (scale, "if (first + k * BLOCK < count) total += dy", "total += dy", RELU_GRADIENT),
     (softmax, "s.lanes == LANES ? warp_joined(v, join) : v", "v", SHORT),
     (softmax, "item * (BLOCK / lanes)", "item * BLOCK", SHORT),
-    (softmax, "{-1, 0, lanes}", "{0, 0, lanes}", SHORT),
+    (softmax, "{column, -1, lane, lanes}", "{column, 0, lane, lanes}", SHORT),
+    (loss, "== int(gridDim.x) - 1", "== 0", EUCLIDEAN),  # partial sums
+    (loss, "noted[ARRIVED] = 0;", "", EUCLIDEAN),
+    (loss, "a.total + b.total", "a.total", EUCLIDEAN),
+    (loss, "min(a.first, b.first)", "max(a.first, b.first)", BAD_LABELS),
+    (loss, "value[0] = labels[all.first]", "value[0] = labels[0]", BAD_LABELS),
+    (loss, "label % s.lanes : 0", "0 : 0", SOFTMAX_LOSS),
+    (loss, "      if (mine) {", "      if (true) {", SOFTMAX_LOSS),
+    (loss, "counts && label >= 0", "label >= 0", SOFTMAX_LOSS),
     (gemm, "relu && v <= 0", "v < 0 && false", ADD_BIAS),
     (pooling, "min(group * PLANES + k, g.planes - 1)", "group * PLANES + k", MAX_POOL),
     (pooling, "image[k] * step", "plane[k] / PLANES * step", MAX_POOL_APART),

@@ -11,11 +11,27 @@ from ..support.emulator.module import ORDERS, EmuModule, KernelError
 
 # Each row is a kernel that runs on two blocks of 64 threads: its body, and what the message must say if there
 # is a race.  Values are the same whatever the order of blocks is: only the access itself shows.
+#
+# `LAST` is how a block finds out that it is the last to arrive; it may then read what the others wrote.
+LAST = """__shared__ bool last; y[i] = x[i]; {barrier} if (t == 0) {{
+  {release} last = atomicAdd(count, 1) == 1; {acquire} }} __syncthreads(); if (last) y[i] = 0 * y[127 - i];"""
+FENCE, BARRIER = "__threadfence();", "__syncthreads();"
+UNORDERED = r"reads y\[\d+\], which another block writes"
+
 BODIES = {
     "own": ("y[i] = x[i] + y[i];", None),
     "shared_reads": ("y[i] = x[0] + x[127];", None),
     "atomic": ("atomicAdd(count, 1); y[i] = x[i];", None),
     "alone": ("if (blockIdx.x == 0) y[127] = y[0];", None),
+    "last": (LAST.format(barrier=BARRIER, release=FENCE, acquire=FENCE), None),
+    "last_without_release": (LAST.format(barrier=BARRIER, release="", acquire=FENCE), UNORDERED),
+    "last_without_acquire": (LAST.format(barrier=BARRIER, release=FENCE, acquire=""), UNORDERED),
+    "last_without_barrier": (LAST.format(barrier="", release=FENCE, acquire=FENCE), UNORDERED),
+    "first": (  # who arrives first knows nothing of the second
+        "if (t == 0) { __threadfence(); atomicAdd(count, 1); __threadfence(); } __syncthreads();"
+        " y[127 - i] = 0; y[i] = 0;",
+        r"writes y\[\d+\], which another block writes",
+    ),
     "same_value": ("y[0] = 1;", r"writes y\[0\], which another block writes"),
     "read_after_write": (
         "if (blockIdx.x == 0) y[t] = x[t]; else y[i] = 0 * y[5];",

@@ -19,6 +19,7 @@ from minicaffe.kernels import (
     gemm,
     loss,
     lrn,
+    partial_sums,
     pooling,
     prelu,
     scale,
@@ -217,5 +218,33 @@ def test_accuracy_by_warps_and_threads(classes, inner):
     g = loss.Labels(700, classes, inner, 1, 2)  # two chunks at least where inner is 2
     labels = RNG.integers(-1, classes + 1, 700 * inner).astype(np.float64)
     x = np.round(real(700 * classes * inner), 1)  # with ties
-    tally = np.zeros(2 * loss.chunks(g.positions), np.int32)
-    compare(loss, "accuracy_forward", x, labels, real(tally.size // 2), tally, g, 3 if classes < 9 else 99)
+    ends = results(partial_sums.chunks(g.positions))
+    compare(loss, "accuracy_forward", x, labels, *ends, g, 3 if classes < 9 else 99, 0.0)
+
+
+@each_dtype
+@pytest.mark.parametrize("inner", [1, 3])
+@pytest.mark.parametrize("classes", [1, 10, 33, 256, 300])
+def test_softmax_loss_by_blocks_warps_and_threads(classes, inner, dtype):
+    """Several blocks of each kind; the partial sums differ, what becomes of them does not."""
+    outer = 300 // inner if classes < 99 else 11
+    g = loss.Labels(outer, classes, inner, 1, 2)
+    x = real(outer * classes * inner) * 3
+    labels = RNG.integers(0, classes, outer * inner).astype(np.float64)
+    for bad in ([], [5, 8]):
+        labels[bad] = classes
+        call = (
+            loss,
+            "softmax_loss_forward",
+            (x, labels, x, np.zeros(labels.size, np.int32), *results(g.pieces), g, 0.0),
+        )
+        wanted, got = outcome(CpuDevice(dtype, kernels="plain"), *call), outcome(EmulatedCuda(dtype), *call)
+        for i in (2, 3, 6, 7, 8, 9):  # all but sums and tally
+            np.testing.assert_allclose(got[i], wanted[i], rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+        assert (wanted[8][0] == 5) == bool(bad) and wanted[8][1] == 0
+
+
+def results(pieces: int) -> list[np.ndarray]:
+    """The arrays `sums` to `value` of a measure's kernel."""
+    tally, noted = np.zeros(2 * pieces, np.int32), np.array([partial_sums.NONE, 0], np.int32)
+    return [real(pieces), tally, real(1), real(2), noted, real(1)]

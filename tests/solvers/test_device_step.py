@@ -12,12 +12,13 @@ from minicaffe import log
 from minicaffe.errors import NonFiniteError
 from minicaffe.net import Net
 from minicaffe.proto import text
-from minicaffe.proto.schema import SolverParameter
+from minicaffe.proto.schema import NetParameter, SolverParameter
 from minicaffe.runs.control import Control, Events
 from minicaffe.runs.home import Home
 from minicaffe.solvers.callbacks import Callback
 from minicaffe.solvers.device_step import DeviceStep, StepSettings
 from minicaffe.solvers.solver import UNCHECKED, Solver
+from minicaffe.solvers.update_rules import RULES
 
 from ..support import emulator
 from ..support.emulator import EmulatedCuda
@@ -154,6 +155,37 @@ def test_the_iteration_that_went_wrong_is_found_later(device, settings):
             file.unlink()
         path.rmdir()
     assert reports[0] == reports[1] and 3 < reports[0][-1] < 30
+
+
+LABELLED = """
+layer { name: "in" type: "MemoryData" top: "x" top: "label" memory_data_param {
+  batch_size: 2 channels: 4 height: 1 width: 1 } }
+layer { name: "ip" type: "InnerProduct" bottom: "x" top: "y"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "sum" type: "Reduction" bottom: "y" top: "sum" loss_weight: 0.1 }
+layer { name: "first" type: "EuclideanLoss" bottom: "y" bottom: "y" top: "first" }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "y" bottom: "label" top: "loss" loss_weight: WEIGHT }
+"""
+
+
+@pytest.mark.parametrize("passes", [1, 3])
+@pytest.mark.parametrize("weight", [1, 0])
+def test_a_bad_loss_is_seen_where_all_gradients_are_finite(device, passes, weight):
+    """That of a label that is no class, in the first pass alone of an iteration whose passes are replayed.  A
+    loss that is not trained on may be what it likes."""
+    param = text.parse(LABELLED.replace("WEIGHT", str(weight)), NetParameter)
+    net = Net(param, phase="TRAIN", device=device, seed=1, keep="needed")
+    labels = np.zeros(2 * passes * 5, np.float32)
+    net.layers[0].reset(np.ones((len(labels), 4, 1, 1), np.float32), labels)
+    labels[2 * passes * 3] = 3
+    step = DeviceStep(net, RULES["SGD"], StepSettings(passes, -1.0, False, False, True))
+    for iteration in range(5):
+        step.begin(iteration, 0)
+        step.passes(read=False)
+        assert np.isfinite(device.get(net.parameters.diff)).all()
+    found = step.verdict()
+    assert found is None if weight == 0 else found.iteration == 3
+    assert step.verdict() is None
 
 
 def test_what_follows_a_bad_iteration_changes_nothing(device):

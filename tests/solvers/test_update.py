@@ -154,21 +154,25 @@ def test_blend_and_swap(device):
                                                  ([np.inf], [1], False), ([1], [1, np.inf, 2], False),
                                                  ([1], [np.nan], False), ([0], [], True)])  # fmt: skip
 def test_judge(device, loss, partial, good):
-    """A bad loss or gradient is noted, and holds; those before it are counted."""
+    """A bad loss or gradient holds; those before it are counted.  A loss is noted, or looked at last."""
     on, sums, hyper = arrays(device, loss, partial, hyper_of())
     kernels, fine = device.bind(update), arrays(device, np.ones(300))[0]
-    for array, squares in [(fine, fine), (on, sums), (fine, fine)]:
-        kernels.note_nonfinite(array, hyper, array.size)
-        kernels.judge(squares, hyper, squares.size)
-    found = device.get(hyper)
-    assert found[update.GOOD] == (3 if good else 1) and found[update.HALT] == (not good)
-    assert found[update.BAD] == (not np.isfinite(loss).all())
+    for noted in (True, False):
+        for array, squares in [(fine, fine), (on, sums), (fine, fine)]:
+            if noted:
+                kernels.note_nonfinite(array, hyper, array.size)
+            outcomes = fine if noted else array
+            kernels.judge(squares, outcomes, hyper, squares.size, outcomes.size)
+        found = device.get(hyper)
+        assert found[update.GOOD] == (3 if good else 1) and found[update.HALT] == (not good)
+        assert found[update.BAD] == (noted and not np.isfinite(loss).all())
+        device.put(hyper_of(), hyper)
 
 
 @each_device
 def test_the_sum_of_squares_may_be_larger_than_float32(device):
-    sums, hyper = arrays(device, [3e38] * 4, hyper_of())
-    device.bind(update).judge(sums, hyper, 4)
+    sums, outcomes, hyper = arrays(device, [3e38] * 4, [1, 2], hyper_of())
+    device.bind(update).judge(sums, outcomes, hyper, 4, 2)
     assert device.get(hyper)[update.GOOD] == 1
 
 

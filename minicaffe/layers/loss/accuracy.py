@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...core.layer import Layer
 from ...errors import ShapeError
+from ...kernels.partial_sums import chunks
 from .labels import LabelReader
 from .measure import Measure
 
@@ -32,24 +33,22 @@ class Accuracy(Measure):
     def setup(self, bottom, top):
         self.top_k = self.param.accuracy_param.top_k
         self.require(self.top_k > 0, "accuracy_param.top_k must be at least 1")
-        self.labels = LabelReader(self, "accuracy_param")
+        self.noted = self.labels = LabelReader(self, "accuracy_param")
 
     def reshape(self, bottom, top):
         self.g = self.labels.geometry(bottom, self.param.accuracy_param.axis)
         if self.top_k > self.g.classes:
             raise ShapeError(f"accuracy_param.top_k is {self.top_k}; bottom 0 has {self.g.classes} classes")
-        self.allot(self.g.positions)
+        self.allot(chunks(self.g.positions))
         top[0].reshape()
         if len(top) == 2:
             top[1].reshape(self.g.classes)
 
     def forward(self, bottom, top):
         x, labels = bottom[0].data, bottom[1].data
-        self.k.accuracy_forward(x, labels, self.sums.data, self.tally.data, self.g, self.top_k)
-        self.divide(top[0], 0)
+        self.k.accuracy_forward(x, labels, *self.results(top[0]), self.g, self.top_k, 0)
         if len(top) == 2:
             self.k.class_accuracy_forward(x, labels, top[1].data, self.g, self.top_k)
-        self.note(self.labels, bottom[1])
 
     def backward(self, top, propagate_down, bottom):
         pass  # force_backward runs it; there is nothing to pass down

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ...core.noted import Noted
 from ...errors import DataError, ShapeError
 from ...kernels import margin
+from ...kernels.partial_sums import chunks
 from .measure import Loss
 
 
@@ -33,7 +33,6 @@ class ContrastiveLoss(Loss):
 
     def setup(self, bottom, top):
         self.margin = self.device.bind(margin)
-        self.unclear = Noted(self.device)
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
@@ -46,25 +45,23 @@ class ContrastiveLoss(Loss):
         self.g = margin.Pairs(
             a.shape[0], a.count_over(1), int(self.param.contrastive_loss_param.legacy_version)
         )
-        self.allot(self.g.count)
+        self.allot(chunks(self.g.count))
         self.slope, self.kinds = self.saved(a.shape), same.shape
 
     def forward(self, bottom, top):
         a, b, same = (blob.data for blob in bottom)
         self.margin.contrastive_loss_forward(
-            a, b, same, self.slope.data, self.sums.data, self.tally.data, self.g,
-            self.param.contrastive_loss_param.margin,
+            a, b, same, self.slope.data, *self.results(top[0]), self.g,
+            self.param.contrastive_loss_param.margin, max(1, self.g.count),
         )  # fmt: skip
-        self.divide(top[0], max(1, self.g.count))
-        self.note(self.unclear, bottom[2])
 
     def backward(self, top, propagate_down, bottom):
         for blob, wanted, sign in zip(bottom, propagate_down, (1, -1)):
             if wanted:
-                self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, blob.diff, sign, 0)
+                self.k.loss_backward(self.slope.data, top[0].diff, self.outcome, blob.diff, sign, 0)
 
     def verify(self):
-        bad = self.unclear.take(self.kinds)
+        bad = self.noted.take(self.kinds)
         if bad is not None:
             raise DataError(
                 f"{bad[0]:.9g} at {bad[1]} of bottom 2 does not say whether a pair is the same",

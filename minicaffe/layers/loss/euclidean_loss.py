@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...kernels.partial_sums import chunks
 from .measure import Loss
 
 
@@ -22,16 +23,16 @@ class EuclideanLoss(Loss):
         super().reshape(bottom, top)
         self.require_equal_counts(bottom)
         self.count = bottom[0].count
-        self.allot(self.count)
+        self.allot(chunks(self.count))
         self.slope = self.saved(bottom[0].shape)
 
     def forward(self, bottom, top):
         self.k.euclidean_loss_forward(
-            bottom[0].data, bottom[1].data, self.slope.data, self.sums.data, self.tally.data, self.count
-        )
-        self.divide(top[0], max(1, bottom[0].shape[0]))
+            bottom[0].data, bottom[1].data, self.slope.data, *self.results(top[0]),
+            self.count, max(1, bottom[0].shape[0]),
+        )  # fmt: skip
 
     def backward(self, top, propagate_down, bottom):
         for blob, wanted, sign in zip(bottom, propagate_down, (1, -1)):
             if wanted:
-                self.k.loss_backward(self.slope.data, top[0].diff, self.divisor.data, blob.diff, sign, 0)
+                self.k.loss_backward(self.slope.data, top[0].diff, self.outcome, blob.diff, sign, 0)

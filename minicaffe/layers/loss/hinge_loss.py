@@ -30,7 +30,8 @@ class HingeLoss(ItemLoss):
         self.squared = int(enum_name(self.param.hinge_loss_param, "norm") == "L2")
         self.margin = self.device.bind(margin)
 
-    def measure(self, bottom):
-        x, labels = bottom[0].data, bottom[1].data
-        sums, tally = self.sums.data, self.tally.data
-        self.margin.hinge_loss_forward(x, labels, self.slope.data, sums, tally, self.g, self.squared)
+    def forward(self, bottom, top):
+        x, labels, results = bottom[0].data, bottom[1].data, self.results(top[0])
+        self.margin.hinge_loss_forward(
+            x, labels, self.slope.data, *results, self.g, self.squared, self.fixed_divisor(self.g)
+        )

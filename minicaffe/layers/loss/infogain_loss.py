@@ -6,6 +6,7 @@ import numpy as np
 
 from ...errors import DataError, ShapeError, locate
 from ...kernels import likelihood
+from ...kernels.partial_sums import chunks
 from ...proto import binary
 from ...proto.schema import BlobProto
 from .labels import CrossEntropy
@@ -73,9 +74,13 @@ class InfogainLoss(CrossEntropy):
                 f"the infogain matrix must have {self.g.classes} x {self.g.classes} elements, one per pair of"
                 f" classes; got {elements}"
             )
+        self.allot(chunks(self.g.positions))
         self.slope = self.saved(bottom[0].shape)
 
-    def measure(self, bottom):
+    def forward(self, bottom, top):
         p, labels, slope = self.p.data, bottom[1].data, self.slope.data
         gain = bottom[2].data if len(bottom) == 3 else self.gain
-        self.likelihood.infogain_loss_forward(p, labels, gain, slope, self.sums.data, self.tally.data, self.g)
+        self.softmax.softmax_forward(bottom[0].data, p, self.columns)
+        self.likelihood.infogain_loss_forward(
+            p, labels, gain, slope, *self.results(top[0]), self.g, self.fixed_divisor(self.g)
+        )

@@ -10,6 +10,7 @@ from ...core.blob import Blob
 from ...core.noted import Noted
 from ...errors import DataError, ShapeError
 from ...kernels import loss, softmax
+from ...kernels.partial_sums import chunks
 from ...proto.schema import Message
 from .measure import Measure, NormalizedLoss
 
@@ -74,19 +75,10 @@ class LabelReader(Noted):
 class LabelLoss(NormalizedLoss):
     """A loss of scores in bottom 0 and class labels in bottom 1.
 
-    A subclass sets self.labels in setup, self.g in reshape, and fills sums and tally in `measure`.
+    A subclass sets self.labels, which is self.noted, in setup, and self.g in reshape.
     """
 
     backward_reads = frozenset()
-
-    def measure(self, bottom: Sequence[Blob]) -> None:
-        """Run the kernel; a CrossEntropy has p by then."""
-        raise NotImplementedError
-
-    def forward(self, bottom, top):
-        self.measure(bottom)
-        self.divide(top[0], self.fixed_divisor(self.g))
-        self.note(self.labels, bottom[1])
 
     def verify(self):
         self.labels.verify()
@@ -102,13 +94,13 @@ class ItemLoss(LabelLoss):
     normalization = "BATCH_SIZE"
 
     def setup(self, bottom, top):
-        self.labels = LabelReader(self)  # whatever loss_param says
+        self.noted = self.labels = LabelReader(self)  # whatever loss_param says
 
     def reshape(self, bottom, top):
         shape = bottom[0].shape  # the top's own comes next: in place, refused only later, they are one
         super().reshape(bottom, top)
         self.g = self.labels.expect(bottom, loss.Labels(shape[0], math.prod(shape[1:]), 1, 0, 0))
-        self.allot(shape[0])
+        self.allot(chunks(shape[0]))
         self.slope = self.saved(shape)
 
 
@@ -125,7 +117,7 @@ class CrossEntropy(LabelLoss):
     def setup(self, bottom, top):
         super().setup(bottom, top)
         self.softmax = self.device.bind(softmax)
-        self.labels = LabelReader(self, "loss_param")
+        self.noted = self.labels = LabelReader(self, "loss_param")
         if len(top) == 2:
             self.backward_reads = frozenset({"top.data"})
 
@@ -133,14 +125,9 @@ class CrossEntropy(LabelLoss):
         super().reshape(bottom, top)
         self.g = self.labels.geometry(bottom, getattr(self.param, self.message).axis)
         self.columns = softmax.Columns(self.g.outer, self.g.classes, self.g.inner)
-        self.allot(self.g.positions)
         if len(top) == 2:
             top[1].reshape_like(bottom[0])
         self.p = top[1] if len(top) == 2 else self.saved(bottom[0].shape)
-
-    def forward(self, bottom, top):
-        self.softmax.softmax_forward(bottom[0].data, self.p.data, self.columns)
-        super().forward(bottom, top)
 
     def backward(self, top, propagate_down, bottom):
         if not propagate_down[0]:

@@ -9,36 +9,40 @@ import numpy as np
 from ...core.blob import Blob, Buffer
 from ...core.layer import Count, Layer
 from ...core.noted import Noted
+from ...device.base import Device
 from ...errors import ShapeError
-from ...kernels import loss
-from ...proto.schema import enum_name
+from ...kernels import loss, partial_sums
+from ...proto.schema import Message, enum_name
 
 
 class Measure(Layer):
     """A sum over the positions of a batch, divided by a count.
 
-    In reshape a measure asks for its partial sums (`allot`); in forward one of its kernels fills them, and
-    `divide` makes the result of them.  Nothing of this asks the host, so that a pass can be captured.
+    In reshape a measure asks for its partial sums (`allot`); its forward is one kernel, to which it hands
+    `results`.  Nothing of this asks the host, so that a pass can be captured.
+
+    outcome  what the sum of the last forward was divided by, which backward reads, and the result
+    noted    complains of a label that is none; a subclass that reads labels puts its own in place
     """
 
     bottoms: Count = 2
     kernels = loss
     measures = True
 
-    def allot(self, positions: int) -> None:
-        """Ask for the buffers that kernels/loss.py describes, and for the divisor that backward reads."""
-        self.chunks = loss.chunks(positions)
-        self.sums = self.saved((self.chunks,))
-        self.tally = self.saved((2 * self.chunks,), np.int32)
-        self.divisor = self.saved((1,))
+    def __init__(self, param: Message, device: Device, phase: int) -> None:
+        super().__init__(param, device, phase)
+        self.outcome = device.zeros((partial_sums.OUTCOME,))
+        self.noted = Noted(device)
 
-    def note(self, noted: Noted, labels: Blob) -> None:
-        """Call after the kernel that filled the tally: note the first of `labels` that is none."""
-        self.k.note_label(labels.data, self.tally.data, noted.position, noted.value, self.chunks)
+    def allot(self, pieces: int) -> None:
+        """Ask for room for so many partial sums."""
+        self.sums = self.saved((pieces,))
+        self.tally = self.saved((2 * pieces,), np.int32)
 
-    def divide(self, top: Blob, fixed: float) -> None:
-        """top = the sum, divided by `fixed`, or by how many positions count (at least 1) if that is 0."""
-        self.k.divide_sum(self.sums.data, self.tally.data, top.data, self.divisor.data, self.chunks, fixed)
+    def results(self, top: Blob) -> tuple:
+        """The arguments `sums` to `value` of a kernel, which kernels/partial_sums.py describes."""
+        noted = self.noted
+        return self.sums.data, self.tally.data, top.data, self.outcome, noted.position, noted.value
 
 
 class Loss(Measure):
@@ -101,7 +105,7 @@ class NormalizedLoss(Loss):
 
     def pass_down(self, dloss, dx, add: int = 0) -> None:
         """dx = slope * dloss / the divisor, or added to dx if `add` is 1."""
-        self.k.loss_backward(self.slope.data, dloss, self.divisor.data, dx, 1, add)
+        self.k.loss_backward(self.slope.data, dloss, self.outcome, dx, 1, add)
 
     def backward(self, top, propagate_down, bottom):
         if propagate_down[0]:

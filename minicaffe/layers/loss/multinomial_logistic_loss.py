@@ -26,7 +26,8 @@ class MultinomialLogisticLoss(ItemLoss):
         super().setup(bottom, top)
         self.likelihood = self.device.bind(likelihood)
 
-    def measure(self, bottom):
-        p, labels = bottom[0].data, bottom[1].data
-        sums, tally = self.sums.data, self.tally.data
-        self.likelihood.multinomial_loss_forward(p, labels, self.slope.data, sums, tally, self.g)
+    def forward(self, bottom, top):
+        p, labels, results = bottom[0].data, bottom[1].data, self.results(top[0])
+        self.likelihood.multinomial_loss_forward(
+            p, labels, self.slope.data, *results, self.g, self.fixed_divisor(self.g)
+        )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ...kernels.loss import Labels
+from ...kernels.partial_sums import chunks
 from .labels import ignored
 from .measure import NormalizedLoss
 
@@ -30,11 +31,11 @@ class SigmoidCrossEntropyLoss(NormalizedLoss):
         )
         ignore = ignored(self.param.loss_param)
         self.g = Labels(bottom[0].shape[0], 1, bottom[0].count_over(1), *ignore)
-        self.allot(self.g.positions)
+        self.allot(chunks(self.g.positions))
         self.slope = self.saved(bottom[0].shape)
 
     def forward(self, bottom, top):
         self.k.sigmoid_loss_forward(
-            bottom[0].data, bottom[1].data, self.slope.data, self.sums.data, self.tally.data, self.g
-        )
-        self.divide(top[0], self.fixed_divisor(self.g))
+            bottom[0].data, bottom[1].data, self.slope.data, *self.results(top[0]),
+            self.g, self.fixed_divisor(self.g),
+        )  # fmt: skip

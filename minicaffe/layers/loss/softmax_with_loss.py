@@ -31,12 +31,14 @@ class SoftmaxWithLoss(CrossEntropy):
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
+        self.allot(self.g.pieces)
         self.target = self.saved((self.g.positions,), np.int32)
 
-    def measure(self, bottom):
-        p, labels, sums, tally = self.p.data, bottom[1].data, self.sums.data, self.tally.data
-        self.k.softmax_loss_forward(p, labels, self.target.data, sums, tally, self.g)
+    def forward(self, bottom, top):
+        x, labels, p, target = bottom[0].data, bottom[1].data, self.p.data, self.target.data
+        self.k.softmax_loss_forward(
+            x, labels, p, target, *self.results(top[0]), self.g, self.fixed_divisor(self.g)
+        )
 
     def pass_down(self, dloss, dx, add=0):
-        p, target, divisor = self.p.data, self.target.data, self.divisor.data
-        self.k.softmax_loss_backward(p, target, dloss, divisor, dx, self.g, add)
+        self.k.softmax_loss_backward(self.p.data, self.target.data, dloss, self.outcome, dx, self.g, add)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "../runtime/fault.h"
+#include "../runtime/races.h"
 #include "../runtime/scheduler.h"
 
 // The default argument is evaluated where the kernel calls, so faults can name the line.
@@ -23,8 +24,8 @@ inline int __syncthreads_and(int vote, EMU_HERE) {
 }
 inline void __syncwarp(unsigned mask = EMU_WARP, EMU_HERE) { emu::wait_for_warp(mask, nullptr, nullptr, place); }
 
-// Blocks run one after another and memory is coherent, so fences have nothing to do.
-inline void __threadfence() {}
+// Blocks run one after another and memory is coherent, so fences have nothing to do but what races.h looks at.
+inline void __threadfence() { emu::note_fence(); }
 inline void __threadfence_block() {}
 
 // -- shuffles
@@ -105,8 +106,7 @@ inline int __all_sync(unsigned mask, int value, EMU_HERE) {
   return all.bits == all.mask;
 }
 
-// -- atomics: nothing interrupts a thread, and races.h does not look at them.  The second type keeps the value from
-// deciding T.
+// -- atomics: nothing interrupts a thread.  The second type keeps the value from deciding T.
 
 #define EMU_ATOMIC template <class T> __attribute__((no_sanitize("thread")))
 
@@ -117,6 +117,7 @@ template <class T> struct Same {
 };
 
 EMU_ATOMIC T replace(T* at, T value) {
+  note_atomic(at);
   const T old = *at;
   *at = value;
   return old;
