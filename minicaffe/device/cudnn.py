@@ -85,7 +85,7 @@ PROTOTYPES = dict(_prototypes())
 
 
 class Cudnn:
-    """cuDNN on one stream: the handle, and descriptors of arrays, made once each.
+    """cuDNN on one stream at a time: the handle, and descriptors of arrays, made once each.
 
     library  what libraries.find gives; DeviceError unless it is cuDNN 9
     stream   address of the CUDA stream that all calls are queued on
@@ -106,6 +106,10 @@ class Cudnn:
         self._arrays: dict[tuple, c_void_p] = {}
         self.handle = c_void_p()
         self.call.cudnnCreate(byref(self.handle))
+        self.queue_on(stream)
+
+    def queue_on(self, stream: int) -> None:
+        """Queue further calls on another stream."""
         self.call.cudnnSetStream(self.handle, stream)
 
     def tensor(self, dtype: np.dtype, shape: tuple[int, ...], step: int) -> c_void_p:

@@ -15,6 +15,7 @@ from ..core.blob import Blob, Buffer
 from ..device.arena import Arena
 from ..device.base import Device
 from ..errors import DeviceError, locate
+from ..graph.hazards import Places, Region
 from ..graph.liveness import Liveness, Span, Start
 from ..graph.plan import Lifetime, Plan, plan
 from ..graph.program import Ownership, Program
@@ -132,6 +133,28 @@ class Memory:
         for start in needs.starts:
             if start.value and id(blobs[start.blob]) in new:  # later it stays what somebody may have made it
                 self.device.fill(blobs[start.blob].diff, start.value)
+
+    def places(self, program: Program, blobs: Sequence[Blob]) -> Places:
+        """Where in the device's memory all is that a program touches."""
+        layers = [step.layer for step in program.steps]
+        steps = [(blob.step or 0, blob.count_over(1) if blob.step else 0) for blob in blobs]
+        return Places(
+            [self._region(blob.data, *apart) for blob, apart in zip(blobs, steps)],
+            [self._region(blob.diff, *apart) for blob, apart in zip(blobs, steps)],
+            [self._regions([buffer.data for buffer in layer.buffers]) for layer in layers],
+            [self._regions([blob.data for blob in layer.params]) for layer in layers],
+            [self._regions([blob.diff for blob in layer.params]) for layer in layers],
+        )
+
+    def _regions(self, arrays: Sequence[Any]) -> list[Region]:
+        return [region for array in arrays if (region := self._region(array))]
+
+    def _region(self, array: Any, step: int = 0, width: int = 0) -> Region | None:
+        """`step` and `width` in elements."""
+        if array is None or not array.size:
+            return None
+        start, nbytes = self.device.address(array), array.dtype.itemsize
+        return Region(start, start + array.size * nbytes, step * nbytes, width * nbytes)
 
     def _let_go(self, program: Program, blobs: Sequence[Blob], own: Sequence[Piece]) -> None:
         """Give back what is outgrown before its successor is asked for: nothing holds the old arrays then."""
