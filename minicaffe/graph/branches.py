@@ -123,9 +123,20 @@ def _shortest(last: Sequence[int], length: Sequence[int]) -> int:
     return min(range(len(last)), key=lambda b: length[last[b]])
 
 
-def longest_chain(dependencies: Sequence[Iterable[int]], costs: Sequence[float] | None = None) -> float:
-    """The most steps, or the highest sum of `costs`, of which each waits for the one before."""
-    length: list[float] = []
-    for i, before in enumerate(dependencies):
-        length.append((costs[i] if costs else 1) + max((length[j] for j in before), default=0))
+def chains(program: Program, data: Ownership, diff: Ownership) -> list[tuple[int, int]]:
+    """Of forward and of backward: how many steps launch something, and how many of these, at least, run one
+    behind the other."""
+    places = apart(program, data, diff)
+    found = []
+    for accesses in (forward_accesses(program, places), backward_accesses(program, places)[::-1]):
+        working = [access for access in accesses if access.writes]
+        found.append((len(working), longest_chain(dependencies(working))))
+    return found
+
+
+def longest_chain(dependencies: Sequence[Iterable[int]]) -> int:
+    """The most steps of which each waits for the one before."""
+    length: list[int] = []
+    for before in dependencies:
+        length.append(1 + max((length[j] for j in before), default=0))
     return max(length, default=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -28,16 +28,14 @@ class Region(NamedTuple):
         return ahead < self.width or ahead + other.width > self.step
 
     def covers(self, other: Region) -> bool:
-        """Whether all of the other's bytes between `start` and `stop` are in it."""
-        if not self.step:
-            return True
+        """Of one with a step: whether all of the other's bytes between `start` and `stop` are in it."""
         ahead = (other.start - self.start) % self.step
         return self.step == other.step and ahead + other.width <= self.width
 
 
 class Places(NamedTuple):
     """Where a program's arrays lie, None for what has no memory: data and diff of every blob; for every step
-    its layer's saved buffers, the values of its parameters and their gradients."""
+    its layer's saved buffers, and values and gradients of the parameters that it shares with other steps."""
 
     data: Sequence[Region | None]
     diff: Sequence[Region | None]
@@ -127,9 +125,10 @@ def dependencies(accesses: Sequence[Access]) -> list[set[int]]:
 class _Stretch:
     """Bytes that have always been touched together: by whom since they were last written as a whole."""
 
-    def __init__(self, writers: Iterable = (), readers: Iterable = ()) -> None:
-        self.writers: list[tuple[int, Region]] = list(writers)
-        self.readers: list[tuple[int, Region]] = list(readers)
+    __slots__ = ("readers", "writers")
+
+    def __init__(self, writers: list[tuple[int, Region]], readers: list[tuple[int, Region]]) -> None:
+        self.writers, self.readers = writers, readers
 
 
 class _Memory:
@@ -137,31 +136,37 @@ class _Memory:
     there are never many."""
 
     def __init__(self) -> None:
-        self.bounds, self.stretches = [0], [_Stretch()]
+        self.bounds, self.stretches = [0], [_Stretch([], [])]
 
     def read(self, who: int, region: Region, before: set[int]) -> None:
         first, behind = self._cut(region)
         for stretch in self.stretches[first:behind]:
-            before.update(writer for writer, written in stretch.writers if written.meets(region))
+            before.update([writer for writer, written in stretch.writers if written.meets(region)])
             stretch.readers.append((who, region))
 
     def write(self, who: int, region: Region, before: set[int]) -> None:
         first, behind = self._cut(region)
         for stretch in self.stretches[first:behind]:
             touched = stretch.writers + stretch.readers
-            before.update(other for other, there in touched if there.meets(region))
-            stretch.writers = [entry for entry in stretch.writers if not region.covers(entry[1])]
-            stretch.readers = [entry for entry in stretch.readers if not region.covers(entry[1])]
-            stretch.writers.append((who, region))
+            before.update([other for other, there in touched if there.meets(region)])
+            if region.step:
+                stretch.writers = [entry for entry in stretch.writers if not region.covers(entry[1])]
+                stretch.readers = [entry for entry in stretch.readers if not region.covers(entry[1])]
+                stretch.writers.append((who, region))
         if not region.step:
             self.bounds[first:behind] = [region.start]
-            self.stretches[first:behind] = [_Stretch([(who, region)])]
+            self.stretches[first:behind] = [_Stretch([(who, region)], [])]
 
     def _cut(self, region: Region) -> tuple[int, int]:
         """The stretches of a region, as a range of positions."""
-        for at in (region.start, region.stop):
-            i = bisect_right(self.bounds, at) - 1
-            if self.bounds[i] != at:
-                self.bounds.insert(i + 1, at)
-                self.stretches.insert(i + 1, _Stretch(self.stretches[i].writers, self.stretches[i].readers))
-        return bisect_right(self.bounds, region.start) - 1, bisect_right(self.bounds, region.stop) - 1
+        first = self._cut_at(region.start)
+        return first, self._cut_at(region.stop)
+
+    def _cut_at(self, at: int) -> int:
+        """The stretch that begins there, from now on."""
+        i = bisect_left(self.bounds, at)
+        if i == len(self.bounds) or self.bounds[i] != at:
+            before = self.stretches[i - 1]
+            self.bounds.insert(i, at)
+            self.stretches.insert(i, _Stretch(before.writers[:], before.readers[:]))
+        return i

@@ -9,7 +9,7 @@ from ..core.blob import Blob, Buffer
 from ..core.layer import Layer
 from ..device.base import Device
 from ..errors import MiniCaffeError, Place
-from ..graph.branches import SERIAL, Branches, branches, prolonged
+from ..graph.branches import SERIAL, Branches, branches, chains, prolonged
 from ..graph.liveness import Start, liveness, starts
 from ..graph.program import Program, ownership
 from .build import Built
@@ -78,6 +78,10 @@ class Executor:
     def _branching(self) -> bool:
         """Whether steps that do not wait for each other may run at the same time."""
         return self.device.most_branches > 1 and self.memory.allocate and not self.on_host
+
+    def chains(self) -> list[tuple[int, int]]:
+        """See graph.branches.chains."""
+        return chains(self.program, self._needs.data, self._needs.diff)
 
     # -- shapes and memory
 

@@ -8,6 +8,7 @@ own       tops of source layers (filled from outside), weighted tops' diffs (fil
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -135,15 +136,15 @@ class Memory:
                 self.device.fill(blobs[start.blob].diff, start.value)
 
     def places(self, program: Program, blobs: Sequence[Blob]) -> Places:
-        """Where in the device's memory all is that a program touches."""
+        """Where in the device's memory all is that more than one step of a program may touch."""
         layers = [step.layer for step in program.steps]
         steps = [(blob.step or 0, blob.count_over(1) if blob.step else 0) for blob in blobs]
         return Places(
             [self._region(blob.data, *apart) for blob, apart in zip(blobs, steps)],
             [self._region(blob.diff, *apart) for blob, apart in zip(blobs, steps)],
             [self._regions([buffer.data for buffer in layer.buffers]) for layer in layers],
-            [self._regions([blob.data for blob in layer.params]) for layer in layers],
-            [self._regions([blob.diff for blob in layer.params]) for layer in layers],
+            _touched_twice([self._regions([blob.data for blob in layer.params]) for layer in layers]),
+            _touched_twice([self._regions([blob.diff for blob in layer.params]) for layer in layers]),
         )
 
     def _regions(self, arrays: Sequence[Any]) -> list[Region]:
@@ -223,6 +224,12 @@ class Memory:
             for j, buffer in enumerate(step.layer.buffers):
                 shared.append(Piece(("saved", step.index, j), buffer, span, [], []))
         return own, shared
+
+
+def _touched_twice(regions: list[list[Region]]) -> list[list[Region]]:
+    """Of the parameters of each step those that others have as well."""
+    steps = Counter(region.start for of_step in regions for region in of_step)
+    return [[region for region in of_step if steps[region.start] > 1] for of_step in regions]
 
 
 def _offsets(program: Program, blobs: Sequence[Blob]) -> dict[int, int]:

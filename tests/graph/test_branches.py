@@ -174,7 +174,8 @@ def test_lives_in_a_chain_are_as_long_as_before(train):
 def test_branches_do_not_take_each_others_memory():
     """b's part runs while a's may still run; the sum waits for both."""
     names, _, before, after = lives(
-        "Input in: > x", "Op a: x > a", "Op a2: a > a2", "Op b: x > b", "Op b2: b > b2", "Op sum: a2 b2 > sum",
+        *("Input in: > x", "Op a: x > a", "Op a2: a > a2", "Op b: x > b", "Op b2: b > b2"),
+        *("Op sum: a2 b2 > sum",),
         train=False,
     )  # fmt: skip
     spans = {name: (before.data[i], after.data[i]) for i, name in enumerate(names)}

@@ -306,6 +306,7 @@ class EmulatedCupy:
         self.streams: dict[int, Stream] = {}
         self.current: list[Stream] = []  # entered by `with`
         self.launches = 0
+        self.blocks: list[np.ndarray] = []
         self.cuda = SimpleNamespace(
             runtime=Runtime(self, arch, count),
             driver=SimpleNamespace(CUDADriverError=CUDADriverError),
@@ -327,6 +328,8 @@ class EmulatedCupy:
         if nbytes > self.memory_bytes:
             raise OutOfMemoryError
         block = np.full(nbytes + ALIGNMENT, POISON, np.uint8)
+        if self.lazy:  # what is queued may use it after its array is gone: CuPy gives no memory back
+            self.blocks.append(block)
         start = -block.ctypes.data % ALIGNMENT
         return MemoryPointer(block[start : start + nbytes], self.cuda.runtime.getDevice())
 
