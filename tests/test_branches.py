@@ -16,6 +16,7 @@ from minicaffe.proto.schema import NetParameter
 
 from .support import emulator
 from .support.emulator import EmulatedCuda
+from .support.emulator.cupy import EmulatedCupy
 from .support.emulator.libraries import FakeCublas, FakeCudnn
 from .test_passes import DATA, conv, layer, nets, pool
 
@@ -147,6 +148,18 @@ def test_shared_parameters():
     assert turns[second].branch and not any(
         steps[j].layer.name.startswith("one") for j in turns[second].waits
     )
+
+
+def test_memory_is_kept_apart_where_there_is_room():
+    """Of two towers both need memory at the same time."""
+
+    def net(device) -> Net:
+        return Net(towers(), phase="TEST", device=device, seed=1, keep="needed", forward_only=True)
+
+    serial, wide = net(Serial()), net(EmulatedCuda())
+    least = serial.memory.plan.nbytes
+    assert least < wide.memory.plan.nbytes < 2 * least + 4096
+    assert net(EmulatedCuda(cupy=EmulatedCupy(memory_bytes=4 * least))).memory.plan.nbytes == least
 
 
 def test_a_chain_stays_on_one_stream():

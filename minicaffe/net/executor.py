@@ -114,9 +114,8 @@ class Executor:
         diff = ownership(self.built.owners("diff_of"), program.same_diff, program.joints)
         begin = starts(program, diff.owners, apart=self.memory.keep == "all")
         live = liveness(program, data.owners, diff.owners)
-        if self._branching:
-            live = prolonged(program, live, data, diff)
-        return MemoryNeeds(data, diff, live, begin)
+        longer = prolonged(program, live, data, diff) if self._branching else None
+        return MemoryNeeds(data, diff, live, begin, longer)
 
     def _arranged(self) -> None:
         """Everything lies where it will: tell the layers that have to know, and whoever holds arrays."""
@@ -126,15 +125,15 @@ class Executor:
                 self._starts[start.step].append(start)
         for k, step in enumerate(self.program.steps):
             step.layer.arrange(self._bottoms[k], self._tops[k])
-        self._branches: Branches = SERIAL
-        if self._branching:
-            places = self.memory.places(self.program, self.built.blobs)
-            self._branches = branches(self.program, places, self.device.most_branches)
         self.stale = False
         self.moved()
 
     def moved(self) -> None:
         """Arrays lie elsewhere, or have other shapes: what holds them must look anew."""
+        self._branches: Branches = SERIAL
+        if self._branching:
+            places = self.memory.places(self.program, self.built.blobs)
+            self._branches = branches(self.program, places, self.device.most_branches)
         self.layout += 1
         self.on_move()
 

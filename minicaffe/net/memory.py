@@ -22,15 +22,18 @@ from ..graph.plan import Lifetime, Plan, plan
 from ..graph.program import Ownership, Program
 from .parameters import Parameters
 
+APART = 4  # branches are kept apart in an arena that takes no more than a device's memory divided by this
+
 
 class MemoryNeeds(NamedTuple):
     """What of a program follows from its shapes: which blobs share memory, from when to when each is needed,
-    and where gradients start."""
+    where gradients start; and lives that keep branches apart, where there is room for it."""
 
     data: Ownership
     diff: Ownership
     live: Liveness
     starts: list[Start]
+    longer: Liveness | None = None
 
 
 class Member(NamedTuple):
@@ -109,9 +112,8 @@ class Memory:
 
     def bind(self, program: Program, blobs: Sequence[Blob], needs: MemoryNeeds) -> None:
         """Give every blob and saved buffer its array, and put the gradients that stay where they start."""
-        own, shared = self._sort(program, blobs, needs)
+        own, shared, self.plan = self._planned(program, blobs, needs)
         self.own, self.shared = own, shared
-        self.plan = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
         if not self.allocate:
             return
         total = self.plan.nbytes + sum(p.buffer.nbytes for p in own)
@@ -134,6 +136,18 @@ class Memory:
         for start in needs.starts:
             if start.value and id(blobs[start.blob]) in new:  # later it stays what somebody may have made it
                 self.device.fill(blobs[start.blob].diff, start.value)
+
+    def _planned(
+        self, program: Program, blobs: Sequence[Blob], needs: MemoryNeeds
+    ) -> tuple[list[Piece], list[Piece], Plan]:
+        """Every piece, as (own memory, arena), and where in the arena."""
+        own, shared = self._sort(program, blobs, needs)
+        found = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
+        if needs.longer is not None:
+            apart = self._planned(program, blobs, needs._replace(live=needs.longer, longer=None))
+            if apart[-1].nbytes <= self.device.total_memory() // APART:
+                return apart
+        return own, shared, found
 
     def places(self, program: Program, blobs: Sequence[Blob]) -> Places:
         """Where in the device's memory all is that more than one step of a program may touch."""
