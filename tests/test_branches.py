@@ -11,13 +11,14 @@ from minicaffe.device.gpu_memory import GpuMemory
 from minicaffe.graph import hazards
 from minicaffe.graph.branches import SERIAL
 from minicaffe.net import Net
-from minicaffe.proto import text
+from minicaffe.proto import text, upgrade
 from minicaffe.proto.schema import NetParameter
 
 from .support import emulator
 from .support.emulator import EmulatedCuda
 from .support.emulator.cupy import EmulatedCupy
 from .support.emulator.libraries import FakeCublas, FakeCudnn
+from .support.running import PROTOTXT
 from .test_passes import DATA, conv, layer, nets, pool
 
 pytestmark = pytest.mark.skipif(not emulator.available(), reason="the CUDA emulator needs Linux and g++")
@@ -236,3 +237,44 @@ def test_planted_faults_are_seen(fault, monkeypatch):
 @settings(max_examples=3)
 def test_generated_nets(param, passes):
     assert_same(param, EmulatedCuda(orders=1), Serial(orders=1), passes=passes)
+
+
+def captured_nodes(device: EmulatedCuda, param: NetParameter) -> tuple[int, int, int]:
+    """Of a training net's two passes: the nodes of their graph, how many of them run one behind the other,
+    and the bytes of the arena.  No kernel runs."""
+    recorded = []
+
+    def launch(*args, right=device.launch) -> None:
+        if device.branching.recording:
+            right(*args)
+
+    def end_capture(right=device.stream.end_capture):
+        recorded.append(right())
+        return recorded[-1]
+
+    device.launch, device.stream.end_capture = launch, end_capture
+    net = Net(param, phase="TRAIN", device=device, seed=1, keep="needed")
+
+    def body() -> None:
+        net.run_forward()
+        net.run_backward()
+
+    body()
+    device.capture(body)
+    chain: list[int] = []
+    for node in recorded[0].nodes:
+        chain.append(1 + max((chain[i] for i in node.behind), default=0))
+    return len(chain), max(chain), net.memory.plan.nbytes
+
+
+@pytest.mark.slow
+def test_googlenet():
+    """-s shows the numbers."""
+    param = upgrade.read_net(PROTOTXT / "googlenet" / "train_val_dummy.prototxt")
+    for shape in param.layer[0].dummy_data_param.shape:
+        shape.dim[0] = 2
+    (nodes, serial, least), (same, chain, nbytes) = (
+        captured_nodes(kind(orders=1), param) for kind in (Serial, EmulatedCuda)
+    )
+    print(f"\n{nodes} nodes, of which {chain} run one behind the other; {least} bytes become {nbytes}")
+    assert nodes == serial == same and chain < 0.65 * nodes and nbytes < 1.03 * least

@@ -45,7 +45,7 @@ class Cublas:
     """Matrix products on one stream at a time.
 
     library          what libraries.find gives
-    stream           address of the CUDA stream that all calls are queued on
+    stream           address of the CUDA stream that calls are queued on
     workspace        address of device memory that products may use, on a boundary of 256 bytes: cuBLAS then
                      allocates nothing, so that calls can be captured in a graph, and repeats its bits
                      whatever other streams do

@@ -64,6 +64,28 @@ def test_a_capture_spreads_over_streams_and_comes_back(device):
     np.testing.assert_array_equal(device.get(x), [5, 5, 5, 5])
 
 
+def test_what_follows_waits_for_all_parts(device):
+    """Also for a branch that no part has waited for, and so for the next body's."""
+    x, k = device.zeros((4,)), device.bind(activation)
+    turns = {0: Turn(0, (), False), 1: Turn(1, (), True)}
+
+    def body() -> None:
+        for source in (0, 2):
+            with device.branches(turns) as begins:
+                begins(0)
+                k.relu_forward(x[source : source + 1], x[3:], 0.0)
+                begins(1)
+                k.relu_forward(x[source : source + 1], x[source + 1 : source + 2], 0.0)
+            k.relu_forward(x[source + 1 : source + 2], x[2:3], 0.0)
+
+    body()
+    replay = device.capture(body)
+    for value in range(1, 6):
+        device.put([value, 0, 0, 0], x)
+        replay()
+        np.testing.assert_array_equal(device.get(x), [value] * 4)
+
+
 @pytest.mark.parametrize("fault", range(4))
 def test_an_error_in_a_branch_leaves_nothing_behind(device, fault):
     x = device.zeros((4,))
