@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -62,12 +64,15 @@ def train(param: NetParameter, device: EmulatedCuda, **options) -> tuple[Net, li
     return net, found
 
 
-def assert_same(param: NetParameter, wide: EmulatedCuda, serial: EmulatedCuda, **options) -> Net:
-    net, found = train(param, wide, **options)
-    _, wanted = train(param, serial, **options)
-    for number, (one, other) in enumerate(zip(found, wanted)):
+def assert_equal(found: list[dict[str, np.ndarray]], wanted: list[dict[str, np.ndarray]]) -> None:
+    for number, (one, other) in enumerate(zip(found, wanted, strict=True)):
         for name in other:
             np.testing.assert_array_equal(one[name], other[name], err_msg=f"pass {number}: {name}")
+
+
+def assert_same(param: NetParameter, wide: EmulatedCuda, serial: EmulatedCuda, **options) -> Net:
+    net, found = train(param, wide, **options)
+    assert_equal(found, train(param, serial, **options)[1])
     return net
 
 
@@ -98,8 +103,14 @@ def inception() -> NetParameter:
     return text.parse("\n".join(layers), NetParameter)
 
 
+@functools.cache
+def serially() -> list[dict[str, np.ndarray]]:
+    return train(inception(), Serial(orders=1))[1]
+
+
 def test_inception():
-    net = assert_same(inception(), EmulatedCuda(orders=1), Serial(orders=1))
+    net, found = train(inception(), EmulatedCuda(orders=1))
+    assert_equal(found, serially())
     forward, backward = net.executor._branches
     assert {turn.branch for turn in forward.values()} == {0, 1, 2, 3}
     assert len({turn.branch for turn in backward.values()}) > 2
@@ -226,10 +237,9 @@ FAULTS = [
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_planted_faults_are_seen(fault, monkeypatch):
-    param = inception()
-    _, wanted = train(param, Serial(orders=1))
     fault(monkeypatch)
-    _, found = train(param, EmulatedCuda(orders=1))
+    _, found = train(inception(), EmulatedCuda(orders=1))
+    wanted = serially()
     assert any((one[name] != other[name]).any() for one, other in zip(found, wanted) for name in other)
 
 
