@@ -102,28 +102,29 @@ def _makers(
 # -- ours
 
 
-class Feed(Callback):
-    """A new batch from pinned memory before every step."""
+class Batches(Callback):
+    """A new batch from the host before every step."""
 
     may_lag = True
 
     def __init__(self, net: str, batch: int, device: Any) -> None:
-        contest, self.turn = CONTESTS[net], 0
+        contest = CONTESTS[net]
         self.labels = contest.labels(batch)
-        self.images = [device.host_empty((batch, *contest.shape), np.float32) for _ in range(2)]
-        for array in self.images:
-            array[...] = contest.images(batch)
+        self.images, self.feed = contest.images(batch), device.feed()
 
     def on_iteration(self, solver) -> None:
-        self.turn ^= 1
-        solver.device.stage(self.images[self.turn], solver.net.blobs["data"].data)
-        solver.device.stage(self.labels, solver.net.blobs["label"].data)
+        self.feed.begin()
+        self.feed.put(self.images, solver.net.blobs["data"])
+        self.feed.put(self.labels, solver.net.blobs["label"])
+        self.feed.send()
+        self.feed.deliver()
+        self.feed.delivered()
 
 
 def _training(net: str, batch: int, engine: str, device: Any) -> Contender:
-    feed = Feed(net, batch, device)
-    solver = solver_of(net, batch, engine, device, feed)
-    feed.on_iteration(solver)
+    batches = Batches(net, batch, device)
+    solver = solver_of(net, batch, engine, device, batches)
+    batches.on_iteration(solver)
 
     def steps(count: int) -> None:
         solver.step(count)
@@ -134,14 +135,12 @@ def _training(net: str, batch: int, engine: str, device: Any) -> Contender:
 
 def _inference(net: str, batch: int, engine: str, device: Any) -> Contender:
     built = classifier(net, batch, engine, device)
-    feed = device.host_empty((batch, *CONTESTS[net].shape), np.float32)
-    feed[...] = CONTESTS[net].images(batch)
+    images = CONTESTS[net].images(batch)
 
     def steps(count: int) -> None:
         for _ in range(count):
-            device.stage(feed, built.blobs["data"].data)
-            built.stage()
-            built.replay_forward()
+            built.prepare([(images, built.blobs["data"])])
+            built.executor.next_forward()
         device.synchronize()
 
     return Contender(steps)
@@ -153,9 +152,8 @@ def _latency(net: str, batch: int, engine: str, device: Any) -> Contender:
 
     def steps(count: int) -> None:
         for _ in range(count):
-            device.put(image, built.blobs["data"].data)
-            built.stage()
-            built.replay_forward()
+            built.prepare([(image, built.blobs["data"])])
+            built.executor.next_forward()
             device.get(output.data)
 
     return Contender(steps)

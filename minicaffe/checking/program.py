@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..graph.program import Program, Step
 
 
-def lines(program: Program) -> list[str]:
-    """A line for each step, with what it reads, writes and does besides; then a line for each note."""
+def lines(program: Program, chains: Sequence[tuple[int, int]]) -> list[str]:
+    """A line for each step, with what it reads, writes and does besides; a line that says how many of them
+    wait for each other, from Executor.chains; then a line for each note."""
     inside = {part: joint.whole for joint in program.joints for part in joint.parts}
     found = [f"program: {len(program.steps)} steps"]
     for step in program.steps:
         found.append("  " + "  ".join([step.layer.name, step.layer.type, _flow(program, step, inside)]))
+    told = [
+        f"{steps} {way}, {chain} one behind the other"
+        for way, (steps, chain) in zip(("forward", "backward"), chains)
+        if chain < steps
+    ]
+    if told:
+        found.append(f"side by side on a GPU: {'; '.join(told)}")
     return [*found, "", *(program.notes or ["no pass found anything to do"])]
 
 

@@ -153,7 +153,7 @@ def _count(summary: Summary, state: State, slots: int) -> None:
     summary.layers = costs_of(net, state)
     summary.bytes = memory(net, slots)
     summary.distinct = distinct_parameters(net)
-    summary.program = program.lines(net.program)
+    summary.program = program.lines(net.program, net.executor.chains())
     if state.trains and any(backward.runs for backward in net.gradients):
         summary.backward = of_backward(net)
 

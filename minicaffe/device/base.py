@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from time import perf_counter
 from types import ModuleType, SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,12 +25,22 @@ MATH = ("FP32", "TF32")  # accuracies of products and convolutions
 ALIGNMENT = 256  # bytes: buffers start on a boundary that suits every vector width and memory controller
 
 
+class Turn(NamedTuple):
+    """When part of a body runs, see Device.branches: on which branch, behind which parts of other branches,
+    and whether others wait for it."""
+
+    branch: int
+    waits: tuple[int, ...]
+    awaited: bool
+
+
 class Device(ABC):
     """A place where arrays live and kernels run.
 
     name         "cpu", "cuda"
     dtype        the floating type of nets on it: float32, or float64 for gradient checks
     max_elements how many an array may have
+    most_branches  how many parts of a captured body it runs at the same time, see branches
     synchronous  True if a value can be read as soon as the call that computes it returns
     transforms   True if images travel as bytes and become floats, cropped and scaled, on the device
     largest_bytes  what one file that is read for it may become in the host's memory (see files.check_room)
@@ -40,6 +51,7 @@ class Device(ABC):
     transforms = False
     largest_bytes = LARGEST_BYTES
     max_elements = sys.maxsize
+    most_branches = 1
 
     def __init__(self, dtype: np.dtype | type = np.float32) -> None:
         self.dtype = np.dtype(dtype)
@@ -101,6 +113,10 @@ class Device(ABC):
                 hint=TOO_MANY,
             )
 
+    def address(self, array) -> int:
+        """Where an array of the device begins."""
+        return array.ctypes.data
+
     def total_memory(self) -> int:
         """Bytes that all arrays together can have at most."""
         return sys.maxsize
@@ -150,6 +166,13 @@ class Device(ABC):
         on the same arrays whenever it runs, and reads nothing back.
         """
         return body
+
+    def branches(self, turns: Mapping[int, Turn]) -> AbstractContextManager[Callable[[int], object]]:
+        """For a body with parts that need not wait for each other: entered, it gives a function to be called
+        with a part's number before that part; `turns` says when the part runs, and knows all that launch
+        something.  The body calls the parts in an order in which they could run one after the other, and a
+        device may do just that."""
+        return nullcontext(lambda part: None)
 
     def synchronize(self) -> None:  # noqa: B027  (right for all that is synchronous)
         """Wait for everything launched before."""

@@ -42,10 +42,10 @@ PROTOTYPES: dict[str, list] = {
 
 
 class Cublas:
-    """Matrix products of one stream.
+    """Matrix products on one stream at a time.
 
     library          what libraries.find gives
-    stream           address of the CUDA stream that all calls are queued on
+    stream           address of the CUDA stream that calls are queued on
     workspace        address of device memory that products may use, on a boundary of 256 bytes: cuBLAS then
                      allocates nothing, so that calls can be captured in a graph, and repeats its bits
                      whatever other streams do
@@ -67,10 +67,16 @@ class Cublas:
         self._call = functions("cublas", library, PROTOTYPES, _describe)
         self._handle = c_void_p()
         self._call.cublasCreate_v2(byref(self._handle))
+        self._workspace_bytes = workspace_bytes
+        self.queue_on(stream, workspace)
+        self._call.cublasSetPointerMode_v2(self._handle, HOST_SCALARS)
+
+    def queue_on(self, stream: int, workspace: int) -> None:
+        """Queue further calls on another stream, which needs a workspace of its own, as large as the
+        first."""
         # In this order: setting the stream resets the workspace.
         self._call.cublasSetStream_v2(self._handle, stream)
-        self._call.cublasSetWorkspace_v2(self._handle, workspace, workspace_bytes)
-        self._call.cublasSetPointerMode_v2(self._handle, HOST_SCALARS)
+        self._call.cublasSetWorkspace_v2(self._handle, workspace, self._workspace_bytes)
 
     def gemm(
         self,

@@ -15,6 +15,7 @@ from ..kernels import convolution, cuda, siblings
 from ..kernels.registry import KernelSpec, family, unless_empty
 from . import faults, libraries
 from .base import MATH
+from .branching import MOST, SideBySide
 from .cublas import Cublas
 from .cudnn import Convolutions, Cudnn
 from .gpu_memory import GpuMemory, on_gpu
@@ -48,6 +49,7 @@ class CudaDevice(GpuMemory):
     synchronous = False
     transforms = True
     max_elements = cuda.INT_MAX
+    most_branches = MOST
 
     def __init__(
         self,
@@ -230,9 +232,16 @@ class CudaDevice(GpuMemory):
         return libraries.find(name, self.cuda_major)
 
     def _open_cublas(self, library: Any) -> Cublas:
-        nbytes = WORKSPACE_BYTES.get(self.arch // 10, DEFAULT_WORKSPACE_BYTES)
-        block = self._shared["cublas workspace"] = self.empty((nbytes,), np.uint8)
-        return Cublas(library, self.stream.ptr, block.data.ptr, nbytes, self.use)
+        block = self._cublas_workspace()
+        return Cublas(library, self.stream.ptr, self.address(block), block.nbytes, self.use)
+
+    def _cublas_workspace(self) -> Any:
+        """That of the branch in use."""
+        blocks, branch = self._shared.setdefault("cublas workspaces", {}), self.branching.branch
+        if branch not in blocks:
+            nbytes = WORKSPACE_BYTES.get(self.arch // 10, DEFAULT_WORKSPACE_BYTES)
+            blocks[branch] = self.empty((nbytes,), np.uint8)
+        return blocks[branch]
 
     # -- execution
 
@@ -245,7 +254,7 @@ class CudaDevice(GpuMemory):
         self.refuse_while_recording("begin a capture", "capture the parts one after another")
         try:
             self.stream.begin_capture()
-            self._shared["recording"] = True
+            self.branching.recording = True
             body()
             graph = self.stream.end_capture()
         except BaseException as error:
@@ -257,12 +266,32 @@ class CudaDevice(GpuMemory):
                 hint="some call in it cannot be captured; CudaDevice(libraries=False) makes none of NVIDIA's",
             ) from None
         finally:
-            self._shared["recording"] = False
+            self.branching.recording = False
         return lambda: self._replay(graph)
 
     @on_gpu
     def _replay(self, graph: Any) -> None:
         graph.launch(self.stream)
+
+    def branches(self, turns):
+        return SideBySide(self, turns) if turns else super().branches(turns)
+
+    @on_gpu
+    def open_branches(self, count: int) -> None:
+        """Have a stream for each of so many branches."""
+        while len(self.branching.streams) < count:
+            self.branching.streams.append(self.cupy.cuda.Stream(non_blocking=True))
+
+    @on_gpu
+    def use_branch(self, branch: int) -> None:
+        """Queue what follows on the stream of a branch, with workspaces of its own."""
+        if branch == self.branching.branch:
+            return
+        self.branching.branch = branch
+        if (blas := self._shared.get("blas")) is not None:
+            blas.queue_on(self.stream.ptr, self.address(self._cublas_workspace()))
+        if (dnn := self._shared.get("dnn")) is not None:
+            dnn.queue_on(self.stream.ptr)
 
     def _abandon_capture(self) -> None:
         try:

@@ -85,10 +85,10 @@ PROTOTYPES = dict(_prototypes())
 
 
 class Cudnn:
-    """cuDNN on one stream: the handle, and descriptors of arrays, made once each.
+    """cuDNN on one stream at a time: the handle, and descriptors of arrays, made once each.
 
     library  what libraries.find gives; DeviceError unless it is cuDNN 9
-    stream   address of the CUDA stream that all calls are queued on
+    stream   address of the CUDA stream that calls are queued on
     """
 
     def __init__(self, library, stream: int) -> None:
@@ -106,6 +106,10 @@ class Cudnn:
         self._arrays: dict[tuple, c_void_p] = {}
         self.handle = c_void_p()
         self.call.cudnnCreate(byref(self.handle))
+        self.queue_on(stream)
+
+    def queue_on(self, stream: int) -> None:
+        """Queue further calls on another stream."""
         self.call.cudnnSetStream(self.handle, stream)
 
     def tensor(self, dtype: np.dtype, shape: tuple[int, ...], step: int) -> c_void_p:
@@ -204,7 +208,7 @@ class Convolutions:
         strict: bool = False,
     ) -> None:
         self._dnn, self._device, self._own, self._strict = dnn, device, own, strict
-        self._address = address or (lambda array: device.checked(array).data.ptr)
+        self._address = address or device.address
         self._limit, self._measure = limit, measure
         self._plans: dict[tuple[str, Conv], PreparedCall | None] = {}  # None: refused
         self._broken = False

@@ -13,6 +13,7 @@ from ..errors import CaptureError, DeviceError
 from ..kernels import memory
 from . import faults
 from .base import SLACK, Device
+from .branching import Branching
 from .gpus import check_number, count_gpus, import_cupy
 from .slabs import SlabFeed
 from .staging import LARGE_BYTES, Staging, pinned
@@ -38,7 +39,8 @@ class GpuMemory(Device):
 
     number, cupy, asked  as of CudaDevice
 
-    stream       where all that touches the device's arrays is queued; on `copies` batches travel
+    branching    the streams on which all is queued that touches the device's arrays
+    copies       the stream on which batches travel
     cuda_errors  what CuPy raises for what CUDA reports
     """
 
@@ -51,14 +53,19 @@ class GpuMemory(Device):
         check_number(number, count_gpus(cupy, asked), asked)
         self.number = number
         # What devices that differ in nothing but their accuracy have in common, see CudaDevice.with_math.
-        self._shared: dict[str, Any] = {"outgrown": [], "recording": False}
+        self._shared: dict[str, Any] = {"outgrown": [], "workspaces": {}}
         self._open_streams()
 
     @on_gpu
     def _open_streams(self) -> None:
-        self.stream = self.cupy.cuda.Stream(non_blocking=True)
+        self.branching = Branching(self.cupy)
         self.copies = self.cupy.cuda.Stream(non_blocking=True)
         self.staging = Staging(self.cupy)
+
+    @property
+    def stream(self) -> Any:
+        """The one that work is queued on."""
+        return self.branching.stream
 
     @on_gpu
     def use(self) -> None:
@@ -66,7 +73,7 @@ class GpuMemory(Device):
 
     def refuse_while_recording(self, what: str, hint: str) -> None:
         """CaptureError in a capture: it would be done once, now, and not whenever the graph runs."""
-        if self._shared["recording"]:
+        if self.branching.recording:
             raise CaptureError(f"cannot {what} while a capture is recording", hint=hint)
 
     def checked(self, array: Any) -> Any:
@@ -101,12 +108,16 @@ class GpuMemory(Device):
     def total_memory(self):
         return self.runtime.memGetInfo()[1]
 
+    def address(self, array):
+        return self.checked(array).data.ptr
+
     def workspace(self, nbytes):
-        before = self._shared.get("workspace")
+        blocks, branch = self._shared["workspaces"], self.branching.branch
+        before = blocks.get(branch)
         if before is None or before.size < nbytes:
             self._shared["outgrown"].append(before)  # graphs that were captured go on using it
-            self._shared["workspace"] = self.empty((nbytes,), np.uint8)
-        return self._shared["workspace"]
+            blocks[branch] = self.empty((nbytes,), np.uint8)
+        return blocks[branch]
 
     @on_gpu
     def host_empty(self, shape, dtype=None):

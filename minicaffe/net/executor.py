@@ -12,6 +12,7 @@ from ..core.layer import Layer
 from ..device.base import Device
 from ..device.feed import Holder
 from ..errors import MiniCaffeError, Place
+from ..graph.branches import SERIAL, Branches, branches, chains, prolonged
 from ..graph.liveness import Start, liveness, starts
 from ..graph.program import Program, ownership
 from .build import Built
@@ -79,6 +80,15 @@ class Executor:
         replayed."""
         return bool(self.on_host or self.observers)
 
+    @property
+    def _branching(self) -> bool:
+        """Whether steps that do not wait for each other may run at the same time."""
+        return self.device.most_branches > 1 and self.memory.allocate and not self.on_host
+
+    def chains(self) -> list[tuple[int, int]]:
+        """See graph.branches.chains."""
+        return chains(self.program, self._needs.data, self._needs.diff)
+
     # -- shapes and memory
 
     def shape_changed(self) -> None:
@@ -109,7 +119,9 @@ class Executor:
         data = ownership(self.built.owners("data_of"), program.same_data, program.joints)
         diff = ownership(self.built.owners("diff_of"), program.same_diff, program.joints)
         begin = starts(program, diff.owners, apart=self.memory.keep == "all")
-        return MemoryNeeds(data, diff, liveness(program, data.owners, diff.owners), begin)
+        live = liveness(program, data.owners, diff.owners)
+        longer = prolonged(program, live, data, diff) if self._branching else None
+        return MemoryNeeds(data, diff, live, begin, longer)
 
     def _arranged(self) -> None:
         """Everything lies where it will: tell the layers that have to know, and whoever holds arrays."""
@@ -124,6 +136,10 @@ class Executor:
 
     def moved(self) -> None:
         """Arrays lie elsewhere, or have other shapes: what holds them must look anew."""
+        self._branches: Branches = SERIAL
+        if self._branching:
+            places = self.memory.places(self.program, self.built.blobs)
+            self._branches = branches(self.program, places, self.device.most_branches)
         self.layout += 1
         self.on_move()
 
@@ -200,38 +216,44 @@ class Executor:
     def run_forward(self, start: int = 0, end: int | None = None) -> None:
         """The forward kernels of layers start to end (inclusive): no staging, nothing read back."""
         last = len(self.built.layers) - 1 if end is None else end
-        for k, step in enumerate(self.program.steps):
-            if not start <= step.index <= last:
-                continue
-            try:
-                for observer in self.observers:
-                    observer.before_forward(step.index)
-                step.layer.forward(self._bottoms[k], self._tops[k])
-                for observer in self.observers:
-                    observer.after_forward(step.index)
-            except MiniCaffeError as error:
-                error.within(Place.of(step.layer))
-                raise
+        whole = start == 0 and end is None
+        with self.device.branches(self._branches.forward if whole else {}) as begins:
+            for k, step in enumerate(self.program.steps):
+                if not start <= step.index <= last:
+                    continue
+                try:
+                    for observer in self.observers:
+                        observer.before_forward(step.index)
+                    begins(k)
+                    step.layer.forward(self._bottoms[k], self._tops[k])
+                    for observer in self.observers:
+                        observer.after_forward(step.index)
+                except MiniCaffeError as error:
+                    error.within(Place.of(step.layer))
+                    raise
 
     def run_backward(self, start: int | None = None, end: int = 0) -> None:
         """The backward kernels of layers start (the last by default) down to end (inclusive)."""
         first = len(self.built.layers) - 1 if start is None else start
-        for k in range(len(self.program.steps) - 1, -1, -1):
-            step = self.program.steps[k]
-            if not end <= step.index <= first:
-                continue
-            try:
-                for observer in self.observers:
-                    observer.before_backward(step.index)
-                if step.backward.runs:
-                    for begin in self._starts[k]:
-                        self.device.fill(self.built.blobs[begin.blob].diff, begin.value)
-                    step.layer.backward(self._tops[k], step.backward.propagate, self._bottoms[k])
-                for observer in self.observers:
-                    observer.after_backward(step.index)
-            except MiniCaffeError as error:
-                error.within(Place.of(step.layer))
-                raise
+        whole = start is None and end == 0
+        with self.device.branches(self._branches.backward if whole else {}) as begins:
+            for k in range(len(self.program.steps) - 1, -1, -1):
+                step = self.program.steps[k]
+                if not end <= step.index <= first:
+                    continue
+                try:
+                    for observer in self.observers:
+                        observer.before_backward(step.index)
+                    if step.backward.runs:
+                        begins(k)
+                        for begin in self._starts[k]:
+                            self.device.fill(self.built.blobs[begin.blob].diff, begin.value)
+                        step.layer.backward(self._tops[k], step.backward.propagate, self._bottoms[k])
+                    for observer in self.observers:
+                        observer.after_backward(step.index)
+                except MiniCaffeError as error:
+                    error.within(Place.of(step.layer))
+                    raise
 
     def verify(self) -> None:
         """Let layers check what their kernels could only flag; raises DataError."""

@@ -8,6 +8,7 @@ own       tops of source layers (filled from outside), weighted tops' diffs (fil
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,20 +16,24 @@ from ..core.blob import Blob, Buffer
 from ..device.arena import Arena
 from ..device.base import Device
 from ..errors import DeviceError, locate
+from ..graph.hazards import Places, Region
 from ..graph.liveness import Liveness, Span, Start
 from ..graph.plan import Lifetime, Plan, plan
 from ..graph.program import Ownership, Program
 from .parameters import Parameters
 
+APART = 4  # branches are kept apart in an arena that takes no more than a device's memory divided by this
+
 
 class MemoryNeeds(NamedTuple):
     """What of a program follows from its shapes: which blobs share memory, from when to when each is needed,
-    and where gradients start."""
+    where gradients start; and lives that keep branches apart, where there is room for it."""
 
     data: Ownership
     diff: Ownership
     live: Liveness
     starts: list[Start]
+    longer: Liveness | None = None
 
 
 class Member(NamedTuple):
@@ -107,9 +112,8 @@ class Memory:
 
     def bind(self, program: Program, blobs: Sequence[Blob], needs: MemoryNeeds) -> None:
         """Give every blob and saved buffer its array, and put the gradients that stay where they start."""
-        own, shared = self._sort(program, blobs, needs)
+        own, shared, self.plan = self._planned(program, blobs, needs)
         self.own, self.shared = own, shared
-        self.plan = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
         if not self.allocate:
             return
         total = self.plan.nbytes + sum(p.buffer.nbytes for p in own)
@@ -132,6 +136,40 @@ class Memory:
         for start in needs.starts:
             if start.value and id(blobs[start.blob]) in new:  # later it stays what somebody may have made it
                 self.device.fill(blobs[start.blob].diff, start.value)
+
+    def _planned(
+        self, program: Program, blobs: Sequence[Blob], needs: MemoryNeeds
+    ) -> tuple[list[Piece], list[Piece], Plan]:
+        """Every piece, as (own memory, arena), and where in the arena."""
+        own, shared = self._sort(program, blobs, needs)
+        found = plan([Lifetime(p.buffer.nbytes, *p.span) for p in shared])
+        if needs.longer is not None:
+            apart = self._planned(program, blobs, needs._replace(live=needs.longer, longer=None))
+            if apart[-1].nbytes <= self.device.total_memory() // APART:
+                return apart
+        return own, shared, found
+
+    def places(self, program: Program, blobs: Sequence[Blob]) -> Places:
+        """Where in the device's memory all is that more than one step of a program may touch."""
+        layers = [step.layer for step in program.steps]
+        steps = [(blob.step or 0, blob.count_over(1) if blob.step else 0) for blob in blobs]
+        return Places(
+            [self._region(blob.data, *apart) for blob, apart in zip(blobs, steps)],
+            [self._region(blob.diff, *apart) for blob, apart in zip(blobs, steps)],
+            [self._regions([buffer.data for buffer in layer.buffers]) for layer in layers],
+            _touched_twice([self._regions([blob.data for blob in layer.params]) for layer in layers]),
+            _touched_twice([self._regions([blob.diff for blob in layer.params]) for layer in layers]),
+        )
+
+    def _regions(self, arrays: Sequence[Any]) -> list[Region]:
+        return [region for array in arrays if (region := self._region(array))]
+
+    def _region(self, array: Any, step: int = 0, width: int = 0) -> Region | None:
+        """`step` and `width` in elements."""
+        if array is None or not array.size:
+            return None
+        start, nbytes = self.device.address(array), array.dtype.itemsize
+        return Region(start, start + array.size * nbytes, step * nbytes, width * nbytes)
 
     def _let_go(self, program: Program, blobs: Sequence[Blob], own: Sequence[Piece]) -> None:
         """Give back what is outgrown before its successor is asked for: nothing holds the old arrays then."""
@@ -200,6 +238,12 @@ class Memory:
             for j, buffer in enumerate(step.layer.buffers):
                 shared.append(Piece(("saved", step.index, j), buffer, span, [], []))
         return own, shared
+
+
+def _touched_twice(regions: list[list[Region]]) -> list[list[Region]]:
+    """Of the parameters of each step those that others have as well."""
+    steps = Counter(region.start for of_step in regions for region in of_step)
+    return [[region for region in of_step if steps[region.start] > 1] for of_step in regions]
 
 
 def _offsets(program: Program, blobs: Sequence[Blob]) -> dict[int, int]:

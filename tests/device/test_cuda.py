@@ -179,6 +179,8 @@ def test_a_missing_wait_is_noticed(lazy, monkeypatch, missing):
     """The two tests above can fail: with one of the waits taken out they do."""
 
     class Never:
+        capture = None
+
         def __init__(self, *args, **options) -> None:
             pass
 

@@ -6,6 +6,7 @@ meet in different barriers or warp operations, an argument of the wrong size, a 
 
     device        EmulatedCuda, a Device: what layers and laws run on
     array         device memory, which the host cannot touch by accident
+    capture       graphs, whose nodes run in every order that their dependencies allow
     module        EmuModule: CUDA source in, kernels out; looks like cupy.RawModule
     build         g++ and its cache
     runtime/      C++: fibers, scheduling, guarded memory, faults

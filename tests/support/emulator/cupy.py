@@ -20,15 +20,12 @@ import numpy as np
 from minicaffe.device.base import ALIGNMENT
 
 from .array import DeviceArray
+from .capture import INVALIDATED, Capture, CUDARuntimeError, Graph
 from .module import FORWARD, RANDOM, REVERSE, START, EmuModule, Schedule
 
 POISON = 0xFF  # every byte of new memory: NaN in every floating type
 SEEDS = 61  # random schedules tried in turn
 HOST_TO_DEVICE, DEVICE_TO_HOST, DEVICE_TO_DEVICE = 1, 2, 3  # cudaMemcpyKind
-
-
-class CUDARuntimeError(RuntimeError):
-    pass
 
 
 class CUDADriverError(RuntimeError):
@@ -43,9 +40,6 @@ class OutOfMemoryError(MemoryError):
     pass
 
 
-INVALIDATED = "StreamCaptureInvalidated: operation failed due to a previous error during capture"
-
-
 class Stream:
     """cupy.cuda.Stream."""
 
@@ -58,8 +52,7 @@ class Stream:
         self.cupy, self.lazy = cupy, cupy.lazy
         self.device_id = cupy.cuda.runtime.getDevice()
         self.queue: list[Callable[[], object]] = []
-        self.recording: list[Callable[[], object]] | None = None
-        self.invalid = False  # the capture: whatever follows fails until it is ended
+        self.recording: Capture | None = None
         cupy.streams[self.ptr] = self
 
     def __enter__(self) -> Stream:
@@ -73,11 +66,19 @@ class Stream:
     def __exit__(self, *error) -> None:
         self.cupy.current.pop()
 
-    def enqueue(self, action: Callable[[], object]) -> None:
-        if self.invalid:
-            raise CUDARuntimeError(f"cudaError{INVALIDATED}")
+    @property
+    def invalid(self) -> bool:
+        """The capture: whatever follows fails until it is ended."""
+        return self.recording is not None and self.recording.invalid
+
+    @invalid.setter
+    def invalid(self, value: bool) -> None:
         if self.recording is not None:
-            self.recording.append(action)
+            self.recording.invalid = value
+
+    def enqueue(self, action: Callable[[], object]) -> None:
+        if self.recording is not None:
+            self.recording.record(self, action)
             return
         self.queue.append(action)
         if not self.lazy:
@@ -91,22 +92,21 @@ class Stream:
                 self.queue.pop(0)()
 
     def wait_event(self, event: Event) -> None:
-        self._outside("an event from outside")
-        self.enqueue(event.pending())
+        capture = self.recording or event.capture
+        if capture is None:
+            self.enqueue(event.pending())
+        else:
+            capture.wait(self, event)
 
     def begin_capture(self) -> None:
         self._outside("cudaStreamBeginCapture")
         self.check_device("cudaStreamBeginCapture")
-        self.recording = []
+        self.recording = Capture(self)
 
     def end_capture(self) -> Graph:
-        actions, self.recording = self.recording, None
-        invalid, self.invalid = self.invalid, False
-        if actions is None:
+        if self.recording is None:
             raise CUDARuntimeError("cudaErrorIllegalState: the stream is not capturing")
-        if invalid:
-            raise CUDARuntimeError(f"cudaError{INVALIDATED}")
-        return Graph(actions)
+        return self.recording.end(self)
 
     def check_device(self, what: str) -> None:
         """CUDA fails, or works on another GPU than was meant, unless the stream's is the thread's current."""
@@ -119,37 +119,35 @@ class Stream:
 
     def _outside(self, what: str) -> None:
         if self.recording is not None:
-            self.invalid = True
-            raise CUDARuntimeError(f"cudaErrorStreamCaptureUnsupported: {what} while capturing")
-
-
-class Graph:
-    """cupy.cuda.Graph: what a capture recorded."""
-
-    def __init__(self, actions: list[Callable[[], object]]) -> None:
-        self.actions = actions
-
-    def launch(self, stream: Stream) -> None:
-        stream.check_device("cudaGraphLaunch")
-        for action in self.actions:
-            stream.enqueue(action)
+            self.recording.fail("Unsupported", f"{what} while capturing")
 
 
 class Event:
-    """cupy.cuda.Event: done when its stream has executed what was queued before it was recorded."""
+    """cupy.cuda.Event: done when its stream has executed what was queued before it was recorded.  One that
+    a capture records stands for the nodes so far of its stream, and nobody else can wait for it.
+
+    capture  that records it
+    ends     its nodes
+    """
 
     def __init__(self, cupy: EmulatedCupy, block: bool = False, disable_timing: bool = False) -> None:
         self.device_id = cupy.cuda.runtime.getDevice()
         self.timed = not disable_timing
         self.done = True
         self.stream: Stream | None = None
+        self.capture: Capture | None = None
 
     def record(self, stream: Stream) -> None:
         if self.device_id != stream.device_id:
             raise CUDARuntimeError("cudaErrorInvalidResourceHandle: an event and a stream of two GPUs")
         self.stream, mark = stream, SimpleNamespace(done=False)
         self.mark, self.done = mark, False
-        stream.enqueue(lambda: self._reach(mark))
+        self.capture = stream.recording
+        if self.capture is None:
+            stream.enqueue(lambda: self._reach(mark))
+        else:
+            self.capture.check()
+            self.ends = self.capture.ends[stream]
 
     def _reach(self, mark: Any) -> None:
         mark.done = True
@@ -166,6 +164,9 @@ class Event:
         return wait
 
     def synchronize(self) -> None:
+        if self.capture is not None:
+            self.capture.invalid = True
+            raise CUDARuntimeError("cudaErrorCapturedEvent: a wait for an event of a capture")
         self.pending()()
 
 
@@ -305,6 +306,7 @@ class EmulatedCupy:
         self.streams: dict[int, Stream] = {}
         self.current: list[Stream] = []  # entered by `with`
         self.launches = 0
+        self.blocks: list[np.ndarray] = []
         self.cuda = SimpleNamespace(
             runtime=Runtime(self, arch, count),
             driver=SimpleNamespace(CUDADriverError=CUDADriverError),
@@ -326,6 +328,8 @@ class EmulatedCupy:
         if nbytes > self.memory_bytes:
             raise OutOfMemoryError
         block = np.full(nbytes + ALIGNMENT, POISON, np.uint8)
+        if self.lazy:  # what is queued may use it after its array is gone: CuPy gives no memory back
+            self.blocks.append(block)
         start = -block.ctypes.data % ALIGNMENT
         return MemoryPointer(block[start : start + nbytes], self.cuda.runtime.getDevice())
 
