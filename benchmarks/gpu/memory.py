@@ -8,7 +8,7 @@ from typing import Any
 from minicaffe.checking import cost
 
 from .contests import batch_of, solver_of
-from .images import Feed
+from .images import Batches
 from .setting import Setting
 from .tables import Result, Results, digits, table
 
@@ -31,7 +31,7 @@ def run(unit: str, setting: Setting) -> Result:
         pool.free_all_blocks()
     before = device.runtime.memGetInfo()[0]
     held, used = (pool.total_bytes(), pool.used_bytes()) if pool else (0, 0)
-    feed = Feed(net, batch, device)
+    feed = Batches(net, batch, device)
     solver = solver_of(net, batch, engine, device, feed)
     feed.on_iteration(solver)
     for _ in range(3):
