@@ -20,10 +20,9 @@ from . import display, extras, nets, nonfinite, resume, settings, snapshot, test
 from .callbacks import Callback
 from .device_step import DeviceStep, StepSettings
 from .display import Display, Shown
+from .lag import most_unchecked, undivided
 from .policy import Policy
 from .update_rules import resolve
-
-UNCHECKED = 100  # iterations that may be under way on a GPU before the host looks whether all went well
 
 
 class Solver:
@@ -239,7 +238,7 @@ class Solver:
         for callback in self.callbacks:
             callback.on_begin(self)
         self.follow()
-        shown, whole = self._on(param.display), self._undivided()
+        shown, whole = self._on(param.display), undivided(self)
         self.net.debug_info = self.net.param.debug_info or (shown and param.debug_info)
         step.begin(self.iteration, self.policy.current_step)
         read = shown or param.average_loss > 1 or (self.device.synchronous and self._guarded)
@@ -250,7 +249,7 @@ class Solver:
             loss = step.passes(read=read)
         if read:
             self.losses.append(loss)
-        look = shown or len(step.begun) >= (UNCHECKED if self._deferring() else 1)
+        look = shown or len(step.begun) >= most_unchecked(self)
         good = not look or self._all_finite()
         if shown and self._on(param.display):  # unless an iteration before was the first that went wrong
             self.shown = self._display.show(self.iteration, sum(self.losses) / len(self.losses), param)
@@ -277,23 +276,6 @@ class Solver:
         if self.param.clip_gradients >= 0:
             display.show_clipping(self.device_step.norm(), self.param.clip_gradients)
         self.iteration += 1
-
-    def _undivided(self) -> bool:
-        """Whether passes and update can be one unit: the device makes no update of bad gradients, and nobody
-        wants to see them in between."""
-        wanted = (type(callback).on_gradients is not Callback.on_gradients for callback in self.callbacks)
-        return not (self.device.synchronous or self.net.executor.one_by_one or any(wanted))
-
-    def _deferring(self) -> bool:
-        """Whether bad values may be found some iterations later: then the run must be able to go back to
-        where they arose, and nobody may have looked at what followed."""
-        return not (
-            self.device.synchronous
-            or self.param.average_loss > 1
-            or self.param.clip_gradients >= 0  # whose norm is logged
-            or any(layer.carries or not layer.capturable for layer in self.net.layers)
-            or not all(callback.may_lag for callback in self.callbacks)
-        )
 
     def _all_finite(self) -> bool:
         """Look for bad values since the last look.  If there are any, return False: then the solver has gone

@@ -17,7 +17,8 @@ from minicaffe.runs.control import Control, Events
 from minicaffe.runs.home import Home
 from minicaffe.solvers.callbacks import Callback
 from minicaffe.solvers.device_step import DeviceStep, StepSettings
-from minicaffe.solvers.solver import UNCHECKED, Solver
+from minicaffe.solvers.lag import UNCHECKED
+from minicaffe.solvers.solver import Solver
 from minicaffe.solvers.update_rules import RULES
 
 from ..support import emulator

@@ -57,9 +57,13 @@ def device(monkeypatch):
 def solver(folder: Path, device, *callbacks, net=("lenet", "train_test"), settings: str = "") -> Solver:
     """Of a published net, with the embedded digits for its images."""
     description = (PROTOTXT / net[0] / f"{net[1]}.prototxt").read_text()
+    if net[0] == "lenet":
+        description = description.replace(
+            "transform_param {", "transform_param { resize { height: 28 width: 28 }"
+        )
     path = folder / "net.prototxt"
     path.write_text(re.sub('source: "mnist/[^"]*"', 'source: "digits/train"', description))
-    param = text.parse(f'net: "{path}" base_lr: 0.01 momentum: 0.9 {settings}', SolverParameter)
+    param = text.parse(f'net: "{path}" base_lr: 0.01 lr_policy: "fixed" {settings}', SolverParameter)
     return Solver.create(param, device=device, callbacks=callbacks)
 
 
