@@ -302,6 +302,22 @@ def one_file(by_position: str | None, flag: str, by_flag: str | None, usage: str
     return by_position or by_flag or ""
 
 
+def described(path: str, arguments: argparse.Namespace, phase: str) -> tuple[str, NetParameter]:
+    """The net's file, and the net in the state that the flags name, not yet built; the log starts here."""
+    terminal.start_log(arguments.log)
+    path = named(path)
+    param = upgrade.read_net(path)
+    if arguments.strict:
+        extensions.refuse(param)
+    param.state.phase, param.state.level = PHASES[phase], arguments.level
+    param.state.stage.extend(stages(arguments))
+    if all_in_one.has_stages(param):
+        param.state.stage.extend([] if arguments.stage else [STAGES[phase]])
+        with locate(path):
+            all_in_one.complete(param, Wishes(source=arguments.source))
+    return path, param
+
+
 def net(
     path: str,
     arguments: argparse.Namespace,
@@ -317,17 +333,7 @@ def net(
 
     prepare   what is made of it, in its state, before it is built
     """
-    terminal.start_log(arguments.log)
-    path = named(path)
-    param = upgrade.read_net(path)
-    if arguments.strict:
-        extensions.refuse(param)
-    param.state.phase, param.state.level = PHASES[phase], arguments.level
-    param.state.stage.extend(stages(arguments))
-    if all_in_one.has_stages(param):
-        param.state.stage.extend([] if arguments.stage else [STAGES[phase]])
-        with locate(path):
-            all_in_one.complete(param, Wishes(source=arguments.source))
+    path, param = described(path, arguments, phase)
     where = device(arguments)
     report(where)
     return Net(

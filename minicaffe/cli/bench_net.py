@@ -1,0 +1,111 @@
+"""minicaffe bench net: whole steps of a net beside other frameworks, and every layer by itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from .. import log
+from ..bench import contest, report, roof, subject
+from ..bench.contest import KINDS, Effort
+from ..convert.deploy import trains
+from ..device.base import Device
+from ..errors import ConfigError, suggest
+from ..proto import upgrade
+from . import flags, output, terminal
+
+
+def parser() -> flags.Parser:
+    p = flags.Parser(
+        "bench net",
+        "Time whole steps of a net, on random data held in memory, beside other frameworks that run the same"
+        " net with the same weights, data and number of threads: contenders take turns.  Then every layer by"
+        " itself.  A step is forward, backward and update, or with --phase TEST a pass through the net as it"
+        " is deployed.",
+    )
+    p.add_argument("net", metavar="NET", help="the net prototxt, or a net of the package")
+    p.flag(
+        "phase",
+        choices=("TRAIN", "TEST"),
+        help="TRAIN for training, TEST for inference (default: training if the net has data or losses)",
+    )
+    p.flag("batch", type=flags.at_least(1), metavar="N", help="items in a batch (default the net's; of inference 1)")
+    p.flag("type", choices=("SGD", "Adam"), default="SGD", help="of the solver that updates (default SGD)")
+    p.flag(
+        "beside",
+        metavar="A,B",
+        help=f"the others: of {', '.join(KINDS)}; a folder with another checkout of minicaffe; a .py file"
+        " with a contender of your own; none (default: the usual ones that are installed)",
+    )
+    p.flag(
+        "python",
+        action="append",
+        default=[],
+        metavar="PYTHON",
+        help="an interpreter that has what this one lacks; may be repeated",
+    )
+    p.flag("turns", type=flags.at_least(1), default=10, metavar="N", help="of each contender (default 10)")
+    p.flag("passes", type=flags.at_least(1), default=10, metavar="N", help="for times of layers (default 10)")
+    p.flag("block", type=flags.positive, default=0.5, metavar="S", help="seconds of a turn (default 0.5)")
+    p.flag("layer", action="append", default=[], metavar="NAME", help="show these layers alone; may be repeated")
+    p.flag("sort", action="store_true", help="the slowest layers first")
+    p.flag("json", metavar="FILE", help="write all of it for programs")
+    flags.add_shapes(p)
+    flags.add_state(p)
+    p.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
+    flags.add_device(p)
+    flags.add_strict(p)
+    flags.add_log(p)
+    return p
+
+
+def run(arguments: list[str]) -> int:
+    args = parser().parse(arguments)
+    args.log = args.log or "compact"  # Caffe has no such command, and no lines for it
+    if args.json:
+        output.check(args.json)
+    phase = args.phase or ("TRAIN" if trains(upgrade.read_net(flags.named(args.net))) else "TEST")
+    path, param = flags.described(args.net, args, phase)
+    given = flags.shapes(args)
+    with terminal.report_alone():
+        if phase == "TRAIN":
+            made = subject.training(param, path, given, args.batch, args.type)
+        else:
+            made = subject.inference(param, path, given, args.batch)
+        names = {layer.name for layer in made.param.layer}
+        for name in args.layer:
+            if name not in names:
+                raise ConfigError(f"--layer {name}: the net has no such layer", hint=suggest(name, names))
+        wanted = None if args.beside is None else [w for w in args.beside.split(",") if w and w != "none"]
+        rivals, missing = contest.rivals(wanted, args.python, made)
+        devices = _devices(args)
+        first = next(iter(devices.values()))
+        threads = int(first.describe().get("Threads used", 1))
+        effort = Effort(args.turns, args.block, layers=args.passes)
+        log.info("Measuring what the machine can do")
+        top = roof.measure(first)
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = contest.hold(made, devices, rivals, Path(folder), effort, threads, log.info)
+    outcome.notes += missing
+    if args.json:
+        content = json.dumps(report.as_json(made, outcome, top), indent=1)
+        output.write({args.json: f"{content}\n".encode()})
+    terminal.show(_title(made, outcome, threads, args))
+    terminal.show(report.by_layer(outcome, top, names=args.layer, width=terminal.width(), sort=args.sort))
+    terminal.show("\n" + report.whole(outcome))
+    return 0
+
+
+def _devices(args: argparse.Namespace) -> dict[str, Device]:
+    return {"minicaffe": flags.device(args)}
+
+
+def _title(made: subject.Subject, outcome: contest.Outcome, threads: int, args: argparse.Namespace) -> str:
+    net = outcome.net
+    shapes = ", ".join("x".join(map(str, net.blobs[name].shape)) for name in net.inputs)
+    what = f"training with {args.type}" if made.trains else "inference"
+    where = net.device.describe()
+    machine = where.get("GPU") or f"{threads} threads, {where.get('Processor', '')}"
+    return f"{net.name or args.net}: {what}, {shapes}; {machine}; {args.turns} turns\n"
