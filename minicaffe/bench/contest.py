@@ -16,7 +16,7 @@ from ..errors import ConfigError, MiniCaffeError, suggest
 from ..net import Net
 from .ours import Ours
 from .subject import Subject, disagreement, write_job, write_onnx
-from .turns import BLOCK_S, REST_S, Contender, Record, disturbed, take_turns
+from .turns import BLOCK_S, REST_S, Record, disturbed, take_turns
 from .worker import RIVALS, RivalError, Worker, installed
 
 TOLERANCE = 1e-3  # of first outputs, as a share of the largest value
@@ -56,8 +56,8 @@ def rivals(
 ) -> tuple[list[Rival], list[str]]:
     """Who of the wanted can take part, and why others cannot.
 
-    wanted   names of KINDS; a Python file with make(job), see rivals/; a folder that holds another checkout of
-             this package.  None: all usual ones that are installed
+    wanted   names of KINDS; a Python file with make(job), see rivals/; a folder that holds another checkout
+             of this package.  None: all usual ones that are installed
     pythons  interpreters that are looked into after this one
     """
     searched = [sys.executable, *pythons]
@@ -165,14 +165,12 @@ def hold(
                 continue
             workers.append(worker)
             standings[id(worker)] = Standing(Record(rival.name), worker.version)
-        for one in [*own, *workers]:
+        everybody: list[Ours | Worker] = [*own, *workers]
+        for one in everybody:
             if not first.stochastic:
                 standings[id(one)].difference = disagreement(first.outputs, one.outputs)
-        contenders: list[Contender] = [*own, *workers]
-        records = take_turns(
-            contenders, effort.turns, block_s=effort.block_s, rest_s=effort.rest_s, told=told
-        )
-        for one, record in zip(contenders, records):
+        records = take_turns(everybody, effort.turns, block_s=effort.block_s, rest_s=effort.rest_s, told=told)
+        for one, record in zip(everybody, records):
             standings[id(one)].record = record
         told("Every layer by itself")
         times = measure(first.net, effort.layers)

@@ -22,7 +22,8 @@ def describe(net: Net) -> tuple[list[Entry], dict[str, np.ndarray]]:
     parameter that layers share has one key), `in_place`, and what FACTS says of its type.  Of a type that is
     not there it has "unknown", a sentence for the user.
     """
-    entries, arrays, keys = [], {}, {}
+    entries, arrays = [], {}
+    keys: dict[int, str] = {}
     for i, layer in enumerate(net.layers):
         if layer.type == "Input":
             continue

@@ -32,8 +32,8 @@ def whole(outcome: Outcome) -> str:
         rows.append([record.name, *cells, *(f"{value:.2f}" for value in share), standing.version])
         if not standing.agrees:
             notes.append(
-                f"{record.name} computes something else: its first outputs differ by {standing.difference:.1e}"
-                f" of the largest value, where {TOLERANCE:g} is allowed"
+                f"{record.name} computes something else: its first outputs differ by"
+                f" {standing.difference:.1e} of the largest value, where {TOLERANCE:g} is allowed"
             )
     table = aligned(WHOLE, rows, "<" + 7 * ">" + "<")
     return "\n".join([table, "", LEGEND, *(f"Note: {note}" for note in [*notes, *outcome.notes])])
@@ -45,7 +45,12 @@ def by_layer(
     """A row per layer: our times, what of the roof they reach, and the times of rivals that tell theirs."""
     told = [standing for standing in outcome.standings if standing.layers]
     ways = ["forward"] + ([] if outcome.net.forward_only else ["backward"])
-    head = ["layer", "type", "top", *(cell for way in ways for cell in (f"{way} ms", "GFLOP/s", "GB/s", "of roof"))]
+    head = [
+        "layer",
+        "type",
+        "top",
+        *(cell for way in ways for cell in (f"{way} ms", "GFLOP/s", "GB/s", "of roof")),
+    ]
     theirs = [f"{standing.record.name} {way}" for standing in told for way in ways]
     lines, chosen = [], [row for row in outcome.rows if not names or row.name in names]
     for row in sorted(chosen, key=lambda row: -row.ms) if sort else chosen:

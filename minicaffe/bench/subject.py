@@ -95,12 +95,12 @@ def training(
     return Subject(made, True, type)
 
 
-def inference(param: NetParameter, source: str, shapes: Shapes, batch: int | None = None) -> Subject:
-    """The net as it is deployed, one item in its batch unless `batch` says otherwise."""
+def inference(param: NetParameter, shapes: Shapes, batch: int = 1) -> Subject:
+    """The net as it is deployed, with so many items in its batch."""
     deployed = Deployment(param, shapes=shapes, written=True)
     made = deployed.param
     for layer in made.layer:
-        if layer.type == "Input" and batch is not None:
+        if layer.type == "Input":
             for shape in layer.input_param.shape:
                 shape.dim[:] = _batched(tuple(shape.dim), batch)
     return Subject(made, False, notes=list(deployed.notes))
@@ -127,8 +127,8 @@ def write_job(subject: Subject, net: Net, folder: Path, threads: int) -> dict[st
     names = {name: f"i{i}" for i, name in enumerate(net.inputs)}
     inputs = {key: np.asarray(net.device.get(net.blobs[name].data)) for name, key in names.items()}
     shaped = {key: inputs[key].reshape(net.blobs[name].shape) for name, key in names.items()}
-    np.savez(folder / "inputs.npz", **shaped)
-    np.savez(folder / "weights.npz", **weights)
+    np.savez(folder / "inputs.npz", allow_pickle=False, **shaped)
+    np.savez(folder / "weights.npz", allow_pickle=False, **weights)
     written = NetParameter()
     written.CopyFrom(subject.param)
     (folder / "net.prototxt").write_text(text.spell(written))
@@ -176,5 +176,3 @@ def disagreement(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray
         gap = float(np.abs(a - b).max(initial=0) / (largest or 1))
         worst = gap if worst is None else max(worst, gap)
     return worst
-
-

@@ -148,6 +148,6 @@ def disturbed(records: Sequence[Record]) -> str:
     if not loud:
         return ""
     return (
-        f"Others used the machine in {len(loud)} of {len(told)} blocks, {np.median(loud):.1f} processors in the"
-        f" median, {max(loud):.1f} at most: ratios still say something, times little."
+        f"Others used the machine in {len(loud)} of {len(told)} blocks, {np.median(loud):.1f} processors in"
+        f" the median, {max(loud):.1f} at most: ratios still say something, times little."
     )

@@ -16,7 +16,9 @@ from ..errors import MiniCaffeError
 from .turns import Ran
 
 RIVALS = Path(__file__).parent / "rivals"
-PROBE = "import importlib.util as u, json, sys; print(json.dumps([bool(u.find_spec(n)) for n in sys.argv[1:]]))"
+PROBE = (
+    "import importlib.util as u, json, sys; print(json.dumps([bool(u.find_spec(n)) for n in sys.argv[1:]]))"
+)
 PROBE_S = 60
 
 
@@ -98,7 +100,9 @@ class Worker:
             told = json.loads(line)
         except ValueError:
             self._process.wait()
-            raise RivalError(f"its process ended with status {self._process.returncode}{self._last()}") from None
+            raise RivalError(
+                f"its process ended with status {self._process.returncode}{self._last()}"
+            ) from None
         if "error" in told:
             raise RivalError(told["error"])
         return told
@@ -119,5 +123,6 @@ def installed(python: str, modules: list[str]) -> dict[str, bool]:
     except (OSError, subprocess.SubprocessError, ValueError) as error:
         reason = getattr(error, "strerror", None) or type(error).__name__
         raise RivalError(
-            f"--python {python}: it is no Python interpreter that runs: {reason}", hint=f"such as {sys.executable}"
+            f"--python {python}: it is no Python interpreter that runs: {reason}",
+            hint=f"such as {sys.executable}",
         ) from None

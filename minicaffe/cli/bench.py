@@ -21,5 +21,7 @@ def run(arguments: list[str]) -> int:
         return 0
     action, *rest = arguments
     if action not in ACTIONS:
-        raise ConfigError(f"bench {action}: no such action", hint=suggest(action, ACTIONS) or USAGE.split("\n")[0])
+        raise ConfigError(
+            f"bench {action}: no such action", hint=suggest(action, ACTIONS) or USAGE.split("\n")[0]
+        )
     return importlib.import_module(f".{ACTIONS[action]}", __package__).run(rest)

@@ -31,7 +31,12 @@ def parser() -> flags.Parser:
         choices=("TRAIN", "TEST"),
         help="TRAIN for training, TEST for inference (default: training if the net has data or losses)",
     )
-    p.flag("batch", type=flags.at_least(1), metavar="N", help="items in a batch (default the net's; of inference 1)")
+    p.flag(
+        "batch",
+        type=flags.at_least(1),
+        metavar="N",
+        help="items in a batch (default the net's; of inference 1)",
+    )
     p.flag("type", choices=("SGD", "Adam"), default="SGD", help="of the solver that updates (default SGD)")
     p.flag(
         "beside",
@@ -49,7 +54,12 @@ def parser() -> flags.Parser:
     p.flag("turns", type=flags.at_least(1), default=10, metavar="N", help="of each contender (default 10)")
     p.flag("passes", type=flags.at_least(1), default=10, metavar="N", help="for times of layers (default 10)")
     p.flag("block", type=flags.positive, default=0.5, metavar="S", help="seconds of a turn (default 0.5)")
-    p.flag("layer", action="append", default=[], metavar="NAME", help="show these layers alone; may be repeated")
+    p.flag(
+        "rest", type=flags.not_negative, default=0.4, metavar="S", help="seconds between turns (default 0.4)"
+    )
+    p.flag(
+        "layer", action="append", default=[], metavar="NAME", help="show these layers alone; may be repeated"
+    )
     p.flag("sort", action="store_true", help="the slowest layers first")
     p.flag("json", metavar="FILE", help="write all of it for programs")
     flags.add_shapes(p)
@@ -73,7 +83,7 @@ def run(arguments: list[str]) -> int:
         if phase == "TRAIN":
             made = subject.training(param, path, given, args.batch, args.type)
         else:
-            made = subject.inference(param, path, given, args.batch)
+            made = subject.inference(param, given, args.batch or 1)
         names = {layer.name for layer in made.param.layer}
         for name in args.layer:
             if name not in names:
@@ -83,7 +93,7 @@ def run(arguments: list[str]) -> int:
         devices = _devices(args)
         first = next(iter(devices.values()))
         threads = int(first.describe().get("Threads used", 1))
-        effort = Effort(args.turns, args.block, layers=args.passes)
+        effort = Effort(args.turns, args.block, args.rest, args.passes)
         log.info("Measuring what the machine can do")
         top = roof.measure(first)
         with tempfile.TemporaryDirectory() as folder:

@@ -249,7 +249,15 @@ def positive(text: str) -> float:
     return value
 
 
-positive.__name__ = "float"
+def not_negative(text: str) -> float:
+    """The type of a flag that is a finite number, 0 or more."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of 0 or more; got {text}")
+    return value
+
+
+positive.__name__ = not_negative.__name__ = "float"
 
 
 def add_strict(parser: Parser) -> None:

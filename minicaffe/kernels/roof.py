@@ -1,4 +1,4 @@
-"""What bounds every kernel of a processor, measured: multiply-adds on registers, and memory read and moved."""
+"""What bounds every kernel of a processor, measured: multiply-adds in registers, memory read and moved."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from .micro.tile import tile
 from .tiled.panels import VECTORS, part_of, threads
 
 DEPTH = 128  # of the product: both of its panels stay in the innermost cache
-PARTS = 64  # of an array that is read or moved, at least: threads that start late take fewer
+PARTS = 64  # of an array that is read or moved
 
 
 def multiply(kernel, a, b, c, width, repeats):
     """Each row of a times its row of b, again and again."""
     for part in prange(len(a)):
         for _ in range(repeats):
-            call(kernel, (DEPTH, address(a[part], 0), address(b[part], 0), width, address(c[part], 0), width, 0, 0))
+            call(
+                kernel,
+                (DEPTH, address(a[part], 0), address(b[part], 0), width, address(c[part], 0), width, 0, 0),
+            )
 
 
 def read(x, sums):

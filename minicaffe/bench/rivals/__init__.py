@@ -5,8 +5,8 @@ A rival is a file with a function `make(job)` that returns a dictionary:
 
     version   what it is, for people
     step      a function that makes one step: of training, or through the net
-    outputs   a function that returns the outputs, by name, as arrays; of a net that trains the loss, under "".
-              It is called once, before the first step.  May be missing
+    outputs   a function that returns the outputs, by name, as arrays; of a net that trains the loss, under
+              "".  It is called once, before the first step.  May be missing
     layers    a function layers(count) that times every layer by itself: name -> {"forward": [seconds],
               "backward": [seconds]}.  May be missing
 

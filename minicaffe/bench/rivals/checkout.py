@@ -10,8 +10,9 @@ from typing import Any
 def make(job: dict[str, Any]) -> dict[str, Any]:
     folder = job["options"]["folder"]
     sys.path.insert(0, folder)
-    import minicaffe
     import numpy as np
+
+    import minicaffe
     from minicaffe.proto import upgrade
     from minicaffe.proto.schema import SolverParameter
 

@@ -1,7 +1,8 @@
 """A rival (see this folder's __init__): PyTorch, layer for layer as its users would write the net.
 
-Options: channels_last, the memory format that its convolutions are fastest in; compile, torch.compile; device,
-"cpu" or "cuda".  A BatchNorm and the Scale behind it are one BatchNorm2d, a ReLU in place is in place.
+Options: channels_last, the memory format that its convolutions are fastest in; compile, torch.compile;
+device, "cpu" or "cuda".  A BatchNorm and the Scale behind it are one BatchNorm2d, a ReLU in place is in
+place.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class InnerProduct(nn.Module):
         self.axis, self.weight, self.bias = axis, weight, bias
 
     def forward(self, x: Any) -> Any:
-        return functional.linear(x.flatten(self.axis) if x.dim() > self.axis + 1 else x, self.weight, self.bias)
+        return functional.linear(
+            x.flatten(self.axis) if x.dim() > self.axis + 1 else x, self.weight, self.bias
+        )
 
 
 class Eltwise(nn.Module):

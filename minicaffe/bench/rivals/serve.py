@@ -1,7 +1,7 @@
 """The process of a rival: python serve.py RIVAL.py JOB.json.
 
-Every line read is a question in JSON, every line written the answer to one; the first is written unasked, when
-the rival is ready.  What the rival's libraries print goes to stderr.
+Every line read is a question in JSON, every line written the answer to one; the first is written unasked,
+when the rival is ready.  What the rival's libraries print goes to stderr.
 """
 
 from __future__ import annotations
@@ -48,7 +48,11 @@ def start(path: str, job: Answer) -> tuple[Answer, Answer]:
 
         found = rival["outputs"]()
         told["outputs"] = dict(zip(found, (f"o{i}" for i in range(len(found)))))
-        np.savez(job["answer"], **{f"o{i}": np.asarray(value) for i, value in enumerate(found.values())})
+        np.savez(
+            job["answer"],
+            allow_pickle=False,
+            **{f"o{i}": np.asarray(value) for i, value in enumerate(found.values())},
+        )
     return rival, told
 
 
