@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import importlib
 
-from ..errors import ConfigError, suggest
-from . import terminal
+from . import flags
 
 ACTIONS = {  # -> the module of this package that has its flags
     "net": "bench_net",
 }
-USAGE = """usage: minicaffe bench net NET          every layer, and whole steps beside PyTorch and others
 
-  minicaffe bench ACTION --help says more"""
+
+def parser() -> flags.Parser:
+    p = flags.Parser("bench", "How fast nets and kernels are.  `bench net --help` and so on say more.")
+    p.add_argument(
+        "action",
+        metavar="|".join(ACTIONS),
+        choices=tuple(ACTIONS),
+        help="whole steps of a net beside other frameworks, and every layer by itself",
+    )
+    return p
 
 
 def run(arguments: list[str]) -> int:
-    if not arguments or arguments[0] in ("--help", "-help", "-h"):
-        terminal.show(USAGE)
-        return 0
-    action, *rest = arguments
-    if action not in ACTIONS:
-        raise ConfigError(
-            f"bench {action}: no such action", hint=suggest(action, ACTIONS) or USAGE.split("\n")[0]
-        )
-    return importlib.import_module(f".{ACTIONS[action]}", __package__).run(rest)
+    if arguments and arguments[0] in ACTIONS:
+        return importlib.import_module(f".{ACTIONS[arguments[0]]}", __package__).run(arguments[1:])
+    parser().parse(arguments)
+    return 0

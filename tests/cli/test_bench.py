@@ -152,5 +152,5 @@ def test_nets_that_cannot_be_timed(tmp_path, capsys):
 
 
 def test_actions(capsys):
-    assert "minicaffe bench net NET" in run(capsys, "bench").out
-    assert "no such action; hint: did you mean 'net'" in run(capsys, "bench", "nte").err
+    assert "the following arguments are required: net" in run(capsys, "bench").err
+    assert "invalid choice: 'nte'" in run(capsys, "bench", "nte").err
