@@ -68,9 +68,7 @@ class Subject:
         return net
 
 
-def training(
-    param: NetParameter, source: str, shapes: Shapes, batch: int | None = None, type: str = "SGD"
-) -> Subject:
+def training(param: NetParameter, source: str, shapes: Shapes, batch: int | None = None) -> Subject:
     """The net in phase TRAIN, its data layers replaced by Inputs of the same shapes.
 
     shapes   of tops whose data is not here, by name
@@ -92,7 +90,7 @@ def training(
     for layer, kind in zip(made.layer, map(state.kind, range(len(state.layers)))):
         if kind is not None and kind.source and layer.top and not layer.bottom:
             stand_in(layer, [_batched(state.net.blobs[top].shape, batch) for top in layer.top])
-    return Subject(made, True, type)
+    return Subject(made, True)
 
 
 def inference(param: NetParameter, shapes: Shapes, batch: int = 1) -> Subject:

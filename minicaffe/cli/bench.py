@@ -8,6 +8,7 @@ from . import flags
 
 ACTIONS = {  # -> the module of this package that has its flags
     "net": "bench_net",
+    "kernel": "bench_kernel",
 }
 
 
@@ -17,7 +18,8 @@ def parser() -> flags.Parser:
         "action",
         metavar="|".join(ACTIONS),
         choices=tuple(ACTIONS),
-        help="whole steps of a net beside other frameworks, and every layer by itself",
+        help="whole steps of a net beside other frameworks, and every layer by itself; every algorithm that"
+        " can do what a layer's kernels do",
     )
     return p
 

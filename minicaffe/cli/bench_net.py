@@ -7,7 +7,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from .. import log
+from .. import log, zoo
 from ..bench import contest, report, roof, subject
 from ..bench.contest import KINDS, Effort
 from ..convert.deploy import trains
@@ -25,7 +25,7 @@ def parser() -> flags.Parser:
         " itself.  A step is forward, backward and update, or with --phase TEST a pass through the net as it"
         " is deployed.",
     )
-    p.add_argument("net", metavar="NET", help="the net prototxt, or a net of the package")
+    p.add_argument("what", metavar="NET", help="the net prototxt, or a net of the package")
     p.flag(
         "phase",
         choices=("TRAIN", "TEST"),
@@ -76,14 +76,9 @@ def run(arguments: list[str]) -> int:
     args.log = args.log or "compact"  # Caffe has no such command, and no lines for it
     if args.json:
         output.check(args.json)
-    phase = args.phase or ("TRAIN" if trains(upgrade.read_net(flags.named(args.net))) else "TEST")
-    path, param = flags.described(args.net, args, phase)
-    given = flags.shapes(args)
     with terminal.report_alone():
-        if phase == "TRAIN":
-            made = subject.training(param, path, given, args.batch, args.type)
-        else:
-            made = subject.inference(param, given, args.batch or 1)
+        made = subject_of(args)
+        made.type = args.type
         names = {layer.name for layer in made.param.layer}
         for name in args.layer:
             if name not in names:
@@ -108,6 +103,16 @@ def run(arguments: list[str]) -> int:
     return 0
 
 
+def subject_of(args: argparse.Namespace) -> subject.Subject:
+    """The net that `what` names, in the phase that it is for if none is named; the log starts here."""
+    phase = args.phase or ("TRAIN" if trains(upgrade.read_net(zoo.find(args.what, "net"))) else "TEST")
+    path, param = flags.described(args.what, args, phase)
+    given = flags.shapes(args)
+    if phase == "TRAIN":
+        return subject.training(param, path, given, args.batch)
+    return subject.inference(param, given, args.batch or 1)
+
+
 def _devices(args: argparse.Namespace) -> dict[str, Device]:
     return {"minicaffe": flags.device(args)}
 
@@ -118,4 +123,4 @@ def _title(made: subject.Subject, outcome: contest.Outcome, threads: int, args: 
     what = f"training with {args.type}" if made.trains else "inference"
     where = net.device.describe()
     machine = where.get("GPU") or f"{threads} threads, {where.get('Processor', '')}"
-    return f"{net.name or args.net}: {what}, {shapes}; {machine}; {args.turns} turns\n"
+    return f"{net.name or args.what}: {what}, {shapes}; {machine}; {args.turns} turns\n"
