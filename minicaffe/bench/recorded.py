@@ -56,11 +56,11 @@ class Call:
 
     @property
     def geometry(self) -> str:
-        """What its scalars are: n=32 c=64 h=56; fields of 0 are left out."""
+        """What its scalars are: n=32 c=64 h=56; fields of 0 and 1 are left out."""
         words = []
         for parameter, value in zip(self.spec.parameters, self.values):
             if isinstance(value, tuple) and hasattr(value, "_asdict"):
-                words += [f"{name}={field}" for name, field in value._asdict().items() if field]
+                words += [f"{name}={field}" for name, field in value._asdict().items() if field > 1]
             elif not parameter.is_array:
                 words.append(f"{parameter.name}={value}")
         return " ".join(words)
@@ -87,7 +87,7 @@ class Notes:
                 }
             )
 
-        device.bind_family = bind_watched  # type: ignore[method-assign]
+        device.bind_family = bind_watched  # type: ignore[method-assign, assignment]
 
     def _noting(self, module: ModuleType, spec: KernelSpec, call: Callable, device: Device) -> Callable:
         def noting(*args: Any) -> None:
@@ -116,14 +116,17 @@ def calls(
     notes = Notes()
     notes.watch(device)
     alone = Alone(param, shapes, tops, phase=phase, device=device, seed=SEED)
+    rng = np.random.default_rng(SEED)
     fill_inputs(alone.net, SEED)
+    for blob, learned in zip(alone.layer.params, alone.learned):  # statistics are positive
+        values = rng.standard_normal(blob.shape) if learned else rng.uniform(0.5, 1.5, blob.shape)
+        alone.put(values, blob)
     if alone.layer.random is not None:
         alone.layer.random.seek(0)
     notes.way = "forward"
     alone.layer.forward(alone.bottom, alone.top)
     notes.way = ""
     if phase == TRAIN and (any(alone.propagate) or any(alone.learned)):
-        rng = np.random.default_rng(SEED)
         for blob in alone.top:
             alone.put(rng.standard_normal(blob.shape), blob, "diff")
         alone.layer.param_gradient = list(alone.learned)

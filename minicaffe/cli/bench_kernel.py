@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .. import log, zoo
 from ..bench import algorithms, kernel_report, own, recorded, roof
-from ..errors import ConfigError, suggest
+from ..errors import ConfigError, DataError, suggest
 from ..layers import LAYERS, resolve
 from ..net import Net
 from ..proto import text
@@ -118,9 +118,11 @@ def _of_type(args: argparse.Namespace) -> Alone:
 
 def _of_net(args: argparse.Namespace) -> Alone:
     """A layer of a net, and the shapes that it has there."""
-    if zoo.find(args.what, "net") == args.what and "." not in args.what and "/" not in args.what:
+    try:
+        zoo.find(args.what, "net")
+    except DataError:
         hint = suggest(args.what, LAYERS) or USAGE
-        raise ConfigError(f"{args.what}: neither a net nor the type of a layer", hint=hint)
+        raise ConfigError(f"{args.what}: neither a net nor the type of a layer", hint=hint) from None
     if args.param:
         raise ConfigError("--param is for a layer that is given by its type", hint=USAGE)
     made = bench_net.subject_of(args)
@@ -128,7 +130,7 @@ def _of_net(args: argparse.Namespace) -> Alone:
     names = [layer.name for layer in net.layers]
     if args.layer not in names:
         what = f"--layer {args.layer}: the net has no such layer" if args.layer else "no --layer is named"
-        raise ConfigError(what, hint=suggest(args.layer or "", names) or f"of {', '.join(names[:8])}, ...")
+        raise ConfigError(what, hint=suggest(args.layer or "", names))
     i = names.index(args.layer)
     param = LayerParameter()
     param.CopyFrom(net.layers[i].param)
