@@ -9,6 +9,7 @@ from . import flags
 ACTIONS = {  # -> the module of this package that has its flags
     "net": "bench_net",
     "kernel": "bench_kernel",
+    "compare": "bench_compare",
 }
 
 
@@ -19,7 +20,7 @@ def parser() -> flags.Parser:
         metavar="|".join(ACTIONS),
         choices=tuple(ACTIONS),
         help="whole steps of a net beside other frameworks, and every layer by itself; every algorithm that"
-        " can do what a layer's kernels do",
+        " can do what a layer's kernels do; two files that these wrote with --json",
     )
     return p
 

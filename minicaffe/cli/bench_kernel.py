@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 
 from .. import log, zoo
-from ..bench import algorithms, kernel_report, own, recorded, roof
+from ..bench import algorithms, kernel_report, own, picture, recorded, roof
 from ..errors import ConfigError, DataError, suggest
 from ..layers import LAYERS, resolve
 from ..net import Net
@@ -52,6 +52,7 @@ def parser() -> flags.Parser:
     p.flag("turns", type=flags.at_least(1), default=10, metavar="N", help="of each algorithm (default 10)")
     p.flag("block", type=flags.positive, default=0.1, metavar="S", help="seconds of a turn (default 0.1)")
     p.flag("json", metavar="FILE", help="write all of it for programs")
+    p.flag("roofline", metavar="FILE", help="draw rates over the machine's limits, .png or .svg (extra plot)")
     flags.add_shapes(
         p, "shape of a bottom, in their order, or of a net's data that is not here; may be repeated"
     )
@@ -68,6 +69,9 @@ def run(arguments: list[str]) -> int:
     args.log = args.log or "compact"
     if args.json:
         output.check(args.json)
+    if args.roofline:
+        picture.check(args.roofline)
+        output.check(args.roofline)
     mine = [own.load(word) for word in args.own]
     with terminal.report_alone():
         param, shapes, tops = _of_type(args) if args.what in LAYERS else _of_net(args)
@@ -93,6 +97,8 @@ def run(arguments: list[str]) -> int:
     if args.json:
         content = json.dumps(kernel_report.as_json(found, device, top, what), indent=1)
         output.write({args.json: f"{content}\n".encode()})
+    if args.roofline:
+        output.write({args.roofline: picture.draw(picture.of_kernels(found), top, args.roofline, what)})
     machine = device.describe()
     terminal.show(f"{what}; {machine.get('GPU') or machine.get('Processor', '')}\n")
     terminal.show(kernel_report.as_text(found, top, terminal.width()))

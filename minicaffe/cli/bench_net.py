@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from .. import log, zoo
-from ..bench import contest, report, roof, subject
+from ..bench import contest, picture, report, roof, subject
 from ..bench.contest import KINDS, Effort
 from ..convert.deploy import trains
 from ..device.base import Device
@@ -62,6 +62,7 @@ def parser() -> flags.Parser:
     )
     p.flag("sort", action="store_true", help="the slowest layers first")
     p.flag("json", metavar="FILE", help="write all of it for programs")
+    p.flag("roofline", metavar="FILE", help="draw the layers under the roof, .png or .svg (extra plot)")
     flags.add_shapes(p)
     flags.add_state(p)
     p.flag("source", metavar="A,B", help="data for all-in-one nets that leave it open, as for train")
@@ -76,6 +77,9 @@ def run(arguments: list[str]) -> int:
     args.log = args.log or "compact"  # Caffe has no such command, and no lines for it
     if args.json:
         output.check(args.json)
+    if args.roofline:
+        picture.check(args.roofline)
+        output.check(args.roofline)
     with terminal.report_alone():
         made = subject_of(args)
         made.type = args.type
@@ -97,7 +101,11 @@ def run(arguments: list[str]) -> int:
     if args.json:
         content = json.dumps(report.as_json(made, outcome, top), indent=1)
         output.write({args.json: f"{content}\n".encode()})
-    terminal.show(_title(made, outcome, threads, args))
+    title = _title(made, outcome, threads, args)
+    if args.roofline:
+        drawn = picture.draw(picture.of_net(outcome), top, args.roofline, title)
+        output.write({args.roofline: drawn})
+    terminal.show(f"{title}\n")
     terminal.show(report.by_layer(outcome, top, names=args.layer, width=terminal.width(), sort=args.sort))
     terminal.show("\n" + report.whole(outcome))
     return 0
@@ -123,4 +131,4 @@ def _title(made: subject.Subject, outcome: contest.Outcome, threads: int, args: 
     what = f"training with {args.type}" if made.trains else "inference"
     where = net.device.describe()
     machine = where.get("GPU") or f"{threads} threads, {where.get('Processor', '')}"
-    return f"{net.name or args.what}: {what}, {shapes}; {machine}; {args.turns} turns\n"
+    return f"{net.name or args.what}: {what}, {shapes}; {machine}; {args.turns} turns"

@@ -154,3 +154,63 @@ def test_nets_that_cannot_be_timed(tmp_path, capsys):
 def test_actions(capsys):
     assert "the following arguments are required: net" in run(capsys, "bench").err
     assert "invalid choice: 'nte'" in run(capsys, "bench", "nte").err
+
+
+def test_a_picture(files, capsys):
+    pytest.importorskip("matplotlib")
+    words = ("--beside", files / "mine.py", "--turns", 1)
+    assert bench(capsys, files, *words, "--roofline", files / "roof.svg").status == 0
+    drawn = (files / "roof.svg").read_text()
+    assert drawn.startswith("<?xml") and "<!-- 100 GFLOP/s -->" in drawn and "<!-- ip1 -->" in drawn
+    wrong = bench(capsys, files, *words, "--roofline", files / "roof.jpg")
+    assert wrong.status == 1 and "a picture is .png or .svg" in wrong.err
+
+
+def measured(path, scale=1.0, **others):
+    """A file as `bench net --json` writes it, of one contender and one layer."""
+    ms = {"median": 10 * scale, "p25": 9 * scale, "p75": 11 * scale, "min": 8 * scale, "mean": 10 * scale}
+    told = {
+        "format": 1,
+        "kind": "net",
+        "machine": {"cpu": "A", "versions": {"numpy": "2"}},
+        "net": {"name": "tiny"},
+        "contenders": [
+            {"name": "minicaffe", "version": "", "ms": ms, "of_ours": 1.0},
+            {"name": "torch", "version": "2", "ms": ms, "of_ours": 2 * scale},
+            {"name": "broken", "version": "", "ms": None, "of_ours": None},
+        ],
+        "layers": [{"name": "ip", "forward_ms": ms, "backward_ms": None}],
+    }
+    path.write_text(json.dumps(told | others))
+    return path
+
+
+def test_two_files_are_compared(tmp_path, capsys):
+    before = measured(tmp_path / "a.json")
+    after = measured(tmp_path / "b.json", 0.5, machine={"cpu": "B", "versions": {"numpy": "2"}})
+    lines = run(capsys, "bench", "compare", before, after).out.splitlines()
+    rows = [line.split(maxsplit=4)[-4:] for line in lines[1:4]]
+    assert [line.split()[0] for line in lines[1:4]] == ["minicaffe", "torch", "ip,"]
+    assert rows[0] == ["10.000", "5.000", "0.500", "faster"] and lines[3].endswith("faster")
+    assert "Note: machine: cpu is B, was A" in lines
+    assert "Note: torch takes 1.00 times as long as ours, took 2.00" in lines
+    again = run(capsys, "bench", "compare", before, measured(tmp_path / "c.json", 1.05)).out
+    assert again.count("within the spread") == 3 and "slower" not in again
+    assert run(capsys, "bench", "compare", after, before).out.count("slower") == 3
+
+
+def test_files_that_cannot_be_compared(tmp_path, capsys):
+    good = measured(tmp_path / "good.json")
+    bad = tmp_path / "bad.json"
+    for content, said in [
+        ("{", "bad.json is not JSON"),
+        ("[1]", "was not written by minicaffe bench net or kernel with --json"),
+        ('{"kind": "net", "format": 99}', "has the format 99; this program reads 1"),
+        ('{"kind": "kernel", "format": 1, "calls": []}', "is of a net"),
+        ('{"kind": "net", "format": 1}', "a field is missing"),
+        ('{"kind": "net", "format": 1, "contenders": [], "layers": []}', "time nothing that is the same"),
+    ]:
+        bad.write_text(content)
+        result = run(capsys, "bench", "compare", good, bad)
+        assert result.status == 1 and said in result.err, content
+    assert "cannot read" in run(capsys, "bench", "compare", good, tmp_path / "none.json").err
