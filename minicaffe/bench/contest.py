@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..checking.timing import LayerTime, Times, measure, per_layer
+from ..checking.timing import LayerTime, measure, per_layer
 from ..device.base import Device
 from ..errors import ConfigError, MiniCaffeError, suggest
 from ..net import Net
@@ -121,11 +121,11 @@ class Effort(NamedTuple):
 
 @dataclass
 class Outcome:
-    """The standings, ours first; our net and the times of its layers; notes for people."""
+    """The standings, ours first; our net and its layers' times, none where no passes were asked for; notes
+    for people."""
 
     standings: list[Standing]
     net: Net
-    times: Times
     rows: list[LayerTime]
     notes: list[str]
 
@@ -172,9 +172,11 @@ def hold(
         records = take_turns(everybody, effort.turns, block_s=effort.block_s, rest_s=effort.rest_s, told=told)
         for one, record in zip(everybody, records):
             standings[id(one)].record = record
-        told("Every layer by itself")
-        times = measure(first.net, effort.layers)
-        for worker in workers:
+        times = None
+        if effort.layers:
+            told("Every layer by itself")
+            times = measure(first.net, effort.layers)
+        for worker in workers if effort.layers else []:
             standing = standings[id(worker)]
             if worker.times_layers and not standing.record.error:
                 try:
@@ -186,7 +188,8 @@ def hold(
             worker.close()
     if busy := disturbed(records):
         notes.append(busy)
-    return Outcome([*standings.values(), *failed], first.net, times, per_layer(first.net, times), notes)
+    rows = per_layer(first.net, times) if times else []
+    return Outcome([*standings.values(), *failed], first.net, rows, notes)
 
 
 def medians(standing: Standing, layer: str, way: str) -> float | None:

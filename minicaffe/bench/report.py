@@ -15,8 +15,9 @@ from .roof import Roof
 from .subject import Subject
 
 FORMAT = 1  # of the JSON
-WHOLE = ["", "median ms", "p25", "p75", "least", "of ours", "p25", "p75", ""]
-LEGEND = "ms: of counted steps; of ours: turn by turn, how many times as long as the first row's."
+WHOLE = ["", "median ms", "p25", "p75", "least", "processor ms", "of ours", "p25", "p75", ""]
+LEGEND = """ms: of counted steps; processor ms: of all threads together, waiting ones that spin included;
+of ours: turn by turn, how many times as long as the first row's."""
 
 
 def whole(outcome: Outcome) -> str:
@@ -28,14 +29,14 @@ def whole(outcome: Outcome) -> str:
             notes.append(f"{record.name}: {record.error or 'no turn'}")
             continue
         s, share = Spread.of(record.seconds), np.percentile(record.ratios(ours.record), (50, 25, 75))
-        cells = [f"{ms:.3f}" for ms in (s.median, s.p25, s.p75, s.min)]
+        cells = [f"{ms:.3f}" for ms in (s.median, s.p25, s.p75, s.min, 1e3 * record.processor_s)]
         rows.append([record.name, *cells, *(f"{value:.2f}" for value in share), standing.version])
         if not standing.agrees:
             notes.append(
                 f"{record.name} computes something else: its first outputs differ by"
                 f" {standing.difference:.1e} of the largest value, where {TOLERANCE:g} is allowed"
             )
-    table = aligned(WHOLE, rows, "<" + 7 * ">" + "<")
+    table = aligned(WHOLE, rows, "<" + 8 * ">" + "<")
     return "\n".join([table, "", LEGEND, *(f"Note: {note}" for note in [*notes, *outcome.notes])])
 
 
@@ -111,6 +112,7 @@ def _contender(standing: Standing, ours: Standing) -> dict[str, Any]:
         "error": record.error or None,
         "difference": standing.difference,
         "ms": Spread.of(record.seconds)._asdict() if known else None,
+        "processor_ms": 1e3 * record.processor_s if known else None,
         "of_ours": None if shares is None else float(np.median(shares)),
         "blocks": [
             {"ms": [1e3 * step for step in block.seconds], "others": block.others} for block in record.blocks

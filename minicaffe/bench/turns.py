@@ -44,10 +44,12 @@ class Contender(Protocol):
 
 
 class Block(NamedTuple):
-    """seconds of the counted steps; others: how many processors other programs, or the host of a virtual
-    machine, used meanwhile, None where the system does not tell."""
+    """seconds of the counted steps; processor_s: processor time of a step, of all threads together, the steps
+    that do not count included; others: how many processors other programs, or the host of a virtual machine,
+    used meanwhile, None where the system does not tell."""
 
     seconds: list[float]
+    processor_s: float
     others: float | None
 
 
@@ -63,6 +65,11 @@ class Record:
     def seconds(self) -> np.ndarray:
         """Of all counted steps."""
         return np.array([step for block in self.blocks for step in block.seconds])
+
+    @property
+    def processor_s(self) -> float:
+        """Of a step, the median of the turns."""
+        return float(np.median([block.processor_s for block in self.blocks]))
 
     @property
     def medians(self) -> np.ndarray:
@@ -118,10 +125,10 @@ def _block(one: Contender, wake: int, count: int) -> Block:
     seconds, processor_s = one.run(wake, count)
     wall, after = time.perf_counter() - begun, busy_s()
     if busy is None or after is None:
-        return Block(seconds, None)
+        return Block(seconds, processor_s / (wake + count), None)
     # A contender in this process is in both.
     mine = max(processor_s, time.process_time() - own)
-    return Block(seconds, max(0.0, (after - busy - mine) / wall))
+    return Block(seconds, processor_s / (wake + count), max(0.0, (after - busy - mine) / wall))
 
 
 def busy_s() -> float | None:

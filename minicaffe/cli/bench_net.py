@@ -11,7 +11,7 @@ from .. import log, zoo
 from ..bench import contest, picture, report, roof, subject
 from ..bench.contest import KINDS, Effort
 from ..convert.deploy import trains
-from ..device.base import Device
+from ..device.base import MATH, Device
 from ..errors import ConfigError, suggest
 from ..proto import upgrade
 from . import flags, output, terminal
@@ -52,7 +52,14 @@ def parser() -> flags.Parser:
         help="an interpreter that has what this one lacks; may be repeated",
     )
     p.flag("turns", type=flags.at_least(1), default=10, metavar="N", help="of each contender (default 10)")
-    p.flag("passes", type=flags.at_least(1), default=10, metavar="N", help="for times of layers (default 10)")
+    p.flag(
+        "passes",
+        type=flags.at_least(0),
+        default=10,
+        metavar="N",
+        help="for times of layers (default 10); 0 leaves them out",
+    )
+    p.flag("maths", metavar="A,B", help=f"of {', '.join(MATH)}: ours once with each, in place of --math")
     p.flag("block", type=flags.positive, default=0.5, metavar="S", help="seconds of a turn (default 0.5)")
     p.flag(
         "rest", type=flags.not_negative, default=0.4, metavar="S", help="seconds between turns (default 0.4)"
@@ -106,8 +113,10 @@ def run(arguments: list[str]) -> int:
         drawn = picture.draw(picture.of_net(outcome), top, args.roofline, title)
         output.write({args.roofline: drawn})
     terminal.show(f"{title}\n")
-    terminal.show(report.by_layer(outcome, top, names=args.layer, width=terminal.width(), sort=args.sort))
-    terminal.show("\n" + report.whole(outcome))
+    if args.passes:
+        terminal.show(report.by_layer(outcome, top, names=args.layer, width=terminal.width(), sort=args.sort))
+        terminal.show("")
+    terminal.show(report.whole(outcome))
     return 0
 
 
@@ -122,7 +131,15 @@ def subject_of(args: argparse.Namespace) -> subject.Subject:
 
 
 def _devices(args: argparse.Namespace) -> dict[str, Device]:
-    return {"minicaffe": flags.device(args)}
+    """By the names of our contenders."""
+    device = flags.device(args)
+    if not args.maths:
+        return {"minicaffe": device}
+    known = {name.lower(): name for name in MATH}
+    for word in args.maths.split(","):
+        if word.lower() not in known:
+            raise ConfigError(f"--maths {word}: not of {', '.join(MATH)}", hint=suggest(word, MATH))
+    return {f"minicaffe {word}": device.with_math(known[word.lower()]) for word in args.maths.split(",")}
 
 
 def _title(made: subject.Subject, outcome: contest.Outcome, threads: int, args: argparse.Namespace) -> str:
@@ -131,4 +148,4 @@ def _title(made: subject.Subject, outcome: contest.Outcome, threads: int, args: 
     what = f"training with {args.type}" if made.trains else "inference"
     where = net.device.describe()
     machine = where.get("GPU") or f"{threads} threads, {where.get('Processor', '')}"
-    return f"{net.name or args.what}: {what}, {shapes}; {machine}; {args.turns} turns"
+    return f"{net.name or args.what}: {what}, {shapes}; {machine}; {args.turns} turn{'s' * (args.turns > 1)}"

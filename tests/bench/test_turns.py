@@ -56,16 +56,16 @@ def test_who_fails_is_told_and_stays_out():
 
 def test_ratios_are_of_turns():
     """A machine that is half as fast in its second turn changes times, not ratios."""
-    a = Record("a", [Block([1, 1, 9], None), Block([2, 2], None)])
-    b = Record("b", [Block([3, 3, 3], None), Block([6, 6], None)])
+    a = Record("a", [Block([1, 1, 9], 0.0, None), Block([2, 2], 0.0, None)])
+    b = Record("b", [Block([3, 3, 3], 0.0, None), Block([6, 6], 0.0, None)])
     np.testing.assert_array_equal(b.ratios(a), [3, 3])
     np.testing.assert_array_equal(a.seconds, [1, 1, 9, 2, 2])
 
 
 def test_a_busy_machine_is_told():
-    quiet = Record("a", [Block([1], 0.02), Block([1], None)])
+    quiet = Record("a", [Block([1], 0.0, 0.02), Block([1], 0.0, None)])
     assert disturbed([quiet]) == ""
-    loud = Record("b", [Block([1], 1.5), Block([1], 0.5)])
+    loud = Record("b", [Block([1], 0.0, 1.5), Block([1], 0.0, 0.5)])
     said = "Others used the machine in 2 of 3 blocks, 1.0 processors in the median, 1.5 at most"
     assert disturbed([quiet, loud]).startswith(said)
 
@@ -82,7 +82,8 @@ def test_the_load_of_others_is_what_is_not_ours(monkeypatch):
         def run(self, wake, count):
             return Ran([1.0], 2.0)
 
-    assert turns._block(Worker(), 1, 1).others == pytest.approx(0.5)
+    block = turns._block(Worker(), 1, 1)
+    assert block.others == pytest.approx(0.5) and block.processor_s == 1.0
 
 
 def test_a_system_that_does_not_tell(monkeypatch):
