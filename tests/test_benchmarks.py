@@ -26,12 +26,6 @@ def test_update(script, monkeypatch, capsys):
     assert {line.split()[0] for line in lines if "_update" in line} == set(update.KERNELS)
 
 
-def test_a_training_step(script):
-    step = script("nets").minicaffe_step("lenet", 2)
-    step()
-    step()
-
-
 @pytest.mark.parametrize("path, trains", [("train_test", True), ("deploy", False)])
 def test_passes(script, capsys, path, trains):
     """Every pass has its row, and computes what the net without passes does."""

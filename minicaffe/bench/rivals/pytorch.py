@@ -219,7 +219,7 @@ class Graph(nn.Module):
         self.inputs, self.outputs = list(job["names"]), job["outputs"]
         self.entries: list[Entry] = []
         self.made = nn.ModuleList()
-        shared = {key: nn.Parameter(torch.from_numpy(arrays[key])) for key in arrays.files}
+        shared = {key: nn.Parameter(torch.from_numpy(arrays[key])) for key in arrays}
         for e, scale in joined(job["layers"]):
             params = [shared[key] for key in e["params"]]
             if e["type"] == "BatchNorm":
