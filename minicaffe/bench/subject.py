@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from ..solvers.solver import Solver
 from .description import describe
 
 Shapes = Mapping[str, tuple[int, ...]]
+Passes = Collection[str] | None
 RATE, MOMENTUM, DECAY = 1e-3, 0.9, 5e-4  # of the updates that are timed
 
 
@@ -50,19 +51,20 @@ class Subject:
         decay = 0.0 if self.type == "Adam" else DECAY
         return {"type": self.type, "rate": RATE, "momentum": MOMENTUM, "decay": decay}
 
-    def solver(self, device: Device) -> Solver:
+    def solver(self, device: Device, passes: Passes = None) -> Solver:
         """Of a subject that trains."""
         told = self.update
         param = SolverParameter(lr_policy="fixed", random_seed=self.seed, type=told["type"])
         param.base_lr, param.momentum, param.weight_decay = told["rate"], told["momentum"], told["decay"]
         param.net_param.CopyFrom(self.param)
-        solver = Solver.create(param, device=device)
+        solver = Solver.create(param, device=device, passes=passes)
         fill_inputs(solver.net, self.seed)
         return solver
 
-    def net(self, device: Device) -> Net:
+    def net(self, device: Device, passes: Passes = None) -> Net:
         """Of one that does not; running moments are as after training, 0 and 1, not nothing at all."""
-        net = Net(self.param, device=device, seed=self.seed, keep="needed", forward_only=True)
+        options: dict[str, Any] = {"keep": "needed", "forward_only": True, "passes": passes}
+        net = Net(self.param, device=device, seed=self.seed, **options)
         as_if_trained(net)
         fill_inputs(net, self.seed)
         return net

@@ -8,6 +8,7 @@ threads and fetch its weights, are not counted.
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import time
@@ -18,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from ..device.base import Device
 from ..errors import MiniCaffeError
 
 REST_S = 0.4  # between blocks
@@ -41,6 +43,26 @@ class Contender(Protocol):
     name: str
 
     def run(self, wake: int, count: int) -> Ran: ...
+
+
+class Steps:
+    """A contender in this process: calls of `step`."""
+
+    def __init__(self, name: str, step: Callable[[], object], device: Device | None = None) -> None:
+        self.name, self.step = name, step
+        self._mark = device.clock() if device else time.perf_counter
+        self._apart = device.seconds if device else lambda earlier, later: later - earlier
+
+    def run(self, wake: int, count: int) -> Ran:
+        own = time.process_time()
+        for _ in range(wake):
+            self.step()
+        marks = [self._mark()]
+        for _ in range(count):
+            self.step()
+            marks.append(self._mark())
+        seconds = [self._apart(*pair) for pair in itertools.pairwise(marks)]  # a GPU waits here
+        return Ran(seconds, time.process_time() - own)
 
 
 class Block(NamedTuple):
