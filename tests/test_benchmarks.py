@@ -48,7 +48,7 @@ def test_memory_of_passes(script, capsys):
 
 def test_augment(script, monkeypatch, capsys):
     augment = script("augment")
-    monkeypatch.setattr(sys, "argv", ["augment.py", "--batch", "2", "--blocks", "1", "--steps", "1"])
+    monkeypatch.setattr(sys, "argv", ["augment.py", "--batch", "2", "--turns", "1", "--block", "0.001"])
     augment.main()
     lines = capsys.readouterr().out.splitlines()
     assert {line[:24].strip() for line in lines[2:]} >= set(augment.CHANGES)
