@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..checking.table import aligned
 from ..errors import DataError
 from ..files import read_text
-from .report import FORMAT
+from .report import FORMAT, folded, noted
 
 Told = Mapping[str, Any]
 KINDS = ("net", "kernel")
@@ -72,7 +72,8 @@ def compare(before_path: str, after_path: str, width: int | None = None) -> str:
         for row in rows
     ]
     legend = "Medians.  A change counts where the middle halves of the times do not meet."
-    return "\n".join([aligned(head, cells, "<>>><", width=width), "", legend, *(f"Note: {n}" for n in notes)])
+    table = aligned(head, cells, "<>>><", width=width)
+    return "\n".join([table, "", folded([legend, *noted(notes)], width)])
 
 
 def _rows(before: Told, after: Told) -> Iterator[Row]:

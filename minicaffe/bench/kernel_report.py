@@ -10,14 +10,17 @@ from ..checking.timing import Spread
 from ..checking.timing_report import machine, rate
 from ..device.base import Device
 from .algorithms import Found, Judged
-from .report import FORMAT
+from .report import FORMAT, folded, noted
 from .roof import Roof
 from .turns import disturbed
 
 HEAD = ["", "median ms", "p25", "p75", "GFLOP/s", "of peak", "GB/s", "of bandwidth", "error"]
-LEGEND = """error: the largest difference from the plain loops in float64, by the array's largest value.
-GFLOP/s: two operations per multiply-add; GB/s: every array moved once, what is added to twice.
-The first row is what nets run; the others take turns with it."""
+LEAVING = ["p75", "p25", "GB/s", "of peak"]  # where the terminal is narrow
+LEGEND = [
+    "error: the largest difference from the plain loops in float64, by the array's largest value.",
+    "GFLOP/s: two operations per multiply-add; GB/s: every array moved once, what is added to twice.",
+    "The first row is what nets run; the others take turns with it.",
+]
 
 
 def as_text(found: Sequence[Found], roof: Roof, width: int | None = None) -> str:
@@ -31,13 +34,14 @@ def as_text(found: Sequence[Found], roof: Roof, width: int | None = None) -> str
             else:
                 rows.append(_cells(one, judged, roof))
         title = f"{one.call.way}: {one.call.spec.name} {one.call.geometry}"
-        parts.append("\n".join([title, aligned(HEAD, rows, "<" + 8 * ">", width=width), *notes]))
+        table = aligned(HEAD, rows, "<" + 8 * ">", width=width, leaving=LEAVING)
+        parts.append("\n".join([folded([title], width), table, folded(notes, width)]).rstrip())
     bounds = (
         f"The machine can do {roof.flops_per_s / 1e9:.0f} GFLOP/s, read {roof.read_bytes_per_s / 1e9:.1f}"
         f" GB/s and move {roof.moved_bytes_per_s / 1e9:.1f}; what lies in a cache moves faster."
     )
     busy = disturbed([judged.record for one in found for judged in one.judged])
-    return "\n\n".join([*parts, "\n".join([LEGEND, bounds, *([f"Note: {busy}"] if busy else [])])])
+    return "\n\n".join([*parts, folded([*LEGEND, bounds, *noted([busy] if busy else [])], width)])
 
 
 def _cells(found: Found, judged: Judged, roof: Roof) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checking.table import aligned
+from ..checking.table import aligned, wrapped
 from ..checking.timing import LayerTime, Spread, Throughput
 from ..checking.timing_report import batch, machine, plain, rate, shapes
 from .contest import TOLERANCE, Outcome, Standing, medians
@@ -16,12 +16,15 @@ from .subject import Subject
 
 FORMAT = 1  # of the JSON
 WHOLE = ["", "median ms", "p25", "p75", "least", "processor ms", "of ours", "p25", "p75", ""]
-LEGEND = """ms: of counted steps; processor ms: of all threads together, waiting ones that spin included;
-of ours: turn by turn, how many times as long as the first row's."""
+LEAVING = ["p75", "p25", "", "least", "processor ms", "p75", "p25"]  # where the terminal is narrow
+LEGEND = [
+    "ms: of counted steps; processor ms: of all threads together, waiting ones that spin included;"
+    " of ours: turn by turn, how many times as long as the first row's."
+]
 
 
-def whole(outcome: Outcome) -> str:
-    """A row per contender, then why others have none."""
+def whole(outcome: Outcome, width: int | None = None) -> str:
+    """A row per contender, then why others have none; for a terminal of this width."""
     ours, rows, notes = outcome.standings[0], [], []
     for standing in outcome.standings:
         record = standing.record
@@ -36,8 +39,17 @@ def whole(outcome: Outcome) -> str:
                 f"{record.name} computes something else: its first outputs differ by"
                 f" {standing.difference:.1e} of the largest value, where {TOLERANCE:g} is allowed"
             )
-    table = aligned(WHOLE, rows, "<" + 8 * ">" + "<")
-    return "\n".join([table, "", LEGEND, *(f"Note: {note}" for note in [*notes, *outcome.notes])])
+    table = aligned(WHOLE, rows, "<" + 8 * ">" + "<", width=width, leaving=LEAVING)
+    return "\n".join([table, "", folded([*LEGEND, *noted([*notes, *outcome.notes])], width)])
+
+
+def noted(notes: Sequence[str]) -> list[str]:
+    return [f"Note: {note}" for note in notes]
+
+
+def folded(lines: Sequence[str], width: int | None) -> str:
+    """Sentences as lines that fit the terminal."""
+    return "\n".join(line for sentence in lines for line in wrapped(sentence, width))
 
 
 def by_layer(
@@ -69,9 +81,10 @@ def by_layer(
         f" {roof.flops_per_s / 1e9:.0f} GFLOP/s, read {roof.read_bytes_per_s / 1e9:.1f} GB/s and move"
         f" {roof.moved_bytes_per_s / 1e9:.1f}."
     )
-    leaving = ["GB/s", "GFLOP/s", "top", "type"]
-    leaving = [name for name in leaving for _ in range(head.count(name))]
-    return aligned(head + theirs, lines, sides, width=width, leaving=leaving) + "\n\n" + legend
+    leaving = [name for name in ("GB/s", "GFLOP/s", "top", "type") for _ in range(head.count(name))]
+    leaving += [*reversed(theirs), "of roof", "of roof"][: len(theirs) + len(ways)]
+    table = aligned(head + theirs, lines, sides, width=width, leaving=leaving)
+    return f"{table}\n\n{folded([legend], width)}"
 
 
 def _cells(work: Throughput | None, roof: Roof) -> list[str]:

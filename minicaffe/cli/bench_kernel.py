@@ -100,7 +100,8 @@ def run(arguments: list[str]) -> int:
     if args.roofline:
         output.write({args.roofline: picture.draw(picture.of_kernels(found), top, args.roofline, what)})
     machine = device.describe()
-    terminal.show(f"{what}; {machine.get('GPU') or machine.get('Processor', '')}\n")
+    terminal.say(f"{what}; {machine.get('GPU') or machine.get('Processor', '')}")
+    terminal.say("")
     terminal.show(kernel_report.as_text(found, top, terminal.width()))
     return 0
 

@@ -112,11 +112,12 @@ def run(arguments: list[str]) -> int:
     if args.roofline:
         drawn = picture.draw(picture.of_net(outcome), top, args.roofline, title)
         output.write({args.roofline: drawn})
-    terminal.show(f"{title}\n")
+    terminal.say(title)
+    terminal.say("")
     if args.passes:
         terminal.show(report.by_layer(outcome, top, names=args.layer, width=terminal.width(), sort=args.sort))
         terminal.show("")
-    terminal.show(report.whole(outcome))
+    terminal.show(report.whole(outcome, terminal.width()))
     return 0
 
 
