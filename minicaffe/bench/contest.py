@@ -14,6 +14,7 @@ from ..checking.timing import LayerTime, measure, per_layer
 from ..device.base import Device
 from ..errors import ConfigError, MiniCaffeError, suggest
 from ..net import Net
+from .description import by_layer
 from .ours import Ours
 from .subject import Subject, disagreement, write_job, write_onnx
 from .turns import BLOCK_S, REST_S, Record, disturbed, take_turns
@@ -180,7 +181,7 @@ def hold(
             standing = standings[id(worker)]
             if worker.times_layers and not standing.record.error:
                 try:
-                    standing.layers = worker.layers(effort.layers)
+                    standing.layers = by_layer(worker.layers(effort.layers), job["layers"])
                 except RivalError as error:
                     notes.append(f"{worker.name}: no times of layers: {error}")
     finally:

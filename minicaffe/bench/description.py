@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..net import Net
 from ..proto.schema import enum_name
 
 Entry = dict[str, Any]
+Ways = dict[str, list[float]]  # seconds, "forward" and "backward"
 
 
 def describe(net: Net) -> tuple[list[Entry], dict[str, np.ndarray]]:
@@ -47,6 +48,22 @@ def describe(net: Net) -> tuple[list[Entry], dict[str, np.ndarray]]:
             entry["unknown"] = f"{Place.of(layer)}: no counterpart of {layer.type} is written"
         entries.append(entry)
     return entries, arrays
+
+
+def by_layer(told: Mapping[str, Ways], entries: Sequence[Entry]) -> dict[str, Ways]:
+    """Times by layer, of a framework that tells them by the nodes of an ONNX file: a node's name is
+    <layer>/<operator>/<number>, or that of its output.  Nodes of one layer add up; others are left out."""
+    names = {entry["name"] for entry in entries}
+    writers = {top: entry["name"] for entry in reversed(entries) for top in entry["top"]}
+    found: dict[str, Ways] = {}
+    for node, ways in told.items():
+        layer = next((name for name in (node, node.rsplit("/", 2)[0]) if name in names), writers.get(node))
+        if layer in found:
+            before = found[layer]
+            ways = {way: [a + b for a, b in zip(before[way], ways[way])] for way in before}
+        if layer is not None:
+            found[layer] = dict(ways)
+    return found
 
 
 def _window(layer: Any) -> Entry:

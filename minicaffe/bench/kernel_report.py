@@ -17,7 +17,7 @@ from .turns import disturbed
 HEAD = ["", "median ms", "p25", "p75", "GFLOP/s", "of peak", "GB/s", "of bandwidth", "error"]
 LEAVING = ["p75", "p25", "GB/s", "of peak"]  # where the terminal is narrow
 LEGEND = [
-    "error: the largest difference from the plain loops in float64, by the array's largest value.",
+    "The error is the largest difference from the plain loops in float64, by the array's largest value.",
     "GFLOP/s: two operations per multiply-add; GB/s: every array moved once, what is added to twice.",
     "The first row is what nets run; the others take turns with it.",
 ]

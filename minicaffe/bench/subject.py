@@ -165,8 +165,8 @@ def write_onnx(subject: Subject, net: Net, folder: Path) -> str:
 
 
 def disagreement(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> float | None:
-    """The largest difference of any output, as a share of that output's largest value; None if they have none
-    in common."""
+    """The largest difference of any output, as a share of that output's largest value, infinite where one is
+    not a number; None if they have none in common."""
     worst = None
     for name in ours.keys() & theirs.keys():
         a, b = np.asarray(ours[name], np.float64).ravel(), np.asarray(theirs[name], np.float64).ravel()
@@ -174,5 +174,6 @@ def disagreement(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray
             raise MiniCaffeError(f"output {name!r} has {b.size} elements, not {a.size}")
         largest = np.abs(a).max(initial=0)
         gap = float(np.abs(a - b).max(initial=0) / (largest or 1))
+        gap = gap if np.isfinite(gap) else np.inf
         worst = gap if worst is None else max(worst, gap)
     return worst

@@ -27,6 +27,7 @@ BLOCK_S = 0.5  # of counted steps, where a step is shorter
 WAKE_S = 0.04  # at the start of a block, at least one step
 LONGEST_S = 1.0  # a step that takes more is counted once in a block, others twice at least
 STEPS = 1000  # in a block, at most
+TOLD_S = 0.05  # blocks that are shorter do not show what others do: systems count in hundredths of a second
 BUSY = 0.15  # processors that others may use before it is said
 
 
@@ -146,7 +147,7 @@ def _block(one: Contender, wake: int, count: int) -> Block:
     busy, own, begun = busy_s(), time.process_time(), time.perf_counter()
     seconds, processor_s = one.run(wake, count)
     wall, after = time.perf_counter() - begun, busy_s()
-    if busy is None or after is None:
+    if busy is None or after is None or wall < TOLD_S:
         return Block(seconds, processor_s / (wake + count), None)
     # A contender in this process is in both.
     mine = max(processor_s, time.process_time() - own)
