@@ -26,24 +26,29 @@ class KernelError(MiniCaffeError, RuntimeError):
 
 
 class Algorithm(NamedTuple):
-    """One implementation of a kernel: its name, the device of its arrays, what to call; used: it is what nets
-    on the device run."""
+    """One implementation of a kernel: its name, the device of its arrays, what to call.
+
+    used    it is what nets on the device run
+    choice  it is what they run with another accuracy, which may be the same
+    """
 
     name: str
     device: Device
     function: Callable[..., object]
     used: bool = False
+    choice: bool = False
 
 
 def algorithms(call: Call, device: Device, own: Sequence[OwnKernel] = ()) -> list[Algorithm]:
-    """The one that is used comes first, then the device's other accuracies, the plain loops, NumPy over its
-    BLAS, and the user's."""
+    """The one that is used comes first, then those of other accuracies, the plain loops, NumPy over its BLAS,
+    and the user's."""
     name = call.spec.name
-    found = [Algorithm(_label(device), device, getattr(device.bind(call.family), name), used=True)]
+    found = [Algorithm("minicaffe", device, getattr(device.bind(call.family), name), used=True)]
     for math in MATH:
         other = device.with_math(math)
         if other is not device:
-            found.append(Algorithm(math, other, getattr(other.bind(call.family), name)))
+            function, label = getattr(other.bind(call.family), name), f"minicaffe {math.lower()}"
+            found.append(Algorithm(label, other, function, choice=True))
     if device.name == "cpu":
         if call.spec.cpu is not None:
             plain = CpuDevice(device.dtype, kernels="plain")
@@ -53,10 +58,6 @@ def algorithms(call: Call, device: Device, own: Sequence[OwnKernel] = ()) -> lis
     return found + [
         Algorithm(one.label, device, one.bound(device, call.spec)) for one in own if one.kernel == name
     ]
-
-
-def _label(device: Device) -> str:
-    return getattr(device, "math", "") or "minicaffe"
 
 
 class Timed:
@@ -121,19 +122,26 @@ def contest(
     block_s: float,
     told: Callable[[str], None] = lambda line: None,
 ) -> Found:
-    """Time and judge them."""
+    """Time and judge them.  What an accuracy chooses is left out where it gives the bits of another."""
     exact = _exactly(call)
     written = [i for i, (a, b) in enumerate(zip(call.values, exact)) if _differ(a, b)]
     timed = [Timed(algorithm, call) for algorithm in choices]
-    judged = [Judged(Record(one.name), algorithm.used) for one, algorithm in zip(timed, choices)]
-    good = []
-    for one, verdict in zip(timed, judged):
+    judged: list[Judged] = []
+    good: list[tuple[Timed, Judged]] = []
+    seen: list[list[Any]] = []  # what ours give
+    for one in timed:
+        verdict = Judged(Record(one.name), one.algorithm.used)
         try:
             one.run(0, 1)  # compiles
-            verdict.error = _error(one.results(), exact, call, written)
+            results = one.results()
+            if one.algorithm.choice and any(_equal(results, other, written) for other in seen):
+                continue
+            seen += [results] if one.algorithm.used or one.algorithm.choice else []
+            verdict.error = _error(results, exact, call, written)
             good.append((one, verdict))
         except MiniCaffeError as error:
             verdict.record.error = str(error)
+        judged.append(verdict)
     records = take_turns([one for one, _ in good], turns, block_s=block_s, rest_s=REST_S, told=told)
     for (_, verdict), record in zip(good, records):
         verdict.record = record
@@ -150,6 +158,10 @@ def _exactly(call: Call) -> list[Any]:
 
 def _differ(before: Any, after: Any) -> bool:
     return isinstance(before, np.ndarray) and not np.array_equal(before, after, equal_nan=True)
+
+
+def _equal(some: list[Any], others: list[Any], written: Sequence[int]) -> bool:
+    return all(np.array_equal(some[i], others[i], equal_nan=True) for i in written)
 
 
 def _error(found: list[Any], exact: list[Any], call: Call, written: Sequence[int]) -> float | None:

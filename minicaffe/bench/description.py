@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from ..net import Net
 from ..proto.schema import enum_name
 
 Entry = dict[str, Any]
+NODE = re.compile(r"(.+)/\w+/\d+(?:/\w+)?")
 Ways = dict[str, list[float]]  # seconds, "forward" and "backward"
 
 
@@ -52,12 +54,14 @@ def describe(net: Net) -> tuple[list[Entry], dict[str, np.ndarray]]:
 
 def by_layer(told: Mapping[str, Ways], entries: Sequence[Entry]) -> dict[str, Ways]:
     """Times by layer, of a framework that tells them by the nodes of an ONNX file: a node's name is
-    <layer>/<operator>/<number>, or that of its output.  Nodes of one layer add up; others are left out."""
+    <layer>/<operator>/<number>, perhaps with a part of it behind that, or the name of its output.  Nodes of
+    one layer add up; others are left out."""
     names = {entry["name"] for entry in entries}
     writers = {top: entry["name"] for entry in reversed(entries) for top in entry["top"]}
     found: dict[str, Ways] = {}
     for node, ways in told.items():
-        layer = next((name for name in (node, node.rsplit("/", 2)[0]) if name in names), writers.get(node))
+        parts = NODE.fullmatch(node)
+        layer = parts[1] if parts and parts[1] in names else node if node in names else writers.get(node)
         if layer in found:
             before = found[layer]
             ways = {way: [a + b for a, b in zip(before[way], ways[way])] for way in before}

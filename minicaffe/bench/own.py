@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from ..device.base import Device
@@ -31,13 +32,11 @@ class OwnKernel(NamedTuple):
 
     def bound(self, device: Device, like: KernelSpec) -> Callable[..., None]:
         """Ready to be called with arrays of a CPU device."""
-        spec, function = like, self.function
-        if isinstance(function, KernelSpec):
-            spec = function
-            made = cpu.composite(function, device) if function.cpu else cpu.compiled(function)
-        else:
-            made = function
-        return cpu.launcher(spec, made, device.dtype)
+        if not isinstance(self.function, KernelSpec):
+            return cpu.launcher(like, self.function, device.dtype)
+        family = ModuleType(self.function.python.__module__)
+        setattr(family, self.function.name, self.function)
+        return getattr(cpu.bind(family, device), self.function.name)
 
 
 def load(word: str) -> OwnKernel:
@@ -48,7 +47,7 @@ def load(word: str) -> OwnKernel:
         raise ConfigError(f"--with {word}: no file and function", hint=USAGE)
     if not Path(path).is_file():
         raise ConfigError(f"--with {word}: there is no file {path}", hint=USAGE)
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    spec = importlib.util.spec_from_file_location(f"with_{Path(path).stem}", path)
     if spec is None or spec.loader is None:
         raise ConfigError(f"--with {word}: {path} is no Python file", hint=USAGE)
     module = importlib.util.module_from_spec(spec)

@@ -98,7 +98,8 @@ def draw(series: Series, roof: Roof, path: str, title: str) -> bytes:
     axes.loglog(edges, [min(peak, x * roof.bytes_per_s / 1e9) for x in edges], color=LIGHT.ink, lw=1.6)
     axes.annotate(f"{peak:.0f} GFLOP/s", (high, peak), ha="right", va="bottom", color=LIGHT.ink)
     slope = f"{roof.bytes_per_s / 1e9:.1f} GB/s"
-    axes.annotate(slope, (low, low * roof.bytes_per_s / 1e9), ha="left", va="bottom", color=LIGHT.ink)
+    start = low, low * roof.bytes_per_s / 1e9
+    axes.annotate(slope, start, (0, 16), textcoords="offset points", color=LIGHT.ink)
     for i, (name, some) in enumerate(series.items()):
         axes.scatter(
             [point.intensity for point in some],
@@ -116,8 +117,8 @@ def draw(series: Series, roof: Roof, path: str, title: str) -> bytes:
     axes.set(
         xlabel="operations per byte that has to move",
         ylabel="GFLOP/s",
-        title=printable(title).replace("$", r"\$"),
     )
+    axes.set_title(printable(title).replace("$", r"\$"), fontsize=9)
     axes.grid(True, which="both", color=LIGHT.grid, lw=0.5)
     if series:
         axes.legend(loc="lower right", fontsize=8)

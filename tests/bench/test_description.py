@@ -64,7 +64,7 @@ def test_a_description():
 def test_nodes_are_layers():
     """By their layer's name, by that of their output, or not at all; those of one layer add up."""
     entries = [{"name": "a/1x1", "top": ["y"]}, {"name": "r", "top": ["y"]}, {"name": "b", "top": ["z"]}]
-    nodes = {"a/1x1/Conv/0": 1.0, "a/1x1/Add/1": 2.0, "z": 4.0, "Multiply_7": 8.0}
+    nodes = {"a/1x1/Conv/0": 1.0, "a/1x1/Conv/0/WithoutBiases": 2.0, "z": 4.0, "Multiply_7": 8.0}
     told = {name: {"forward": [seconds] * 2, "backward": []} for name, seconds in nodes.items()}
     assert by_layer(told, entries) == {
         "a/1x1": {"forward": [3.0, 3.0], "backward": []},
