@@ -48,8 +48,18 @@ def measure(device: Device, *, nbytes: int = NBYTES, rounds: int = ROUNDS, flops
         return _of_gpu(device, nbytes, rounds)
     from ..kernels import roof
 
-    works = [roof.multiplying(device, flops), roof.reading(device, nbytes), roof.moving(device, nbytes)]
+    threads = threads_of(device)
+    works = [
+        roof.multiplying(device, threads, flops),
+        roof.reading(device, threads, nbytes),
+        roof.moving(device, threads, nbytes),
+    ]
     return Roof(*(amount / _least(device, work, rounds) for work, amount in works))
+
+
+def threads_of(device: Device) -> int:
+    """How many a CPU device uses; 1 for another."""
+    return int(device.describe().get("Threads used", 1))
 
 
 def _of_gpu(device: Device, nbytes: int, rounds: int) -> Roof:

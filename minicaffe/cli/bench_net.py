@@ -98,7 +98,7 @@ def run(arguments: list[str]) -> int:
         rivals, missing = contest.rivals(wanted, args.python, made)
         devices = _devices(args)
         first = next(iter(devices.values()))
-        threads = int(first.describe().get("Threads used", 1))
+        threads = roof.threads_of(first)
         effort = Effort(args.turns, args.block, args.rest, args.passes)
         log.info("Measuring what the machine can do")
         top = roof.measure(first)

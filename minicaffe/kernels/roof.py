@@ -1,71 +1,81 @@
-"""What bounds every kernel of a processor, measured: multiply-adds in registers, memory read and moved."""
+"""What bounds every kernel of a processor, measured: multiply-adds in registers, memory read and moved.
+
+Each thread runs a loop of its own, which no other waits for: what threads that share a loop cost is a kernel's
+own affair.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
-from numba import prange
+import numpy as np
 
 from .cpu import jit
 from .micro.builder import address, call
 from .micro.tile import tile
-from .tiled.panels import VECTORS, part_of, threads
+from .tiled.panels import VECTORS
 
 DEPTH = 128  # of the product: both of its panels stay in the innermost cache
-PARTS = 64  # of an array that is read or moved
 
 
+@jit
 def multiply(kernel, a, b, c, width, repeats):
-    """Each row of a times its row of b, again and again."""
-    for part in prange(len(a)):
-        for _ in range(repeats):
-            call(
-                kernel,
-                (DEPTH, address(a[part], 0), address(b[part], 0), width, address(c[part], 0), width, 0, 0),
-            )
+    """The tile a b, again and again."""
+    for _ in range(repeats):
+        call(kernel, (DEPTH, address(a, 0), address(b, 0), width, address(c, 0), width, 0, 0))
 
 
-def read(x, sums):
-    """The sum of x, part by part."""
-    for part in prange(sums.size):
-        first, last = part_of(part, sums.size, x.size)
-        total = x.dtype.type(0)
-        for i in range(first, last):
-            total += x[i]
-        sums[part] = total
+@jit
+def read(x, total):
+    """The sum of x."""
+    found = x.dtype.type(0)
+    for i in range(x.size):
+        found += x[i]
+    total[0] = found
 
 
+@jit
 def triad(x, y, z, factor):
     """x = y + factor z."""
-    for part in prange(PARTS):
-        first, last = part_of(part, PARTS, x.size)
-        for i in range(first, last):
-            x[i] = y[i] + factor * z[i]
+    for i in range(x.size):
+        x[i] = y[i] + factor * z[i]
 
 
-multiply, read, triad = (jit(loop, parallel=True) for loop in (multiply, read, triad))
-
-
-def multiplying(device, flops: float) -> tuple[Callable[[], None], int]:
+def multiplying(device, threads: int, flops: float) -> tuple[Callable[[], None], int]:
     """A call that multiplies and adds in registers, about so many operations on every thread, and how many
     they are together."""
     machine, dtype = device.machine, device.dtype
-    rows, width, parts = machine.tile_rows, VECTORS * machine.lanes(dtype.itemsize), threads()
+    rows, width = machine.tile_rows, VECTORS * machine.lanes(dtype.itemsize)
     kernel = tile(tuple(range(rows)), rows, VECTORS, "set", dtype.itemsize, machine)
-    a, b, c = (device.zeros((parts, size)) for size in (DEPTH * rows, DEPTH * width, rows * width))
+    panels = [device.zeros((threads, size)) for size in (DEPTH * rows, DEPTH * width, rows * width)]
     once = 2 * rows * width * DEPTH
     repeats = max(1, round(flops / once))
-    return lambda: multiply(kernel, a, b, c, width, repeats), once * repeats * parts
+    run = _at_once([lambda own=own: multiply(kernel, *own, width, repeats) for own in zip(*panels)])
+    return run, once * repeats * threads
 
 
-def reading(device, nbytes: int) -> tuple[Callable[[], None], int]:
+def reading(device, threads: int, nbytes: int) -> tuple[Callable[[], None], int]:
     """A call that reads an array of so many bytes, and the bytes."""
-    x, sums = device.zeros((nbytes // device.dtype.itemsize,)), device.zeros((PARTS,))
-    return lambda: read(x, sums), x.nbytes
+    x, totals = device.zeros((nbytes // device.dtype.itemsize,)), device.zeros((threads, 1))
+    parts = zip(np.array_split(x, threads), totals)
+    return _at_once([lambda own=own: read(*own) for own in parts]), x.nbytes
 
 
-def moving(device, nbytes: int) -> tuple[Callable[[], None], int]:
+def moving(device, threads: int, nbytes: int) -> tuple[Callable[[], None], int]:
     """A call that reads two arrays of so many bytes and writes a third, and the bytes of all three."""
-    x, y, z = (device.zeros((nbytes // device.dtype.itemsize,)) for _ in range(3))
+    arrays = [device.zeros((nbytes // device.dtype.itemsize,)) for _ in range(3)]
     factor = device.dtype.type(3)
-    return lambda: triad(x, y, z, factor), 3 * x.nbytes
+    parts = zip(*(np.array_split(array, threads) for array in arrays))
+    return _at_once([lambda own=own: triad(*own, factor) for own in parts]), 3 * arrays[0].nbytes
+
+
+def _at_once(works: list[Callable[[], None]]) -> Callable[[], None]:
+    """A call that runs them all, each in a thread."""
+    pool = ThreadPoolExecutor(len(works))
+
+    def run() -> None:
+        for future in [pool.submit(work) for work in works]:
+            future.result()
+
+    return run
