@@ -1,6 +1,6 @@
 """What random changes of images cost a training step of LeNet.
 
-    python benchmarks/augment.py [--batch 64] [--blocks 15] [--steps 60]
+    python benchmarks/augment.py [--batch 64] [--turns 15]
 
 LeNet of prototxt/lenet trains on images of random bytes with and without them: blocks of steps take turns in
 one process, so that all meet the same disturbances.  Images are changed by the thread that prepares batches
@@ -16,10 +16,12 @@ import os
 import statistics
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from minicaffe.bench.turns import Steps, take_turns
 from minicaffe.data import idx
 from minicaffe.data.augment.augmentation import Augmentation
 from minicaffe.proto import text, upgrade
@@ -28,7 +30,6 @@ from minicaffe.solvers.solver import Solver
 
 ROOT = Path(__file__).resolve().parent.parent
 IMAGES, SIDE, CLASSES = 6400, 28, 10
-WAKE_UP = 5  # steps at the start of every block that are not counted
 AFFINE = "affine { rotation: 15 translation: 0.1 scale_min: 0.8 scale_max: 1.2 shear: 10 }"
 CHANGES = {
     "none": "",
@@ -69,8 +70,8 @@ def cost_ms(changes: str, images: np.ndarray, rounds: int = 200) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--blocks", type=int, default=15, help="of each (default 15)")
-    parser.add_argument("--steps", type=int, default=60, help="of a block (default 60)")
+    parser.add_argument("--turns", type=int, default=15, help="of each (default 15)")
+    parser.add_argument("--block", type=float, default=0.5, help="seconds of a turn (default 0.5)")
     args = parser.parse_args()
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
@@ -79,28 +80,15 @@ def main() -> None:
         idx.write(folder / "images", images)
         idx.write(folder / "labels", rng.integers(0, CLASSES, IMAGES, np.uint8))
         solvers = {what: trained(folder, args.batch, changes) for what, changes in CHANGES.items()}
-        blocks_s: dict[str, list[list[float]]] = {what: [] for what in solvers}
-        for solver in solvers.values():
-            solver.step(2 * WAKE_UP)
-        for turn in range(args.blocks):
-            names = list(solvers)
-            for what in names[turn % len(names) :] + names[: turn % len(names)]:
-                solvers[what].step(WAKE_UP)
-                times_s = []
-                for _ in range(args.steps):
-                    begun = time.perf_counter()
-                    solvers[what].step(1)
-                    times_s.append(time.perf_counter() - begun)
-                blocks_s[what].append(times_s)
+        timed = [Steps(what, partial(solver.step, 1)) for what, solver in solvers.items()]
+        records = take_turns(timed, args.turns, block_s=args.block, rest_s=0)
     threads = len(os.sched_getaffinity(0))
-    print(f"LeNet, batch {args.batch}, {threads} threads, {args.blocks} blocks of {args.steps} steps each\n")
+    print(f"LeNet, batch {args.batch}, {threads} threads, {args.turns} turns\n")
     print(f"{'':24}{'ms/step':>9}{'ratio':>8}{'p25':>7}{'p75':>7}{'ms/batch':>10}")
-    alone = [statistics.median(block) for block in blocks_s["none"]]
     batch = np.ascontiguousarray(images[: args.batch, None])
-    for what, blocks in blocks_s.items():
-        step_ms = 1e3 * statistics.median(value for block in blocks for value in block)
-        ratios = [statistics.median(block) / base for block, base in zip(blocks, alone)]
-        low, middle, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else ratios * 3
+    for record in records:
+        what, step_ms = record.name, 1e3 * np.median(record.seconds)
+        low, middle, high = np.percentile(record.ratios(records[0]), (25, 50, 75))
         cost = cost_ms(CHANGES[what], batch) if CHANGES[what] else 0.0
         print(f"{what:24}{step_ms:9.2f}{middle:8.3f}{low:7.3f}{high:7.3f}{cost:10.3f}")
 

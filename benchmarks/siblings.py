@@ -9,12 +9,12 @@ least processor time of the thread, in ms, which others who use the machine chan
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 
 import numba
 import numpy as np
 
+from minicaffe.bench.turns import Steps, take_turns
 from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import convolution, siblings
 
@@ -53,13 +53,8 @@ def works(device, kernels, module: str, batch: int) -> dict[str, Callable[[], No
 
 def least(runs: list[Callable[[], None]], rounds: int) -> list[float]:
     """The least processor time of each, in ms; they take turns."""
-    best = [np.inf] * len(runs)
-    for _ in range(rounds + 1):  # the first compiles
-        for i, run in enumerate(runs):
-            start = time.thread_time()
-            run()
-            best[i] = min(best[i], 1e3 * (time.thread_time() - start))
-    return best
+    records = take_turns([Steps("", run) for run in runs], rounds, block_s=0.02, rest_s=0)
+    return [1e3 * min(block.processor_s for block in record.blocks) for record in records]
 
 
 def main() -> None:

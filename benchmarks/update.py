@@ -10,16 +10,16 @@ of them meet the same disturbances.  Also measured: what looking for bad values 
 from __future__ import annotations
 
 import argparse
-import statistics
-import time
 from collections.abc import Callable
 
 import numba
 import numpy as np
 
+from minicaffe.bench.turns import Steps, take_turns
 from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import update
 
+BLOCKS = {"block_s": 0.01, "rest_s": 0}
 # kernel -> its history arrays
 KERNELS = {
     "sgd_update": 1,
@@ -78,18 +78,13 @@ def main() -> None:
     args = parser.parse_args()
     count = int(args.parameters) // update.BLOCK_SIZE * update.BLOCK_SIZE
     todo = cases(count)
-    times_s: dict[str, list[float]] = {name: [] for name in todo}
-    for turn in range(args.rounds + 2):
-        for name, (call, _) in todo.items():
-            begun = time.perf_counter()
-            call()
-            if turn >= 2:
-                times_s[name].append(time.perf_counter() - begun)
-    copied = todo["plain copy"][1] / statistics.median(times_s["plain copy"])
+    records = take_turns([Steps(name, call) for name, (call, _) in todo.items()], args.rounds, **BLOCKS)
+    times_s = {record.name: record.seconds for record in records}
+    copied = todo["plain copy"][1] / np.median(times_s["plain copy"])
     print(f"{count:,} parameters, {numba.get_num_threads()} threads, {args.rounds} rounds, interleaved\n")
     print(f"{'':16}{'ms':>8}{'p25':>8}{'p75':>8}{'GB/s':>8}{'of copy':>9}")
     for name, (_, nbytes) in todo.items():
-        low, middle, high = statistics.quantiles(times_s[name], n=4)
+        low, middle, high = np.percentile(times_s[name], (25, 50, 75))
         rate, ms = nbytes / middle, "".join(f"{1e3 * value:8.2f}" for value in (middle, low, high))
         print(f"{name:16}{ms}{rate / 1e9:8.1f}{rate / copied:9.2f}")
 

@@ -26,7 +26,7 @@ RANKS = [
     [{"runs"}],
     [{"convert"}],
     [{"checking"}],
-    [{"inference"}],
+    [{"inference"}, {"bench"}],
     [{"reading"}, {"reports"}],
     [{"cli", "__main__"}],
 ]
@@ -36,8 +36,10 @@ HOMES = {
     "numba": {"kernels/", "device/"},
     "llvmlite": {"kernels/micro/"},
     "google": {"proto/"},
-    "onnx": {"convert/onnx/"},
-    "onnxruntime": {"convert/onnx/"},
+    "onnx": {"convert/onnx/", "bench/"},
+    "onnxruntime": {"convert/onnx/", "bench/rivals/"},
+    "openvino": {"bench/rivals/"},
+    "torch": {"bench/rivals/"},
 }
 LAZY = {
     "h5py",
@@ -51,6 +53,7 @@ LAZY = {
     "onnxruntime",
     "cupy",
     "pyarrow",
+    "openvino",
 }
 
 READ_ENVIRONMENT = ("files.py", "data/datasets.py", "cli/terminal.py")

@@ -26,34 +26,29 @@ def test_update(script, monkeypatch, capsys):
     assert {line.split()[0] for line in lines if "_update" in line} == set(update.KERNELS)
 
 
-def test_a_training_step(script):
-    step = script("nets").minicaffe_step("lenet", 2)
-    step()
-    step()
-
-
 @pytest.mark.parametrize("path, trains", [("train_test", True), ("deploy", False)])
 def test_passes(script, capsys, path, trains):
     """Every pass has its row, and computes what the net without passes does."""
     passes = script("passes")
-    small = passes.Work(f"cifar10_quick/{path}.prototxt", trains, 2, 32, 2, 1)
-    passes.report_times("small", small, 2)
+    small = passes.Work(f"cifar10_quick/{path}", trains, 2, (3, 32, 32))
+    passes.report_times("small", small, 1, block_s=0.001)
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines[3:]] == list(passes.contenders())
+    assert [line.split()[0] for line in lines[3 : 3 + len(passes.ROWS)]] == list(passes.ROWS)
+    assert not [line for line in lines if "computes something else" in line]
 
 
 def test_memory_of_passes(script, capsys):
     passes = script("passes")
-    passes.report_memory({"alexnet": 227})
+    passes.report_memory(("alexnet/train_val",))
     _, _, rows, found = capsys.readouterr().out.splitlines()
-    assert rows.split() == list(passes.contenders())
+    assert rows.split() == list(passes.ROWS)
     planned = dict(zip(rows.split(), map(float, found.split()[1:])))
     assert planned.get("all", planned["none"]) <= planned["none"]
 
 
 def test_augment(script, monkeypatch, capsys):
     augment = script("augment")
-    monkeypatch.setattr(sys, "argv", ["augment.py", "--batch", "2", "--blocks", "1", "--steps", "1"])
+    monkeypatch.setattr(sys, "argv", ["augment.py", "--batch", "2", "--turns", "1", "--block", "0.001"])
     augment.main()
     lines = capsys.readouterr().out.splitlines()
     assert {line[:24].strip() for line in lines[2:]} >= set(augment.CHANGES)

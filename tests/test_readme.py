@@ -58,6 +58,11 @@ SHORT = {
     ),
     f"minicaffe train {LENET} --snapshot lenet_iter_5000.solverstate": "",
     "minicaffe time prototxt/lenet/train_test.prototxt": "--iterations 1",
+    "minicaffe bench net prototxt/lenet/train_test.prototxt --json before.json --roofline roof.png": (
+        "--turns 1 --passes 1 --block 0.001 --rest 0 --beside none"
+    ),
+    "minicaffe bench kernel prototxt/lenet/train_test.prototxt --layer ip2": "--turns 1 --block 0.001",
+    "minicaffe bench compare before.json before.json": "",
     "minicaffe check prototxt/lenet/train_test.prototxt": "",
     "minicaffe gradcheck prototxt/lenet/train_test.prototxt": "--directions 1 --elements 1",
     "minicaffe new": "",

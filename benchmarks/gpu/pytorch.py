@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.torch_net import describe, layer_module, torch_net
+from minicaffe.bench.description import describe
 from minicaffe.checking.timing import Times
+from minicaffe.device.cpu import CpuDevice
 from minicaffe.net import Net
 
-from .contests import CONTESTS, PROTOTXT, SOLVER
+from .contests import CONTESTS, SOLVER, classifier, training_net
 from .measure import gpu_seconds
 from .setting import Setting
 from .tables import in_a_line
@@ -45,11 +46,15 @@ class Torch:
         with torch.cuda.stream(self.stream):
             yield
 
-    def net(self, path: str, phase: str, *inputs: Any) -> Any:
-        """A net of prototxt/."""
-        layers = describe(PROTOTXT / path, phase)
-        with self.where:  # new parameters go there; as a mode it slows every call, so it ends here
-            return torch_net(layers, *inputs)
+    def net(self, name: str, *, trains: bool, in_place: bool = True) -> Any:
+        """A net of CONTESTS: called with images, and labels if it trains, it returns the loss or its outputs,
+        see bench/rivals/pytorch.py."""
+        from minicaffe.bench.rivals.pytorch import Graph
+
+        built = (training_net if trains else classifier)(name, 1, "DEFAULT", CpuDevice())
+        entries, weights = describe(built)
+        job = {"layers": entries, "names": built.inputs, "outputs": built.outputs, "trains": trains}
+        return Graph(job, weights, in_place).to(self.where)
 
     def array(self, values: np.ndarray, dtype: Any = None) -> Any:
         return self.torch.as_tensor(values, dtype=dtype, device=self.where)
@@ -122,7 +127,7 @@ class Torch:
         """A training step of the net, and the tensors (images, labels) that it reads."""
         torch, contest = self.torch, CONTESTS[name]
         x, y = self.array(contest.images(batch)), self.array(contest.labels(batch), torch.long)
-        model = self.net(contest.train, "TRAIN", x, y)
+        model = self.net(name, trains=True)
         if channels_last:
             model, x = (thing.to(memory_format=torch.channels_last) for thing in (model, x))
         optimizer = torch.optim.SGD(
@@ -143,13 +148,13 @@ class Torch:
         """A forward pass of the net that classifies, its images, and a list that holds the last result."""
         torch, contest, result = self.torch, CONTESTS[name], [None]
         x = self.array(contest.images(batch))
-        model = self.net(contest.deploy, "TEST", x).eval()
+        model = self.net(name, trains=False)
         if channels_last:
             model, x = (thing.to(memory_format=torch.channels_last) for thing in (model, x))
 
         def forward() -> None:
             with torch.no_grad():
-                result[0] = model(x)
+                (result[0],) = model(x)
 
         return forward, x, result
 
@@ -160,17 +165,19 @@ def layers(
     """As for ours: times of the layers of `net` that PyTorch has too, what failed, and of whole passes."""
     torch, effort, failed = Torch(setting, math), setting.effort, {}
     times = Times.empty(len(net.layers), effort.repeats)
-    entries = {entry["name"]: entry for entry in describe(PROTOTXT / CONTESTS[name].train)}
+    alone = torch.net(name, trains=True, in_place=False)
+    modules = {entry["name"]: module for entry, module in zip(alone.entries, alone.made)}
     with torch.working():
         forward, training = (
             gpu_seconds(torch, body, effort) for body in _passes(torch, name, net.blobs["data"].shape[0])
         )
         for i, layer in enumerate(net.layers):
-            if layer.name not in entries:
+            if layer.name not in modules or layer.type == "Split":
                 continue
             try:
                 shapes = [blob.shape for blob in net.bottoms[i]]
-                found = _layer(torch, entries[layer.name], shapes, net.gradients[i].propagate, effort)
+                propagate = net.gradients[i].propagate
+                found = _layer(torch, modules[layer.name], shapes, propagate, effort)
                 times.forward[i], times.backward[i] = found
             except Exception as error:
                 failed[layer.name] = in_a_line(error)
@@ -180,7 +187,7 @@ def layers(
 def _passes(torch: Torch, name: str, batch: int) -> tuple[Callable, Callable]:
     contest = CONTESTS[name]
     x, y = torch.array(contest.images(batch)), torch.array(contest.labels(batch), torch.torch.long)
-    model = torch.net(contest.train, "TRAIN", x, y)
+    model = torch.net(name, trains=True)
 
     def training() -> None:
         model.zero_grad(set_to_none=True)
@@ -189,14 +196,13 @@ def _passes(torch: Torch, name: str, batch: int) -> tuple[Callable, Callable]:
     return lambda: model(x, y), training
 
 
-def _layer(torch: Torch, entry: dict, shapes: list, propagate: list[bool], effort) -> tuple[Any, Any]:
+def _layer(torch: Torch, module: Any, shapes: list, propagate: list[bool], effort) -> tuple[Any, Any]:
     """Seconds of forward, and of backward by what our net differentiates by."""
     api = torch.torch
     with torch.where:
         bottoms = [api.randn(shape).requires_grad_(wanted) for shape, wanted in zip(shapes, propagate)]
-        if entry["type"] == "SoftmaxWithLoss":
-            bottoms[1] = api.zeros(shapes[0][0], dtype=api.long)
-        module = layer_module(entry, bottoms, in_place=False)
+        if len(shapes) == 2 and not propagate[1]:  # labels
+            bottoms[1] = api.zeros(shapes[1])
     wanted = [x for x in [*bottoms, *module.parameters()] if x.requires_grad]
     forward = gpu_seconds(torch, lambda: module(*bottoms), effort)
     if not wanted:

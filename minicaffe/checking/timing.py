@@ -58,7 +58,8 @@ def measure(
     clock: Callable[[], Any] | None = None,
 ) -> Times:
     """Run forward and backward `iterations` times, every layer by itself; `after` is told the number of each
-    iteration, from 1, and the seconds of its two passes.  Times are the device's own."""
+    iteration, from 1, and the seconds of its two passes.  Times are the device's own.  A net that is for
+    forward passes only runs no other."""
     layers, mark, apart = range(len(net.layers)), clock or net.device.clock(), net.device.seconds
     times = Times.empty(len(layers), iterations)
 
@@ -74,7 +75,7 @@ def measure(
         start = mark()
         forward = [around(net.run_forward, i) for i in layers]
         middle = mark()
-        backward = [around(net.run_backward, i) for i in reversed(layers)]
+        backward = [] if net.forward_only else [around(net.run_backward, i) for i in reversed(layers)]
         end = mark()
         # Only now: on a GPU each of these waits for the device.
         for i, marks in enumerate(forward):
@@ -140,7 +141,7 @@ def per_layer(net: Net, times: Times) -> list[LayerTime]:
             times.forward[i], layer.forward_operations(bottom, top), layer.forward_traffic(bottom, top)
         )
         backward = None
-        if wanted.runs:
+        if wanted.runs and not net.forward_only:
             gradients = bottom, top, wanted.propagate, wanted.params
             backward = work(
                 times.backward[i], layer.backward_operations(*gradients), layer.backward_traffic(*gradients)

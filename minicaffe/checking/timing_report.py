@@ -51,12 +51,12 @@ def as_json(net: Net, rows: Sequence[LayerTime], times: Times) -> dict[str, Any]
     forward, backward = in_all(list(rows), times)
     return {
         "format": FORMAT,
-        "machine": _machine(net.device),
+        "machine": machine(net.device),
         "net": {
             "file": net.source,
             "name": net.name,
             "phase": next(name for name, value in PHASES.items() if value == net.phase),
-            "batch": _batch(net),
+            "batch": batch(net),
         },
         "iterations": len(times.stage),
         "layers": [
@@ -65,14 +65,14 @@ def as_json(net: Net, rows: Sequence[LayerTime], times: Times) -> dict[str, Any]
                 "type": row.type,
                 "automatic": row.automatic,
                 "tops": [list(shape) for shape in row.tops],
-                **_plain("forward", row.forward),
-                **_plain("backward", row.backward),
+                **plain("forward", row.forward),
+                **plain("backward", row.backward),
             }
             for row in rows
         ],
         "totals": {
-            **_plain("forward", forward),
-            **_plain("backward", backward),
+            **plain("forward", forward),
+            **plain("backward", backward),
             "forward_backward_ms": Spread.of(times.forward_pass + times.backward_pass)._asdict(),
             "stage_ms": Spread.of(times.stage)._asdict(),
             "all_ms": 1e3 * times.total,
@@ -80,7 +80,7 @@ def as_json(net: Net, rows: Sequence[LayerTime], times: Times) -> dict[str, Any]
     }
 
 
-def _plain(way: str, work: Throughput | None) -> dict[str, Any]:
+def plain(way: str, work: Throughput | None) -> dict[str, Any]:
     return {
         f"{way}_ms": work.ms._asdict() if work else None,
         f"{way}_flops": work.flops if work else None,
@@ -92,27 +92,27 @@ def _cells(row: LayerTime, whole_ms: float) -> list[str]:
     kind = f"{row.type} (automatic)" if row.automatic else row.type
     backward = f"{row.backward.ms.median:.3f}" if row.backward else "-"
     times = [f"{row.forward.ms.median:.3f}", backward, f"{100 * row.ms / whole_ms:.1f}"]
-    return [row.name, kind, _shapes(row.tops), *times, *_rates(row.forward), *_rates(row.backward)]
+    return [row.name, kind, shapes(row.tops), *times, *_rates(row.forward), *_rates(row.backward)]
 
 
-def _shapes(tops: Sequence[tuple[int, ...]]) -> str:
+def shapes(tops: Sequence[tuple[int, ...]]) -> str:
     """64x10, "1" for a scalar, "2 of 64x10" for equal ones."""
     names = ["x".join(map(str, shape)) or "1" for shape in tops]
     return f"{len(names)} of {names[0]}" if len(names) > 1 and len(set(names)) == 1 else " ".join(names)
 
 
 def _rates(work: Throughput | None) -> list[str]:
-    return [_rate(work and work.gflop_per_s), _rate(work and work.gbyte_per_s)]
+    return [rate(work and work.gflop_per_s), rate(work and work.gbyte_per_s)]
 
 
-def _rate(value: float | None) -> str:
+def rate(value: float | None) -> str:
     """Three significant digits."""
     if not value:
         return "-" if value is None else ""
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
-def _machine(device: Device) -> dict[str, Any]:
+def machine(device: Device) -> dict[str, Any]:
     versions = {"minicaffe": __version__, "python": platform.python_version()}
     return {
         "cpu": _processor(),
@@ -133,7 +133,7 @@ def _processor() -> str:
         return platform.processor() or platform.machine()
 
 
-def _batch(net: Net) -> int | None:
+def batch(net: Net) -> int | None:
     """Axis 0 of the first blob that comes from outside."""
     for layer, tops in zip(net.layers, net.tops):
         if layer.source and tops and tops[0].shape:

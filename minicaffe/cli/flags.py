@@ -249,7 +249,15 @@ def positive(text: str) -> float:
     return value
 
 
-positive.__name__ = "float"
+def not_negative(text: str) -> float:
+    """The type of a flag that is a finite number, 0 or more."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of 0 or more; got {text}")
+    return value
+
+
+positive.__name__ = not_negative.__name__ = "float"
 
 
 def add_strict(parser: Parser) -> None:
@@ -302,6 +310,22 @@ def one_file(by_position: str | None, flag: str, by_flag: str | None, usage: str
     return by_position or by_flag or ""
 
 
+def described(path: str, arguments: argparse.Namespace, phase: str) -> tuple[str, NetParameter]:
+    """The net's file, and the net in the state that the flags name, not yet built; the log starts here."""
+    terminal.start_log(arguments.log)
+    path = named(path)
+    param = upgrade.read_net(path)
+    if arguments.strict:
+        extensions.refuse(param)
+    param.state.phase, param.state.level = PHASES[phase], arguments.level
+    param.state.stage.extend(stages(arguments))
+    if all_in_one.has_stages(param):
+        param.state.stage.extend([] if arguments.stage else [STAGES[phase]])
+        with locate(path):
+            all_in_one.complete(param, Wishes(source=arguments.source))
+    return path, param
+
+
 def net(
     path: str,
     arguments: argparse.Namespace,
@@ -317,17 +341,7 @@ def net(
 
     prepare   what is made of it, in its state, before it is built
     """
-    terminal.start_log(arguments.log)
-    path = named(path)
-    param = upgrade.read_net(path)
-    if arguments.strict:
-        extensions.refuse(param)
-    param.state.phase, param.state.level = PHASES[phase], arguments.level
-    param.state.stage.extend(stages(arguments))
-    if all_in_one.has_stages(param):
-        param.state.stage.extend([] if arguments.stage else [STAGES[phase]])
-        with locate(path):
-            all_in_one.complete(param, Wishes(source=arguments.source))
+    path, param = described(path, arguments, phase)
     where = device(arguments)
     report(where)
     return Net(

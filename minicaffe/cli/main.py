@@ -24,6 +24,7 @@ COMMANDS = {
     "test": Command("test", "score a net with given weights"),
     "classify": Command("classify", "say what images show"),
     "time": Command("time", "time every layer of a net"),
+    "bench": Command("bench", "how fast nets and kernels are, beside others"),
     "runs": Command("runs", "list runs: state, progress, best test"),
     "run": Command("run", "command a run under way: pause, stop, lr=RATE, ..."),
     "plot": Command("plot", "draw loss, accuracy and learning rate of runs"),

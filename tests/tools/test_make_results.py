@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from minicaffe import zoo
+from minicaffe.cli import bench_net
 from minicaffe.data import datasets
 from minicaffe.proto import upgrade
 from minicaffe.solvers import nets
 from tools import make_results
 from tools.results import page, pictures
 from tools.results.rows import ROWS, SYSTEMS, Published, Row, Short
-
-from ..support.running import ROOT
 
 SHORT = [
     pytest.param(row, id=name, marks=[pytest.mark.slow] if row.short.slow else [])
@@ -86,15 +86,12 @@ def test_every_result_belongs_to_a_row():
 
 
 @pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
-def test_a_row_names_what_there_is(row, monkeypatch):
+def test_a_row_names_what_there_is(row):
     """Its solver, with one test net that has the output that is judged; its net in the benchmark."""
-    monkeypatch.syspath_prepend(ROOT / "benchmarks")
-    from nets import NETS
-
     solver = zoo.find(row.train[0], "solver")
     ((net, _),) = nets.testing(upgrade.read_solver(solver), solver)
     assert row.output in {top for layer in net.layer for top in layer.top}
-    assert not row.contest or (ROOT / "prototxt" / NETS[row.contest].path).is_file()
+    assert not row.contest or Path(zoo.find(bench_net.parser().parse(row.contest).what, "net")).is_file()
     assert row.system in SYSTEMS and row.goal >= 0.96 and row.name == row.name.lower()
 
 

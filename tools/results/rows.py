@@ -48,7 +48,7 @@ class Row(NamedTuple):
     seeds      of the runs, of which the mean is judged; (): the solver's own, one run
     output     the output of the test net that is its accuracy
     batches    of the test net that are judged; None: all
-    contest    its name in benchmarks/nets.py, which compares the time of a step with PyTorch's
+    contest    the words behind `minicaffe bench net`, which compares the time of a step with PyTorch's
     """
 
     name: str
@@ -63,7 +63,7 @@ class Row(NamedTuple):
     seeds: tuple[int, ...] = ()
     output: str = "accuracy"
     batches: int | None = None
-    contest: str = ""
+    contest: tuple[str, ...] = ()
 
     @property
     def commands(self) -> list[str]:
@@ -100,7 +100,7 @@ ROWS = {
             goal=0.985,
             short=Short(100, 3, 0.3, slow=True),
             output="loss3/top-1",
-            contest="googlenet_28",
+            contest=("googlenet/mnist_28_train_val", "--batch", "32", "--type", "Adam"),
         ),
         Row(
             "googlenet_224",
@@ -114,7 +114,7 @@ ROWS = {
             short=None,
             output="loss3/top-1",
             batches=60,
-            contest="googlenet",
+            contest=("googlenet", "--batch", "32", "--turns", "5"),
         ),
         Row(
             "googlenet_digits",
@@ -147,7 +147,7 @@ ROWS = {
             published=TORCH,
             goal=0.9872,
             short=Short(30, 10, 0.75),
-            contest="mnist_cnn",
+            contest=("mnist_cnn", "--batch", "100", "--type", "Adam"),
         ),
         Row(
             "mnist_cnn_best",
@@ -178,7 +178,7 @@ ROWS = {
             published=PERCEPTRON,
             goal=0.9717,
             short=Short(60, 10, 0.8),
-            contest="mnist_mlp",
+            contest=("mnist_mlp", "--batch", "128", "--type", "Adam"),
         ),
         Row(
             "mnist_mlp_best",
@@ -201,7 +201,7 @@ ROWS = {
             goal=0.99,
             short=Short(8, 5, 0.35),
             seeds=THREE,
-            contest="mnist_keras_cnn",
+            contest=("mnist_keras_cnn", "--batch", "128"),
         ),
         Row(
             "mnist_keras_cnn_best",
@@ -224,7 +224,7 @@ ROWS = {
             published=CAFFE,
             goal=0.9905,
             short=Short(60, 10, 0.75),
-            contest="lenet",
+            contest=("lenet", "--batch", "64"),
         ),
         Row(
             "lenet_best",
@@ -235,7 +235,7 @@ ROWS = {
             published=CAFFE,
             goal=0.995,
             short=Short(60, 10, 0.6, slow=True),
-            contest="lenet_best",
+            contest=("lenet/best_train_test", "--batch", "128", "--type", "Adam"),
         ),
     )
 }

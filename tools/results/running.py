@@ -154,12 +154,15 @@ def beside_pytorch(row: Row, python: str) -> dict[str, Any] | None:
     """The time of a training step here and in PyTorch, of blocks that took turns; None without a contest."""
     if not row.contest:
         return None
-    script = ROOT / "benchmarks" / "nets.py"
-    command = [sys.executable, str(script), row.contest, "--torch", python, "--json"]
-    result = subprocess.run(command, env=_environment(), stdout=subprocess.PIPE, text=True, check=True)
-    version = [python, "-c", "import torch; print(torch.__version__)"]
-    told = subprocess.run(version, stdout=subprocess.PIPE, text=True, check=True)
-    return {"version": told.stdout.strip(), **json.loads(result.stdout)}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "net.json")
+        others = ("--beside", "torch,torch_channels_last", "--python", python)
+        minicaffe(["bench", "net", *row.contest, *others, "--passes", "0", "--json", str(path)])
+        told = json.loads(path.read_text())
+    found = {one["name"].replace("_", " ", 1): one for one in told["contenders"] if one["ms"]}
+    times = {name: {"median_ms": one["ms"]["median"], "ratio": one["of_ours"]} for name, one in found.items()}
+    version = found["torch"]["version"].removeprefix("PyTorch ")
+    return {"version": version, "batch": told["net"]["batch"], "contenders": times}
 
 
 def machine(job: dict[str, Any]) -> dict[str, str]:
