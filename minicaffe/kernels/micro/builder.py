@@ -63,6 +63,26 @@ class Function:
     def store(self, value, pointer) -> None:
         self.build.store(value, self.build.bitcast(pointer, value.type.as_pointer())).align = self.itemsize
 
+    def load_where(self, live, pointer):
+        """The lanes for which `live` is true, 0 in the others, which are not read."""
+        zero = self.zero(live.type.count)
+        pointer = self.build.bitcast(pointer, zero.type.as_pointer())
+        return self.intrinsic("masked.load", zero.type, pointer, I32(self.itemsize), live, zero)
+
+    def store_where(self, live, value, pointer) -> None:
+        """Only the lanes for which `live` is true."""
+        pointer = self.build.bitcast(pointer, value.type.as_pointer())
+        self.intrinsic(
+            "masked.store", value.type, value, pointer, I32(self.itemsize), live, result=ir.VoidType()
+        )
+
+    def intrinsic(self, name: str, kind: ir.VectorType, *arguments, result=None):
+        """What LLVM's own function `name` for vectors of `kind` gives; `result` unless it is one of them."""
+        name = f"llvm.{name}.v{kind.count}f{8 * self.itemsize}" + ".p0" * name.startswith("masked")
+        declared = ir.FunctionType(result or kind, [value.type for value in arguments])
+        function = self.module.globals.get(name) or ir.Function(self.module, declared, name)
+        return self.build.call(function, arguments)
+
     # -- arithmetic
 
     def broadcast(self, pointer, lanes: int):
@@ -75,24 +95,23 @@ class Function:
         """The chosen lanes of the concatenation of a and b."""
         return self.build.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes)))
 
-    def integers(self, value, lanes: int):
-        """A 64-bit integer, shortened to 32 bits, in every lane."""
+    def integers(self, value, lanes: int, kind: ir.IntType = I32):
+        """A 64-bit integer, shortened to `kind`, in every lane."""
         if isinstance(value, ir.Constant):
-            return ir.Constant(ir.VectorType(I32, lanes), [value.constant] * lanes)
-        undefined = ir.Constant(ir.VectorType(I32, lanes), ir.Undefined)
-        one = self.build.insert_element(undefined, self.build.trunc(value, I32), I32(0))
-        return self.shuffle(one, undefined, [0] * lanes)
+            return ir.Constant(ir.VectorType(kind, lanes), [value.constant] * lanes)
+        undefined = ir.Constant(ir.VectorType(kind, lanes), ir.Undefined)
+        one = value if kind is INT else self.build.trunc(value, kind)
+        return self.shuffle(self.build.insert_element(undefined, one, I32(0)), undefined, [0] * lanes)
+
+    def counting(self, lanes: int, kind: ir.IntType = I32, step: int = 1) -> ir.Constant:
+        """0, step, 2 * step, ... in the lanes."""
+        return ir.Constant(ir.VectorType(kind, lanes), [step * lane for lane in range(lanes)])
 
     def multiply_add(self, a, b, c):
         """a * b + c."""
         if not self.machine.fma:  # without the instruction, llvm.fma would call the C library lane by lane
             return self.build.fadd(self.build.fmul(a, b), c)
-        kind = c.type
-        name = f"llvm.fma.v{kind.count}f{8 * self.itemsize}"
-        fma = self.module.globals.get(name) or ir.Function(
-            self.module, ir.FunctionType(kind, [kind] * 3), name
-        )
-        return self.build.call(fma, [a, b, c])
+        return self.intrinsic("fma", c.type, a, b, c)
 
     # -- control
 

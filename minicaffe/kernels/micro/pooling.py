@@ -47,7 +47,7 @@ def max_pool(
     f = Function("max_pool", ARGUMENTS, itemsize, machine)
     build, given = f.build, f.arguments
     x, y, mask = f.pointer("x"), f.pointer("y"), build.inttoptr(given["mask"], I32.as_pointer())
-    steps = ir.Constant(ir.VectorType(I32, lanes), [stride * lane for lane in range(lanes)])
+    steps = f.counting(lanes, step=stride)
     none = ir.Constant(f.vector(lanes), [math.nan] * lanes)
     nowhere = ir.Constant(ir.VectorType(I32, lanes), [-1] * lanes)
     width = f.integers(given["width"], lanes)
