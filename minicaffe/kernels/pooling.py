@@ -17,6 +17,8 @@ from .cpu import compiled, jit
 from .micro import pooling as micro
 from .micro.builder import address, call
 from .registry import geometry, kernel
+from .tiled import averages
+from .tiled.averages import lanes_for, start_of
 from .tiled.panels import part_of, threads
 
 MOST_TAPS = 64  # in a window that the register kernel unrolls
@@ -63,21 +65,12 @@ def make_max_pool(device) -> Callable:
         if g.sw > 2 or g.ow < 2 or g.kw > 8 or g.kh * g.kw > MOST_TAPS:
             plain(x, y, mask, g)
             return
-        lanes = 2
-        while lanes < min(g.ow, machine.lanes(itemsize)):
-            lanes *= 2
+        lanes = lanes_for(g, device)
         inside = g.pw == 0 and (g.ow - 1) * g.sw + g.kw <= g.w
         tile = micro.max_pool((g.kh, g.kw), g.sw, inside, lanes, itemsize, machine)
         max_pool_planes(tile, x, y, mask, g, -(-g.ow // lanes), min(threads(), g.planes))
 
     return max_pool
-
-
-@jit
-def start_of(p, channels, step, size):
-    """Where plane p, of `size` elements, starts in an array whose images are `step` elements apart."""
-    image = p // channels
-    return image * step + (p - image * channels) * size
 
 
 @jit
@@ -156,25 +149,38 @@ def max_pool_backward(dy, mask: np.int32, dx, g: Pool, add: int):
                 down[at[o]] += up[o]
 
 
-@kernel(threads=lambda x, y, g: g.planes * g.oh * g.ow)
+@jit
+def window_of(i, j, g):
+    """The rows and columns of window (i, j) that lie in the image, first and end, and its area."""
+    top, left = i * g.sh - g.ph, j * g.sw - g.pw
+    area = (min(top + g.kh, g.h + g.ph) - top) * (min(left + g.kw, g.w + g.pw) - left)
+    return max(top, 0), min(top + g.kh, g.h), max(left, 0), min(left + g.kw, g.w), area
+
+
+@kernel(
+    threads=lambda x, y, g: g.planes * g.oh * g.ow,
+    cpu=lambda device: averages.forward(device, compiled(ave_pool_forward)),
+)
 def ave_pool_forward(x, y, g: Pool):
     """y = sum over the window / its area, padding included but not what lies beyond it."""
     for p in prange(g.planes):
         plane, out = plane_of(x, p, g, g.x_step, g.h * g.w), plane_of(y, p, g, g.y_step, g.oh * g.ow)
         for i in range(g.oh):
-            top = i * g.sh - g.ph
-            rows = min(top + g.kh, g.h + g.ph) - top
             for j in range(g.ow):
-                left = j * g.sw - g.pw
-                columns = min(left + g.kw, g.w + g.pw) - left
+                top, bottom, left, right, area = window_of(i, j, g)
                 total = plane.dtype.type(0)
-                for r in range(max(top, 0), min(top + g.kh, g.h)):
-                    for index in range(r * g.w + max(left, 0), r * g.w + min(left + g.kw, g.w)):
+                if right - left == g.w:  # rows lie one behind the other: vector code
+                    top, bottom, left, right = 0, 1, top * g.w, bottom * g.w
+                for r in range(top, bottom):
+                    for index in range(r * g.w + left, r * g.w + right):
                         total += plane[index]
-                out[i * g.ow + j] = total / plane.dtype.type(rows * columns)
+                out[i * g.ow + j] = total / plane.dtype.type(area)
 
 
-@kernel(threads=lambda dy, dx, g, add: g.groups * g.h * g.w)
+@kernel(
+    threads=lambda dy, dx, g, add: g.groups * g.h * g.w,
+    cpu=lambda device: averages.backward(device, compiled(ave_pool_backward)),
+)
 def ave_pool_backward(dy, dx, g: Pool, add: int):
     """dx = sum of dy / area over the windows that hold the element, + dx if add."""
     for p in prange(g.planes):
@@ -182,12 +188,11 @@ def ave_pool_backward(dy, dx, g: Pool, add: int):
         for b in range(0 if add else g.h * g.w):
             down[b] = 0
         for i in range(g.oh):
-            top = i * g.sh - g.ph
-            rows = min(top + g.kh, g.h + g.ph) - top
             for j in range(g.ow):
-                left = j * g.sw - g.pw
-                columns = min(left + g.kw, g.w + g.pw) - left
-                share = up[i * g.ow + j] / down.dtype.type(rows * columns)
-                for r in range(max(top, 0), min(top + g.kh, g.h)):
-                    for index in range(r * g.w + max(left, 0), r * g.w + min(left + g.kw, g.w)):
+                top, bottom, left, right, area = window_of(i, j, g)
+                share = up[i * g.ow + j] / down.dtype.type(area)
+                if right - left == g.w:
+                    top, bottom, left, right = 0, 1, top * g.w, bottom * g.w
+                for r in range(top, bottom):
+                    for index in range(r * g.w + left, r * g.w + right):
                         down[index] += share

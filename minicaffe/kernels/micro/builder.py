@@ -113,6 +113,14 @@ class Function:
             return self.build.fadd(self.build.fmul(a, b), c)
         return self.intrinsic("fma", c.type, a, b, c)
 
+    def lesser(self, a, b):
+        """The lesser of two signed integers."""
+        return self.build.select(self.build.icmp_signed("<", a, b), a, b)
+
+    def greater(self, a, b):
+        """The greater of two signed integers."""
+        return self.build.select(self.build.icmp_signed(">", a, b), a, b)
+
     # -- control
 
     def loop(self, count, carried: Sequence, body: Callable) -> list:

@@ -105,6 +105,4 @@ def _taps(f: Function, source, count: int, stride: int, lanes: int):
 
 def _clamp(f: Function, index, count):
     """The nearest of 0 ... count - 1."""
-    last = f.build.sub(count, INT(1))
-    index = f.build.select(f.build.icmp_signed("<", index, last), index, last)
-    return f.build.select(f.build.icmp_signed(">", index, INT(0)), index, INT(0))
+    return f.greater(f.lesser(index, f.build.sub(count, INT(1))), INT(0))
