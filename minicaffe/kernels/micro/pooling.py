@@ -62,6 +62,13 @@ def max_pool(
         def vector(v, _):
             first = build.add(given["left"], build.mul(v, INT(stride * lanes)))
             column = build.add(f.integers(first, lanes), steps)
+            target = build.add(build.mul(i, given["columns"]), build.mul(v, INT(lanes)))
+            where = f.at(mask, target)
+            for r in range(stride):  # rows that move into the window, about as many as columns
+                for line in range(0, stride * lanes, 64 // itemsize):
+                    f.prefetch(f.at(x, starts[-1], first, (r, given["width"]), line))
+            for place in f.at(y, target), where:
+                f.prefetch(place, write=True)
             outside = []
             for c in range(0 if inside else kernel[1]):
                 here = build.add(column, f.integers(INT(c), lanes))
@@ -78,9 +85,8 @@ def max_pool(
                     )
                     best = build.select(wins, value, best)
                     at = build.select(wins, build.add(index, f.integers(INT(c), lanes)), at)
-            target = build.add(build.mul(i, given["columns"]), build.mul(v, INT(lanes)))
             f.store(best, f.at(y, target))
-            where = build.bitcast(f.at(mask, target), at.type.as_pointer())
+            where = build.bitcast(where, at.type.as_pointer())
             build.store(at, where).align = 4
             return []
 
