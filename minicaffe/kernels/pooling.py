@@ -18,7 +18,7 @@ from .micro import pooling as micro
 from .micro.builder import address, call
 from .registry import geometry, kernel
 from .tiled import averages
-from .tiled.averages import lanes_for, start_of
+from .tiled.averages import lanes_for, run_of, start_of
 from .tiled.panels import part_of, threads
 
 MOST_TAPS = 64  # in a window that the register kernel unrolls
@@ -73,6 +73,23 @@ def make_max_pool(device) -> Callable:
     return max_pool
 
 
+def make_max_pool_backward(device) -> Callable:
+    """max_pool_backward on register vectors, for the windows that these take."""
+    plain = compiled(max_pool_backward)
+
+    def backward(dy: np.ndarray, mask: np.ndarray, dx: np.ndarray, g: Pool, add: int) -> None:
+        # Rows of few elements are no faster so, nor where an element has many windows to ask.
+        if g.ow < 8 or g.sw > 4 or g.kh > 3 * g.sh or g.kw > 3 * g.sw:
+            plain(dy, mask, dx, g, add)
+            return
+        lanes, window = lanes_for(g, device), ((g.kh, g.kw), (g.sh, g.sw))
+        kernel = micro.max_pool_back(*window, bool(add), lanes, device.dtype.itemsize, device.machine)
+        across = -(-(g.w + g.pw) // (g.sw * lanes))
+        max_back_planes(kernel, dy, mask, dx, g, across, min(threads(), g.planes))
+
+    return backward
+
+
 @jit
 def plane_of(array, p, g, step, size):
     """Plane p, flat."""
@@ -124,7 +141,18 @@ def max_pool_planes(tile, x, y, mask, g, vectors, parts):
                 max_pool_row(x, y, mask, g, p, i)
 
 
-max_pool_planes = jit(max_pool_planes, parallel=True)
+def max_back_planes(kernel, dy, mask, dx, g, across, parts):
+    """All planes with the register kernel `max_pool_back`."""
+    for part in prange(parts):
+        p, last = part_of(part, parts, g.planes)
+        while p < last:
+            run, of_x, of_y = run_of(p, last, g)
+            places = address(dy, of_y), address(mask, p * g.oh * g.ow), address(dx, of_x)
+            call(kernel, (run, -g.ph, -g.pw, g.h, g.w, g.oh, g.ow, across, *places))
+            p += run
+
+
+max_pool_planes, max_back_planes = jit(max_pool_planes, parallel=True), jit(max_back_planes, parallel=True)
 
 
 @kernel(threads=lambda x, y, mask, g: g.groups * g.oh * g.ow, cpu=make_max_pool)
@@ -136,7 +164,7 @@ def max_pool_forward(x, y, mask: np.int32, g: Pool):
             max_pool_row(x, y, mask, g, p, i)
 
 
-@kernel(threads=lambda dy, mask, dx, g, add: g.groups * g.h * g.w)
+@kernel(threads=lambda dy, mask, dx, g, add: g.groups * g.h * g.w, cpu=make_max_pool_backward)
 def max_pool_backward(dy, mask: np.int32, dx, g: Pool, add: int):
     """dx[b] = sum of dy[o] over the windows with mask[o] = b, + dx[b] if add."""
     for p in prange(g.planes):

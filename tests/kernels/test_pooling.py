@@ -17,6 +17,7 @@ from minicaffe.layers.vision.window import Window, pooled
 
 from .test_micro import MACHINES, each_dtype, each_machine
 
+PLAIN = {"kernels": "plain"}
 FENCE = 96  # elements around every array that must not change
 gaps = st.integers(0, 30)  # elements between images
 
@@ -61,11 +62,26 @@ def run(device, x, g):
     return fenced(device, lambda x, y, mask: kernel(x, y, mask, g), 77, *arrays)[1:]
 
 
+def back(device, mask, g, add):
+    """dx for that mask, of some dy; added to what is there or not."""
+    kernel = device.bind(family).max_pool_backward
+    of_x, of_y = places(g, g.x_step, g.h * g.w), places(g, g.y_step, g.oh * g.ow)
+    dy = np.random.default_rng(1).standard_normal(of_y.size)
+    dy[::7] = np.inf  # which is no reason for NaN elsewhere
+    arrays = (5, of_x, device.dtype), (dy, of_y, device.dtype), (mask, np.arange(of_y.size), np.int32)
+    return fenced(device, lambda dx, dy, mask: kernel(dy, mask, dx, g, add), 77, *arrays)[0]
+
+
 def compare(x, g, dtype=np.float64, machine=None):
     x = x.astype(dtype)
     got, wanted = run(CpuDevice(dtype, machine=machine), x, g), run(CpuDevice(dtype, kernels="plain"), x, g)
     for one, other, name in zip(got, wanted, ("y", "mask")):
         np.testing.assert_array_equal(one, other, err_msg=f"{name} of {g}")
+    for add in 0, 1:
+        one, other = (
+            back(CpuDevice(dtype, **form), got[1], g, add) for form in ({"machine": machine}, PLAIN)
+        )
+        np.testing.assert_allclose(one, other, rtol=0, atol=3e-6 * add, err_msg=f"dx of {g}")
 
 
 def compare_averages(g, dtype=np.float64, machine=None):

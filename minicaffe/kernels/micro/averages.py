@@ -56,7 +56,7 @@ def average(
             def vector(v, _):
                 left = build.add(given["left"], build.mul(v, INT(wide)))
                 groups = range(0, kernel[1], stride[1])  # of taps whose elements one load takes
-                inside = [_below(f, build.add(left, INT(c)), given["width"], wide) for c in groups]
+                inside = [f.below(build.add(left, INT(c)), given["width"], wide) for c in groups]
 
                 def taps(r, carried):
                     (total,) = carried
@@ -71,7 +71,7 @@ def average(
                 (total,) = f.loop(count, [f.zero(lanes)], taps)
                 at = build.mul(v, INT(lanes))
                 live, at = (
-                    _below(f, at, given["columns"], lanes),
+                    f.below(at, given["columns"], lanes),
                     build.add(at, build.mul(i, given["columns"])),
                 )
                 area = f.load_where(live, f.at(f.pointer("areas"), at))
@@ -111,7 +111,7 @@ def spread(
             def vector(v, _):
                 at = build.mul(v, INT(lanes))
                 live, source = (
-                    _below(f, at, given["columns"], lanes),
+                    f.below(at, given["columns"], lanes),
                     build.add(at, build.mul(i, given["columns"])),
                 )
                 values = [f.load_where(live, f.at(start, source)) for start in (dy, f.pointer("areas"))]
@@ -141,8 +141,8 @@ def spread(
 
                 sums = f.loop(count, [f.zero(lanes)] * stride[1], windows)
                 left = build.add(given["left"], build.mul(v, INT(wide)))
-                live, target = _below(f, left, given["width"], wide), f.at(dx, (b, given["width"]), left)
-                values = _in_turns(f, sums)
+                live, target = f.below(left, given["width"], wide), f.at(dx, (b, given["width"]), left)
+                values = f.in_turns(sums)
                 if add:
                     values = build.fadd(f.load_where(live, target), values)
                 f.store_where(live, values, target)
@@ -155,20 +155,3 @@ def spread(
 
     f.loop(given["planes"], [], plane)
     return f.compile()
-
-
-def _below(f: Function, first, end, lanes: int):
-    """Which of first, first + 1, ... are from 0 to end - 1."""
-    return f.build.icmp_unsigned(
-        "<", f.build.add(f.integers(first, lanes), f.counting(lanes)), f.integers(end, lanes)
-    )
-
-
-def _in_turns(f: Function, vectors):
-    """Lane 0 of each, lane 1 of each, ...: one long vector."""
-    lanes, joined = vectors[0].type.count, vectors[0]
-    for other in vectors[1:]:  # a shuffle takes two of one length
-        size = joined.type.count
-        longer = f.shuffle(other, other, [min(lane, lanes - 1) for lane in range(size)])
-        joined = f.shuffle(joined, longer, range(size + lanes))
-    return f.shuffle(joined, joined, [i * lanes + lane for lane in range(lanes) for i in range(len(vectors))])

@@ -66,9 +66,11 @@ class Function:
 
     def load_where(self, live, pointer):
         """The lanes for which `live` is true, 0 in the others, which are not read."""
-        zero = self.zero(live.type.count)
-        pointer = self.build.bitcast(pointer, zero.type.as_pointer())
-        return self.intrinsic("masked.load", zero.type, pointer, I32(self.itemsize), live, zero)
+        element = pointer.type.pointee
+        kind = ir.VectorType(element, live.type.count)
+        pointer = self.build.bitcast(pointer, kind.as_pointer())
+        bytes_each = 4 if element is I32 else self.itemsize
+        return self.intrinsic("masked.load", kind, pointer, I32(bytes_each), live, ir.Constant(kind, None))
 
     def store_where(self, live, value, pointer) -> None:
         """Only the lanes for which `live` is true."""
@@ -91,7 +93,8 @@ class Function:
 
     def intrinsic(self, name: str, kind: ir.VectorType, *arguments, result=None):
         """What LLVM's own function `name` for vectors of `kind` gives; `result` unless it is one of them."""
-        name = f"llvm.{name}.v{kind.count}f{8 * self.itemsize}" + ".p0" * name.startswith("masked")
+        element = "i32" if kind.element is I32 else f"f{8 * self.itemsize}"
+        name = f"llvm.{name}.v{kind.count}{element}" + ".p0" * name.startswith("masked")
         declared = ir.FunctionType(result or kind, [value.type for value in arguments])
         function = self.module.globals.get(name) or ir.Function(self.module, declared, name)
         return self.build.call(function, arguments)
@@ -125,6 +128,21 @@ class Function:
         if not self.machine.fma:  # without the instruction, llvm.fma would call the C library lane by lane
             return self.build.fadd(self.build.fmul(a, b), c)
         return self.intrinsic("fma", c.type, a, b, c)
+
+    def below(self, first, end, lanes: int):
+        """Which of first, first + 1, ... are from 0 to end - 1."""
+        numbers = self.build.add(self.integers(first, lanes), self.counting(lanes))
+        return self.build.icmp_unsigned("<", numbers, self.integers(end, lanes))
+
+    def in_turns(self, vectors: Sequence):
+        """Lane 0 of each, lane 1 of each, ...: one long vector."""
+        lanes, joined = vectors[0].type.count, vectors[0]
+        for other in vectors[1:]:  # a shuffle takes two of one length
+            size = joined.type.count
+            longer = self.shuffle(other, other, [min(lane, lanes - 1) for lane in range(size)])
+            joined = self.shuffle(joined, longer, range(size + lanes))
+        turns = [i * lanes + lane for lane in range(lanes) for i in range(len(vectors))]
+        return self.shuffle(joined, joined, turns)
 
     def lesser(self, a, b):
         """The lesser of two signed integers."""

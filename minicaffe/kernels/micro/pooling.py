@@ -7,6 +7,9 @@ A window that sticks out of the image at the top or bottom reads the nearest row
 holds that row anyway, and a value seen twice changes neither the maximum nor its first index.  What columns
 left and right of the image read is made NaN, which never wins.  The last vector of an output row runs over
 into the next row, which is written after it.
+
+On the way back, no gradient is sent to where its maximum stood: every element looks which of the windows
+around it name it, a vector of elements at a time.
 """
 
 from __future__ import annotations
@@ -31,6 +34,19 @@ ARGUMENTS = (
     "x",  # addresses: the image,
     "y",  # and the first of the output rows
     "mask",
+)
+BACKWARD = (
+    "planes",  # one behind the other; at least 1
+    "top",  # row and column of the image where the first windows begin; may be negative
+    "left",
+    "height",  # of the image
+    "width",
+    "rows",  # of the output
+    "columns",
+    "across",  # vectors that cover the width, in steps of `stride` columns
+    "dy",  # addresses
+    "mask",
+    "dx",
 )
 
 
@@ -94,6 +110,78 @@ def max_pool(
         return []
 
     f.loop(given["rows"], [], row)
+    return f.compile()
+
+
+@functools.cache
+def max_pool_back(
+    kernel: tuple[int, int], stride: tuple[int, int], add: bool, lanes: int, itemsize: int, machine: Machine
+) -> int:
+    """The address of the kernel with arguments BACKWARD.  An element gets the gradients of those windows that
+    name it: all that hold it are asked, and maybe others beside them, which name another.
+
+    lanes  columns of the output that are looked at together
+    """
+    f = Function("max_pool_back", BACKWARD, itemsize, machine)
+    build, given = f.build, f.arguments
+    pixels, outputs = (
+        build.mul(*[given[n] for n in names]) for names in (("height", "width"), ("rows", "columns"))
+    )
+    wide, line = stride[1] * lanes, 64 // itemsize
+
+    def plane(p, _):
+        dy, dx = f.at(f.pointer("dy"), (p, outputs)), f.at(f.pointer("dx"), (p, pixels))
+        mask = f.at(build.inttoptr(given["mask"], I32.as_pointer()), (p, outputs))
+
+        def row(b, _):
+            place = build.sub(b, given["top"])  # above the first window's first row
+            last, place = build.udiv(place, INT(stride[0])), build.urem(place, INT(stride[0]))
+            count = build.udiv(build.sub(INT(kernel[0] + stride[0] - 1), place), INT(stride[0]))
+            first = _clamp(f, build.sub(build.add(last, INT(1)), count), given["rows"])
+            count = build.sub(build.add(_clamp(f, last, given["rows"]), INT(1)), first)
+            count = f.greater(count, INT(1))
+
+            def vector(v, _):
+                left = build.add(given["left"], build.mul(v, INT(wide)))
+                target = build.add(build.mul(b, given["width"]), left)
+                here = [
+                    build.add(f.integers(build.add(target, INT(c)), lanes), f.counting(lanes, step=stride[1]))
+                    for c in range(stride[1])
+                ]
+                for c in range(0, wide, line):
+                    f.prefetch(f.at(dx, target, c), write=True)
+                before = range((kernel[1] - 1) // stride[1], -1, -1)  # how many windows
+                columns = [build.sub(build.mul(v, INT(lanes)), INT(t)) for t in before]
+                live = [f.below(column, given["columns"], lanes) for column in columns]
+
+                def windows(r, carried):
+                    sums = list(carried)
+                    source = build.mul(build.add(first, r), given["columns"])
+                    f.prefetch(f.at(dy, source, columns[-1]))
+                    f.prefetch(f.at(mask, source, columns[-1]))
+                    for t, column, there in zip(before, columns, live):
+                        values, named = (
+                            f.load_where(there, f.at(start, source, column)) for start in (dy, mask)
+                        )
+                        for c in range(min(stride[1], kernel[1] - t * stride[1])):
+                            value = build.select(
+                                build.icmp_signed("==", named, here[c]), values, f.zero(lanes)
+                            )
+                            sums[c] = build.fadd(sums[c], value)
+                    return sums
+
+                values = f.in_turns(f.loop(count, [f.zero(lanes)] * stride[1], windows))
+                inside = f.below(left, given["width"], wide)
+                if add:
+                    values = build.fadd(f.load_where(inside, f.at(dx, target)), values)
+                f.store_where(inside, values, f.at(dx, target))
+                return []
+
+            return f.loop(given["across"], [], vector)
+
+        return f.loop(given["height"], [], row)
+
+    f.loop(given["planes"], [], plane)
     return f.compile()
 
 

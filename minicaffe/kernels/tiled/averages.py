@@ -79,8 +79,10 @@ def start_of(p, channels, step, size):
 
 @jit
 def run_of(p, last, g):
-    """How many planes from p on, and before `last`, lie next to each other."""
-    return min(last - p, g.channels - p % g.channels)
+    """How many planes from p on, and before `last`, lie side by side, and where they start in x and in y."""
+    run = min(last - p, g.channels - p % g.channels)
+    x, y = start_of(p, g.channels, g.x_step, g.h * g.w), start_of(p, g.channels, g.y_step, g.oh * g.ow)
+    return run, x, y
 
 
 def ave_pool_planes(kernel, areas, x, y, g, vectors, parts):
@@ -88,11 +90,7 @@ def ave_pool_planes(kernel, areas, x, y, g, vectors, parts):
     for part in prange(parts):
         p, last = part_of(part, parts, g.planes)
         while p < last:
-            run = run_of(p, last, g)
-            of_x, of_y = (
-                start_of(p, g.channels, g.x_step, g.h * g.w),
-                start_of(p, g.channels, g.y_step, g.oh * g.ow),
-            )
+            run, of_x, of_y = run_of(p, last, g)
             places = address(areas, 0), address(x, of_x), address(y, of_y)
             call(kernel, (run, -g.ph, -g.pw, g.h, g.w, g.oh, g.ow, vectors, *places))
             p += run
@@ -106,11 +104,7 @@ def spread_planes(kernel, areas, dy, dx, g, counts, quotients):
         quotients[part][:] = 0
         p, last = part_of(part, parts, g.planes)
         while p < last:
-            run = run_of(p, last, g)
-            of_x, of_y = (
-                start_of(p, g.channels, g.x_step, g.h * g.w),
-                start_of(p, g.channels, g.y_step, g.oh * g.ow),
-            )
+            run, of_x, of_y = run_of(p, last, g)
             places = address(areas, 0), address(dy, of_y), address(dx, of_x)
             own = across, address(quotients[part], 0), pitch
             call(kernel, (run, -g.ph, -g.pw, g.h, g.w, g.oh, g.ow, vectors, *places, *own))
