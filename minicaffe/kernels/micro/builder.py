@@ -40,8 +40,11 @@ class Function:
     def vector(self, lanes: int) -> ir.VectorType:
         return ir.VectorType(self.real, lanes)
 
+    def constant(self, value: float, lanes: int) -> ir.Constant:
+        return ir.Constant(self.vector(lanes), [value] * lanes)
+
     def zero(self, lanes: int) -> ir.Constant:
-        return ir.Constant(self.vector(lanes), [0.0] * lanes)
+        return self.constant(0.0, lanes)
 
     def pointer(self, argument: str):
         """The argument as the address of a real."""
@@ -79,13 +82,11 @@ class Function:
             "masked.store", value.type, value, pointer, I32(self.itemsize), live, result=ir.VoidType()
         )
 
-    def prefetch(self, pointer, *, write: bool = False) -> None:
-        """Fetch the cache line AHEAD of pointer, which need not exist, to be read or written before long.
-
-        A processor fetches a stream by itself, but stops at the end of each page."""
+    def prefetch(self, pointer, *, ahead: int = AHEAD, write: bool = False) -> None:
+        """Fetch the cache line `ahead` bytes behind pointer, which need not exist, to be read or written
+        before long.  A processor fetches a stream by itself, but stops at the end of each page."""
         build = self.build
-        place = build.bitcast(pointer, ir.IntType(8).as_pointer())
-        place = build.gep(place, [INT(AHEAD)])
+        place = build.gep(build.bitcast(pointer, ir.IntType(8).as_pointer()), [INT(ahead)])
         declared = ir.FunctionType(ir.VoidType(), [place.type, I32, I32, I32])
         name = "llvm.prefetch.p0"
         function = self.module.globals.get(name) or ir.Function(self.module, declared, name)
