@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import numpy as np
 
-_M0, _M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)  # multipliers
-_W0, _W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)  # what the key grows by each round
+M0, M1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)  # multipliers
+W0, W1 = np.uint32(0x9E3779B9), np.uint32(0xBB67AE85)  # what the key grows by each round
 _32 = np.uint64(32)
+ROUNDS = 10
 
 
 def philox(c0, c1, c2, c3, k0, k1):
@@ -22,14 +23,14 @@ def philox(c0, c1, c2, c3, k0, k1):
 
     All arguments and results are uint32, scalars or arrays; arrays give arrays of words.
     """
-    for _ in range(10):
-        p0 = _M0 * np.uint64(c0)
-        p1 = _M1 * np.uint64(c2)
+    for _ in range(ROUNDS):
+        p0 = M0 * np.uint64(c0)
+        p1 = M1 * np.uint64(c2)
         c0, c1, c2, c3 = (
             np.uint32(p1 >> _32) ^ c1 ^ k0,
             np.uint32(p1),
             np.uint32(p0 >> _32) ^ c3 ^ k1,
             np.uint32(p0),
         )
-        k0, k1 = np.uint32(k0 + _W0), np.uint32(k1 + _W1)
+        k0, k1 = np.uint32(k0 + W0), np.uint32(k1 + W1)
     return c0, c1, c2, c3

@@ -41,15 +41,19 @@ def channel_moments(x, mean, variance, g: Channels):
     for c in prange(g.channels):
         total = zero
         for n in range(g.n):
-            first = (n * g.channels + c) * g.inner
-            for i in range(first, first + g.inner):
-                total += x[i]
+            first, part = (n * g.channels + c) * g.inner, zero
+            values = x[first : first + g.inner]
+            for i in range(values.size):
+                part += values[i]
+            total += part
         m = total / count
         total = zero
         for n in range(g.n):
-            first = (n * g.channels + c) * g.inner
-            for i in range(first, first + g.inner):
-                total += (x[i] - m) * (x[i] - m)
+            first, part = (n * g.channels + c) * g.inner, zero
+            values = x[first : first + g.inner]
+            for i in range(values.size):
+                part += (values[i] - m) * (values[i] - m)
+            total += part
         mean[c] = m
         variance[c] = total / count
 

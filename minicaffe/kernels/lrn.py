@@ -10,15 +10,22 @@ Neighbourhoods are symmetric, so the gradient sums over them too.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numba import prange
 
-from .cpu import jit
+from .cpu import compiled, jit
+from .micro import lrn as micro
+from .micro.builder import address, call
 from .registry import geometry, kernel
+from .tiled.panels import part_of, threads
 
 BLOCK = 4096  # columns that the CPU takes at a time: those of a few lines fit the second cache
+# Columns that the register kernels take: those of all lines of a neighbourhood stay in the first cache.
+NEAR, NEAR_BACKWARD = 256, 128
+MOST_COLUMNS = 4  # to either side that these unroll
 REACH, STRETCH = 2, 32  # lines to either side where a CUDA thread walks along lines, and how many it walks
 
 
@@ -39,7 +46,64 @@ class Lrn(NamedTuple):
         return self.groups * (-(-self.h // STRETCH) if walks else self.h) * self.w
 
 
-@kernel(threads=lambda x, y, inverse, g, k, alpha, beta: g.threads)
+def make_forward(device) -> Callable:
+    """lrn_forward on register vectors, for the exponent that nets use."""
+    plain, settings = compiled(lrn_forward), device.empty((2,))
+
+    def run(x, y, inverse, g, k, alpha, beta):
+        if beta != 0.75 or g.columns > MOST_COLUMNS:
+            plain(x, y, inverse, g, k, alpha, beta)
+            return
+        settings[:] = k, alpha
+        lanes = lanes_for(g, device)
+        kernel = micro.forward(g.lines, g.columns, lanes, device.dtype.itemsize, device.machine)
+        walk(kernel, settings, x, y, inverse, x, y, g, lanes, NEAR, threads())
+
+    return run
+
+
+def make_backward(device) -> Callable:
+    """The same for lrn_backward."""
+    plain, settings = compiled(lrn_backward), device.empty((2,))
+
+    def run(x, y, inverse, dy, dx, g, factor, beta):
+        if beta != 0.75 or g.columns > MOST_COLUMNS:
+            plain(x, y, inverse, dy, dx, g, factor, beta)
+            return
+        settings[0] = factor
+        lanes = lanes_for(g, device)
+        kernel = micro.backward(g.lines, g.columns, lanes, device.dtype.itemsize, device.machine)
+        walk(kernel, settings, x, y, inverse, dy, dx, g, lanes, NEAR_BACKWARD, threads())
+
+    return run
+
+
+def lanes_for(g: Lrn, device) -> int:
+    """How many columns a vector takes."""
+    lanes = 2
+    while lanes < min(g.w, device.machine.lanes(device.dtype.itemsize)):
+        lanes *= 2
+    return lanes
+
+
+def walk(kernel, settings, x, y, inverse, dy, dx, g, lanes, near, parts):
+    """`near` columns of a group at a time; all groups of a part, where a line has no more than those."""
+    blocks = (g.w + near - 1) // near
+    for part in prange(parts):
+        item, last = part_of(part, parts, g.groups * blocks)
+        while item < last:
+            start, begin = item // blocks * g.h * g.w, item % blocks * near
+            groups, vectors = last - item if blocks == 1 else 1, (min(near, g.w - begin) + lanes - 1) // lanes
+            forward = address(settings, 0), address(x, start), address(y, start), address(inverse, start)
+            backward = address(dy, start), address(dx, start)
+            call(kernel, (groups, g.h, g.w, begin, vectors, *forward, *backward))
+            item += groups
+
+
+walk = jit(walk, parallel=True)
+
+
+@kernel(threads=lambda x, y, inverse, g, k, alpha, beta: g.threads, cpu=make_forward)
 def lrn_forward(x, y, inverse, g: Lrn, k: float, alpha: float, beta: float):
     """inverse = 1 / s; y = x * inverse^beta."""
     x = x.reshape(g.groups, g.h, g.w)
@@ -60,7 +124,7 @@ def lrn_forward(x, y, inverse, g: Lrn, k: float, alpha: float, beta: float):
             normalize(x[group, i, start:end], y[group, i, start:end], total, k, alpha, beta)
 
 
-@kernel(threads=lambda x, y, inverse, dy, dx, g, factor, beta: g.threads)
+@kernel(threads=lambda x, y, inverse, dy, dx, g, factor, beta: g.threads, cpu=make_backward)
 def lrn_backward(x, y, inverse, dy, dx, g: Lrn, factor: float, beta: float):
     """dx = dy * inverse^beta - factor * x * sum of dy * y * inverse over the neighbourhood."""
     x = x.reshape(g.groups, g.h, g.w)

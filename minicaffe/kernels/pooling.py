@@ -17,6 +17,8 @@ from .cpu import compiled, jit
 from .micro import pooling as micro
 from .micro.builder import address, call
 from .registry import geometry, kernel
+from .tiled import averages
+from .tiled.averages import lanes_for, run_of, start_of
 from .tiled.panels import part_of, threads
 
 MOST_TAPS = 64  # in a window that the register kernel unrolls
@@ -63,9 +65,7 @@ def make_max_pool(device) -> Callable:
         if g.sw > 2 or g.ow < 2 or g.kw > 8 or g.kh * g.kw > MOST_TAPS:
             plain(x, y, mask, g)
             return
-        lanes = 2
-        while lanes < min(g.ow, machine.lanes(itemsize)):
-            lanes *= 2
+        lanes = lanes_for(g, device)
         inside = g.pw == 0 and (g.ow - 1) * g.sw + g.kw <= g.w
         tile = micro.max_pool((g.kh, g.kw), g.sw, inside, lanes, itemsize, machine)
         max_pool_planes(tile, x, y, mask, g, -(-g.ow // lanes), min(threads(), g.planes))
@@ -73,11 +73,21 @@ def make_max_pool(device) -> Callable:
     return max_pool
 
 
-@jit
-def start_of(p, channels, step, size):
-    """Where plane p, of `size` elements, starts in an array whose images are `step` elements apart."""
-    image = p // channels
-    return image * step + (p - image * channels) * size
+def make_max_pool_backward(device) -> Callable:
+    """max_pool_backward on register vectors, for the windows that these take."""
+    plain = compiled(max_pool_backward)
+
+    def backward(dy: np.ndarray, mask: np.ndarray, dx: np.ndarray, g: Pool, add: int) -> None:
+        # Rows of few elements are no faster so, nor where an element has many windows to ask.
+        if g.ow < 8 or g.sw > 4 or g.kh > 3 * g.sh or g.kw > 3 * g.sw:
+            plain(dy, mask, dx, g, add)
+            return
+        lanes, window = lanes_for(g, device), ((g.kh, g.kw), (g.sh, g.sw))
+        kernel = micro.max_pool_back(*window, bool(add), lanes, device.dtype.itemsize, device.machine)
+        across = -(-(g.w + g.pw) // (g.sw * lanes))
+        max_back_planes(kernel, dy, mask, dx, g, across, min(threads(), g.planes))
+
+    return backward
 
 
 @jit
@@ -131,7 +141,18 @@ def max_pool_planes(tile, x, y, mask, g, vectors, parts):
                 max_pool_row(x, y, mask, g, p, i)
 
 
-max_pool_planes = jit(max_pool_planes, parallel=True)
+def max_back_planes(kernel, dy, mask, dx, g, across, parts):
+    """All planes with the register kernel `max_pool_back`."""
+    for part in prange(parts):
+        p, last = part_of(part, parts, g.planes)
+        while p < last:
+            run, of_x, of_y = run_of(p, last, g)
+            places = address(dy, of_y), address(mask, p * g.oh * g.ow), address(dx, of_x)
+            call(kernel, (run, -g.ph, -g.pw, g.h, g.w, g.oh, g.ow, across, *places))
+            p += run
+
+
+max_pool_planes, max_back_planes = jit(max_pool_planes, parallel=True), jit(max_back_planes, parallel=True)
 
 
 @kernel(threads=lambda x, y, mask, g: g.groups * g.oh * g.ow, cpu=make_max_pool)
@@ -143,7 +164,7 @@ def max_pool_forward(x, y, mask: np.int32, g: Pool):
             max_pool_row(x, y, mask, g, p, i)
 
 
-@kernel(threads=lambda dy, mask, dx, g, add: g.groups * g.h * g.w)
+@kernel(threads=lambda dy, mask, dx, g, add: g.groups * g.h * g.w, cpu=make_max_pool_backward)
 def max_pool_backward(dy, mask: np.int32, dx, g: Pool, add: int):
     """dx[b] = sum of dy[o] over the windows with mask[o] = b, + dx[b] if add."""
     for p in prange(g.planes):
@@ -156,25 +177,38 @@ def max_pool_backward(dy, mask: np.int32, dx, g: Pool, add: int):
                 down[at[o]] += up[o]
 
 
-@kernel(threads=lambda x, y, g: g.planes * g.oh * g.ow)
+@jit
+def window_of(i, j, g):
+    """The rows and columns of window (i, j) that lie in the image, first and end, and its area."""
+    top, left = i * g.sh - g.ph, j * g.sw - g.pw
+    area = (min(top + g.kh, g.h + g.ph) - top) * (min(left + g.kw, g.w + g.pw) - left)
+    return max(top, 0), min(top + g.kh, g.h), max(left, 0), min(left + g.kw, g.w), area
+
+
+@kernel(
+    threads=lambda x, y, g: g.planes * g.oh * g.ow,
+    cpu=lambda device: averages.forward(device, compiled(ave_pool_forward)),
+)
 def ave_pool_forward(x, y, g: Pool):
     """y = sum over the window / its area, padding included but not what lies beyond it."""
     for p in prange(g.planes):
         plane, out = plane_of(x, p, g, g.x_step, g.h * g.w), plane_of(y, p, g, g.y_step, g.oh * g.ow)
         for i in range(g.oh):
-            top = i * g.sh - g.ph
-            rows = min(top + g.kh, g.h + g.ph) - top
             for j in range(g.ow):
-                left = j * g.sw - g.pw
-                columns = min(left + g.kw, g.w + g.pw) - left
+                top, bottom, left, right, area = window_of(i, j, g)
                 total = plane.dtype.type(0)
-                for r in range(max(top, 0), min(top + g.kh, g.h)):
-                    for index in range(r * g.w + max(left, 0), r * g.w + min(left + g.kw, g.w)):
+                if right - left == g.w:  # rows lie one behind the other: vector code
+                    top, bottom, left, right = 0, 1, top * g.w, bottom * g.w
+                for r in range(top, bottom):
+                    for index in range(r * g.w + left, r * g.w + right):
                         total += plane[index]
-                out[i * g.ow + j] = total / plane.dtype.type(rows * columns)
+                out[i * g.ow + j] = total / plane.dtype.type(area)
 
 
-@kernel(threads=lambda dy, dx, g, add: g.groups * g.h * g.w)
+@kernel(
+    threads=lambda dy, dx, g, add: g.groups * g.h * g.w,
+    cpu=lambda device: averages.backward(device, compiled(ave_pool_backward)),
+)
 def ave_pool_backward(dy, dx, g: Pool, add: int):
     """dx = sum of dy / area over the windows that hold the element, + dx if add."""
     for p in prange(g.planes):
@@ -182,12 +216,11 @@ def ave_pool_backward(dy, dx, g: Pool, add: int):
         for b in range(0 if add else g.h * g.w):
             down[b] = 0
         for i in range(g.oh):
-            top = i * g.sh - g.ph
-            rows = min(top + g.kh, g.h + g.ph) - top
             for j in range(g.ow):
-                left = j * g.sw - g.pw
-                columns = min(left + g.kw, g.w + g.pw) - left
-                share = up[i * g.ow + j] / down.dtype.type(rows * columns)
-                for r in range(max(top, 0), min(top + g.kh, g.h)):
-                    for index in range(r * g.w + max(left, 0), r * g.w + min(left + g.kw, g.w)):
+                top, bottom, left, right, area = window_of(i, j, g)
+                share = up[i * g.ow + j] / down.dtype.type(area)
+                if right - left == g.w:
+                    top, bottom, left, right = 0, 1, top * g.w, bottom * g.w
+                for r in range(top, bottom):
+                    for index in range(r * g.w + left, r * g.w + right):
                         down[index] += share

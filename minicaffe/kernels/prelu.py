@@ -44,9 +44,11 @@ def prelu_sums(x, dy, sums, g: Planes):
     for c in prange(g.channels):
         total = zero
         for n in range(g.n):
-            first = (n * g.channels + c) * g.inner
-            for i in range(first, first + g.inner):
-                total += zero if x[i] > 0 else dy[i] * x[i]
+            first, part = (n * g.channels + c) * g.inner, zero
+            xs, dys = x[first : first + g.inner], dy[first : first + g.inner]
+            for i in range(xs.size):
+                part += zero if xs[i] > 0 else dys[i] * xs[i]
+            total += part
         sums[c] = total
 
 

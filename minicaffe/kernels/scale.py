@@ -59,11 +59,14 @@ def bias_forward(x, bias, y, g: Extent, relu: int):
 def scale_gradient(x, dy, dscale, g: Extent, add: int):
     """dscale[j] = sum over outer and inner of dy * x, + dscale[j] if add."""
     for j in prange(g.size):
-        total = x.dtype.type(0)
+        zero = x.dtype.type(0)
+        total = zero
         for o in range(g.outer):
-            first = (o * g.size + j) * g.inner
-            for i in range(first, first + g.inner):
-                total += dy[i] * x[i]
+            first, part = (o * g.size + j) * g.inner, zero
+            xs, dys = x[first : first + g.inner], dy[first : first + g.inner]
+            for i in range(xs.size):
+                part += dys[i] * xs[i]
+            total += part
         dscale[j] = dscale[j] + total if add else total
 
 
@@ -71,11 +74,14 @@ def scale_gradient(x, dy, dscale, g: Extent, add: int):
 def bias_gradient(dy, dbias, g: Extent, add: int):
     """dbias[j] = sum over outer and inner of dy, + dbias[j] if add."""
     for j in prange(g.size):
-        total = dy.dtype.type(0)
+        zero = dy.dtype.type(0)
+        total = zero
         for o in range(g.outer):
-            first = (o * g.size + j) * g.inner
-            for i in range(first, first + g.inner):
-                total += dy[i]
+            first, part = (o * g.size + j) * g.inner, zero
+            dys = dy[first : first + g.inner]
+            for i in range(dys.size):
+                part += dys[i]
+            total += part
         dbias[j] = dbias[j] + total if add else total
 
 
@@ -83,10 +89,13 @@ def bias_gradient(dy, dbias, g: Extent, add: int):
 def relu_bias_gradient(y, dy, dbias, g: Extent, add: int):
     """dy = dy where y > 0, 0 * dy elsewhere; then as bias_gradient."""
     for j in prange(g.size):
-        total = dy.dtype.type(0)
+        zero = dy.dtype.type(0)
+        total = zero
         for o in range(g.outer):
-            first = (o * g.size + j) * g.inner
-            rectify(y[first : first + g.inner], dy[first : first + g.inner])
-            for i in range(first, first + g.inner):
-                total += dy[i]
+            first, part = (o * g.size + j) * g.inner, zero
+            dys = dy[first : first + g.inner]
+            rectify(y[first : first + g.inner], dys)
+            for i in range(dys.size):
+                part += dys[i]
+            total += part
         dbias[j] = dbias[j] + total if add else total

@@ -1,7 +1,8 @@
-"""Maxima on register vectors against the plain loops, and what they touch around their arrays."""
+"""Maxima and averages on register vectors against the plain loops, and what they touch around arrays."""
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -16,6 +17,7 @@ from minicaffe.layers.vision.window import Window, pooled
 
 from .test_micro import MACHINES, each_dtype, each_machine
 
+PLAIN = {"kernels": "plain"}
 FENCE = 96  # elements around every array that must not change
 gaps = st.integers(0, 30)  # elements between images
 
@@ -35,25 +37,39 @@ def places(g, step, size):
     return ((plane // g.channels * step + plane % g.channels * size)[:, None] + np.arange(size)).reshape(-1)
 
 
-def run(device, x, g):
-    """y and mask of planes x in the device's type; every element around and between the images of the three
-    arrays stays as it was."""
-    outputs = g.oh * g.ow
-    of_x, of_y = places(g, g.x_step, g.h * g.w), places(g, g.y_step, outputs)
+def fenced(device, kernel, fence, *arrays):
+    """Run `kernel` of arrays, each given as values, their places and a type; every element around and between
+    them is `fence`, and must stay so.  The values that they hold then."""
     blocks = []
-    for values, at, dtype in (
-        (x, of_x, device.dtype),
-        (5, of_y, device.dtype),
-        (5, np.arange(g.planes * outputs), np.int32),
-    ):
+    for values, at, dtype in arrays:
         block = device.empty((at.max(initial=-1) + 1 + 2 * FENCE,), dtype)
-        block[:] = 77  # greater than what is in x: read by mistake, it would win
+        block[:] = fence
         block[FENCE + at] = values
         blocks.append((block, FENCE + at, block.copy()))
-    device.bind(family).max_pool_forward(*[block[FENCE:-FENCE] for block, _, _ in blocks], g)
+    kernel(*[block[FENCE:-FENCE] for block, _, _ in blocks])
     for block, at, old in blocks:
         np.testing.assert_array_equal(np.delete(block, at), np.delete(old, at))
-    return [block[at] for block, at, _ in blocks[1:]]
+    return [block[at] for block, at, _ in blocks]
+
+
+def run(device, x, g):
+    """y and mask of planes x in the device's type."""
+    kernel = device.bind(family).max_pool_forward
+    of_x, of_y = places(g, g.x_step, g.h * g.w), places(g, g.y_step, g.oh * g.ow)
+    of_mask = np.arange(g.planes * g.oh * g.ow)
+    # 77 is greater than what is in x: read by mistake, it would win.
+    arrays = (x, of_x, device.dtype), (5, of_y, device.dtype), (5, of_mask, np.int32)
+    return fenced(device, lambda x, y, mask: kernel(x, y, mask, g), 77, *arrays)[1:]
+
+
+def back(device, mask, g, add):
+    """dx for that mask, of some dy; added to what is there or not."""
+    kernel = device.bind(family).max_pool_backward
+    of_x, of_y = places(g, g.x_step, g.h * g.w), places(g, g.y_step, g.oh * g.ow)
+    dy = np.random.default_rng(1).standard_normal(of_y.size)
+    dy[::7] = np.inf  # which is no reason for NaN elsewhere
+    arrays = (5, of_x, device.dtype), (dy, of_y, device.dtype), (mask, np.arange(of_y.size), np.int32)
+    return fenced(device, lambda dx, dy, mask: kernel(dy, mask, dx, g, add), 77, *arrays)[0]
 
 
 def compare(x, g, dtype=np.float64, machine=None):
@@ -61,6 +77,28 @@ def compare(x, g, dtype=np.float64, machine=None):
     got, wanted = run(CpuDevice(dtype, machine=machine), x, g), run(CpuDevice(dtype, kernels="plain"), x, g)
     for one, other, name in zip(got, wanted, ("y", "mask")):
         np.testing.assert_array_equal(one, other, err_msg=f"{name} of {g}")
+    for add in 0, 1:
+        one, other = (
+            back(CpuDevice(dtype, **form), got[1], g, add) for form in ({"machine": machine}, PLAIN)
+        )
+        np.testing.assert_allclose(one, other, rtol=0, atol=3e-6 * add, err_msg=f"dx of {g}")
+
+
+def compare_averages(g, dtype=np.float64, machine=None):
+    """Forward, backward, and backward added to what is there."""
+    results, rng = [], np.random.default_rng(0)
+    of_x, of_y = places(g, g.x_step, g.h * g.w), places(g, g.y_step, g.oh * g.ow)
+    x, dy = rng.standard_normal(of_x.size), rng.standard_normal(of_y.size)
+    for device in CpuDevice(dtype, machine=machine), CpuDevice(dtype, kernels="plain"):
+        k = device.bind(family)
+        arrays = (x, of_x, dtype), (dy, of_y, dtype)
+        found = [fenced(device, lambda x, y, k=k: k.ave_pool_forward(x, y, g), np.nan, *arrays)[1]]
+        for add in 0, 1:
+            back = functools.partial(lambda x, dy, k, add: k.ave_pool_backward(dy, x, g, add), k=k, add=add)
+            found.append(fenced(device, back, np.nan, *arrays)[0])
+        results.append(found)
+    for one, other in zip(*results):
+        np.testing.assert_allclose(one, other, rtol=0, atol=3e-6 if dtype == np.float32 else 1e-13)
 
 
 def values(g, seed=0):
@@ -81,9 +119,12 @@ def test_any_geometry(data, planes, ceil, seed):
     g = geometry(planes, size, kernel, stride, pad, ceil)
     assume(g is not None)
     compare(values(g, seed), g)
+    compare_averages(g)
     for channels in [c for c in range(1, planes) if planes % c == 0]:
         x_step, y_step = channels * g.h * g.w + data.draw(gaps), channels * g.oh * g.ow + data.draw(gaps)
-        compare(values(g, seed), g._replace(channels=channels, x_step=x_step, y_step=y_step))
+        apart = g._replace(channels=channels, x_step=x_step, y_step=y_step)
+        compare(values(g, seed), apart)
+        compare_averages(apart)
 
 
 @each_machine
@@ -97,16 +138,19 @@ def test_any_geometry(data, planes, ceil, seed):
         ((7, 14), 3, 1, 1),  # inception
         ((6, 33), 3, 1, 1),
         ((5, 19), 4, 2, 3),
+        ((14, 14), 5, 3, 0),  # where GoogLeNet's first losses begin
     ],
 )
 def test_every_vector_width(machine, dtype, size, kernel, stride, pad):
     g = geometry(3, size, (kernel,) * 2, (stride,) * 2, (pad,) * 2)
     compare(values(g), g, dtype, machine)
+    compare_averages(g, dtype, machine)
 
 
 def test_no_planes():
     g = geometry(1, (4, 4), (2, 2), (2, 2), (0, 0))._replace(planes=0)
     compare(np.zeros(0), g, machine=MACHINES[max(MACHINES)])
+    compare_averages(g)
 
 
 @pytest.mark.parametrize("names", ["composite", "plain"])

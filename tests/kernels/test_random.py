@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import random
 from minicaffe.philox import philox
 
 from ..support.devices import CUDA, each_device, make_device
+from .test_micro import each_dtype, each_machine
 
 KEY = (0x12345678, 0x9ABCDEF0)
 
@@ -49,6 +51,17 @@ def test_words(device, passes, batch, width):
     for ratio in (0.25, 0.7):
         wanted = words(passes, batch, width) >= round(ratio * 2**32)
         np.testing.assert_array_equal(kept(device, passes, batch, width, ratio), wanted)
+
+
+@each_machine
+@each_dtype
+@pytest.mark.parametrize("batch, width", [(3, 4 * 37), (2, random.CHUNK + 67)])
+def test_every_vector_width(machine, dtype, batch, width):
+    """Whole vectors and what is left of one, in one piece and in two."""
+    device = CpuDevice(dtype, machine=machine)
+    for ratio in (0.0, 0.25, 1.0):
+        wanted = words(2**32 - 1, batch, width) >= round(ratio * 2**32)
+        np.testing.assert_array_equal(kept(device, 2**32 - 1, batch, width, ratio), wanted)
 
 
 @each_device

@@ -18,6 +18,7 @@ llvm.initialize_native_asmprinter()
 
 INT = ir.IntType(64)
 I32 = ir.IntType(32)
+AHEAD = 4096  # bytes, a page: measured at 0.5 to 8 KB
 _engines = []  # compiled code lives as long as its engine
 
 
@@ -39,8 +40,11 @@ class Function:
     def vector(self, lanes: int) -> ir.VectorType:
         return ir.VectorType(self.real, lanes)
 
+    def constant(self, value: float, lanes: int) -> ir.Constant:
+        return ir.Constant(self.vector(lanes), [value] * lanes)
+
     def zero(self, lanes: int) -> ir.Constant:
-        return ir.Constant(self.vector(lanes), [0.0] * lanes)
+        return self.constant(0.0, lanes)
 
     def pointer(self, argument: str):
         """The argument as the address of a real."""
@@ -63,6 +67,39 @@ class Function:
     def store(self, value, pointer) -> None:
         self.build.store(value, self.build.bitcast(pointer, value.type.as_pointer())).align = self.itemsize
 
+    def load_where(self, live, pointer):
+        """The lanes for which `live` is true, 0 in the others, which are not read."""
+        element = pointer.type.pointee
+        kind = ir.VectorType(element, live.type.count)
+        pointer = self.build.bitcast(pointer, kind.as_pointer())
+        bytes_each = 4 if element is I32 else self.itemsize
+        return self.intrinsic("masked.load", kind, pointer, I32(bytes_each), live, ir.Constant(kind, None))
+
+    def store_where(self, live, value, pointer) -> None:
+        """Only the lanes for which `live` is true."""
+        pointer = self.build.bitcast(pointer, value.type.as_pointer())
+        self.intrinsic(
+            "masked.store", value.type, value, pointer, I32(self.itemsize), live, result=ir.VoidType()
+        )
+
+    def prefetch(self, pointer, *, ahead: int = AHEAD, write: bool = False) -> None:
+        """Fetch the cache line `ahead` bytes behind pointer, which need not exist, to be read or written
+        before long.  A processor fetches a stream by itself, but stops at the end of each page."""
+        build = self.build
+        place = build.gep(build.bitcast(pointer, ir.IntType(8).as_pointer()), [INT(ahead)])
+        declared = ir.FunctionType(ir.VoidType(), [place.type, I32, I32, I32])
+        name = "llvm.prefetch.p0"
+        function = self.module.globals.get(name) or ir.Function(self.module, declared, name)
+        build.call(function, [place, I32(int(write)), I32(3), I32(1)])  # into all caches; data
+
+    def intrinsic(self, name: str, kind: ir.VectorType, *arguments, result=None):
+        """What LLVM's own function `name` for vectors of `kind` gives; `result` unless it is one of them."""
+        element = "i32" if kind.element is I32 else f"f{8 * self.itemsize}"
+        name = f"llvm.{name}.v{kind.count}{element}" + ".p0" * name.startswith("masked")
+        declared = ir.FunctionType(result or kind, [value.type for value in arguments])
+        function = self.module.globals.get(name) or ir.Function(self.module, declared, name)
+        return self.build.call(function, arguments)
+
     # -- arithmetic
 
     def broadcast(self, pointer, lanes: int):
@@ -75,24 +112,46 @@ class Function:
         """The chosen lanes of the concatenation of a and b."""
         return self.build.shuffle_vector(a, b, ir.Constant(ir.VectorType(I32, len(lanes)), list(lanes)))
 
-    def integers(self, value, lanes: int):
-        """A 64-bit integer, shortened to 32 bits, in every lane."""
+    def integers(self, value, lanes: int, kind: ir.IntType = I32):
+        """A 64-bit integer, shortened to `kind`, in every lane."""
         if isinstance(value, ir.Constant):
-            return ir.Constant(ir.VectorType(I32, lanes), [value.constant] * lanes)
-        undefined = ir.Constant(ir.VectorType(I32, lanes), ir.Undefined)
-        one = self.build.insert_element(undefined, self.build.trunc(value, I32), I32(0))
-        return self.shuffle(one, undefined, [0] * lanes)
+            return ir.Constant(ir.VectorType(kind, lanes), [value.constant] * lanes)
+        undefined = ir.Constant(ir.VectorType(kind, lanes), ir.Undefined)
+        one = value if kind is INT else self.build.trunc(value, kind)
+        return self.shuffle(self.build.insert_element(undefined, one, I32(0)), undefined, [0] * lanes)
+
+    def counting(self, lanes: int, kind: ir.IntType = I32, step: int = 1) -> ir.Constant:
+        """0, step, 2 * step, ... in the lanes."""
+        return ir.Constant(ir.VectorType(kind, lanes), [step * lane for lane in range(lanes)])
 
     def multiply_add(self, a, b, c):
         """a * b + c."""
         if not self.machine.fma:  # without the instruction, llvm.fma would call the C library lane by lane
             return self.build.fadd(self.build.fmul(a, b), c)
-        kind = c.type
-        name = f"llvm.fma.v{kind.count}f{8 * self.itemsize}"
-        fma = self.module.globals.get(name) or ir.Function(
-            self.module, ir.FunctionType(kind, [kind] * 3), name
-        )
-        return self.build.call(fma, [a, b, c])
+        return self.intrinsic("fma", c.type, a, b, c)
+
+    def below(self, first, end, lanes: int):
+        """Which of first, first + 1, ... are from 0 to end - 1."""
+        numbers = self.build.add(self.integers(first, lanes), self.counting(lanes))
+        return self.build.icmp_unsigned("<", numbers, self.integers(end, lanes))
+
+    def in_turns(self, vectors: Sequence):
+        """Lane 0 of each, lane 1 of each, ...: one long vector."""
+        lanes, joined = vectors[0].type.count, vectors[0]
+        for other in vectors[1:]:  # a shuffle takes two of one length
+            size = joined.type.count
+            longer = self.shuffle(other, other, [min(lane, lanes - 1) for lane in range(size)])
+            joined = self.shuffle(joined, longer, range(size + lanes))
+        turns = [i * lanes + lane for lane in range(lanes) for i in range(len(vectors))]
+        return self.shuffle(joined, joined, turns)
+
+    def lesser(self, a, b):
+        """The lesser of two signed integers."""
+        return self.build.select(self.build.icmp_signed("<", a, b), a, b)
+
+    def greater(self, a, b):
+        """The greater of two signed integers."""
+        return self.build.select(self.build.icmp_signed(">", a, b), a, b)
 
     # -- control
 

@@ -16,9 +16,7 @@ from __future__ import annotations
 
 import functools
 
-from llvmlite import ir
-
-from .builder import I32, INT, Function
+from .builder import INT, Function
 from .machine import Machine
 
 ARGUMENTS = (
@@ -58,7 +56,7 @@ def scatter(lanes: int, itemsize: int, machine: Machine) -> int:
     f = Function("scatter", ARGUMENTS, itemsize, machine)
 
     def add_run(outside, inside, length):
-        live = f.build.icmp_signed("<", _counting(lanes), f.integers(length, lanes))
+        live = f.build.icmp_signed("<", f.counting(lanes), f.integers(length, lanes))
         values = f.build.select(live, f.load(inside, lanes), f.zero(lanes))
         f.store(f.build.fadd(f.load(outside, lanes), values), outside)
 
@@ -85,7 +83,3 @@ def _row(f: Function, c, t, move) -> list:
         return []
 
     return f.loop(f.arguments["runs"], [], run)
-
-
-def _counting(lanes: int) -> ir.Constant:
-    return ir.Constant(ir.VectorType(I32, lanes), list(range(lanes)))
