@@ -98,14 +98,15 @@ def _remove_unused(used: Path) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait until no other process is in a block of this name; where the system has no such locks, go on."""
+def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Wait until no other process is in a block of this name; where the system has no such locks, go on.
+    Without `wait`, BlockingIOError if there is one."""
     if fcntl is None:
         yield
         return
     path.parent.mkdir(exist_ok=True)
     with open(path, "ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 

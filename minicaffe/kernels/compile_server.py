@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import pickle
 import signal
 import sys
+from typing import Any
 
-from . import cache
+from . import cache, dealing
 from .compiler import KernelCache
-from .cpu import compiled
+from .cpu import Loops, compiled, dispatcher, launcher_code
 from .registry import KernelSpec
 
 
@@ -23,20 +25,30 @@ def serve() -> None:
     replies, sys.stdout = sys.stdout, sys.stderr  # what is printed by others must not pass for a reply
     while True:
         try:
-            module, name, signature = pickle.load(sys.stdin.buffer)
+            module, name, signature, wait = pickle.load(sys.stdin.buffer)
         except EOFError:
             return
         with contextlib.suppress(BrokenPipeError):
-            print("stored" if stores(module, name, signature) else "failed", file=replies, flush=True)
+            print(store(module, name, signature, wait), file=replies, flush=True)
 
 
-def stores(module: str, name: str, signature) -> bool:
+def store(module: str, name: str, signature, wait: bool) -> str:
     """Compile one function for one signature into the cache; the parent reports what goes wrong."""
     try:
-        function = getattr(importlib.import_module(module), name)
-        dispatcher = compiled(function) if isinstance(function, KernelSpec) else function
-        with cache.alone(cache.folder() / f"{module}.{name}.lock"):  # who waits finds it compiled
-            dispatcher.compile(signature)
+        code = whole(getattr(importlib.import_module(module), name))
+        with cache.alone(cache.folder() / f"{module}.{name}.lock", wait=wait):  # who waits finds it compiled
+            code.compile(signature)
+    except BlockingIOError:
+        return "busy"
     except Exception:
-        return False
-    return True
+        return "failed"
+    return "stored"
+
+
+@functools.cache
+def whole(found) -> Any:
+    """The dispatcher that makes code for other processes: of a kernel, or of what `jit` returned."""
+    if found is dealing.run_parts:
+        return launcher_code()
+    loops = compiled(found) if isinstance(found, KernelSpec) else found
+    return loops.dispatcher if isinstance(loops, Loops) else dispatcher(loops.py_func)

@@ -5,20 +5,27 @@ LLVM has optimized once more.  Both are right, but they may order a sum or fuse 
 run that compiled would differ in the last bit from the same run resumed.  Here the compiling is done
 elsewhere, and the process that asked loads the stored code like every later one.
 
-    parent                         child
-    module path, cache folder  ->
-    (module, name, signature)  ->  compiles, stores in FOLDER
-                               <-  a line, when done
+    parent                               child
+    module path, cache folder        ->
+    (module, name, signature, wait)  ->  compiles, stores in FOLDER
+                                     <-  a line, when done
+
+Who can tell in advance what will be called (cpu.rehearsal) has it compiled by as many children as there are
+processors.  Processes that start at once share the work: a kernel that one of them is compiling, the others
+leave to it.
 """
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import os
 import pickle
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +35,11 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from .. import log
 from . import cache
+
+REPORT_S = 2  # between two lines on how far compiling is
+
+# What a child is asked for: module and name of a function, the types of its arguments.
+Request = tuple[str, str, tuple]
 
 START = (  # the child: compile_server.py
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer);"
@@ -58,9 +70,16 @@ class KernelCache(FunctionCache):
     def load_overload(self, sig, target_context):
         """The stored code for a signature; None if there is none to be had, and Numba then compiles here."""
         found = self._load(sig, target_context)
-        if found is None and self.delegates and child(self.folder).compile(*self.owner, sig):
+        if found is None and self.delegates and child(self.folder).compile((*self.owner, sig)) == "stored":
             found = self._load(sig, target_context)
         return found
+
+    def lacks(self, sig, target_context) -> bool:
+        """Whether there is no stored code for a signature."""
+        try:
+            return self._index_key(sig, target_context.codegen()) not in self._cache_file._load_index()
+        except Exception:  # damaged: loading says so
+            return True
 
     def _load(self, sig, target_context):
         """What Numba finds.  A power cut can leave files without their content: they are made anew."""
@@ -102,14 +121,13 @@ class _Locator:
 
 
 class Child:
-    """The compiling process; started by the first request, ends with this process."""
+    """A compiling process; started by its first request, ends when it is closed or this process ends."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.process: subprocess.Popen | None = None
 
     def start(self) -> subprocess.Popen:
-        log.info("Compiling kernels for this processor; later runs load them from the cache")
         process = subprocess.Popen(
             # -I: the working folder and PYTHONPATH are no place for modules; sys.path comes from the parent.
             [sys.executable, "-I", "-c", START],
@@ -120,23 +138,83 @@ class Child:
         process.stdin.write(pickle.dumps(sys.path) + pickle.dumps(self.folder))
         return process
 
-    def compile(self, module: str, name: str, signature) -> bool:
-        """Whether the child has compiled and stored this; whatever keeps it from doing so, compiling here
-        will show."""
+    def compile(self, request: Request, *, wait: bool = True) -> str:
+        """What became of a request: "stored", or "busy" if another process is compiling this and is not to be
+        waited for, or "" if the child cannot; compiling here will show why."""
         try:
             self.process = self.process or self.start()
-            self.process.stdin.write(pickle.dumps((module, name, signature)))
-            return self.process.stdout.readline() == b"stored\n"
+            self.process.stdin.write(pickle.dumps((*request, wait)))
+            return self.process.stdout.readline().decode().strip()
         except (OSError, pickle.PicklingError):  # no such interpreter, or it has died
-            return False
+            return ""
         except BaseException:  # interrupted: its reply would pass for the one to the next request
-            if self.process is not None:
-                self.process.kill()
-                self.process = None
+            self.kill()
             raise
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
+
+    def close(self) -> None:
+        """Let the process end: it takes some 100 MB."""
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process = None
 
 
 @functools.cache
 def child(folder: Path) -> Child:
-    """The child that fills a cache folder."""
+    """The child that is asked for what was not asked for in advance."""
+    log.notice("Compiling kernels for this processor; later runs load them from the cache")
     return Child(folder)
+
+
+def compile_all(folder: Path, requests: list[Request]) -> None:
+    """Have all of this compiled, on all processors at once, and say how far it is.
+
+    What another process compiles meanwhile is left to it, and waited for at the end.
+    """
+    if not requests:
+        return
+    count, left, done = len(requests), collections.deque((request, False) for request in requests), 0
+    log.notice(f"Compiling {count} kernels for this processor; later runs load them from the cache")
+    said, lock = time.monotonic(), threading.Lock()
+
+    def work(child: Child) -> None:
+        nonlocal done, said
+        while left:
+            try:
+                request, wait = left.popleft()
+            except IndexError:  # another thread took the last one
+                break
+            if child.compile(request, wait=wait) == "busy":
+                left.append((request, True))
+                continue
+            with lock:
+                done += 1
+                if time.monotonic() - said > REPORT_S and done < count:
+                    said = time.monotonic()
+                    log.notice(f"Compiling kernels: {done} of {count} done")
+        child.close()
+
+    children = [Child(folder) for _ in range(min(usable_processors(), count))]
+    threads = [threading.Thread(target=work, args=(child,), daemon=True) for child in children]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:  # interrupted
+        left.clear()
+        for child in children:
+            child.kill()
+        raise
+
+
+def usable_processors() -> int:
+    """How many processors this process may run on."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -81,6 +81,7 @@ class DeviceStep:
         self._partial = device.zeros((-(-size // update.CHUNK),))
         self._before = self._room_for_before()
         self.begun: list[Begun] = []
+        self._rehearsed = False
         losses = zip(net.tops, net.loss_weights)
         self._losses = [blob for tops, weights in losses for blob, weight in zip(tops, weights) if weight]
         runs = net.executor
@@ -105,6 +106,9 @@ class DeviceStep:
     def passes(self, *, read: bool) -> float:
         """Run the passes; returns the mean of their losses if `read`, else 0."""
         count, guarded, total = self.settings.passes, self.settings.guarded, 0.0
+        if not self._rehearsed:
+            self._rehearsed = True
+            self.device.rehearse(self._run_all)
         for number in range(count):
             self.net.stage()
             (self._further if number else self._first)()
@@ -166,6 +170,11 @@ class DeviceStep:
         return loss
 
     # -- what is launched
+
+    def _run_all(self) -> None:
+        """An iteration's kernels."""
+        self._run_first()
+        self._run_unjudged()
 
     def _run_first(self) -> None:
         self.net.clear_param_diffs()
