@@ -16,9 +16,11 @@ import numba
 import numpy as np
 
 from ..errors import DeviceError
-from . import cache, dealing
-from .compiler import KernelCache, compile_all
+from . import cache
+from .compiler import compile_all, order
+from .micro import dealing
 from .registry import KernelSpec, family, unless_empty
+from .stored import Stored, storable
 
 # OpenMP launches cost 2 us; TBB's, Numba's first choice, 50.  The work queue, the last resort, must never be
 # entered by two Python threads at once, which is why only the thread that runs the net launches kernels.
@@ -124,7 +126,19 @@ def jit(function: Callable, *, parallel: bool = False, **options) -> Callable:
     """
     if parallel:
         return Loops(function, parallel=True)
-    return dispatcher(function, inner=not KernelCache.delegates, **options)
+    return dispatcher(function, inner=PLACE.compiles, **options)
+
+
+class Place:
+    """Where this is.
+
+    compiles  in a process that compiles for others, see compiler.py
+    """
+
+    compiles = False
+
+
+PLACE = Place()
 
 
 class Loops:
@@ -173,13 +187,18 @@ def rehearse(body: Callable[[], None]) -> None:
     if wanted:
         wanted[launcher_code(), dealing.RUN_PARTS] = None
     lacking = [(code, types) for code, types in wanted if lacks(code, types)]
-    lacking.sort(key=lambda item: -len(item[0].py_func.__code__.co_code))
+    lacking.sort(key=lambda item: -len(item[0].py_func.__code__.co_code))  # what takes longest begins first
     compile_all(folder, [(*code._cache.owner, types) for code, types in lacking])
 
 
 def lacks(code: Any, types: tuple) -> bool:
-    """Whether a dispatcher has no code for these types, neither in memory nor in the cache."""
-    return types not in code.overloads and code._cache.lacks(types, code.targetctx)
+    """Whether a dispatcher could have code for these types made for it, and has none."""
+    stored = code._cache
+    return (
+        isinstance(stored, Stored)
+        and types not in code.overloads
+        and not stored.path(types, code.targetctx).is_file()
+    )
 
 
 def dispatcher(function: Callable, *, inner: bool = False, **options) -> Any:
@@ -189,9 +208,10 @@ def dispatcher(function: Callable, *, inner: bool = False, **options) -> Any:
     """
     options.update(nogil=True, error_model="numpy", fastmath=FAST_MATH)
     made = numba.njit(function, no_cpython_wrapper=inner, **{"no_cfunc_wrapper": True, **options})
-    folder = None if inner else cache.folder()
-    if folder:  # None: no place is writable, so every process compiles
-        made._cache = KernelCache(function, folder)  # what made.enable_caching() does
+    folder = None if inner or not storable(function) else cache.folder()
+    if folder:  # else every process compiles
+        asks = None if PLACE.compiles else functools.partial(order, folder)
+        made._cache = Stored(function, folder, asks)  # what made.enable_caching() does
     return made
 
 

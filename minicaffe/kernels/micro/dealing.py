@@ -1,7 +1,7 @@
-"""Loops dealt to threads: every parallel kernel is compiled as a serial one, and one launcher runs all of them.
+"""Loops dealt to threads: parallel kernels are compiled as serial ones, and one launcher runs all of them.
 
-Numba compiles a function with a parallel loop several times over, which takes two to four times as long as the
-same function without threads.  So here a parallel kernel
+Numba compiles a function with a parallel loop several times over, which takes two to four times as long as
+the same function without threads.  So here a parallel kernel
 
     def scale(x, y, factor):
         zero = x.dtype.type(0)
@@ -11,12 +11,12 @@ same function without threads.  So here a parallel kernel
 is read as `loops(part, parts, x, y, factor)`, in which the loop runs over one of `parts` equal shares of its
 range, and what stands before it is done by every part.  Compiled code for it is
 
-    scale(launcher, parts, x, y, factor)   puts its arguments into a block of memory, and calls the launcher
-    launcher(thunk, block, parts)          the only parallel loop: calls thunk(block, part, parts) for all parts
-    thunk(block, part, parts)              takes the arguments out of the block, and calls loops
+    scale(launcher, parts, x, y, factor)  puts its arguments into a block of memory, and calls the launcher
+    launcher(thunk, block, parts)         the only parallel loop: thunk(block, part, parts) for all parts
+    thunk(block, part, parts)             takes the arguments out of the block, and calls loops
 
-A parallel kernel is therefore one loop, the last statement of its function; what it assigns to before the loop
-are names, since every part does it (ConfigError otherwise).
+A parallel kernel is therefore one loop, the last statement of its function (ConfigError otherwise), and what
+comes before it only computes values with names, since every part does it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from numba.core.compiler import compile_internal
 from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 
-from ..errors import ConfigError
-from .micro.builder import I32, INT, call
+from ...errors import ConfigError
+from .builder import I32, INT, call
 
 RUN_PARTS = (types.int64,) * 3  # what run_parts takes
 THUNK = ir.FunctionType(ir.VoidType(), [INT] * 3)  # the launcher's type too
@@ -62,7 +62,10 @@ def entry(function: Callable) -> Callable:
 
 def loops(function: Callable) -> Callable:
     """A parallel kernel as a function of (part, parts, *its parameters) without threads."""
-    lines, first = inspect.getsourcelines(function)
+    try:
+        lines, first = inspect.getsourcelines(function)
+    except OSError:
+        raise ConfigError(f"{function.__name__}: a parallel kernel is made of its source, in a file") from None
     tree = ast.parse(textwrap.dedent("".join(lines)))
     ast.increment_lineno(tree, first - 1)
     (definition,) = tree.body
@@ -74,7 +77,9 @@ def loops(function: Callable) -> Callable:
         )
     (loop,) = dealt
     name = loop.target.id
-    scope = {**function.__globals__, "_signed": np.int64, "_unsigned": np.uint64}
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    closed = {name: cell.cell_contents for name, cell in cells.items()}
+    scope = {**function.__globals__, **closed, "_signed": np.int64, "_unsigned": np.uint64}
     for number, body in enumerate(loop.body):
         loop.body[number] = _ByUnsigned(name).visit(body)
     share, own = ast.parse(SHARE.format(name=name, count=ast.unparse(loop.iter.args[0]))).body
