@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import traceback
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .. import __version__
+from .. import __version__, load
 from ..errors import MiniCaffeError, UnknownTypeError, suggest
 from . import terminal
 
@@ -101,7 +100,7 @@ def _run(name: str | None, rest: list[str]) -> int:
         terminal.say(f"minicaffe version {__version__}")
         return 0
     if name is not None:
-        return importlib.import_module(f".{COMMANDS[name].module}", __package__).run(rest)
+        return load(f"cli.{COMMANDS[name].module}").run(rest)
     wrong = next((word for word in rest if not word.startswith("-")), "help")
     if wrong != "help":
         raise UnknownTypeError(f"no command {wrong!r}", hint=suggest(wrong, COMMANDS))

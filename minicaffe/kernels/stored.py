@@ -21,6 +21,7 @@ from pathlib import Path
 
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from .. import log
@@ -57,8 +58,12 @@ class Stored(_Cache):
         return self.folder / f"{self.owner[1]}-{key[:20]}.code"
 
     def load_overload(self, sig, target_context):
-        """The code for a signature; None if there is none to be had."""
-        target_context.refresh()
+        """The code for a signature; None if there is none to be had.
+
+        Stored code needs Numba's runtime alone.  What Numba also prepares for its own cache, all that it can
+        compile, takes half a second, most of it to import SciPy.
+        """
+        rtsys.initialize(target_context)
         path = self.path(sig, target_context)
         found = self._load(path, target_context)
         if found is None and self.order is not None and self.order((*self.owner, sig)):

@@ -65,7 +65,7 @@ def loops(function: Callable) -> Callable:
     try:
         lines, first = inspect.getsourcelines(function)
     except OSError:
-        raise ConfigError(f"{function.__name__}: a parallel kernel is made of its source, in a file") from None
+        raise ConfigError(f"{function.__name__}: a parallel kernel needs its source, in a file") from None
     tree = ast.parse(textwrap.dedent("".join(lines)))
     ast.increment_lineno(tree, first - 1)
     (definition,) = tree.body
