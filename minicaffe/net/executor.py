@@ -169,7 +169,7 @@ class Executor:
 
     def run_forward(self, start: int = 0, end: int | None = None) -> None:
         """The forward kernels of layers start to end (inclusive): no staging, nothing read back."""
-        self._rehearse(self.run_forward, start, end)
+        self._rehearse(self.run_forward)
         last = len(self.built.layers) - 1 if end is None else end
         for k, step in enumerate(self.program.steps):
             if not start <= step.index <= last or self._left_out(step):
@@ -186,7 +186,7 @@ class Executor:
 
     def run_backward(self, start: int | None = None, end: int = 0) -> None:
         """The backward kernels of layers start (the last by default) down to end (inclusive)."""
-        self._rehearse(self.run_backward, start, end)
+        self._rehearse(self.run_backward)
         first = len(self.built.layers) - 1 if start is None else start
         for k in range(len(self.program.steps) - 1, -1, -1):
             step = self.program.steps[k]
@@ -205,11 +205,11 @@ class Executor:
                 error.within(Place.of(step.layer))
                 raise
 
-    def _rehearse(self, run: Callable, start: int | None, end: int | None) -> None:
-        """Have compiled what the first of many runs of a program needs."""
+    def _rehearse(self, run: Callable[[], None]) -> None:
+        """Before the first run of a program in a direction: have compiled what its layers need."""
         if run.__name__ not in self._rehearsed:
             self._rehearsed.add(run.__name__)
-            self.device.rehearse(lambda: run(start, end))
+            self.device.rehearse(run)
 
     @property
     def _watching(self) -> list[Observer]:

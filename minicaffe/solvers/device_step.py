@@ -5,6 +5,7 @@ On a GPU each of these is a captured unit, which is launched and not waited for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,7 @@ class StepSettings(NamedTuple):
 class DeviceStep:
     """The work of an iteration on a net's device.  The trainer calls, for every iteration,
 
+    prepare  before the first one
     follow   if settings have changed
     begin    to remember where the iteration begins
     passes   to clear the gradients and then, `settings.passes` times, stage a batch and run the net forward
@@ -81,7 +83,7 @@ class DeviceStep:
         self._partial = device.zeros((-(-size // update.CHUNK),))
         self._before = self._room_for_before()
         self.begun: list[Begun] = []
-        self._rehearsed = False
+        self._prepared = False
         losses = zip(net.tops, net.loss_weights)
         self._losses = [blob for tops, weights in losses for blob, weight in zip(tops, weights) if weight]
         runs = net.executor
@@ -98,6 +100,24 @@ class DeviceStep:
             unit.forget()  # which waits for what is under way
         self._before = self._room_for_before()
 
+    def prepare(self, others: Sequence[Net] = ()) -> None:
+        """Before the first iteration: have compiled what iterations launch, and forward passes of other
+        nets."""
+
+        def body() -> None:
+            self._run_first()
+            self._run_unjudged()
+            for net in others:
+                net.run_forward()
+
+        if self._prepared:
+            return
+        self._prepared = True
+        for net in (self.net, *others):
+            if net.stale:
+                net.reshape()
+        self.device.rehearse(body)
+
     def begin(self, iteration: int, current_step: int) -> None:
         """Remember where an iteration begins, if it may have to be repeated."""
         if self.settings.guarded:
@@ -106,9 +126,6 @@ class DeviceStep:
     def passes(self, *, read: bool) -> float:
         """Run the passes; returns the mean of their losses if `read`, else 0."""
         count, guarded, total = self.settings.passes, self.settings.guarded, 0.0
-        if not self._rehearsed:
-            self._rehearsed = True
-            self.device.rehearse(self._run_all)
         for number in range(count):
             self.net.stage()
             (self._further if number else self._first)()
@@ -170,11 +187,6 @@ class DeviceStep:
         return loss
 
     # -- what is launched
-
-    def _run_all(self) -> None:
-        """An iteration's kernels."""
-        self._run_first()
-        self._run_unjudged()
 
     def _run_first(self) -> None:
         self.net.clear_param_diffs()
