@@ -11,10 +11,9 @@ and no GPU.
 
 from __future__ import annotations
 
-import gc
-import importlib
-from types import ModuleType
 from typing import TYPE_CHECKING
+
+from .importing import load
 
 if TYPE_CHECKING:
     from .device.cpu import CpuDevice
@@ -40,18 +39,6 @@ def __getattr__(name: str):
     if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(load(_NAMES[name]), name)
-
-
-def load(module: str) -> ModuleType:
-    """Import a module of the package, by its name in it, without collecting garbage meanwhile: importing
-    makes hundreds of thousands of objects that stay, and looking through them takes a sixth of the time."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        return importlib.import_module(f".{module}", __name__)
-    finally:
-        if collects:
-            gc.enable()
 
 
 def __dir__() -> list[str]:

@@ -39,7 +39,9 @@ def ordered(monkeypatch):
     """The names of all that is ordered from here on; nothing is there, and nothing is compiled in advance."""
     names = []
     monkeypatch.setattr(cpu, "lacks", lambda code, types: True)
-    monkeypatch.setattr(cpu, "compile_all", lambda folder, wanted: names.extend(name for _, name, _ in wanted))
+    monkeypatch.setattr(
+        cpu, "compile_all", lambda folder, wanted: names.extend(name for _, name, _ in wanted)
+    )
     return names
 
 

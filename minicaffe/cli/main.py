@@ -7,8 +7,9 @@ import traceback
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .. import __version__, load
+from .. import __version__
 from ..errors import MiniCaffeError, UnknownTypeError, suggest
+from ..importing import load
 from . import terminal
 
 

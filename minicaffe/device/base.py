@@ -30,14 +30,12 @@ class Device(ABC):
     dtype        the floating type of nets on it: float32, or float64 for gradient checks
     max_elements how many an array may have
     synchronous  True if a value can be read as soon as the call that computes it returns
-    rehearsing   True while calls are noted down and not run, see `rehearse`
     transforms   True if images travel as bytes and become floats, cropped and scaled, on the device
     largest_bytes  what one file that is read for it may become in the host's memory (see files.check_room)
     """
 
     name: str
     synchronous: bool
-    rehearsing = False
     transforms = False
     largest_bytes = LARGEST_BYTES
     max_elements = sys.maxsize
@@ -152,6 +150,11 @@ class Device(ABC):
         on the same arrays whenever it runs, and reads nothing back.
         """
         return body
+
+    @property
+    def rehearsing(self) -> bool:
+        """Whether calls are noted down and not run, see `rehearse`."""
+        return False
 
     def rehearse(self, body: Callable[[], None]) -> None:  # noqa: B027  (right where calls compile what they need)
         """Compile all that `body`, as in `capture`, launches, as fast as the machine can.  It computes

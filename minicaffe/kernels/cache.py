@@ -1,5 +1,5 @@
 """Where compiled kernels are kept between runs: a folder of the user's cache, named after a digest of every
-source that kernels are made of, and of the versions of Python, Numba and LLVM that compile them.
+source that kernels are made of, and of the versions of Python and Numba that compile them.
 
 So any edit or upgrade starts a new one, and copies of the same sources share it.  Folders that no run has
 used for a month are removed.
@@ -23,7 +23,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import llvmlite
 import numba
 
 from .. import log
@@ -123,7 +122,7 @@ def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 def digest() -> str:
     """Of the text of every Python source that compiled code can come from, and of who compiles it."""
-    total = hashlib.sha256(f"{sys.version_info[:2]} {numba.__version__} {llvmlite.__version__}".encode())
+    total = hashlib.sha256(f"{sys.version_info[:2]} {numba.__version__}".encode())
     for path in [PACKAGE.parent / "philox.py", *sorted(PACKAGE.rglob("*.py"))]:
         total.update(path.relative_to(PACKAGE.parent).as_posix().encode())
         total.update(path.read_bytes())
