@@ -11,8 +11,9 @@ and no GPU.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from .importing import load
 
 if TYPE_CHECKING:
     from .device.cpu import CpuDevice
@@ -37,7 +38,7 @@ __all__ = ["CpuDevice", "CudaDevice", "MiniCaffeError", "Net", "Solver", "__vers
 def __getattr__(name: str):
     if name not in _NAMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
+    return getattr(load(_NAMES[name]), name)
 
 
 def __dir__() -> list[str]:

@@ -24,8 +24,16 @@ info = logger.info
 detail = functools.partial(logger.info, extra={"detail": True})
 warning = logger.warning
 error = logger.error
+NOTICE = 25  # a level between info and warning: why a user has to wait
 
 TAB = "\t"  # which some of Caffe's lines have
+
+
+def notice(message: str) -> None:
+    """Say why it takes long, also to a program that has not configured logging: on its stderr."""
+    logger.log(NOTICE, message, stacklevel=2)
+    if not logger.hasHandlers() and sys.stderr is not None:
+        print(f"minicaffe: {printable(message)}", file=sys.stderr, flush=True)
 
 
 class GlogFormatter(logging.Formatter):
@@ -35,7 +43,7 @@ class GlogFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         clock = time.localtime(record.created)
         micros = int(record.created % 1 * 1e6)
-        letter = "F" if record.levelno > logging.ERROR else record.levelname[0]
+        letter = {NOTICE: "I", logging.CRITICAL: "F"}.get(record.levelno, record.levelname[0])
         head = f"{letter}{time.strftime('%m%d %H:%M:%S', clock)}.{micros:06d} {threading.get_native_id():5d}"
         return f"{head} {record.filename}:{record.lineno}] {printable(record.getMessage(), keep=TAB)}"
 

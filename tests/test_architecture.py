@@ -15,7 +15,7 @@ PACKAGE = ROOT / "minicaffe"
 RANKS = [
     [{"printable"}],
     [{"errors"}],
-    [{"log"}, {"files"}, {"philox"}],
+    [{"log"}, {"files"}, {"philox"}, {"importing"}],
     [{"proto"}, {"kernels"}],
     [{"data"}, {"device"}, {"zoo"}],
     [{"core"}],

@@ -238,23 +238,35 @@ def test_blocks_of_a_product_do_not_race():
     device.gemm(a, b, c, add=True)
 
 
+class Deciding(laws.Rig):
+    """A ReLU whose slope the host makes of the number of its passes."""
+
+    def __init__(self, *args, **options) -> None:
+        super().__init__(*args, **options)
+        self.calls = 0
+        original = self.layer.forward
+
+        def forward(bottom, top) -> None:
+            self.calls += 1
+            self.layer.slope = self.decided()
+            original(bottom, top)
+
+        self.layer.forward = forward
+
+    def decided(self) -> float:
+        return self.calls / 10
+
+
 def test_a_planted_decision_of_the_host_is_seen():
-    """The check can fail: a ReLU whose slope the host makes of the batch."""
-    device = make_device("cuda-emulated")
-    case = module_of("ReLU").CASES[0]
+    with pytest.raises(AssertionError):
+        laws.check_captured(module_of("ReLU").CASES[0], make_device("cuda-emulated"), rig=Deciding)
 
-    class Deciding(laws.Rig):
-        def __init__(self, *args, **options) -> None:
-            super().__init__(*args, **options)
-            self.calls = 0
-            original = self.layer.forward
 
-            def forward(bottom, top) -> None:
-                self.calls += 1
-                self.layer.slope = self.calls / 10
-                original(bottom, top)
-
-            self.layer.forward = forward
+def test_a_planted_trace_of_a_rehearsal_is_seen():
+    class Rehearsing(Deciding):
+        def decided(self) -> float:
+            self.rehearsed = getattr(self, "rehearsed", False) or (self.device.rehearsing and self.calls > 3)
+            return 0.5 if self.rehearsed else 0
 
     with pytest.raises(AssertionError):
-        laws.check_captured(case, device, rig=Deciding)
+        laws.check_repeatable(module_of("ReLU").CASES[0], make_device("cpu"), rig=Rehearsing)

@@ -34,7 +34,6 @@ class Ours(Steps):
         self.outputs = {"": np.float64(self.net.loss())} if subject.trains else found
 
     def _infer(self) -> None:
-        self.net.stage()
-        self.net.replay_forward()
+        self.net.next_forward()
         for name in self.net.outputs:
             self.device.get(self.net.blobs[name].data)

@@ -19,7 +19,10 @@ def parser() -> flags.Parser:
         "List what is kept on this machine for later runs: compiled kernels, which are compiled again if they"
         " are gone, and data sets that were downloaded.  Uninstalling leaves it where it is.",
     )
-    p.flag("clear", choices=("kernels", "data", "all"), help="remove it")
+    p.add_argument("action", nargs="?", choices=("info", "clear"), default="info", help="list or remove it")
+    p.add_argument(
+        "what", nargs="?", choices=("kernels", "data", "all"), default="kernels", help="of clear (kernels)"
+    )
     return p
 
 
@@ -35,7 +38,7 @@ def run(arguments: list[str]) -> int:
     cells = [[kind, size(_bytes(path)), str(path)] for kind, path in kinds]
     terminal.show(aligned(["what", "size", "where"], cells, "<><"))
     for kind, path in kinds:
-        if args.clear in (kind, "all"):
+        if args.action == "clear" and args.what in (kind, "all"):
             _remove(path)
             terminal.say(f"removed {path}")
     return 0

@@ -6,12 +6,12 @@ import argparse
 import csv
 import io
 import json
-import logging
 import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
+from .. import log
 from ..checking.table import aligned
 from ..data.making.fit import MODES
 from ..errors import ConfigError, DataError
@@ -99,7 +99,7 @@ def parser() -> flags.Parser:
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    terminal.start_log(level=logging.WARNING)
+    terminal.start_log(level=log.NOTICE)
     if not args.images:
         raise ConfigError("no image is named", hint="minicaffe classify NET WEIGHTS cat.jpg; - reads stdin")
     found = find(args.images)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import logging
 from pathlib import Path
 
 from .. import log
@@ -74,7 +73,7 @@ def parser() -> flags.Parser:
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    terminal.start_log(level=logging.WARNING)
+    terminal.start_log(level=log.NOTICE)
     to_onnx = len(args.files) == 3 and formats.format_of(args.files[2]) == formats.ONNX
     for name in ("strip", "model", "reshape", "fold", "deploy") if to_onnx else ("free_batch",):
         if getattr(args, name):

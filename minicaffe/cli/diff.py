@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import logging
 from collections.abc import Sequence
 
 from .. import log
@@ -64,7 +63,7 @@ def parser() -> flags.Parser:
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    terminal.start_log(level=logging.WARNING)
+    terminal.start_log(level=log.NOTICE)
     if args.tolerance is not None and not args.tolerance >= 0:
         raise ConfigError(f"--tolerance must be at least 0; got {args.tolerance:g}")
     if args.backends:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 import traceback
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from .. import __version__
 from ..errors import MiniCaffeError, UnknownTypeError, suggest
+from ..importing import load
 from . import terminal
 
 
@@ -102,7 +102,7 @@ def _run(name: str | None, rest: list[str]) -> int:
         terminal.say(f"minicaffe version {__version__}")
         return 0
     if name is not None:
-        return importlib.import_module(f".{COMMANDS[name].module}", __package__).run(rest)
+        return load(f"cli.{COMMANDS[name].module}").run(rest)
     wrong = next((word for word in rest if not word.startswith("-")), "help")
     if wrong != "help":
         raise UnknownTypeError(f"no command {wrong!r}", hint=suggest(wrong, COMMANDS))

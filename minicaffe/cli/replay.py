@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from .. import log
 from ..checking.table import aligned
 from ..errors import ConfigError
 from ..log import number
@@ -27,7 +27,7 @@ def parser() -> flags.Parser:
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    terminal.start_log(level=logging.WARNING)
+    terminal.start_log(level=log.NOTICE)
     report, dump, before = recorded(args.dump), Path(args.dump).absolute(), Path.cwd()
     folder, dtype = report["folder"], report.get("dtype", "float32")
     with suppress(OSError):  # gone, or not for this user

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import re
 from pathlib import Path
 from typing import NamedTuple
 
+from .. import log
 from ..checking.table import aligned, short, spelled
 from ..convert import formats
 from ..errors import ConfigError
@@ -57,7 +57,7 @@ class ShowArguments(NamedTuple):
 
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
-    terminal.start_log(level=logging.WARNING)
+    terminal.start_log(level=log.NOTICE)
     named = _named(args.words)
     if args.image is None and (args.invert or args.shape):
         raise ConfigError("--invert and --shape go with --image FILE")

@@ -174,6 +174,15 @@ class Device(ABC):
         device may do just that."""
         return nullcontext(lambda part: None)
 
+    @property
+    def rehearsing(self) -> bool:
+        """Whether calls are noted down and not run, see `rehearse`."""
+        return False
+
+    def rehearse(self, body: Callable[[], None]) -> None:  # noqa: B027  (right where calls compile what they need)
+        """Compile all that `body`, as in `capture`, launches, as fast as the machine can.  It computes
+        nothing: no array changes."""
+
     def synchronize(self) -> None:  # noqa: B027  (right for all that is synchronous)
         """Wait for everything launched before."""
 

@@ -38,6 +38,7 @@ class CpuDevice(Device):
         super().__init__(dtype)
         self.machine = machine or host()
         self._bind = {"composite": cpu.bind, "plain": cpu.bind_plain, "python": cpu.bind_python}[kernels]
+        self._compiles = kernels != "python"
 
     def describe(self) -> dict[str, str]:
         machine = self.machine
@@ -75,17 +76,28 @@ class CpuDevice(Device):
         start = -block.ctypes.data % ALIGNMENT
         return block[start : start + nbytes].view(dtype).reshape(shape)
 
+    @property
+    def rehearsing(self) -> bool:
+        return cpu.REHEARSAL.wanted is not None
+
+    def rehearse(self, body) -> None:
+        if self._compiles:
+            cpu.rehearse(body)
+
     def fill(self, array, value) -> None:
-        array[...] = value
+        if not self.rehearsing:
+            array[...] = value
 
     def put(self, host, out) -> None:
-        out[...] = host
+        if not self.rehearsing:
+            out[...] = host
 
     def get(self, array):
         return np.array(array)
 
     def copy(self, source, out) -> None:
-        np.copyto(out.reshape(-1), source.reshape(-1))
+        if not self.rehearsing:
+            np.copyto(out.reshape(-1), source.reshape(-1))
 
 
 def _model() -> str:

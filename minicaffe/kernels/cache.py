@@ -1,9 +1,8 @@
-"""Where compiled kernels are kept between runs.
+"""Where compiled kernels are kept between runs: a folder of the user's cache, named after a digest of every
+source that kernels are made of, and of the versions of Python and Numba that compile them.
 
-Numba's own cache looks only at the file of the function it compiled, and would keep code that calls an old
-version of a helper in another file.  So the cache folder is named after a digest of every source that kernels
-are made of: any edit or upgrade starts a new one, and copies of the same sources share it.  Folders that no
-run has used for a month are removed.
+So any edit or upgrade starts a new one, and copies of the same sources share it.  Folders that no run has
+used for a month are removed.
 
 What is kept is machine code and pickles: who can write them can run code as the user who loads them.  So a
 folder is used only if nobody else can write into it (`foreign`).
@@ -11,16 +10,20 @@ folder is used only if nobody else can write into it (`foreign`).
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import numba
 
 from .. import log
 from ..files import user_cache
@@ -37,38 +40,45 @@ UNUSED_S = 30 * 24 * 3600
 
 @functools.cache
 def folder() -> Path | None:
-    """The cache folder, made if need be: in the user's cache, else beside the sources; None if neither can be
-    written, or trusted."""
-    for parent in parents():
-        path = parent / f"{PREFIX}{digest()}"
-        with suppress(OSError):
-            if _prepared(path):
+    """The cache folder, made if need be.  Where the user can have none, a warning says so, and a folder takes
+    its place that goes when the process ends; None if not even that can be made."""
+    home, why = user_cache(), "there is no home folder"
+    if home is not None:
+        path = home / f"{PREFIX}{digest()}"
+        try:
+            if not (why := _prepared(path)):
                 return path
-    return None
+        except OSError as error:
+            why = f"{path}: {error.strerror or error}"
+    log.warning(f"Compiled kernels cannot be kept, and every process compiles them: {why}")
+    try:
+        passing = tempfile.mkdtemp(prefix=f"minicaffe-{PREFIX}")
+    except OSError:
+        return None
+    atexit.register(shutil.rmtree, passing, ignore_errors=True)
+    return Path(passing)
 
 
-def _prepared(path: Path) -> bool:
-    """Make a cache folder if need be; whether it can be trusted.  OSError if it cannot be written."""
+def _prepared(path: Path) -> str:
+    """Make a cache folder if need be; why it cannot be trusted, or nothing.  OSError if it cannot be made.
+
+    Whether it can be written is found out when something is stored: one that cannot may hold all that is
+    needed.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.mkdir(mode=0o700, exist_ok=True)
     if why := foreign(path):
-        log.warning(f"Kernels are not cached in {path}: {why}; delete it, or choose another place")
-        return False
-    with tempfile.TemporaryFile(dir=path):
-        pass
+        return f"{why}; delete it, or choose another place"
+    with suppress(OSError):
+        os.utime(path)
     _remove_unused(path)
-    os.utime(path)
-    return True
-
-
-def parents() -> list[Path]:
-    """Where cache folders are looked for, in order."""
-    return [parent for parent in (user_cache(), PACKAGE / "__pycache__") if parent is not None]
+    return ""
 
 
 def kept() -> list[Path]:
     """All cache folders, those of other versions of the sources too."""
-    return [path for parent in parents() for path in sorted(parent.glob(f"{PREFIX}*")) if path.is_dir()]
+    home = user_cache()
+    return [path for path in sorted(home.glob(f"{PREFIX}*")) if path.is_dir()] if home is not None else []
 
 
 def foreign(path: Path) -> str:
@@ -93,25 +103,26 @@ def foreign(path: Path) -> str:
 def _remove_unused(used: Path) -> None:
     for old in kept():
         with suppress(OSError):  # another process may be removing it too
-            if old.parent == used.parent and old != used and time.time() - old.stat().st_mtime > UNUSED_S:
+            if old != used and time.time() - old.stat().st_mtime > UNUSED_S:
                 shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Wait until no other process is in a block of this name; where the system has no such locks, go on."""
+def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
+    """Wait until no other process is in a block of this name; where the system has no such locks, go on.
+    Without `wait`, BlockingIOError if there is one."""
     if fcntl is None:
         yield
         return
     path.parent.mkdir(exist_ok=True)
     with open(path, "ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
 
 
 def digest() -> str:
-    """Of the text of every Python source that compiled code can come from."""
-    total = hashlib.sha256()
+    """Of the text of every Python source that compiled code can come from, and of who compiles it."""
+    total = hashlib.sha256(f"{sys.version_info[:2]} {numba.__version__}".encode())
     for path in [PACKAGE.parent / "philox.py", *sorted(PACKAGE.rglob("*.py"))]:
         total.update(path.relative_to(PACKAGE.parent).as_posix().encode())
         total.update(path.read_bytes())

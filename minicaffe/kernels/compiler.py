@@ -5,29 +5,32 @@ LLVM has optimized once more.  Both are right, but they may order a sum or fuse 
 run that compiled would differ in the last bit from the same run resumed.  Here the compiling is done
 elsewhere, and the process that asked loads the stored code like every later one.
 
-    parent                         child
-    module path, cache folder  ->
-    (module, name, signature)  ->  compiles, stores in FOLDER
-                               <-  a line, when done
+    parent                               child
+    module path, cache folder        ->
+    (module, name, types, wait)      ->  compiles, stores in FOLDER
+                                     <-  a line, when done
+
+Who can tell in advance what will be called (cpu.rehearse) has it compiled by as many children as there are
+processors.  Processes that start at once share the work: a kernel that one of them is compiling, the others
+leave to it.
 """
 
 from __future__ import annotations
 
-import contextlib
+import collections
 import functools
 import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
+import threading
+import time
 from pathlib import Path
-from typing import Any
-
-import numba
-from numba.core.caching import FunctionCache, IndexDataCacheFile
 
 from .. import log
-from . import cache
+from .stored import Request, Stored
+
+REPORT_S = 2  # between two lines on how far compiling is
 
 START = (  # the child: compile_server.py
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer);"
@@ -35,81 +38,14 @@ START = (  # the child: compile_server.py
 )
 
 
-class KernelCache(FunctionCache):
-    """Numba's cache of one function, in the project's folder; what it lacks, it has compiled elsewhere."""
-
-    delegates = True  # False in the child
-
-    def __init__(self, function: Callable, folder: Path):
-        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)
-        try:
-            super().__init__(function)  # looks at CACHE_DIR now, once
-        finally:
-            numba.config.CACHE_DIR = before
-        self.owner = function.__module__, function.__name__
-        self.folder = folder
-        if function.__module__.startswith(f"{__package__}."):
-            # Numba keeps code apart by path and time of the source.  The folder is named after the text of
-            # all sources, so that copies of the project can share it.
-            self._cache_path = str(folder / function.__module__)
-            self._impl._locator = _Locator(self._cache_path, self._impl.locator)
-            self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, "")
-
-    def load_overload(self, sig, target_context):
-        """The stored code for a signature; None if there is none to be had, and Numba then compiles here."""
-        found = self._load(sig, target_context)
-        if found is None and self.delegates and child(self.folder).compile(*self.owner, sig):
-            found = self._load(sig, target_context)
-        return found
-
-    def _load(self, sig, target_context):
-        """What Numba finds.  A power cut can leave files without their content: they are made anew."""
-        try:
-            return super().load_overload(sig, target_context)
-        except Exception as error:  # whatever unpickling raises
-            log.warning(f"The cached code of {'.'.join(self.owner)} is damaged and made anew: {error}")
-            with contextlib.suppress(OSError), cache.alone(self.folder / "index.lock"):
-                self._cache_file.flush()
-            return None
-
-    def save_overload(self, sig, data):
-        # Numba reads the index, adds a number to it and writes the code under that number: two processes at
-        # once would give two signatures the same number.
-        try:
-            with cache.alone(self.folder / "index.lock"):
-                super().save_overload(sig, data)
-        except OSError as error:  # a full disk, a file system without locks: the code runs all the same
-            log.warning(f"Kernels cannot be cached in {self.folder}: {error.strerror or error}")
-
-
-class _Locator:
-    """What Numba asks of its locator of a cache."""
-
-    def __init__(self, path: str, numbas: Any):
-        self.path, self.numbas, self._py_file = path, numbas, numbas._py_file
-
-    def ensure_cache_path(self) -> None:
-        os.makedirs(self.path, exist_ok=True)
-
-    def get_cache_path(self) -> str:
-        return self.path
-
-    def get_source_stamp(self) -> str:
-        return ""
-
-    def get_disambiguator(self) -> str:
-        return self.numbas.get_disambiguator()
-
-
 class Child:
-    """The compiling process; started by the first request, ends with this process."""
+    """A compiling process; started by its first request, ends when it is closed or this process ends."""
 
     def __init__(self, folder: Path):
         self.folder = folder
         self.process: subprocess.Popen | None = None
 
     def start(self) -> subprocess.Popen:
-        log.info("Compiling kernels for this processor; later runs load them from the cache")
         process = subprocess.Popen(
             # -I: the working folder and PYTHONPATH are no place for modules; sys.path comes from the parent.
             [sys.executable, "-I", "-c", START],
@@ -120,23 +56,105 @@ class Child:
         process.stdin.write(pickle.dumps(sys.path) + pickle.dumps(self.folder))
         return process
 
-    def compile(self, module: str, name: str, signature) -> bool:
-        """Whether the child has compiled and stored this; whatever keeps it from doing so, compiling here
-        will show."""
+    def compile(self, request: Request, *, wait: bool = True) -> str:
+        """What became of a request: "stored"; "busy" if another process is compiling this and is not to be
+        waited for; "full: REASON" if nothing can be stored; else something else, and compiling here will show
+        why it failed."""
+        module, name, types = request
         try:
             self.process = self.process or self.start()
-            self.process.stdin.write(pickle.dumps((module, name, signature)))
-            return self.process.stdout.readline() == b"stored\n"
+            self.process.stdin.write(pickle.dumps((module, name, pickle.dumps(types), wait)))
+            return self.process.stdout.readline().decode().strip()
         except (OSError, pickle.PicklingError):  # no such interpreter, or it has died
-            return False
+            return ""
         except BaseException:  # interrupted: its reply would pass for the one to the next request
-            if self.process is not None:
-                self.process.kill()
-                self.process = None
+            self.kill()
             raise
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process = None
+
+    def close(self) -> None:
+        """Let the process end: it takes some 100 MB."""
+        if self.process is not None:
+            self.process.stdin.close()
+            self.process.wait()
+            self.process.stdout.close()
+            self.process = None
 
 
 @functools.cache
 def child(folder: Path) -> Child:
-    """The child that fills a cache folder."""
+    """The child that is asked for what was not ordered in advance."""
+    log.notice("Compiling kernels for this processor; later runs load them from the cache")
     return Child(folder)
+
+
+def order(folder: Path, request: Request) -> bool:
+    """Have something compiled; whether it now lies in the cache folder."""
+    if Stored.full or request[0] == "__main__":  # which is another module in the child
+        return False
+    reply = child(folder).compile(request)
+    _note_full(folder, reply)
+    return reply == "stored"
+
+
+def _note_full(folder: Path, reply: str) -> None:
+    if reply.startswith("full: "):
+        Stored.complain(folder, reply.removeprefix("full: "))
+
+
+def compile_all(folder: Path, requests: list[Request]) -> None:
+    """Have all of this compiled, on all processors at once, and say how far it is.
+
+    What another process compiles meanwhile is left to it, and waited for at the end.
+    """
+    requests = [request for request in requests if request[0] != "__main__"]
+    if not requests or Stored.full:
+        return
+    count, left, done = len(requests), collections.deque((request, False) for request in requests), 0
+    what = f"{count} kernels" if count > 1 else "a kernel"
+    log.notice(f"Compiling {what} for this processor; later runs load them from the cache")
+    said, lock = time.monotonic(), threading.Lock()
+
+    def work(child: Child) -> None:
+        nonlocal done, said
+        while left:
+            try:
+                request, wait = left.popleft()
+            except IndexError:  # another thread took the last one
+                break
+            reply = child.compile(request, wait=wait)
+            if reply == "busy":
+                left.append((request, True))
+                continue
+            if reply.startswith("full: "):
+                left.clear()
+            with lock:
+                _note_full(folder, reply)
+                done += 1
+                if time.monotonic() - said > REPORT_S and done < count:
+                    said = time.monotonic()
+                    log.notice(f"Compiling kernels: {done} of {count} done")
+        child.close()
+
+    children = [Child(folder) for _ in range(min(usable_processors(), count))]
+    threads = [threading.Thread(target=work, args=(child,), daemon=True) for child in children]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:  # interrupted
+        left.clear()
+        for child in children:
+            child.kill()
+        raise
+
+
+def usable_processors() -> int:
+    """How many processors this process may run on."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import numba
 import numpy as np
 
 from ..errors import DeviceError
 from . import cache
-from .compiler import KernelCache
+from .compiler import compile_all, order
+from .micro import dealing
 from .registry import KernelSpec, family, unless_empty
+from .stored import Stored, storable
 
 # OpenMP launches cost 2 us; TBB's, Numba's first choice, 50.  The work queue, the last resort, must never be
 # entered by two Python threads at once, which is why only the thread that runs the net launches kernels.
@@ -99,19 +103,127 @@ def launcher(spec: KernelSpec, function: Callable, dtype: np.dtype) -> Callable:
 def composite(spec: KernelSpec, device) -> Callable:
     """What the CPU uses instead of a kernel's loops; these, interpreted, where there is next to nothing to
     do."""
-    return unless_empty(spec, spec.cpu(device), spec.python)
+
+    def interpreted(*args) -> None:
+        if REHEARSAL.wanted is None:
+            spec.python(*args)
+
+    return unless_empty(spec, spec.cpu(device), interpreted)
 
 
 @functools.cache
 def compiled(spec: KernelSpec) -> Callable:
-    """The Numba dispatcher of a kernel's loops, shared by every device."""
-    return jit(spec.python, parallel=spec.parallel)
+    """A kernel's loops as compiled code, shared by every device."""
+    return Loops(spec.python, parallel=spec.parallel)
 
 
-def jit(function: Callable, **options) -> Callable:
-    """numba.njit with the project's options; the machine code is kept in cache.folder()."""
-    dispatcher = numba.njit(function, nogil=True, error_model="numpy", fastmath=FAST_MATH, **options)
+def jit(function: Callable, *, parallel: bool = False, **options) -> Callable:
+    """`function`, compiled by Numba with the project's options when it is called first; the machine code is
+    kept in cache.folder().
+
+    parallel  its loop over prange, the last statement, is dealt to the threads (dealing.py); such a function
+              is called from Python alone, others from compiled code too
+    """
+    if parallel:
+        return Loops(function, parallel=True)
+    return dispatcher(function, inner=PLACE.compiles, **options)
+
+
+class Place:
+    """Where this is.
+
+    compiles  in a process that compiles for others, see compiler.py
+    """
+
+    compiles = False
+
+
+PLACE = Place()
+
+
+class Loops:
+    """Compiled loops that are called from Python, with threads if `parallel`."""
+
+    def __init__(self, function: Callable, *, parallel: bool) -> None:
+        self.py_func, self.parallel = function, parallel
+        self.dispatcher = dispatcher(dealing.entry(function) if parallel else function)
+
+    def __call__(self, *args) -> None:
+        if REHEARSAL.wanted is not None:
+            types = tuple(map(self.dispatcher.typeof_pyval, (0, 0, *args) if self.parallel else args))
+            REHEARSAL.wanted[self.dispatcher, types] = None
+        elif self.parallel:
+            self.dispatcher(launcher_address(), numba.get_num_threads(), *args)
+        else:
+            self.dispatcher(*args)
+
+    @property
+    def signatures(self) -> list[tuple]:
+        """The types of arguments that it is compiled for."""
+        return [types[2:] if self.parallel else types for types in self.dispatcher.signatures]
+
+
+class Rehearsal(threading.local):
+    """What the thread would have called since it began to note that down instead: dispatchers with types of
+    arguments.  None if it does not."""
+
+    wanted: dict[tuple[Any, tuple], None] | None = None
+
+
+REHEARSAL = Rehearsal()
+
+
+def rehearse(body: Callable[[], None]) -> None:
+    """Have all the compiled code made that `body` calls, on all processors at once.  None of it is run."""
     folder = cache.folder()
-    if folder:  # None: no place is writable, so every process compiles
-        dispatcher._cache = KernelCache(function, folder)  # what dispatcher.enable_caching() does
-    return dispatcher
+    if folder is None or REHEARSAL.wanted is not None:
+        return
+    wanted: dict[tuple[Any, tuple], None] = {}
+    REHEARSAL.wanted = wanted
+    try:
+        body()
+    finally:
+        REHEARSAL.wanted = None
+    if wanted:
+        wanted[launcher_code(), dealing.RUN_PARTS] = None
+    lacking = [(code, types) for code, types in wanted if lacks(code, types)]
+    lacking.sort(key=lambda item: -len(item[0].py_func.__code__.co_code))  # what takes longest begins first
+    compile_all(folder, [(*code._cache.owner, types) for code, types in lacking])
+
+
+def lacks(code: Any, types: tuple) -> bool:
+    """Whether a dispatcher could have code for these types made for it, and has none."""
+    stored = code._cache
+    return (
+        isinstance(stored, Stored)
+        and types not in code.overloads
+        and not stored.path(types, code.targetctx).is_file()
+    )
+
+
+def dispatcher(function: Callable, *, inner: bool = False, **options) -> Any:
+    """Numba's dispatcher of a function, with the project's options.
+
+    inner  it is only called from code that is compiled with it: it needs neither cache nor wrapper for Python
+    """
+    options.update(nogil=True, error_model="numpy", fastmath=FAST_MATH)
+    made = numba.njit(function, no_cpython_wrapper=inner, **{"no_cfunc_wrapper": True, **options})
+    folder = None if inner or not storable(function) else cache.folder()
+    if folder:  # else every process compiles
+        asks = None if PLACE.compiles else functools.partial(order, folder)
+        made._cache = Stored(function, folder, asks)  # what made.enable_caching() does
+    return made
+
+
+@functools.cache
+def launcher_code() -> Any:
+    """The dispatcher of what runs all parts of a loop."""
+    return dispatcher(dealing.run_parts, parallel=True, no_cfunc_wrapper=False)
+
+
+@functools.cache
+def launcher_address() -> int:
+    """The address of its machine code."""
+    launcher_code().compile(dealing.RUN_PARTS)
+    (found,) = launcher_code().overloads.values()
+    return found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)

@@ -72,12 +72,12 @@ def add_column_sums(dy, dbias, rows: int, columns: int):
 @kernel(blocks=lambda y, dy, dbias, rows, columns: -(-columns // 32))
 def relu_add_column_sums(y, dy, dbias, rows: int, columns: int):
     """dy = dy where y > 0, 0 * dy elsewhere; dbias[j] += sum over i of dy[i, j]."""
-    for i in prange(rows):
-        rectify(y[i * columns : (i + 1) * columns], dy[i * columns : (i + 1) * columns])
     for block in prange((columns + 63) // 64):
         first, last = block * 64, min(columns, block * 64 + 64)
         for i in range(rows):
-            add_row(dy[i * columns + first : i * columns + last], dbias[first:last])
+            slopes = dy[i * columns + first : i * columns + last]
+            rectify(y[i * columns + first : i * columns + last], slopes)
+            add_row(slopes, dbias[first:last])
 
 
 # The loops over a part of a row, which become vector code.

@@ -1,7 +1,7 @@
 """What bounds every kernel of a processor, measured: multiply-adds in registers, memory read and moved.
 
-Each thread runs a loop of its own, which no other waits for: what threads that share a loop cost is a kernel's
-own affair.
+Each thread runs a loop of its own, which no other waits for: what threads that share a loop cost is a
+kernel's own affair.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ..device.feed import Holder
 from ..errors import MiniCaffeError, Place
 from ..graph.branches import SERIAL, Branches, branches, chains, prolonged
 from ..graph.liveness import Start, liveness, starts
-from ..graph.program import Program, ownership
+from ..graph.program import Program, Step, ownership
 from .build import Built
 from .captured import Captured
 from .memory import Memory, MemoryNeeds
@@ -63,6 +63,7 @@ class Executor:
     def use(self, program: Program) -> None:
         """Run this program of the net from now on, in memory that is planned anew."""
         self.program = program
+        self._rehearsed: set[str] = set()
         for i, layer in enumerate(self.built.layers):
             layer.alone()
             layer.adding = [False] * len(self.built.bottoms[i])
@@ -215,18 +216,19 @@ class Executor:
 
     def run_forward(self, start: int = 0, end: int | None = None) -> None:
         """The forward kernels of layers start to end (inclusive): no staging, nothing read back."""
+        self._rehearse(self.run_forward)
         last = len(self.built.layers) - 1 if end is None else end
         whole = start == 0 and end is None
         with self.device.branches(self._branches.forward if whole else {}) as begins:
             for k, step in enumerate(self.program.steps):
-                if not start <= step.index <= last:
+                if not start <= step.index <= last or self._left_out(step):
                     continue
                 try:
-                    for observer in self.observers:
+                    for observer in self._watching:
                         observer.before_forward(step.index)
                     begins(k)
                     step.layer.forward(self._bottoms[k], self._tops[k])
-                    for observer in self.observers:
+                    for observer in self._watching:
                         observer.after_forward(step.index)
                 except MiniCaffeError as error:
                     error.within(Place.of(step.layer))
@@ -234,26 +236,41 @@ class Executor:
 
     def run_backward(self, start: int | None = None, end: int = 0) -> None:
         """The backward kernels of layers start (the last by default) down to end (inclusive)."""
+        self._rehearse(self.run_backward)
         first = len(self.built.layers) - 1 if start is None else start
         whole = start is None and end == 0
         with self.device.branches(self._branches.backward if whole else {}) as begins:
             for k in range(len(self.program.steps) - 1, -1, -1):
                 step = self.program.steps[k]
-                if not end <= step.index <= first:
+                if not end <= step.index <= first or self._left_out(step):
                     continue
                 try:
-                    for observer in self.observers:
+                    for observer in self._watching:
                         observer.before_backward(step.index)
                     if step.backward.runs:
                         begins(k)
                         for begin in self._starts[k]:
                             self.device.fill(self.built.blobs[begin.blob].diff, begin.value)
                         step.layer.backward(self._tops[k], step.backward.propagate, self._bottoms[k])
-                    for observer in self.observers:
+                    for observer in self._watching:
                         observer.after_backward(step.index)
                 except MiniCaffeError as error:
                     error.within(Place.of(step.layer))
                     raise
+
+    def _rehearse(self, run: Callable[[], None]) -> None:
+        """Before the first run of a program in a direction: have compiled what its layers need."""
+        if run.__name__ not in self._rehearsed:
+            self._rehearsed.add(run.__name__)
+            self.device.rehearse(run)
+
+    @property
+    def _watching(self) -> list[Observer]:
+        return [] if self.device.rehearsing else self.observers
+
+    def _left_out(self, step: Step) -> bool:
+        """Whether a layer does not run because it is a rehearsal, and the host takes part in what it does."""
+        return self.device.rehearsing and not step.layer.capturable
 
     def verify(self) -> None:
         """Let layers check what their kernels could only flag; raises DataError."""

@@ -5,6 +5,7 @@ On a GPU all of it, or each of these, is a captured unit, which is launched and 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,6 +55,7 @@ class StepSettings(NamedTuple):
 class DeviceStep:
     """The work of an iteration on a net's device.  The trainer calls, for every iteration,
 
+    prepare  before the first one
     follow   if settings have changed
     begin    to remember where the iteration begins
     passes   to clear the gradients and then, `settings.passes` times, stage a batch and run the net forward
@@ -87,6 +89,7 @@ class DeviceStep:
         self._partial = device.zeros((-(-size // update.CHUNK),))
         self._before = self._room_for_before()
         self.begun: list[Begun] = []
+        self._prepared = False
         self._look_at_losses()
         self._first, self._further, self._only, self._last = (
             Captured(net.executor, body, fed=True)
@@ -120,6 +123,23 @@ class DeviceStep:
         for unit in self._units:
             unit.forget()  # which waits for what is under way
         self._before = self._room_for_before()
+
+    def prepare(self, others: Sequence[Net] = ()) -> None:
+        """Before the first iteration: have compiled what iterations launch, and forward passes of other
+        nets."""
+
+        def body() -> None:
+            self._run_only()
+            for net in others:
+                net.run_forward()
+
+        if self._prepared:
+            return
+        self._prepared = True
+        for net in (self.net, *others):
+            if net.stale:
+                net.reshape()
+        self.device.rehearse(body)
 
     def begin(self, iteration: int, current_step: int) -> None:
         """Remember where an iteration begins, if it may have to be repeated."""

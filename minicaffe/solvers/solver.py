@@ -210,6 +210,7 @@ class Solver:
         self._display.start(self.iteration)
         if not self._started:
             self._start()
+        self.device_step.prepare(self.test_nets)
         self.confirm()  # what an error or an interrupt left behind
         while self.iteration < end() or not self.confirm():
             if self.iteration >= end():  # the last one, made again

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 
@@ -16,10 +17,12 @@ find = cache.folder.__wrapped__  # without the memory of the process
 
 @pytest.fixture
 def places(tmp_path, monkeypatch):
-    """The user's cache and the folder beside the sources."""
-    both = tmp_path / "user" / "minicaffe", tmp_path / "sources"
+    """The user's cache, and where passing folders are made."""
+    both = tmp_path / "user" / "minicaffe", tmp_path / "passing"
     monkeypatch.setattr(cache, "user_cache", lambda: both[0])
-    monkeypatch.setattr(cache, "parents", lambda: list(both))
+    monkeypatch.setattr("tempfile.tempdir", str(both[1]))
+    monkeypatch.setattr("atexit.register", lambda *args, **how: None)
+    both[1].mkdir()
     return both
 
 
@@ -55,15 +58,16 @@ def test_a_folder_that_others_could_have_filled_is_not_used(above, how, why, pla
 
         monkeypatch.setattr(type(path), "stat", owned)
         monkeypatch.setattr(type(path), "lstat", owned)
-        assert find() == places[1] / path.name
+        assert find().parent == places[1]
         monkeypatch.undo()
     else:
         foreign.chmod(how)
-        assert find() == places[1] / path.name
+        assert find().parent == places[1]
         assert foreign.stat().st_mode & 0o777 == how, "it is not repaired"
     assert (path / "planted.nbi").read_bytes() == b"code"
     (warning,) = caplog.messages
-    assert f"Kernels are not cached in {path}: " in warning and why in warning and str(foreign) in warning
+    assert warning.startswith("Compiled kernels cannot be kept, and every process compiles them: ")
+    assert why in warning and str(foreign) in warning
 
 
 def test_the_group_may_write_into_the_folder_above(places):
@@ -73,10 +77,13 @@ def test_the_group_may_write_into_the_folder_above(places):
     assert find().parent == places[0]
 
 
-def test_without_any_place_nothing_is_cached(places):
-    for place in places:
-        place.parent.mkdir(exist_ok=True)
-        place.write_text("a file")
+def test_without_a_place_of_its_own_a_process_has_a_passing_one(places, caplog):
+    places[0].parent.mkdir()
+    places[0].write_text("a file")
+    passing = find()
+    assert passing.parent == places[1] and passing.stat().st_mode & 0o777 == 0o700
+    assert "every process compiles them: " in caplog.text and str(places[0]) in caplog.text
+    shutil.rmtree(places[1])
     assert find() is None
 
 
@@ -88,7 +95,7 @@ def test_the_users_cache_may_be_a_link_a_cache_folder_may_not(places, tmp_path, 
     assert path.resolve().parent == tmp_path / "scratch"
     path.rename(tmp_path / "moved")
     path.symlink_to(tmp_path / "moved")
-    assert find() == places[1] / path.name and f"{path} is a link" in caplog.messages[0]
+    assert find().parent == places[1] and f"{path} is a link" in caplog.messages[0]
 
 
 def test_folders_that_no_run_uses_are_removed(places):
@@ -119,25 +126,43 @@ def test_one_at_a_time(tmp_path):
     assert most == [1, 1, 1, 1]
 
 
+def test_nobody_is_waited_for_who_need_not_be(tmp_path):
+    with cache.alone(tmp_path / "x.lock"), pytest.raises(BlockingIOError):
+        with cache.alone(tmp_path / "x.lock", wait=False):
+            pass
+
+
+def test_a_cache_that_cannot_be_written_is_read(places, monkeypatch):
+    """As in an image of a container: it may hold all that is needed."""
+    path = find()
+
+    def refused(*args, **how):
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("os.utime", refused)
+    monkeypatch.setattr("tempfile.TemporaryFile", refused)
+    assert find() == path
+
+
 def test_the_cache_is_listed_and_emptied(places, monkeypatch, capsys):
     monkeypatch.setattr("minicaffe.cli.cache.user_cache", lambda: places[0])
-    assert main(["cache"]) == 0 and capsys.readouterr().out == "nothing is kept\n"
+    assert main(["cache", "info"]) == 0 and capsys.readouterr().out == "nothing is kept\n"
     path, data = find(), places[0] / "data"
     (path / "code").write_bytes(bytes(2048))
     data.mkdir()
     assert main(["cache"]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
     assert rows == [["kernels", "2.0", "KiB", str(path)], ["data", "0", "B", str(data)]]
-    assert main(["cache", "--clear", "kernels"]) == 0
+    assert main(["cache", "clear"]) == 0
     assert data.exists() and not path.exists()
     (data / "link").symlink_to(places[1].parent)
-    assert main(["cache", "--clear", "all"]) == 0 and not data.exists() and places[1].parent.exists()
+    assert main(["cache", "clear", "all"]) == 0 and not data.exists() and places[1].parent.exists()
     data.symlink_to(places[1].parent)
-    assert main(["cache", "--clear", "all"]) == 1 and places[1].parent.exists()
+    assert main(["cache", "clear", "all"]) == 1 and places[1].parent.exists()
     assert f"cannot remove {data}: " in capsys.readouterr().err
 
 
-def test_a_user_without_a_home(monkeypatch, capsys):
+def test_a_user_without_a_home(monkeypatch, capsys, caplog):
     """As in a container that runs under a number without a name."""
 
     def nobody():
@@ -146,7 +171,7 @@ def test_a_user_without_a_home(monkeypatch, capsys):
     monkeypatch.setattr("pathlib.Path.home", nobody)
     for name in ("XDG_CACHE_HOME", "LOCALAPPDATA", "MINICAFFE_DATA"):
         monkeypatch.delenv(name, raising=False)
-    assert [parent.name for parent in cache.parents()] == ["__pycache__"]
+    assert find().name.startswith("minicaffe-kernels-") and "there is no home folder" in caplog.text
     assert main(["cache"]) == 0 and main(["data", "list"]) == 0
     assert "not here: minicaffe data get mnist" in capsys.readouterr().out
     assert main(["data", "get", "mnist"]) == 1

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
-from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
 import numba
 import pytest
 
-from minicaffe.kernels import compiler
+from minicaffe.kernels import cache, compiler
 from minicaffe.kernels.cpu import jit
+from minicaffe.kernels.stored import CHECK_BYTES, Stored
 
 from ..support.running import ROOT
 
@@ -25,7 +26,7 @@ cache.folder = lambda: Path(sys.argv[1])
 from minicaffe.kernels import compiler, cpu, update
 asked = []
 ask = compiler.Child.compile
-compiler.Child.compile = lambda child, *request: asked.append(request[1]) or ask(child, *request)
+compiler.Child.compile = lambda child, request, **how: asked.append(request[1]) or ask(child, request, **how)
 
 import numpy as np
 from minicaffe.device.cpu import CpuDevice
@@ -62,7 +63,7 @@ def test_the_run_that_compiles_computes_what_later_runs_compute(tmp_path):
     both = "float32", "float64"
     first = [row for p in [start(kernels, dtype, cwd=here) for dtype in both] for row in finish(p)]
     later = finish(start(kernels, *both, cwd=here))
-    assert [asked for asked, _ in first] == 2 * ["['sgd_update']"]
+    assert [asked for asked, _ in first] == 2 * ["['run_parts', 'sgd_update']"]
     assert [asked for asked, _ in later] == 2 * ["[]"]
     assert [digest for _, digest in first] == [digest for _, digest in later]
     assert not (here / "executed").exists()
@@ -71,8 +72,10 @@ def test_the_run_that_compiles_computes_what_later_runs_compute(tmp_path):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr("minicaffe.kernels.cache.folder", lambda: tmp_path)
+    monkeypatch.setattr(Stored, "full", False)
     compiler.child.cache_clear()
     yield tmp_path
+    compiler.child(tmp_path).close()
     compiler.child.cache_clear()
 
 
@@ -84,33 +87,78 @@ def plus_text(x):
     return x + "text"
 
 
+thrice = jit(lambda x: 3 * x)
+thrice.py_func.__name__ = "thrice"
+
+
 def test_what_the_child_cannot_find_is_compiled_here(folder):
     """`twice` is no dispatcher in its module, so that the child cannot compile it."""
     assert jit(twice)(21) == 42
     assert compiler.child(folder).process.poll() is None, "it goes on to the next request"
 
 
-def test_a_damaged_cache_is_made_anew(folder, caplog):
-    """Files are without their content after a power cut."""
-    function = jit(twice)
-    assert function(21) == 42
-    index = Path(function._cache._cache_file._index_path)
-    index.write_bytes(b"")
+@pytest.mark.parametrize("damage", [lambda content: b"", lambda content: content[:-1] + b"?"])
+def test_a_damaged_cache_is_made_anew(damage, folder, caplog, monkeypatch):
+    """Files are without all of their content after a power cut."""
+    monkeypatch.setattr(compiler, "order", lambda *args: False)
     assert jit(twice)(21) == 42
-    assert caplog.messages.count("The cached code of tests.kernels.test_compiler.twice is damaged and made"
-                                 " anew: Ran out of input") == 1  # fmt: skip
-    assert index.stat().st_size
-
-
-def test_code_that_cannot_be_cached_runs(folder, monkeypatch, caplog):
-    @contextmanager
-    def no_locks(path):
-        raise OSError(37, "No locks available")
-        yield
-
-    monkeypatch.setattr("minicaffe.kernels.cache.alone", no_locks)
+    (path,) = folder.rglob("*.code")
+    whole = path.read_bytes()
+    path.write_bytes(damage(whole))
     assert jit(twice)(21) == 42
-    assert f"Kernels cannot be cached in {folder}: No locks available" in caplog.messages
+    assert caplog.messages == [f"{path} is damaged and made anew: its check sum is wrong"]
+    assert hashlib.sha256(path.read_bytes()[CHECK_BYTES:]).digest() == path.read_bytes()[:CHECK_BYTES]
+    assert [*folder.rglob("*.tmp")] == []
+
+
+def test_code_that_cannot_be_stored_runs_and_one_line_says_so(folder, monkeypatch, caplog):
+    """Of two functions, the first of which the child was asked for."""
+    (folder / __name__).write_text("a file in the place of a folder")
+    kept = compiler.child(folder).compile((__name__, "thrice", (numba.int64,)))
+    assert kept == "full: File exists"
+    compiler.compile_all(folder, 5 * [(__name__, "thrice", (numba.int64,))])
+    assert jit(twice)(21) == 42 and jit(thrice.py_func)(2) == 6
+    told = f"Compiled kernels cannot be kept in {folder}: File exists; every process compiles them"
+    assert [message for message in caplog.messages if "Compiling" not in message] == [told]
+
+
+def test_what_another_process_compiles_is_left_to_it(folder):
+    child, request = compiler.child(folder), (__name__, "thrice", (numba.int64,))
+    with cache.alone(folder / f"{__name__}.thrice.lock"):
+        assert child.compile(request, wait=False) == "busy"
+    assert child.compile(request, wait=False) == "stored"
+    (path,) = folder.rglob("*.code")
+    before = path.stat().st_mtime_ns
+    assert child.compile(request) == "stored" and path.stat().st_mtime_ns == before
+
+
+def test_all_is_compiled_by_all_and_said(folder, monkeypatch, caplog):
+    """What another process is busy with is asked for again, and waited for."""
+
+    class Helper:
+        def __init__(self, folder):
+            helpers.append(self)
+
+        def compile(self, request, *, wait):
+            number = request[2][0]
+            asked.append((number, wait))
+            return "busy" if number == 1 and not wait else "stored"
+
+        def close(self):
+            helpers.remove(self)
+
+    helpers, asked = [], []
+    monkeypatch.setattr(compiler, "Child", Helper)
+    monkeypatch.setattr(compiler, "REPORT_S", 0)
+    monkeypatch.setattr(compiler, "usable_processors", lambda: 3)
+    compiler.compile_all(folder, [])
+    assert asked == [] and caplog.messages == []
+    caplog.set_level("INFO", "minicaffe")
+    requests = [("module", "name", (number,)) for number in range(7)]
+    compiler.compile_all(folder, requests)
+    assert sorted(asked) == sorted([*((n, False) for n in range(7)), (1, True)]) and helpers == []
+    assert caplog.messages[0].startswith("Compiling 7 kernels for this processor")
+    assert caplog.messages[1:] == [f"Compiling kernels: {done} of 7 done" for done in range(1, 7)]
 
 
 def test_an_interrupted_request_leaves_no_reply_behind(folder, monkeypatch):
@@ -130,7 +178,7 @@ def test_an_interrupted_request_leaves_no_reply_behind(folder, monkeypatch):
     child, process = compiler.child(folder), Process()
     monkeypatch.setattr(child, "start", lambda: process)
     with pytest.raises(KeyboardInterrupt):
-        child.compile(__name__, "twice", ())
+        child.compile((__name__, "twice", ()))
     assert process.killed and child.process is None
 
 
@@ -149,7 +197,7 @@ def test_without_a_child_the_process_compiles_itself(death, folder, monkeypatch)
             child, "start", lambda: subprocess.Popen(["false"], stdin=-1, stdout=-1, bufsize=0)
         )
     else:
-        assert not child.compile(__name__, "nothing", ())
+        assert child.compile((__name__, "nothing", ())) == "failed"
         child.process.kill()
         child.process.wait()
     assert jit(twice)(21) == 42

@@ -248,12 +248,16 @@ def check_propagate_down(case: Case, device: Device) -> None:
             assert (device.get(blob.diff) == 42.0).all(), f"{case}: the diff of {blob} changed unasked"
 
 
-def check_repeatable(case: Case, device: Device) -> None:
-    """The same bottoms give the same bits, forward and backward, however often; no state leaks."""
-    rig = Rig(case, device)
+def check_repeatable(case: Case, device: Device, *, rig: type[Rig] = Rig) -> None:
+    """The same bottoms give the same bits, forward and backward, however often; no state leaks, and a
+    rehearsal leaves nothing behind."""
+    rig = rig(case, device)
     arrays = case.arrays()
     first = rig.forward(arrays)
     rig.forward([a[::-1].copy() if a.ndim else a for a in arrays])
+    assert_same(case, first, rig.forward(arrays))
+    device.rehearse(rig.net.run_forward)
+    assert_same(case, first, [device.get(blob.data) for blob in rig.top])
     assert_same(case, first, rig.forward(arrays))
     if case.gradient:
         rig.seed_tops()

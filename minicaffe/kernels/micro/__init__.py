@@ -7,6 +7,7 @@ vector instructions and handed to LLVM (llvmlite, which Numba brings along).  Bu
     builder     writing a function in vector IR, compiling it, calling it from compiled loops by address
     tile        C += A B on a block of registers: the heart of every matrix product and convolution
     transpose   a square block turned in registers
+    dealing     loops dealt to threads: how a parallel kernel's parts are run
 
 A micro-kernel takes 64-bit integers only: addresses (of arrays or elements) and counts.  It trusts its caller
 completely; `kernels/tiled` holds the callers.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import llvmlite.binding as llvm
-import numba
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
@@ -191,10 +189,17 @@ class Function:
         return engine.get_function_address(self.name)
 
 
-@numba.njit(nogil=True)
-def address(array, index):
+@intrinsic
+def address(typing_context, array, index):
     """In compiled loops: where element `index` of a one-dimensional array lies."""
-    return np.int64(array.ctypes.data) + index * array.itemsize
+
+    def generate(context, build, signature, values):
+        kind, counts = signature.args
+        start = build.ptrtoint(context.make_array(kind)(context, build, values[0]).data, INT)
+        offset = build.mul(context.cast(build, values[1], counts, types.int64), INT(kind.dtype.bitwidth // 8))
+        return build.add(start, offset)
+
+    return types.int64(array, index), generate
 
 
 @intrinsic

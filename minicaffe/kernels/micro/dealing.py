@@ -1,0 +1,186 @@
+"""Loops dealt to threads: parallel kernels are compiled as serial ones, and one launcher runs all of them.
+
+Numba compiles a function with a parallel loop several times over, which takes two to four times as long as
+the same function without threads.  So here a parallel kernel
+
+    def scale(x, y, factor):
+        zero = x.dtype.type(0)
+        for i in prange(x.size):
+            y[i] = max(zero, factor * x[i])
+
+is read as `loops(part, parts, x, y, factor)`, in which the loop runs over one of `parts` equal shares of its
+range, and what stands before it is done by every part.  Compiled code for it is
+
+    scale(launcher, parts, x, y, factor)  puts its arguments into a block of memory, and calls the launcher
+    launcher(thunk, block, parts)         the only parallel loop: thunk(block, part, parts) for all parts
+    thunk(block, part, parts)             takes the arguments out of the block, and calls loops
+
+A parallel kernel is therefore one loop, the last statement of its function (ConfigError otherwise), and what
+comes before it only computes values with names, since every part does it.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable
+
+import numpy as np
+from llvmlite import ir
+from numba import prange, types
+from numba.core import cgutils
+from numba.core.compiler import compile_internal
+from numba.core.targetconfig import ConfigStack
+from numba.extending import intrinsic
+
+from ...errors import ConfigError
+from .builder import I32, INT, call
+
+RUN_PARTS = (types.int64,) * 3  # what run_parts takes
+THUNK = ir.FunctionType(ir.VoidType(), [INT] * 3)  # the launcher's type too
+
+
+def run_parts(thunk, block, parts):
+    """Call the machine code at `thunk` for every part; all are addresses or integers."""
+    for part in prange(parts):
+        call(thunk, (block, part, parts))
+
+
+def entry(function: Callable) -> Callable:
+    """`function` with two more parameters in front: the launcher's address, and in how many parts to cut the
+    loop.  It is to be compiled; what it deals, `loops`, is made when it is."""
+    names = list(inspect.signature(function).parameters)
+    scope = {"deal": _dealer(function)}
+    text = f"def {function.__name__}(_launcher, _parts, {', '.join(names)}):\n"
+    text += f"    deal(_launcher, _parts, ({', '.join(names)},))\n"
+    exec(compile(text, function.__code__.co_filename, "exec"), scope)
+    made = scope[function.__name__]
+    made.__module__, made.__doc__ = function.__module__, function.__doc__
+    return made
+
+
+def loops(function: Callable) -> Callable:
+    """A parallel kernel as a function of (part, parts, *its parameters) without threads."""
+    try:
+        lines, first = inspect.getsourcelines(function)
+    except OSError:
+        raise ConfigError(f"{function.__name__}: a parallel kernel needs its source, in a file") from None
+    tree = ast.parse(textwrap.dedent("".join(lines)))
+    ast.increment_lineno(tree, first - 1)
+    (definition,) = tree.body
+    dealt = [node for node in ast.walk(definition) if _is_dealt(node)]
+    if dealt != definition.body[-1:]:
+        raise ConfigError(
+            f"{function.__name__} has {len(dealt)} loops over prange; a parallel kernel is one, and nothing"
+            " comes after it"
+        )
+    (loop,) = dealt
+    name = loop.target.id
+    cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
+    closed = {name: cell.cell_contents for name, cell in cells.items()}
+    scope = {**function.__globals__, **closed, "_signed": np.int64, "_unsigned": np.uint64}
+    for number, body in enumerate(loop.body):
+        loop.body[number] = _ByUnsigned(name).visit(body)
+    share, own = ast.parse(SHARE.format(name=name, count=ast.unparse(loop.iter.args[0]))).body
+    own.body += loop.body
+    definition.body[-1:] = [share, own]
+    definition.decorator_list, definition.args = [], _plain(definition.args)
+    tree = ast.fix_missing_locations(tree)
+    exec(compile(tree, function.__code__.co_filename, "exec"), scope)
+    return scope[function.__name__]
+
+
+# What takes the place of the loop.  Numba looks at every index that is signed whether it counts from the end,
+# which keeps a loop from becoming vector code.
+SHARE = """
+_count = {count}
+for _at in range(_unsigned(_part * _count // _parts), _unsigned((_part + 1) * _count // _parts)):
+    {name} = _signed(_at)
+"""
+
+
+def _is_dealt(node: ast.AST) -> bool:
+    """Whether this is a loop over prange."""
+    return (
+        isinstance(node, ast.For)
+        and isinstance(node.iter, ast.Call)
+        and isinstance(node.iter.func, ast.Name)
+        and node.iter.func.id == "prange"
+    )
+
+
+def _plain(arguments: ast.arguments) -> ast.arguments:
+    """Parameters without types, and behind the part and the number of parts."""
+    names = ["_part", "_parts", *(argument.arg for argument in arguments.args)]
+    return ast.arguments([], [ast.arg(name) for name in names], kwonlyargs=[], kw_defaults=[], defaults=[])
+
+
+class _ByUnsigned(ast.NodeTransformer):
+    """x[i] for the loop's variable i becomes x[_at]."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.slice, ast.Name) and node.slice.id == self.name:
+            node.slice.id = "_at"
+        return node
+
+
+def _dealer(function: Callable) -> Callable:
+    """`deal(launcher, parts, arguments)` for compiled code: runs all parts of a kernel's loop."""
+
+    @intrinsic
+    def deal(typing_context, launcher, parts, arguments):
+        def generate(context, build, signature, values):
+            address, parts, packed = values
+            kinds = signature.args[2].types
+            fields = [context.get_value_type(kind) for kind in kinds]
+            block = cgutils.alloca_once(build, ir.LiteralStructType([*fields, I32]))
+            for i, value in enumerate(cgutils.unpack_tuple(build, packed, len(kinds))):
+                build.store(value, cgutils.gep_inbounds(build, block, 0, i))
+            failed = cgutils.gep_inbounds(build, block, 0, len(kinds))
+            build.store(I32(0), failed)
+            thunk = _thunk(context, build.module, function, kinds, block.type)
+            launch = build.inttoptr(address, THUNK.as_pointer())
+            build.call(launch, [build.ptrtoint(thunk, INT), build.ptrtoint(block, INT), parts])
+            with cgutils.if_unlikely(build, cgutils.is_not_null(build, build.load(failed))):
+                message = f"{function.__name__}: the arrays do not fit the geometry"
+                context.call_conv.return_user_exc(build, ValueError, (message,))
+            return context.get_dummy_value()
+
+        return types.void(types.int64, types.int64, arguments), generate
+
+    return deal
+
+
+def _thunk(context, module, function, kinds, block_type) -> ir.Function:
+    """What the launcher calls: the arguments out of the block, one part of the loop; a part that fails leaves
+    a note in the block's last field."""
+    described = _compiled_into(context, loops(function), (types.int64, types.int64, *kinds))
+    thunk = ir.Function(module, THUNK, f"{described.llvm_func_name}.part")
+    thunk.linkage = "internal"
+    build = ir.IRBuilder(thunk.append_basic_block())
+    address, part, parts = thunk.args
+    block = build.inttoptr(address, block_type)
+    values = [build.load(cgutils.gep_inbounds(build, block, 0, i)) for i in range(len(kinds))]
+    target = context.declare_function(module, described)
+    arguments = [part, parts, *values]
+    status, _ = context.call_conv.call_function(build, target, types.none, described.argtypes, arguments)
+    with cgutils.if_unlikely(build, status.is_error):
+        failed = cgutils.gep_inbounds(build, block, 0, len(kinds))
+        build.store(I32(1), failed)
+    build.ret_void()
+    return thunk
+
+
+def _compiled_into(context, function: Callable, kinds: tuple):
+    """Compile a function into the code that is being made, to be optimized with it once; its descriptor."""
+    flags = ConfigStack.top_or_none().copy()
+    flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+    library = context.active_code_library
+    return compile_internal(
+        context.typing_context, context, library, function, kinds, types.none, flags, {}
+    ).fndesc
