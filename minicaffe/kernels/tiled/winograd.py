@@ -1,17 +1,14 @@
-"""Correlation of 3x3 windows by Winograd's F(4x4, 3x3), see micro/winograd.py: 36 products where there were 144.
+"""Correlation with 3x3 windows by Winograd's F(4x4, 3x3), see micro/winograd.py: 36 products where there were
+144.
 
-    values     V[f, tile, c]   image -> strips of `lanes` channels, pixel by pixel -> B^T d B
-    weights    U[f, c, m]      G g G^T, once per call
-    products   V[f] U[f]       36 matrix products over register tiles
-    sums       A^T .. A        -> what follows the sum -> a strip, turned into rows of the output
+    image -> strips: `lanes` channels, pixel by pixel -> values V[place, tile, c] = B^T d B
+    weights -> U[place, c, m] = G g G^T, once per call
+    products = V[place] U[place], for each of 36 places, over register tiles
+    A^T products A -> what follows the sum -> a strip -> rows of the output
 
-Tiles are taken by bands, four rows of outputs, and bands by chunks whose values and products stay in the inner
-cache.  The gradient by data is the same correlation, of dy with turned weights.  The gradient by weights is
-
-    dg = G^T [ sum over tiles of (B^T d B) (A dy A^T) ] G
-
-with chunks cut by the geometry alone, and each sum made by one thread: so no result depends on how many there
-are.
+Tiles are taken by bands, which are four rows of outputs, and bands by chunks whose values and products stay in
+the inner cache.  The gradient by data is the same correlation, of dy with turned weights.  For the gradient by
+weights see winograd_weights.py.
 """
 
 from __future__ import annotations
@@ -26,249 +23,246 @@ from ..micro.builder import address, call
 from ..micro.tile import best_rows, tile
 from ..micro.winograd import IN, OUT, TAPS, sandwich
 from .columns import add_elements, copy_elements
-from .panels import VECTORS, carve, part_of, threads, tiling
+from .panels import VECTORS, Tiling, carve, part_of, threads
 
-PLACES = IN * IN  # of a transformed tile
-CHUNK_BYTES = 1 << 20  # values of a chunk of tiles
-GROUP = 4  # panels of outputs whose products are kept at a time
-MOST_TILES = 96  # of a chunk
-GRADIENT_TILES = 256  # of a chunk for the gradient by weights
+PLACES, WINDOW = IN * IN, TAPS * TAPS  # elements of a transformed tile, and of a window
+TILES = 56  # of a chunk, at most: four register tiles of AVX-512
+APART = 16  # elements between matrices, which would compete for the same lines of a cache at powers of two
 
 
-class Grid(NamedTuple):
-    """One correlation, cut into tiles; extents in pixels."""
-
-    n: int
-    groups: int
-    c: int  # channels per group that are read,
-    m: int  # and written
-    h: int  # of the image that is read
-    w: int
-    oh: int
-    ow: int
-    top: int  # padding of it; below 0: so much is cut off
-    left: int
-    step: int  # elements from one image to the next
-    out_step: int
-    add: int
-    down: int  # bands of an image
-    across: int  # tiles of a band
-
-
-def grid(g, backward: bool = False) -> Grid:
-    """That of a kernels.convolution.Conv, forward or for its gradient by data."""
-    if backward:
-        shape = g.m, g.c, g.oh, g.ow, g.h, g.w, TAPS - 1 - g.ph, TAPS - 1 - g.pw, g.y_step, g.x_step, g.add
-    else:
-        shape = g.c, g.m, g.h, g.w, g.oh, g.ow, g.ph, g.pw, g.x_step, g.y_step, 0
-    return Grid(g.n, g.groups, *shape, -(-shape[4] // OUT), -(-shape[5] // OUT))
-
-
-class Strip(NamedTuple):
-    """An image as blocks of channels see it: extents, padding and the elements of a row of the strip."""
+class Plane(NamedTuple):
+    """Images that are cut into tiles, and the strip that one block of channels of them becomes; in pixels."""
 
     h: int
     w: int
-    top: int
+    top: int  # padding; below 0, so much is cut off
     left: int
-    pitch: int
+    step: int  # elements from one image to the next
+    extent: int  # of a tile
+    down: int  # bands of an image
+    across: int  # tiles of a band
+    pitch: int  # of a row of the strip
+
+
+def plane(h: int, w: int, top: int, left: int, step: int, extent: int, oh: int, ow: int) -> Plane:
+    """Images (h, w) in tiles of `extent`, of which each makes, or is, OUT x OUT of (oh, ow) pixels."""
+    down, across = -(-oh // OUT), -(-ow // OUT)
+    return Plane(h, w, top, left, step, extent, down, across, OUT * (across - 1) + extent)
+
+
+class Values(NamedTuple):
+    """Transformed tiles, [place, tile, channel]: elements from one tile to the next, and from one place."""
+
+    tile: int
+    place: int
+
+    @classmethod
+    def of(cls, tiles: int, channels: int) -> Values:
+        across = -(-channels // APART) * APART + APART
+        return cls(across, tiles * across + APART)
 
 
 @jit
 def fill_strip(x, at, first, count, strip, s, t):
-    """strip[row, column, lane] = rows `first` to `first + count` of the padded planes that begin at x[at]."""
-    plane, row = s.h * s.w, s.pitch * t.lanes
-    left, skip = max(0, s.left), max(0, -s.left)
+    """strip[row, pixel, lane] = rows `first` to `first + count` of t.lanes padded planes, the first at x[at].
+
+    What sticks out of a row is written over by the next one.
+    """
+    row, left, skip = s.pitch * t.lanes, max(0, s.left), max(0, -s.left)
     live = min(s.w - skip, s.pitch - left)
     for r in range(count):
-        source, to = first + r - s.top, r * row
-        if source < 0 or source >= s.h:
-            strip[to : to + row] = 0
-            continue
-        # What sticks out of one row is written over by the next.
-        strip[to : to + left * t.lanes] = 0
-        for w in range(0, live, t.lanes):
-            pixels = address(x, at + source * s.w + skip + w)
-            call(t.turn, (pixels, plane, address(strip, to + (left + w) * t.lanes), t.lanes))
-        strip[to + (left + live) * t.lanes : to + row] = 0
+        y, to = first + r - s.top, r * row
+        inside = 0 <= y < s.h
+        strip[to : to + (left * t.lanes if inside else row)] = 0
+        if inside:
+            for i in range(0, live, t.lanes):
+                pixels = address(x, at + y * s.w + skip + i)
+                call(t.turn, (pixels, s.h * s.w, address(strip, to + (left + i) * t.lanes), t.lanes))
+            strip[to + (left + live) * t.lanes : to + row] = 0
 
 
 @jit
-def transform_bands(x, start, step, band, end, down, across, height, kernel, strip, out, at, tile, place, s, t):
-    """The transforms of the tiles of bands `band` to `end` of a block of channels that begins at x[start] in
-    the first image, put behind out[at]; they are `tile` apart, and their places `place`."""
+def transform(kernel, x, at, band, end, strip, values, c, v, s, t):
+    """values[place, tile, c : c + t.lanes] of the tiles in bands `band` to `end`; the block of channels begins
+    at x[at] in the first image."""
+    row = s.pitch * t.lanes
     while band < end:
-        n, a = band // down, band % down
-        bands = min(end - band, down - a)
-        fill_strip(x, start + n * step, OUT * a, OUT * (bands - 1) + height, strip, s, t)
-        row = s.pitch * t.lanes
+        n, a = band // s.down, band % s.down
+        bands = min(end - band, s.down - a)  # of this image
+        fill_strip(x, at + n * s.step, OUT * a, OUT * (bands - 1) + s.extent, strip, s, t)
         for b in range(bands):
-            source = address(strip, OUT * b * row)
-            to = address(out, at)
-            call(
-                kernel,
-                (across, source, row, t.lanes, OUT * t.lanes, to, IN * place, place, tile, 0, 0),
-            )
-            at += across * tile
+            source, to = address(strip, OUT * b * row), address(values, c)
+            places = IN * v.place, v.place, v.tile
+            call(kernel, (s.across, source, row, t.lanes, OUT * t.lanes, to, *places, 0, 0))
+            c += s.across * v.tile
         band += bands
 
 
 class Work(NamedTuple):
-    """How a correlation is cut, its micro-kernels, and its arrays of the workspace."""
+    """What the loops of a call have beside its operands: micro-kernels, how the work is cut, and arrays of the
+    workspace, most of them one for each thread."""
 
     image: int  # addresses
     tile: int
     sums: int
     rows: int  # of a register tile
-    bands: int  # of a chunk
-    chunks: int  # of a group
-    spans: int  # parts of the outputs that are items of their own
-    group: int  # panels of outputs at a time
-    tile_v: int  # elements of the values from one tile to the next,
-    place_v: int  # and from one place to the next
-    tile_p: int  # the same of products
-    place_p: int
-    place_u: int  # of weights
-    weights: np.ndarray
+    groups: int
+    c: int  # channels of a group that are read,
+    m: int  # and written
+    add: int  # whether to what is there
+    bands: int  # of all images,
+    chunk: int  # and of a chunk
+    spans: int  # parts of a chunk's outputs
+    place: int  # elements from one place of the weights to the next
+    weights: np.ndarray  # for each group and panel of outputs [place, input, output]
     strips: np.ndarray
-    transformed: np.ndarray
-    multiplied: np.ndarray
-    turned: np.ndarray
+    values: np.ndarray
+    products: np.ndarray
+    lines: np.ndarray  # [lane, pixel] of a band of outputs
 
 
-def transform_weights(w, m, c, outer, inner, turned, kernel, weights, taps, place, t):
-    """weights[panel][place][c][width]: panels of m outputs, zeros behind the last; output i and input k lie at
-    i * outer + k * inner."""
-    panels = (m + t.width - 1) // t.width
-    for part in prange(len(taps)):
-        own = taps[part]
-        first, last = part_of(part, len(taps), len(weights))
+def transform_weights(w, m, c, outer, inner, turned, kernel, weights, windows, place, t):
+    """Panels of outputs; output i and input k of a group lie at i * outer + k * inner.
+
+    turned  from the last tap to the first
+    """
+    panels, step = (m + t.width - 1) // t.width, -t.width if turned else t.width
+    for part in prange(len(windows)):
+        window = windows[part]
+        first, last = part_of(part, len(windows), len(weights))
         for q in range(first, last):
-            base = q // panels * m * c * TAPS * TAPS + q % panels * t.width * outer
-            live = min(t.width, m - q % panels * t.width)
-            own[:] = 0
+            m0 = q % panels * t.width
+            window[:] = 0
             for k in range(c):
-                for i in range(live):
-                    at = base + i * outer + k * inner
-                    for tap in range(TAPS * TAPS):
-                        own[tap * t.width + i] = w[at + (TAPS * TAPS - 1 - tap if turned else tap)]
-                source, to = address(own, 0), address(weights[q], k * t.width)
-                strides = IN * place, place, t.lanes
-                call(kernel, (VECTORS, source, TAPS * t.width, t.width, t.lanes, to, *strides, 0, 0))
+                at = q // panels * m * c * WINDOW + m0 * outer + k * inner
+                for i in range(0, min(t.width, m - m0), t.lanes):
+                    gather_windows(w, at + i * outer, outer, m - m0 - i, window, i, t)
+                source = address(window, (WINDOW - 1) * t.width if turned else 0)
+                to = address(weights[q], k * t.width)
+                places = IN * place, place, t.lanes
+                call(kernel, (VECTORS, source, TAPS * step, step, t.lanes, to, *places, 0, 0))
 
 
-def correlate(x, scale, bias, y, work, s, g, t):
-    """Every item is a chunk of tiles and a span of outputs."""
-    panels, total = (g.m + t.width - 1) // t.width, g.n * g.down
+@jit
+def gather_windows(w, at, outer, live, window, lane, t):
+    """window[tap, lane:] = the windows at w[at], w[at + outer] and so on."""
+    if live >= t.lanes:
+        for tap in range(0, WINDOW, t.lanes):  # and more than there are, which nobody reads
+            to = address(window, tap * t.width + lane)
+            call(t.turn, (address(w, at + tap), outer, to, t.width))
+    else:
+        for i in range(live):
+            for tap in range(WINDOW):
+                window[tap * t.width + lane + i] = w[at + i * outer + tap]
+
+
+def correlate(x, scale, bias, y, work, v, p, s, o, t):
+    """Every item is a chunk of tiles and a span of outputs; v and p are the Values of the image and of
+    products, s and o the Plane of the image and of the output."""
+    panels, chunks = (work.m + t.width - 1) // t.width, (work.bands + work.chunk - 1) // work.chunk
     for part in prange(len(work.strips)):
-        strip, values, products = work.strips[part], work.transformed[part], work.multiplied[part]
-        turned, held = work.turned[part], -1
-        first, last = part_of(part, len(work.strips), g.groups * work.chunks * work.spans)
+        held = -1
+        first, last = part_of(part, len(work.strips), work.groups * chunks * work.spans)
         for item in range(first, last):
             chunk = item // work.spans
-            group, band = chunk // work.chunks, chunk % work.chunks * work.bands
-            end = min(total, band + work.bands)
+            group, band = chunk // chunks, chunk % chunks * work.chunk
+            end = min(work.bands, band + work.chunk)
             if chunk != held:
                 held = chunk
-                for c in range(0, g.c, t.lanes):
-                    c = min(c, g.c - t.lanes)  # the last block may overlap the one before
-                    transform_bands(
-                        x, (group * g.c + c) * g.h * g.w, g.step, band, end, g.down, g.across, IN,
-                        work.image, strip, values, c, work.tile_v, work.place_v, s, t,
-                    )  # fmt: skip
-            panel, past = part_of(item % work.spans, work.spans, panels)
-            while panel < past:
-                count = min(work.group, past - panel)
-                multiply(group * panels + panel, count, (end - band) * g.across, values, products, work, g, t)
-                put(products, scale, bias, y, group, panel, count, band, end, strip, turned, work, g, t)
-                panel += count
+                for block in range(0, work.c, t.lanes):
+                    c = min(block, work.c - t.lanes)  # the last block may overlap the one before
+                    at = (group * work.c + c) * s.h * s.w
+                    strip, values = work.strips[part], work.values[part]
+                    transform(work.image, x, at, band, end, strip, values, c, v, s, t)
+            low, high = part_of(item % work.spans, work.spans, panels)
+            for panel in range(low, high):
+                multiply(part, work, group * panels + panel, (end - band) * s.across, v, p, t)
+                for lane in range(0, min(t.width, work.m - panel * t.width), t.lanes):
+                    m = panel * t.width + lane
+                    live, m = min(t.lanes, work.m - m), group * work.m + m
+                    put(part, work, lane, scale, bias, y, m, live, band, end, p, o, t)
 
 
 @jit
-def multiply(panel, count, tiles, values, products, work, g, t):
-    """The 36 products of some tiles' values with `count` panels of weights."""
+def multiply(part, work, panel, tiles, v, p, t):
+    """All products of some tiles with one panel of weights."""
+    values, products, weights = work.values[part], work.products[part], work.weights[panel]
     for f in range(PLACES):
-        for q in range(count):
-            weights = address(work.weights[panel + q], f * work.place_u)
-            for i in range(0, tiles, work.rows):
-                left = address(values, f * work.place_v + i * work.tile_v)
-                to = address(products, f * work.place_p + i * work.tile_p + q * t.width)
-                call(work.tile, (g.c, left, weights, t.width, to, work.tile_p, 0, 0))
+        right = address(weights, f * work.place)
+        for i in range(0, tiles, work.rows):
+            left, to = address(values, f * v.place + i * v.tile), address(products, f * p.place + i * p.tile)
+            call(work.tile, (work.c, left, right, t.width, to, p.tile, 0, 0))
 
 
 @jit
-def put(products, scale, bias, y, group, panel, count, band, end, strip, turned, work, g, t):
-    """The outputs of some bands out of their products with some panels of weights."""
-    area = g.oh * g.ow
-    pitch = turned.size // t.lanes
-    for v in range(count * VECTORS):
-        m = panel * t.width + v * t.lanes
-        live = min(t.lanes, g.m - m)
-        m += group * g.m
-        for b in range(band, end if live > 0 else band):
-            n, a = b // g.down, b % g.down
-            # From the last tile to the first, since what sticks out at the right begins the next row.
-            source = address(products, ((b - band + 1) * g.across - 1) * work.tile_p + v * t.lanes)
-            to = address(strip, (g.across - 1) * OUT * t.lanes)
-            strides = g.ow * t.lanes, t.lanes, -OUT * t.lanes
-            follows = address(scale, m), address(bias, m)
-            call(work.sums, (g.across, source, IN * work.place_p, work.place_p, -work.tile_p, to, *strides, *follows))
-            pixels = min(OUT, g.oh - OUT * a) * g.ow
-            for i in range(0, pixels, t.lanes):
-                call(t.turn, (address(strip, i * t.lanes), t.lanes, address(turned, i), pitch))
-            at = n * g.out_step + m * area + OUT * a * g.ow
-            for i in range(live):
-                if g.add:
-                    add_elements(turned, i * pitch, y, at + i * area, pixels)
-                else:
-                    copy_elements(turned, i * pitch, y, at + i * area, pixels)
+def put(part, work, lane, scale, bias, y, m, live, band, end, p, o, t):
+    """The outputs m to m + live of some bands, whose products lie from `lane` on."""
+    products, strip, lines = work.products[part], work.strips[part], work.lines[part]
+    pitch, area = lines.size // t.lanes, o.h * o.w
+    for b in range(band, end):
+        # From the last tile to the first: what sticks out at the right is where the next row begins.
+        source = address(products, ((b - band + 1) * o.across - 1) * p.tile + lane)
+        to = address(strip, (o.across - 1) * OUT * t.lanes)
+        strides = IN * p.place, p.place, -p.tile, to, o.w * t.lanes, t.lanes, -OUT * t.lanes
+        call(work.sums, (o.across, source, *strides, address(scale, m), address(bias, m)))
+        n, a = b // o.down, b % o.down
+        pixels = min(OUT, o.h - OUT * a) * o.w
+        for i in range(0, pixels, t.lanes):
+            call(t.turn, (address(strip, i * t.lanes), t.lanes, address(lines, i), pitch))
+        at = n * o.step + m * area + OUT * a * o.w
+        for i in range(live):
+            if work.add:
+                add_elements(lines, i * pitch, y, at + i * area, pixels)
+            else:
+                copy_elements(lines, i * pitch, y, at + i * area, pixels)
 
 
 transform_weights = jit(transform_weights, parallel=True)
 correlate = jit(correlate, parallel=True)
 
 
-class Winograd:
-    def __init__(self, device):
-        self.device, self.machine = device, device.machine
-        self.itemsize = device.dtype.itemsize
-        self.t = tiling(device.dtype, device.machine)
+def forward(device, t: Tiling, x, w, scale, bias, y, g, finish: str) -> None:
+    """kernels.convolution.conv_forward on a CPU device; `finish` as in micro.tile."""
+    s = plane(g.h, g.w, g.ph, g.pw, g.x_step, IN, g.oh, g.ow)
+    o = s._replace(h=g.oh, w=g.ow, step=g.y_step)
+    _correlate(device, t, x, w, scale, bias, y, g, g.c, g.m, s, o, finish)
 
-    def forward(self, x, w, scale, bias, y, g):
-        from .convolution import finish
-        self.correlate(grid(g), x, w, scale, bias, y, (g.c * 9, 9), False, finish(scaled=g.scaled, bias=g.bias, relu=g.relu))
 
-    def backward_data(self, dy, w, dx, g):
-        self.correlate(grid(g, True), dy, w, w, w, dx, (9, g.c * 9), True, "set")
+def backward_data(device, t: Tiling, dy, w, dx, g) -> None:
+    """kernels.convolution.conv_backward_data on a CPU device."""
+    s = plane(g.oh, g.ow, TAPS - 1 - g.ph, TAPS - 1 - g.pw, g.y_step, IN, g.h, g.w)
+    o = s._replace(h=g.h, w=g.w, step=g.x_step)
+    _correlate(device, t, dy, w, w, w, dx, g, g.m, g.c, s, o, "")
 
-    def correlate(self, g, x, w, scale, bias, y, strides, turned, finish):
-        t, parts = self.t, threads()
-        panels, total = -(-g.m // t.width), g.n * g.down
-        pad = lambda n: -(-n // t.lanes) * t.lanes
-        vt = pad(g.c) + 16
-        # chunk
-        bands = max(1, min(MOST_TILES // g.across, CHUNK_BYTES // (PLACES * vt * 4 * g.across), total))
-        chunks = -(-total // bands)
-        if chunks * g.groups < 4 * parts:
-            chunks = min(total, -(-chunks // parts) * parts)
-            bands = -(-total // chunks)
-            chunks = -(-total // bands)
-        spans = min(panels, -(-parts // (chunks*g.groups))) if chunks*g.groups < parts else 1
-        tiles = bands * g.across
-        rows = best_rows(tiles, self.machine)
-        tall = -(-tiles // rows) * rows
-        group = min(GROUP, panels)
-        vals = (vt, tall * vt + 16)
-        prods = (group * t.width, tall * group * t.width + 16)
-        place = g.c * t.width + 16
-        s = Strip(g.h, g.w, g.top, g.left, g.across * OUT + 2)
-        strip = max((OUT * bands + 2) * s.pitch, OUT * pad(g.ow)+64) * t.lanes
-        turnedb = (pad(OUT * g.ow) + t.lanes) * t.lanes
-        wts, taps, strips, tr, mu, tu = carve(self.device, (g.groups * panels, PLACES * place), (parts, 9 * t.width), (parts, strip),
-            (parts, PLACES * vals[1]), (parts, PLACES * prods[1]), (parts, turnedb))
-        tu = tu[:, :turnedb]
-        k = lambda n, f="set": sandwich(n, f, self.itemsize, self.machine)
-        transform_weights(w, g.m, g.c, *strides, turned, k("weights"), wts, taps, place, t)
-        mk = tile(tuple(i * vt for i in range(rows)), 1, VECTORS, "set", self.itemsize, self.machine)
-        work = Work(k("image"), mk, k("sums", finish), rows, bands, chunks, spans, group, *vals, *prods, place, wts, strips, tr, mu, tu)
-        correlate(x, scale, bias, y, work, s, g, t)
+
+def _correlate(device, t, x, w, scale, bias, y, g, c: int, m: int, s: Plane, o: Plane, finish: str) -> None:
+    """Backward if `finish` is empty."""
+    parts, panels, bands = threads(), -(-m // t.width), g.n * s.down
+    chunk = min(max(1, TILES // s.across), -(-bands * g.groups // parts))
+    spans = min(panels, -(-parts // (-(-bands // chunk) * g.groups)))
+    rows = best_rows(chunk * s.across, device.machine)
+    tiles = -(-chunk * s.across // rows) * rows
+    v, p, place = Values.of(tiles, c), Values(t.width, tiles * t.width + APART), c * t.width + APART
+    pixels = -(-OUT * o.w // t.lanes) * t.lanes
+    weights, windows, strips, values, products, lines = carve(
+        device,
+        (g.groups * panels, PLACES * place),
+        (parts, -(-WINDOW // t.lanes) * t.lanes * t.width),
+        (parts, max((OUT * chunk + IN) * s.pitch, pixels + OUT) * t.lanes),
+        (parts, PLACES * v.place),
+        (parts, PLACES * p.place),
+        (parts, (pixels + t.lanes) * t.lanes),
+    )
+    lines = lines[:, : (pixels + t.lanes) * t.lanes]
+    image, packed, sums = (
+        sandwich(name, end, device.dtype.itemsize, device.machine)
+        for name, end in (("image", "set"), ("weights", "set"), ("sums", finish or "set"))
+    )
+    multiply = tile(tuple(i * v.tile for i in range(rows)), 1, VECTORS, "set", 4, device.machine)
+    outer, inner = (g.c * WINDOW, WINDOW) if finish else (WINDOW, g.c * WINDOW)
+    transform_weights(w, m, c, outer, inner, not finish, packed, weights, windows, place, t)
+    work = Work(
+        *(image, multiply, sums, rows, g.groups, c, m, 0 if finish else g.add, bands, chunk, spans, place),
+        *(weights, strips, values, products, lines),
+    )
+    correlate(x, scale, bias, y, work, v, p, s, o, t)
