@@ -154,8 +154,8 @@ def add_device(parser: Parser) -> None:
         type=str.upper,
         choices=(*MATH, *OLD_MATH),
         metavar="|".join(MATH).lower(),
-        help="how products and convolutions are computed, where the net does not say: fast (the default) lets the"
-        " CPU take Winograd's convolutions, tf32 lets a GPU round factors, exact neither",
+        help="of products and convolutions, where the net does not say: fast (the default) lets the CPU take"
+        " Winograd's convolutions, tf32 lets a GPU round factors besides, exact neither",
     )
 
 

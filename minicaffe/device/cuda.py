@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import log
-from ..errors import CaptureError, ConfigError, DeviceError, MiniCaffeError
+from ..errors import CaptureError, DeviceError, MiniCaffeError
 from ..kernels import convolution, cuda, siblings
 from ..kernels.registry import KernelSpec, family, unless_empty
 from . import faults, libraries

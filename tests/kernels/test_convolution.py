@@ -61,8 +61,8 @@ class Images:
 
 def run(device, g, kernels=None, mask=None):
     """y, dx, dw, dy and db of one geometry; what must be written starts as NaN, what must be added to does
-    not.  `mask`: backward's y, instead of the one just computed. Where a sum is almost 0 its sign is a matter of
-    rounding, and with the sign a whole gradient: two devices are comparable behind one mask alone."""
+    not.  `mask`: backward's y, instead of the one just computed.  Where a sum is almost 0 its sign is
+    rounding's, and with the sign a whole gradient: two devices are comparable behind one mask alone."""
     rng = np.random.default_rng(0)
     kernels = kernels or device.bind(family)
 

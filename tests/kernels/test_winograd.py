@@ -1,4 +1,4 @@
-"""Winograd's F(4x4, 3x3) against the plain loops, its transforms against their matrices, and when it is chosen."""
+"""Winograd's F(4x4, 3x3) against the plain loops, its transforms against their matrices, and the choice."""
 
 from __future__ import annotations
 

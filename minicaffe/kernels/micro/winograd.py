@@ -3,9 +3,9 @@
     y = A^T [ (G g G^T) * (B^T d B) ] A
 
 is the correlation of a tile d (6 x 6) with weights g (3 x 3), y (4 x 4), by 36 products instead of 144
-(Winograd 1980; Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016).  It multiplies
-polynomials by their values at five points and at infinity.  The usual points are 0, +-1 and +-2; here they are
-0, +-1/sqrt(2) and +-sqrt(2), whose powers are closer together: the largest error is a fifth.
+(Winograd 1980; Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016).  Polynomials
+are multiplied by their values at five points and at infinity.  The usual points are 0, +-1 and +-2; here they
+are 0, +-1/sqrt(2) and +-sqrt(2), whose powers are closer together: the largest error is a fifth.
 
 Every transform is L X L^T with a constant L.  Vectors run over channels, and the rows of an L that belong to
 points +-p differ in the signs of odd powers alone, so that half of the work is done once for both.
@@ -41,7 +41,7 @@ def _matrices() -> dict[str, np.ndarray]:
         b[i, :-1] = np.poly(others)[::-1]
     a[-1, -1] = g[-1, -1] = 1
     b[-1] = np.poly(POINTS)[::-1]
-    # Sums such as p - p are exactly 0, but for the last bit of a root's square.
+    # Sums such as p - p are 0 but for the last bit of a root.
     return {
         name: np.where(np.abs(m) < 1e-9, 0, m)
         for name, m in {
@@ -61,9 +61,9 @@ MATRICES = _matrices()
 def sandwich(name: str, finish: str, itemsize: int, machine: Machine) -> int:
     """The address of the kernel with ARGUMENTS: L X L^T, L = MATRICES[name], for `count` blocks X of vectors.
 
-    finish  what is done to a vector before it is stored, any of these joined by _: "scale" it is multiplied by
-            the vector at `scale`, "bias" that at `bias` is added, "relu" 0 takes the place of what is negative
-            (NaN stays); or "set": nothing, and `scale` and `bias` are not read
+    finish  what is done to a vector before it is stored, any of these joined by _: "scale" it is multiplied
+            by the vector at `scale`, "bias" that at `bias` is added, "relu" 0 takes the place of what is
+            negative (NaN stays); or "set": nothing, and `scale` and `bias` are not read
     """
     matrix, lanes, follows = MATRICES[name], machine.lanes(itemsize), finish.split("_")
     f = Function(f"winograd_{name}_{finish}", ARGUMENTS, itemsize, machine)

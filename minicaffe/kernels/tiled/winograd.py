@@ -1,14 +1,16 @@
-"""Correlation with 3x3 windows by Winograd's F(4x4, 3x3), see micro/winograd.py: 36 products where there were
-144.
+"""Correlation with 3x3 windows by Winograd's F(4x4, 3x3), see micro/winograd.py: 36 products instead of 144.
 
     image -> strips: `lanes` channels, pixel by pixel -> values V[place, tile, c] = B^T d B
     weights -> U[place, c, m] = G g G^T, once per call
     products = V[place] U[place], for each of 36 places, over register tiles
     A^T products A -> what follows the sum -> a strip -> rows of the output
 
-Tiles are taken by bands, which are four rows of outputs, and bands by chunks whose values and products stay in
-the inner cache.  The gradient by data is the same correlation, of dy with turned weights.  For the gradient by
+Tiles are taken by bands, which are four rows of outputs, and bands by chunks, whose values and products stay
+in the inner cache.  The gradient by data is the same correlation, of dy with turned weights.  For that by
 weights see winograd_weights.py.
+
+Panels, chunks and threads decide who computes what and when, but every output is one sum over the channels in
+their order: its bits depend on none of them.
 """
 
 from __future__ import annotations
@@ -83,8 +85,8 @@ def fill_strip(x, at, first, count, strip, s, t):
 
 @jit
 def transform(kernel, x, at, band, end, strip, values, c, v, s, t):
-    """values[place, tile, c : c + t.lanes] of the tiles in bands `band` to `end`; the block of channels begins
-    at x[at] in the first image."""
+    """values[place, tile, c : c + t.lanes] of the tiles in bands `band` to `end`; the block of channels
+    begins at x[at] in the first image."""
     row = s.pitch * t.lanes
     while band < end:
         n, a = band // s.down, band % s.down
@@ -99,8 +101,8 @@ def transform(kernel, x, at, band, end, strip, values, c, v, s, t):
 
 
 class Work(NamedTuple):
-    """What the loops of a call have beside its operands: micro-kernels, how the work is cut, and arrays of the
-    workspace, most of them one for each thread."""
+    """What the loops of a call have beside its operands: micro-kernels, how the work is cut, and arrays of
+    the workspace, most of them one for each thread."""
 
     image: int  # addresses
     tile: int
@@ -258,7 +260,9 @@ def _correlate(device, t, x, w, scale, bias, y, g, c: int, m: int, s: Plane, o: 
         sandwich(name, end, device.dtype.itemsize, device.machine)
         for name, end in (("image", "set"), ("weights", "set"), ("sums", finish or "set"))
     )
-    multiply = tile(tuple(i * v.tile for i in range(rows)), 1, VECTORS, "set", 4, device.machine)
+    multiply = tile(
+        tuple(i * v.tile for i in range(rows)), 1, VECTORS, "set", device.dtype.itemsize, device.machine
+    )
     outer, inner = (g.c * WINDOW, WINDOW) if finish else (WINDOW, g.c * WINDOW)
     transform_weights(w, m, c, outer, inner, not finish, packed, weights, windows, place, t)
     work = Work(

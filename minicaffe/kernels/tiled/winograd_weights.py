@@ -2,8 +2,8 @@
 
     dg = G^T [ sum over tiles of (B^T d B) * (A dy A^T) ] G
 
-Tiles are taken by chunks, cut by the geometry alone: the tiles of all images and slopes are transformed, then
-each place's matrix product is added to the sums.  A sum is made by one thread, chunk after chunk, so no result
+Tiles are taken by chunks, cut by the geometry alone: those of image and slopes are transformed, then each
+place's matrix product is added to the sums.  A sum is made by one thread, chunk after chunk, so no result
 depends on how many threads there are.
 """
 
