@@ -16,8 +16,8 @@ WAYS = ("forward", "by data", "by weights")  # a convolution and its gradients
 LEAST_CHANNELS = 16  # a vector's; fewer would not fill it
 LEAST_GAIN = 1.15  # below it the time that is saved is not worth the accuracy
 
-# Multiply-adds that take as long as gathering one element of a column; packing one weight, or for the gradient
-# by weights adding up its sums.
+# Multiply-adds that take as long as gathering one element of a column; packing one weight, or for the
+# gradient by weights adding up its sums.
 COLUMN, PACKED, SUMMED = 12, 80, 150
 # And as one product of transformed tiles, which come from farther away; as transforming one element of a tile
 # that is read, of one that is written, and of one of slopes; one of the weights, or of their gradient.
