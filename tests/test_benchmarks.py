@@ -73,3 +73,14 @@ def test_siblings(script, monkeypatch, capsys):
     siblings.main()
     lines = capsys.readouterr().out.splitlines()
     assert [line[14:26].strip() for line in lines[1:]] == ["forward", "by data", "by weights"]
+
+
+def test_winograd(script, monkeypatch, capsys):
+    winograd = script("winograd")
+    monkeypatch.setattr(winograd.numba, "set_num_threads", lambda count: None)
+    for more, lines in (["--rounds=1"], 4), (["--errors"], 4):
+        words = ["winograd.py", "--layers=keras3", "--batch=1", "--threads=1", *more]
+        monkeypatch.setattr(sys, "argv", words)
+        winograd.main()
+        found = capsys.readouterr().out.splitlines()
+        assert len(found) == lines and found[1].startswith("keras3 64->64@24, batch 1")

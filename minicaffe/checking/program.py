@@ -36,4 +36,5 @@ def _flow(program: Program, step: Step, inside: dict[int, int]) -> str:
     adding = [program.names[blob] for blob, adds in zip(step.bottoms, step.adding) if adds]
     if adding:
         extras.append(f"adds to the gradient by {', '.join(adding)}")
+    extras += step.layer.remarks()
     return words.strip() + (f"; {'; '.join(extras)}" if extras else "")

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from .. import log
+from ..device.base import MATH
 from ..device.cpu import CpuDevice
 from ..device.gpu_properties import GpuProperties, libraries_found, query
 from ..errors import ConfigError
+from ..kernels.convolution import contiguous
+from ..kernels.tiled.choice import WAYS, choose
 from . import flags, terminal
+
+# Typical 3x3 convolutions: images, channels, outputs, size
+CONVOLUTIONS = (32, 64, 192, 56), (32, 160, 320, 14), (1, 64, 64, 56), (1, 512, 512, 7), (32, 3, 64, 224)
 
 
 def parser() -> flags.Parser:
@@ -16,6 +22,14 @@ def parser() -> flags.Parser:
     )
     p.flag("gpu", default="", metavar="all|IDS", help="GPUs to describe: all, 0, or 0,1")
     p.flag("cpu", action="store_true", help="describe the CPU, as without flags")
+    p.flag(
+        "math",
+        type=str.upper,
+        choices=MATH,
+        default=MATH[0],
+        metavar="|".join(MATH).lower(),
+        help="whose choice of algorithms is shown (default fast)",
+    )
     return p
 
 
@@ -33,9 +47,16 @@ def run(arguments: list[str]) -> int:
         for title, where in libraries_found(args.gpu).items():
             log.info(f"{title + ':':31}{where}")
         return 0
-    device = CpuDevice()
+    device = CpuDevice(math=args.math)
     for name, value in {"Device": device.name, **device.describe()}.items():
         terminal.say(f"{name + ':':28}{value}")
+    terminal.say("3x3 convolutions:")
+    for n, c, m, size in CONVOLUTIONS:
+        axes = 1, size, size, 1, size, size, 1, 3, 3, 1, 1, 1, 0, 1, 1, 1, 1, 1
+        g = contiguous(n, 1, c, m, 1, *axes)
+        for way in WAYS:
+            words = choose(way, g, device.math, device.dtype.itemsize, device.machine.lanes(4)).words
+            terminal.say(f"  batch {n}, {way}".ljust(28) + words)
     return 0
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from .. import log, zoo
-from ..device.base import MATH, Device
+from ..device.base import MATH, OLD_MATH, Device
 from ..device.cpu import CpuDevice
 from ..device.gpu_properties import numbers
 from ..device.gpus import or_cpu
@@ -151,8 +151,11 @@ def add_device(parser: Parser) -> None:
     parser.flag("cpu", action="store_true", help="run on the CPU whatever the file says")
     parser.flag(
         "math",
-        choices=MATH,
-        help="accuracy of products and convolutions on a GPU, where the net does not say (default FP32)",
+        type=str.upper,
+        choices=(*MATH, *OLD_MATH),
+        metavar="|".join(MATH).lower(),
+        help="of products and convolutions, where the net does not say: fast (the default) lets the CPU take"
+        " Winograd's convolutions, tf32 lets a GPU round factors besides, exact neither",
     )
 
 
@@ -171,7 +174,7 @@ def _device(arguments: argparse.Namespace, solver: SolverParameter | None, dtype
     if arguments.gpu and arguments.cpu:
         raise ConfigError("--gpu and --cpu exclude each other", hint="give one of them")
     if arguments.cpu or not (arguments.gpu or in_file):
-        return CpuDevice(dtype)
+        return CpuDevice(dtype, math=arguments.math or MATH[0])
     from ..device.cuda import CudaDevice
 
     number, asked = _gpu(arguments, solver)

@@ -46,6 +46,10 @@ class Workload:
     detached_tops: frozenset[int]
     params: list[Blob]
 
+    def remarks(self) -> list[str]:
+        """What is worth telling about the way in which a CPU computes it, for people."""
+        return []
+
     def forward_operations(self, bottom: Blobs, top: Blobs) -> int | None:
         """Multiply-adds of a forward."""
         return None if self.operations is None else self.operations[0] * elements(bottom[:1])

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ShapeError
+from ..errors import ConfigError, ShapeError
 from ..files import LARGEST_BYTES
 from ..kernels import convolution as convolution_family
 from ..kernels import gemm as gemm_family
@@ -21,7 +21,9 @@ from ..kernels import siblings as siblings_family
 from ..kernels.cuda import TOO_MANY
 from .feed import Feed
 
-MATH = ("FP32", "TF32")  # accuracies of products and convolutions
+# Accuracies of matrix products and convolutions, see Device.with_math; the first where nothing is said.
+MATH = ("FAST", "EXACT", "TF32")
+OLD_MATH = {"FP32": "EXACT"}  # names of before
 ALIGNMENT = 256  # bytes: buffers start on a boundary that suits every vector width and memory controller
 
 
@@ -38,6 +40,7 @@ class Device(ABC):
     """A place where arrays live and kernels run.
 
     name         "cpu", "cuda"
+    math         one of MATH, see with_math
     dtype        the floating type of nets on it: float32, or float64 for gradient checks
     max_elements how many an array may have
     most_branches  how many parts of a captured body it runs at the same time, see branches
@@ -47,6 +50,7 @@ class Device(ABC):
     """
 
     name: str
+    math: str = MATH[0]
     synchronous: bool
     transforms = False
     largest_bytes = LARGEST_BYTES
@@ -75,8 +79,12 @@ class Device(ABC):
         return self.bind(siblings_family)
 
     def with_math(self, math: str) -> Device:
-        """The same device, with matrix products and convolutions of another accuracy: FP32 or TF32.  Where
-        there is no choice, it is FP32."""
+        """The same device, with matrix products and convolutions of another accuracy:
+
+        FAST   that of float32, about 1e-5; the CPU may compute convolutions by Winograd
+        EXACT  each sum is that of its products, and no factor is rounded
+        TF32   from compute capability 8.0 on, a GPU rounds factors to 10 bits of mantissa; the CPU: as FAST
+        """
         return self
 
     def describe(self) -> dict[str, str]:
@@ -85,7 +93,7 @@ class Device(ABC):
 
     def flags(self) -> str:
         """What asks for this device on the command line."""
-        return ""
+        return f"--math {self.math}" if self.math != MATH[0] else ""
 
     @abstractmethod
     def bind_family(self, family: ModuleType) -> SimpleNamespace: ...
@@ -193,6 +201,14 @@ class Device(ABC):
     def seconds(self, earlier: Any, later: Any) -> float:
         """Between two marks of `clock`."""
         return later - earlier
+
+
+def known_math(name: str) -> str:
+    """One of MATH by its name, in any case, or by an old one.  ConfigError for another."""
+    math = OLD_MATH.get(name.upper(), name.upper())
+    if math not in MATH:
+        raise ConfigError(f"math must be one of {', '.join(MATH)}; got {name!r}")
+    return math
 
 
 SLACK = 256  # bytes after every array that vector loads may read, never use

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import platform
@@ -13,7 +14,7 @@ import numpy as np
 from ..errors import DeviceError
 from ..kernels import cpu
 from ..kernels.micro.machine import Machine, host
-from .base import ALIGNMENT, SLACK, Device
+from .base import ALIGNMENT, MATH, SLACK, Device, known_math
 
 try:
     import resource
@@ -27,15 +28,23 @@ class CpuDevice(Device):
     kernels  "composite" (the default: every kernel's fastest form), "plain" (every kernel's own loops,
              compiled) or "python" (the loops, interpreted): the last two serve tests and benchmarks
     machine  what the register tiles are built for; tests narrow it
+    math     see Device.with_math
     """
 
     name = "cpu"
     synchronous = True
 
     def __init__(
-        self, dtype=np.float32, *, kernels: str = "composite", machine: Machine | None = None
+        self,
+        dtype=np.float32,
+        *,
+        kernels: str = "composite",
+        machine: Machine | None = None,
+        math: str = MATH[0],
     ) -> None:
         super().__init__(dtype)
+        self.math = known_math(math)
+        self._by_math = {self.math: self}  # devices that differ in nothing else
         self.machine = machine or host()
         self._bind = {"composite": cpu.bind, "plain": cpu.bind_plain, "python": cpu.bind_python}[kernels]
         self._compiles = kernels != "python"
@@ -52,6 +61,13 @@ class CpuDevice(Device):
             "Fused multiply-add": "yes" if machine.fma else "no",
             "Register tile": f"{machine.tile_rows} x {2 * machine.lanes(4)} (float32)",
         }
+
+    def with_math(self, math):
+        math = known_math(math)
+        if math not in self._by_math:
+            other = self._by_math[math] = copy.copy(self)
+            other.math, other._families = math, {}
+        return self._by_math[math]
 
     def total_memory(self):
         limits = [super().total_memory()]

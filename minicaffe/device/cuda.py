@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from .. import log
-from ..errors import CaptureError, ConfigError, DeviceError, MiniCaffeError
+from ..errors import CaptureError, DeviceError, MiniCaffeError
 from ..kernels import convolution, cuda, siblings
 from ..kernels.registry import KernelSpec, family, unless_empty
 from . import faults, libraries
-from .base import MATH
+from .base import MATH, known_math
 from .branching import MOST, SideBySide
 from .cublas import Cublas
 from .cudnn import Convolutions, Cudnn
@@ -29,8 +29,7 @@ class CudaDevice(GpuMemory):
     """A GPU.
 
     number    which one, as nvidia-smi counts those that CUDA may see
-    math      "FP32": products and convolutions are as accurate as float32 is.  "TF32": on tensor cores, from
-              compute capability 8.0 on, factors are rounded to 10 bits of mantissa
+    math      see Device.with_math; EXACT and FAST are the same here
     libraries False: cuBLAS and cuDNN are left alone, all is done by the project's own kernels
     cupy      what stands for CuPy; tests have an emulation
     asked     what wants the GPU (--gpu 0), for errors
@@ -56,13 +55,13 @@ class CudaDevice(GpuMemory):
         dtype=np.float32,
         *,
         number: int = 0,
-        math: str = "FP32",
+        math: str = MATH[0],
         libraries: bool = True,
         cupy: Any = None,
         asked: str = "",
     ) -> None:
         super().__init__(dtype, number, cupy, asked)
-        self.math = _checked(math)
+        self.math = known_math(math)
         self._libraries = libraries
         self._by_cudnn: dict[str, Convolutions] = {}  # by engine
         self._shared["modules"] = {}
@@ -95,14 +94,15 @@ class CudaDevice(GpuMemory):
         }
 
     def flags(self):
-        return f"--gpu {self.number}" + (f" --math {self.math}" if self.math != MATH[0] else "")
+        return f"--gpu {self.number} {super().flags()}".strip()
 
     def with_math(self, math):
         """The same device, whose products and convolutions have another accuracy."""
+        math = known_math(math)
         if math == self.math:
             return self
         other = copy.copy(self)
-        other.math, other._families, other._by_cudnn = _checked(math), {}, {}
+        other.math, other._families, other._by_cudnn = math, {}, {}
         return other
 
     # -- kernels
@@ -312,9 +312,3 @@ class CudaDevice(GpuMemory):
     def seconds(self, earlier, later):
         later.synchronize()
         return self.cupy.cuda.get_elapsed_time(earlier, later) / 1e3
-
-
-def _checked(math: str) -> str:
-    if math not in MATH:
-        raise ConfigError(f"math must be one of {', '.join(MATH)}; got {math!r}")
-    return math

@@ -177,8 +177,8 @@ class Convolutions:
     """The family of kernels/convolution.py, its products by cuDNN.
 
     dnn        Cudnn
-    device     whose dtype, workspace and math are used.  math "FP32": the accuracy of float32; "TF32": tensor
-               cores may round float32 operands to 10 bits behind the point
+    device     whose dtype, workspace and math are used.  math "TF32": tensor cores may round float32
+               operands to 10 bits behind the point; else the accuracy is that of float32
     own        the same family by other means: what follows a product; and all of it for geometries that cuDNN
                refuses: a kernel larger than the padded image, or one with no algorithm that will do
     strict     where images do not lie apart, a refusal is an error
@@ -294,7 +294,7 @@ class Convolutions:
         pad, stride = _axes(g, g.pd, g.ph, g.pw), _axes(g, g.sd, g.sh, g.sw)
         convolution = dnn.convolution(dtype, g.groups, pad, stride, _axes(g, g.ld, g.lh, g.lw))
         # float64 has no coarser arithmetic to be kept from.
-        exact = self._device.math == "FP32" and dtype == np.float32
+        exact = self._device.math != "TF32" and dtype == np.float32
         refused = (TENSOR_MATH, HALF_MATH) if exact else (HALF_MATH,)
         dnn.call.cudnnSetConvolutionMathType(convolution, FMA_MATH if exact else DEFAULT_MATH)
 

@@ -70,7 +70,9 @@ def messages(log: str) -> list[str]:
 def test_the_cpu(capsys):
     result = run(capsys, "device_query")
     assert result.status == 0 and "Register tile" in result.out
+    assert "  batch 32, forward         winograd F(4x4): 64->192 3x3@56, 4.0x fewer products" in result.out
     assert run(capsys, "device_query", "--cpu") == result
+    assert "64->192 3x3@56, math is EXACT" in run(capsys, "device_query", "--math=exact").out
 
 
 def test_caffes_lines(machine, capsys):

@@ -8,7 +8,9 @@ import sys
 import numpy as np
 import pytest
 
+from minicaffe.cli import flags
 from minicaffe.net import Net
+from minicaffe.proto.schema import NetParameter
 
 from ..support import emulator
 from ..support.emulator.cupy import CUDARuntimeError, install
@@ -157,6 +159,20 @@ def test_a_gpu_that_is_not_there(cupy, message, asked, folder, monkeypatch, caps
     result = run(capsys, "train", "solver.prototxt", *flags)
     assert result.status == 1 and result.out == ""
     assert result.err.count("\n") == 1 and f"{asked}: {message}" in result.err
+
+
+@pytest.mark.parametrize(
+    "said, math",
+    [([], "FAST"), (["--math=exact"], "EXACT"), (["-math", "FP32"], "EXACT"), (["--math=Tf32"], "TF32")],
+)
+def test_math_on_the_cpu(said, math):
+    """In any case, by one dash, and by its old name; a net that says another has its way."""
+    parser = flags.Parser("test", "")
+    flags.add_device(parser)
+    device = flags.device(parser.parse(said))
+    assert device.math == math and device.flags() == (f"--math {math}" if said else "")
+    assert Net(NetParameter(), device=device).device is device
+    assert Net(NetParameter(math="EXACT"), device=device).device.math == "EXACT"
 
 
 @pytest.mark.parametrize(

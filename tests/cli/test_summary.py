@@ -184,7 +184,7 @@ def test_the_program_that_is_run(capsys):
     assert "program:" not in run(capsys, "summary", net).out
     lines = run(capsys, "summary", net, "--program").out.splitlines()
     (step,) = [line for line in lines if line.startswith("  inception_3a/3x3  ")]
-    assert "(inside inception_3a/output); ends in ReLU" in step
     assert "side by side on a GPU: 58 forward, 31 one behind the other" in lines
+    assert "(inside inception_3a/output); ends in ReLU; winograd F(4x4): 96->128 3x3@28, 4.0x fewer" in step
     assert "concat: 'inception_3a/output' (Concat) copies nothing" in lines
     assert "epilogue: 'inception_3a/relu_3x3' (ReLU) runs inside 'inception_3a/3x3' (Convolution)" in lines

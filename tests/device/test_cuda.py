@@ -271,15 +271,16 @@ def test_template_kernels_get_their_whole_grid(device):
 
 def test_math_is_a_setting_of_a_view(device):
     other = device.with_math("TF32")
-    assert other.math == "TF32" and device.math == "FP32" and device.with_math("FP32") is device
+    assert other.math == "TF32" and device.math == "FAST" and device.with_math("fast") is device
+    assert device.with_math("FP32").math == "EXACT"  # its old name
     assert other.stream is device.stream and other.bind(gemm) is not device.bind(gemm)
-    with pytest.raises(ConfigError, match="math must be one of FP32, TF32; got 'FP16'"):
+    with pytest.raises(ConfigError, match="math must be one of FAST, EXACT, TF32; got 'FP16'"):
         device.with_math("FP16")
 
 
 def test_what_the_device_says_of_itself(device):
     told = device.describe()
-    assert (told["GPU"], told["Compute capability"], told["Products"]) == ("emulated GPU", "8.0", "FP32")
+    assert (told["GPU"], told["Compute capability"], told["Products"]) == ("emulated GPU", "8.0", "FAST")
     assert device.total_memory() == 8 << 30
     mark = device.clock()
     assert device.seconds(mark(), mark()) > 0

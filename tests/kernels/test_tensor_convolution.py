@@ -26,13 +26,13 @@ from .test_convolution import ALL, CASES, check_one_by_one, extended, extras, fe
 needs_emulator = pytest.mark.skipif(not emulator.available(), reason="the CUDA emulator needs g++")
 
 SMALL = Tile(32, 64, 16, 32, 4, (1.0, 1.0))
-TOLERANCE = {"FP32": 1e-5, "TF32": 2e-3}  # of the norm of a result
+TOLERANCE = {"FAST": 1e-5, "TF32": 2e-3}  # of the norm of a result
 
 
 class EveryOrder(EmulatedCuda):
     """Every launch runs in all orders of threads and of copies, and all must agree."""
 
-    def __init__(self, math: str = "FP32", **options) -> None:
+    def __init__(self, math: str = "FAST", **options) -> None:
         super().__init__(np.float32, math=math, **options)
 
     def launch(self, function, grid, block, args, shared_bytes=0):

@@ -31,6 +31,7 @@ def _gpu() -> Device:
 
 BACKENDS: dict[str, Callable[[], Device]] = {
     "cpu": CpuDevice,
+    "exact": lambda: CpuDevice(math="EXACT"),
     "plain": lambda: CpuDevice(kernels="plain"),
     "python": lambda: CpuDevice(kernels="python"),
     "float64": lambda: CpuDevice(np.float64),

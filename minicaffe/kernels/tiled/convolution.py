@@ -7,6 +7,8 @@
 The weights are packed once per call; images and panels are dealt to the threads.  The gradient by weights is
 summed per thread and then over the threads, in order: a result depends on the number of threads and on
 nothing else.
+
+3x3 windows go by Winograd where that pays (choice.py).
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.columns import gather, scatter
 from ..micro.tile import best_rows, tile
-from . import depthwise
+from . import depthwise, winograd, winograd_weights
+from .choice import choose
 from .columns import Columns, columns, crop_image, image_at, move_panel
 from .panels import VECTORS, carve, pack, pack_panel, part_of, store_edge, threads, tiling
 
@@ -175,14 +178,22 @@ class Tiled:
         self.itemsize = device.dtype.itemsize
         self.t = tiling(device.dtype, device.machine)
 
+    def by_winograd(self, way: str, g) -> bool:
+        """Whether one of choice.WAYS goes by Winograd."""
+        return choose(way, g, self.device.math, self.itemsize, self.t.lanes).winograd
+
     def forward(self, x, w, scale, bias, y, g) -> None:
         """conv_forward."""
         if g.c == g.m == 1:
             depthwise.conv_forward(self.device, self.t, x, w, scale, bias, y, g)
             return
         t, k, rows = self.t, g.c * g.taps, best_rows(g.m, self.machine)
+        end = finish(scaled=g.scaled, bias=g.bias, relu=g.relu)
+        if self.by_winograd("forward", g):
+            winograd.forward(self.device, t, x, w, scale, bias, y, g, end)
+            return
         cols = columns(g, t.width, t.lanes)
-        kernel = self.upright(rows, finish(scaled=g.scaled, bias=g.bias, relu=g.relu))
+        kernel = self.upright(rows, end)
         weights = (g.groups * -(-g.m // rows) * k * rows,)
         work = self.work((kernel, kernel), gather, rows, cols, weights, k * t.width, rows * t.width)
         pack_weights(w, g.m, k, False, rows, work.shared, t)
@@ -191,6 +202,9 @@ class Tiled:
     def backward_data(self, dy, w, dx, g) -> None:
         """conv_backward_data."""
         t, k = self.t, g.c * g.taps
+        if self.by_winograd("by data", g):
+            winograd.backward_data(self.device, t, dy, w, dx, g)
+            return
         rows = best_rows(k, self.machine)
         tall = -(-k // rows) * rows
         cols = columns(g, t.width, t.lanes)
@@ -202,6 +216,9 @@ class Tiled:
 
     def backward_weights(self, x, dy, dw, g) -> None:
         """conv_backward_weights."""
+        if self.by_winograd("by weights", g):
+            winograd_weights.gradient(self.device, self.t, x, dy, dw, g)
+            return
         t, k, cut = self.t, g.c * g.taps, self.cut_weights(g)
         wide, panel = -(-g.m // t.width) * t.width, cut.cols.width
         sums = threads(), g.groups * cut.tall * wide

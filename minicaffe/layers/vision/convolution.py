@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...kernels.tiled.choice import choose
 from ..norm.batch_norm import BatchNorm
 from .convolving import Convolving
 from .folded import Folded
@@ -62,6 +63,13 @@ class Convolution(Convolving):
         self.geometries = [
             g._replace(add=int(adds), **follows) for g, adds in zip(self.geometries, adding, strict=True)
         ]
+
+    def remarks(self):
+        device = self.device
+        choice = choose(
+            "forward", self.geometries[0], device.math, device.dtype.itemsize, device.machine.lanes(4)
+        )
+        return [choice.words] if choice.winograd else []
 
     def forward(self, bottom, top):
         weights = self.params[0].data

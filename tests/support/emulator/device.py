@@ -31,7 +31,7 @@ class EmulatedCuda(CudaDevice):
         number: int = 0,
         cupy: EmulatedCupy | None = None,
         arch: int = 80,
-        math: str = "FP32",
+        math: str = "FAST",
         lazy: bool = False,
         orders: int = 2,
         races: bool = False,

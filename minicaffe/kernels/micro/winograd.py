@@ -1,0 +1,151 @@
+"""Winograd's F(4x4, 3x3): the transforms of tiles, all as one micro-kernel.
+
+    y = A^T [ (G g G^T) * (B^T d B) ] A
+
+is the correlation of a tile d (6 x 6) with weights g (3 x 3), y (4 x 4), by 36 products instead of 144
+(Winograd 1980; Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016).  Polynomials
+are multiplied by their values at five points and at infinity.  The usual points are 0, +-1 and +-2; here they
+are 0, +-1/sqrt(2) and +-sqrt(2), whose powers are closer together: the largest error is a fifth.
+
+Every transform is L X L^T with a constant L.  Vectors run over channels, and the rows of an L that belong to
+points +-p differ in the signs of odd powers alone, so that half of the work is done once for both.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from .builder import Function
+from .machine import Machine
+
+OUT, TAPS, IN = 4, 3, 6  # extents of a tile of outputs, of the window, and of what both need of the image
+POINTS = (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2.0), -math.sqrt(2.0))  # and infinity
+
+# Addresses, and strides in elements: of the rows and columns of a block, and from one block to the next.
+ARGUMENTS = (
+    *("count", "src", "src_row", "src_column", "src_step"),
+    *("dst", "dst_row", "dst_column", "dst_step", "scale", "bias"),
+)
+
+
+def _matrices() -> dict[str, np.ndarray]:
+    a, g, b = np.zeros((IN, OUT)), np.zeros((IN, TAPS)), np.zeros((IN, IN))
+    for i, point in enumerate(POINTS):
+        others = [other for other in POINTS if other != point]
+        a[i] = point ** np.arange(OUT)
+        g[i] = point ** np.arange(TAPS) / math.prod(point - other for other in others)
+        b[i, :-1] = np.poly(others)[::-1]
+    a[-1, -1] = g[-1, -1] = 1
+    b[-1] = np.poly(POINTS)[::-1]
+    # Sums such as p - p are 0 but for the last bit of a root.
+    return {
+        name: np.where(np.abs(m) < 1e-9, 0, m)
+        for name, m in {
+            "image": b,  # d -> B^T d B
+            "weights": g,  # g -> G g G^T
+            "sums": a.T,  # products -> y
+            "slopes": a,  # the transpose of `sums`: dy -> A dy A^T
+            "gradient": g.T,  # that of `weights`: sums of products -> dg
+        }.items()
+    }
+
+
+MATRICES = _matrices()
+
+
+@functools.cache
+def sandwich(name: str, finish: str, itemsize: int, machine: Machine) -> int:
+    """The address of the kernel with ARGUMENTS: L X L^T, L = MATRICES[name], for `count` blocks X of vectors.
+
+    finish  what is done to a vector before it is stored, any of these joined by _: "scale" it is multiplied
+            by the vector at `scale`, "bias" that at `bias` is added, "relu" 0 takes the place of what is
+            negative (NaN stays); or "set": nothing, and `scale` and `bias` are not read
+    """
+    matrix, lanes, follows = MATRICES[name], machine.lanes(itemsize), finish.split("_")
+    f = Function(f"winograd_{name}_{finish}", ARGUMENTS, itemsize, machine)
+    scale, bias = (f.load(f.pointer(k), lanes) if k in follows else None for k in ("scale", "bias"))
+
+    def place(side: str, block):
+        """The address of element (i, j) of a block."""
+        first = f.at(f.pointer(side), (block, f.arguments[f"{side}_step"]))
+        row, column = f.arguments[f"{side}_row"], f.arguments[f"{side}_column"]
+        return lambda i, j: f.at(first, (row, i), (column, j))
+
+    def end(value):
+        if scale is not None:
+            value = f.multiply_add(value, scale, f.zero(lanes) if bias is None else bias)
+        elif bias is not None:
+            value = f.build.fadd(value, bias)
+        if "relu" in follows:
+            negative = f.build.fcmp_ordered("<=", value, f.zero(lanes))
+            value = f.build.select(negative, f.zero(lanes), value)
+        return value
+
+    def block(number, _):
+        source, target = place("src", number), place("dst", number)
+        height, extent = matrix.shape
+        columns = []
+        for j in range(extent):
+            columns.append(_product(f, matrix, [f.load(source(i, j), lanes) for i in range(extent)]))
+        for i in range(height):
+            for j, value in enumerate(_product(f, matrix, [column[i] for column in columns])):
+                f.store(end(value), target(i, j))
+        return []
+
+    f.loop(f.arguments["count"], [], block)
+    return f.compile()
+
+
+def _product(f: Function, matrix: np.ndarray, vectors: Sequence) -> list:
+    """matrix @ vectors."""
+    if matrix.shape[0] < IN:  # the transpose of one with paired rows: its pairs are columns
+        return _wide(f, matrix, vectors)
+    out = []
+    for i in (0, 1, 3, 5):
+        row = matrix[i]
+        if i in (0, 5):
+            out.append(_sum(f, list(zip(row, vectors))))
+            continue
+        even = _sum(f, list(zip(row[::2], vectors[::2])))
+        odd = [(c, v) for c, v in zip(row[1::2], vectors[1::2]) if c]
+        factor = odd[-1][0]
+        odd_sum = _sum(f, [(c / factor, v) for c, v in odd])
+        out += [_add(f, sign * factor, odd_sum, even) for sign in (1, -1)]
+    return out
+
+
+def _wide(f: Function, matrix: np.ndarray, vectors: Sequence) -> list:
+    pairs = {i: (f.build.fadd(*vectors[i : i + 2]), f.build.fsub(*vectors[i : i + 2])) for i in (1, 3)}
+    out = []
+    for row in matrix:
+        terms = [(row[i], pairs[i][int(row[i] * row[i + 1] < 0)]) for i in (1, 3)]
+        out.append(_sum(f, [*terms, (row[0], vectors[0]), (row[5], vectors[5])]))
+    return out
+
+
+def _sum(f: Function, terms: list):
+    """The sum of coefficient * vector; the terms with coefficient 1 are the cheap ones to begin with."""
+    terms = sorted((term for term in terms if term[0]), key=lambda term: abs(term[0] - 1) > 1e-9)
+    coefficient, total = terms[0]
+    if abs(coefficient - 1) > 1e-9:
+        total = f.build.fmul(_constant(f, coefficient, total), total)
+    for coefficient, vector in terms[1:]:
+        total = _add(f, coefficient, vector, total)
+    return total
+
+
+def _add(f: Function, coefficient: float, vector, total):
+    """total + coefficient * vector."""
+    if abs(abs(coefficient) - 1) < 1e-9:
+        return (f.build.fadd if coefficient > 0 else f.build.fsub)(total, vector)
+    return f.multiply_add(_constant(f, coefficient, vector), vector, total)
+
+
+def _constant(f: Function, value: float, like):
+    # LLVM takes a float's constant as a double that a float can hold.
+    value = float(np.float32(value)) if f.itemsize == 4 else float(value)
+    return like.type([value] * like.type.count)

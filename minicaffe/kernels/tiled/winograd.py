@@ -1,0 +1,272 @@
+"""Correlation with 3x3 windows by Winograd's F(4x4, 3x3), see micro/winograd.py: 36 products instead of 144.
+
+    image -> strips: `lanes` channels, pixel by pixel -> values V[place, tile, c] = B^T d B
+    weights -> U[place, c, m] = G g G^T, once per call
+    products = V[place] U[place], for each of 36 places, over register tiles
+    A^T products A -> what follows the sum -> a strip -> rows of the output
+
+Tiles are taken by bands, which are four rows of outputs, and bands by chunks, whose values and products stay
+in the inner cache.  The gradient by data is the same correlation, of dy with turned weights.  For that by
+weights see winograd_weights.py.
+
+Panels, chunks and threads decide who computes what and when, but every output is one sum over the channels in
+their order: its bits depend on none of them.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from ..cpu import jit
+from ..micro.builder import address, call
+from ..micro.tile import best_rows, tile
+from ..micro.winograd import IN, OUT, TAPS, sandwich
+from .columns import add_elements, copy_elements
+from .panels import VECTORS, Tiling, carve, part_of, threads
+
+PLACES, WINDOW = IN * IN, TAPS * TAPS  # elements of a transformed tile, and of a window
+TILES = 56  # of a chunk, at most: four register tiles of AVX-512
+APART = 16  # elements between matrices, which would compete for the same lines of a cache at powers of two
+
+
+class Plane(NamedTuple):
+    """Images that are cut into tiles, and the strip that one block of channels of them becomes; in pixels."""
+
+    h: int
+    w: int
+    top: int  # padding; below 0, so much is cut off
+    left: int
+    step: int  # elements from one image to the next
+    extent: int  # of a tile
+    down: int  # bands of an image
+    across: int  # tiles of a band
+    pitch: int  # of a row of the strip
+
+
+def plane(h: int, w: int, top: int, left: int, step: int, extent: int, oh: int, ow: int) -> Plane:
+    """Images (h, w) in tiles of `extent`, of which each makes, or is, OUT x OUT of (oh, ow) pixels."""
+    down, across = -(-oh // OUT), -(-ow // OUT)
+    return Plane(h, w, top, left, step, extent, down, across, OUT * (across - 1) + extent)
+
+
+class Values(NamedTuple):
+    """Transformed tiles, [place, tile, channel]: elements from one tile to the next, and from one place."""
+
+    tile: int
+    place: int
+
+    @classmethod
+    def of(cls, tiles: int, channels: int) -> Values:
+        across = -(-channels // APART) * APART + APART
+        return cls(across, tiles * across + APART)
+
+
+@jit
+def fill_strip(x, at, first, count, strip, s, t):
+    """strip[row, pixel, lane] = rows `first` to `first + count` of t.lanes padded planes, the first at x[at].
+
+    What sticks out of a row is written over by the next one.
+    """
+    row, left, skip = s.pitch * t.lanes, max(0, s.left), max(0, -s.left)
+    live = min(s.w - skip, s.pitch - left)
+    for r in range(count):
+        y, to = first + r - s.top, r * row
+        inside = 0 <= y < s.h
+        strip[to : to + (left * t.lanes if inside else row)] = 0
+        if inside:
+            for i in range(0, live, t.lanes):
+                pixels = address(x, at + y * s.w + skip + i)
+                call(t.turn, (pixels, s.h * s.w, address(strip, to + (left + i) * t.lanes), t.lanes))
+            strip[to + (left + live) * t.lanes : to + row] = 0
+
+
+@jit
+def transform(kernel, x, at, band, end, strip, values, c, v, s, t):
+    """values[place, tile, c : c + t.lanes] of the tiles in bands `band` to `end`; the block of channels
+    begins at x[at] in the first image."""
+    row = s.pitch * t.lanes
+    while band < end:
+        n, a = band // s.down, band % s.down
+        bands = min(end - band, s.down - a)  # of this image
+        fill_strip(x, at + n * s.step, OUT * a, OUT * (bands - 1) + s.extent, strip, s, t)
+        for b in range(bands):
+            source, to = address(strip, OUT * b * row), address(values, c)
+            places = IN * v.place, v.place, v.tile
+            call(kernel, (s.across, source, row, t.lanes, OUT * t.lanes, to, *places, 0, 0))
+            c += s.across * v.tile
+        band += bands
+
+
+class Work(NamedTuple):
+    """What the loops of a call have beside its operands: micro-kernels, how the work is cut, and arrays of
+    the workspace, most of them one for each thread."""
+
+    image: int  # addresses
+    tile: int
+    sums: int
+    rows: int  # of a register tile
+    groups: int
+    c: int  # channels of a group that are read,
+    m: int  # and written
+    add: int  # whether to what is there
+    bands: int  # of all images,
+    chunk: int  # and of a chunk
+    spans: int  # parts of a chunk's outputs
+    place: int  # elements from one place of the weights to the next
+    weights: np.ndarray  # for each group and panel of outputs [place, input, output]
+    strips: np.ndarray
+    values: np.ndarray
+    products: np.ndarray
+    lines: np.ndarray  # [lane, pixel] of a band of outputs
+
+
+def transform_weights(w, m, c, outer, inner, turned, kernel, weights, windows, place, t):
+    """Panels of outputs; output i and input k of a group lie at i * outer + k * inner.
+
+    turned  from the last tap to the first
+    """
+    panels, step = (m + t.width - 1) // t.width, -t.width if turned else t.width
+    for part in prange(len(windows)):
+        window = windows[part]
+        first, last = part_of(part, len(windows), len(weights))
+        for q in range(first, last):
+            m0 = q % panels * t.width
+            window[:] = 0
+            for k in range(c):
+                at = q // panels * m * c * WINDOW + m0 * outer + k * inner
+                for i in range(0, min(t.width, m - m0), t.lanes):
+                    gather_windows(w, at + i * outer, outer, m - m0 - i, window, i, t)
+                source = address(window, (WINDOW - 1) * t.width if turned else 0)
+                to = address(weights[q], k * t.width)
+                places = IN * place, place, t.lanes
+                call(kernel, (VECTORS, source, TAPS * step, step, t.lanes, to, *places, 0, 0))
+
+
+@jit
+def gather_windows(w, at, outer, live, window, lane, t):
+    """window[tap, lane:] = the windows at w[at], w[at + outer] and so on."""
+    if live >= t.lanes:
+        for tap in range(0, WINDOW, t.lanes):  # and more than there are, which nobody reads
+            to = address(window, tap * t.width + lane)
+            call(t.turn, (address(w, at + tap), outer, to, t.width))
+    else:
+        for i in range(live):
+            for tap in range(WINDOW):
+                window[tap * t.width + lane + i] = w[at + i * outer + tap]
+
+
+def correlate(x, scale, bias, y, work, v, p, s, o, t):
+    """Every item is a chunk of tiles and a span of outputs; v and p are the Values of the image and of
+    products, s and o the Plane of the image and of the output."""
+    panels, chunks = (work.m + t.width - 1) // t.width, (work.bands + work.chunk - 1) // work.chunk
+    for part in prange(len(work.strips)):
+        held = -1
+        first, last = part_of(part, len(work.strips), work.groups * chunks * work.spans)
+        for item in range(first, last):
+            chunk = item // work.spans
+            group, band = chunk // chunks, chunk % chunks * work.chunk
+            end = min(work.bands, band + work.chunk)
+            if chunk != held:
+                held = chunk
+                for block in range(0, work.c, t.lanes):
+                    c = min(block, work.c - t.lanes)  # the last block may overlap the one before
+                    at = (group * work.c + c) * s.h * s.w
+                    strip, values = work.strips[part], work.values[part]
+                    transform(work.image, x, at, band, end, strip, values, c, v, s, t)
+            low, high = part_of(item % work.spans, work.spans, panels)
+            for panel in range(low, high):
+                multiply(part, work, group * panels + panel, (end - band) * s.across, v, p, t)
+                for lane in range(0, min(t.width, work.m - panel * t.width), t.lanes):
+                    m = panel * t.width + lane
+                    live, m = min(t.lanes, work.m - m), group * work.m + m
+                    put(part, work, lane, scale, bias, y, m, live, band, end, p, o, t)
+
+
+@jit
+def multiply(part, work, panel, tiles, v, p, t):
+    """All products of some tiles with one panel of weights."""
+    values, products, weights = work.values[part], work.products[part], work.weights[panel]
+    for f in range(PLACES):
+        right = address(weights, f * work.place)
+        for i in range(0, tiles, work.rows):
+            left, to = address(values, f * v.place + i * v.tile), address(products, f * p.place + i * p.tile)
+            call(work.tile, (work.c, left, right, t.width, to, p.tile, 0, 0))
+
+
+@jit
+def put(part, work, lane, scale, bias, y, m, live, band, end, p, o, t):
+    """The outputs m to m + live of some bands, whose products lie from `lane` on."""
+    products, strip, lines = work.products[part], work.strips[part], work.lines[part]
+    pitch, area = lines.size // t.lanes, o.h * o.w
+    for b in range(band, end):
+        # From the last tile to the first: what sticks out at the right is where the next row begins.
+        source = address(products, ((b - band + 1) * o.across - 1) * p.tile + lane)
+        to = address(strip, (o.across - 1) * OUT * t.lanes)
+        strides = IN * p.place, p.place, -p.tile, to, o.w * t.lanes, t.lanes, -OUT * t.lanes
+        call(work.sums, (o.across, source, *strides, address(scale, m), address(bias, m)))
+        n, a = b // o.down, b % o.down
+        pixels = min(OUT, o.h - OUT * a) * o.w
+        for i in range(0, pixels, t.lanes):
+            call(t.turn, (address(strip, i * t.lanes), t.lanes, address(lines, i), pitch))
+        at = n * o.step + m * area + OUT * a * o.w
+        for i in range(live):
+            if work.add:
+                add_elements(lines, i * pitch, y, at + i * area, pixels)
+            else:
+                copy_elements(lines, i * pitch, y, at + i * area, pixels)
+
+
+transform_weights = jit(transform_weights, parallel=True)
+correlate = jit(correlate, parallel=True)
+
+
+def forward(device, t: Tiling, x, w, scale, bias, y, g, finish: str) -> None:
+    """kernels.convolution.conv_forward on a CPU device; `finish` as in micro.tile."""
+    s = plane(g.h, g.w, g.ph, g.pw, g.x_step, IN, g.oh, g.ow)
+    o = s._replace(h=g.oh, w=g.ow, step=g.y_step)
+    _correlate(device, t, x, w, scale, bias, y, g, g.c, g.m, s, o, finish)
+
+
+def backward_data(device, t: Tiling, dy, w, dx, g) -> None:
+    """kernels.convolution.conv_backward_data on a CPU device."""
+    s = plane(g.oh, g.ow, TAPS - 1 - g.ph, TAPS - 1 - g.pw, g.y_step, IN, g.h, g.w)
+    o = s._replace(h=g.h, w=g.w, step=g.x_step)
+    _correlate(device, t, dy, w, w, w, dx, g, g.m, g.c, s, o, "")
+
+
+def _correlate(device, t, x, w, scale, bias, y, g, c: int, m: int, s: Plane, o: Plane, finish: str) -> None:
+    """Backward if `finish` is empty."""
+    parts, panels, bands = threads(), -(-m // t.width), g.n * s.down
+    chunk = min(max(1, TILES // s.across), -(-bands * g.groups // parts))
+    spans = min(panels, -(-parts // (-(-bands // chunk) * g.groups)))
+    rows = best_rows(chunk * s.across, device.machine)
+    tiles = -(-chunk * s.across // rows) * rows
+    v, p, place = Values.of(tiles, c), Values(t.width, tiles * t.width + APART), c * t.width + APART
+    pixels = -(-OUT * o.w // t.lanes) * t.lanes
+    weights, windows, strips, values, products, lines = carve(
+        device,
+        (g.groups * panels, PLACES * place),
+        (parts, -(-WINDOW // t.lanes) * t.lanes * t.width),
+        (parts, max((OUT * chunk + IN) * s.pitch, pixels + OUT) * t.lanes),
+        (parts, PLACES * v.place),
+        (parts, PLACES * p.place),
+        (parts, (pixels + t.lanes) * t.lanes),
+    )
+    lines = lines[:, : (pixels + t.lanes) * t.lanes]
+    image, packed, sums = (
+        sandwich(name, end, device.dtype.itemsize, device.machine)
+        for name, end in (("image", "set"), ("weights", "set"), ("sums", finish or "set"))
+    )
+    multiply = tile(
+        tuple(i * v.tile for i in range(rows)), 1, VECTORS, "set", device.dtype.itemsize, device.machine
+    )
+    outer, inner = (g.c * WINDOW, WINDOW) if finish else (WINDOW, g.c * WINDOW)
+    transform_weights(w, m, c, outer, inner, not finish, packed, weights, windows, place, t)
+    work = Work(
+        *(image, multiply, sums, rows, g.groups, c, m, 0 if finish else g.add, bands, chunk, spans, place),
+        *(weights, strips, values, products, lines),
+    )
+    correlate(x, scale, bias, y, work, v, p, s, o, t)
