@@ -22,8 +22,9 @@ from ..micro.builder import address, call
 from ..micro.columns import gather, scatter
 from ..micro.tile import best_rows, tile
 from . import depthwise
-from .columns import Columns, columns, crop_image, image_at, move_panel
+from .columns import Columns, columns, move_panel
 from .panels import VECTORS, carve, pack, pack_panel, part_of, store_edge, threads, tiling
+from .planes import image_at, layout, put_image
 
 PANEL_BYTES = 256 << 10  # columns gathered at a time for the gradient by weights: half an inner cache
 
@@ -49,12 +50,12 @@ class Work(NamedTuple):
     move: int  # micro.columns.gather or scatter
     rows: int  # of a tile
     shared: np.ndarray  # the packed weights; of the gradient by weights, each thread's sums
-    images: np.ndarray  # each thread's padded image,
+    images: np.ndarray  # each thread's image of sorted planes,
     panels: np.ndarray  # panel of columns,
     others: np.ndarray  # and panel of the other operand, or tile at an edge of the result
 
 
-def forward(x, scale, bias, y, work, cols, t, g):
+def forward(x, scale, bias, y, work, cols, planes, t, g):
     """Every item is a panel of output pixels: gather its columns, send all tiles of the weights past it."""
     count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
     tiles = (g.m + rows - 1) // rows
@@ -67,7 +68,8 @@ def forward(x, scale, bias, y, work, cols, t, g):
             plane, p = item // count, item % count
             if plane != held:
                 held, n, group = plane, plane // g.groups, plane % g.groups
-                pixels = image_at(cols, x, n * g.x_step + group * cols.inputs, image)
+                at = n * g.x_step + group * g.c * planes.area
+                pixels = image_at(planes, g.c, x, at, image)
             move_panel(work.move, cols, p, pixels, address(panel, 0))
             live = min(t.width, cols.pixels - p * t.width)
             for i in range(tiles):
@@ -82,7 +84,7 @@ def forward(x, scale, bias, y, work, cols, t, g):
                     store_edge(edge, y, at, cols.pixels, min(rows, g.m - i * rows), live, t.width, False)
 
 
-def backward_data(dy, dx, work, cols, t, g):
+def backward_data(dy, dx, work, cols, planes, t, g):
     """Every item is one group of an image: its columns' gradient, panel by panel, added into the image's."""
     count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
     tiles = (k + rows - 1) // rows
@@ -100,10 +102,10 @@ def backward_data(dy, dx, work, cols, t, g):
                     to = address(panel, i * rows * t.width)
                     call(work.tile, (g.m, weights, address(slopes, 0), t.width, to, t.width, 0, 0))
                 move_panel(work.move, cols, p, address(image, 0), address(panel, 0))
-            crop_image(cols, image, dx, n * g.x_step + group * cols.inputs, g.add)
+            put_image(planes, g.c, image, dx, n * g.x_step + group * g.c * planes.area, g.add)
 
 
-def backward_weights(x, dy, work, cols, t, g):
+def backward_weights(x, dy, work, cols, planes, t, g):
     """Every item is a panel of output pixels: its columns times the pixels' slopes, added to the part's own
     sums."""
     count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
@@ -119,7 +121,8 @@ def backward_weights(x, dy, work, cols, t, g):
             plane, p = item // count, item % count
             if plane != held:
                 held, n, group = plane, plane // g.groups, plane % g.groups
-                pixels = image_at(cols, x, n * g.x_step + group * cols.inputs, image)
+                at = n * g.x_step + group * g.c * planes.area
+                pixels = image_at(planes, g.c, x, at, image)
             move_panel(work.move, cols, p, pixels, address(panel, 0))
             live = min(cols.width, cols.pixels - p * cols.width)
             at = n * g.y_step + group * g.m * cols.pixels + p * cols.width
@@ -184,9 +187,11 @@ class Tiled:
         cols = columns(g, t.width, t.lanes)
         kernel = self.upright(rows, finish(scaled=g.scaled, bias=g.bias, relu=g.relu))
         weights = (g.groups * -(-g.m // rows) * k * rows,)
-        work = self.work((kernel, kernel), gather, rows, cols, weights, k * t.width, rows * t.width)
+        work = self.work(
+            (kernel, kernel), gather, rows, cols, not layout(g).same, weights, k * t.width, rows * t.width
+        )
         pack_weights(w, g.m, k, False, rows, work.shared, t)
-        forward(x, scale, bias, y, work, cols, t, g)
+        forward(x, scale, bias, y, work, cols, layout(g), t, g)
 
     def backward_data(self, dy, w, dx, g) -> None:
         """conv_backward_data."""
@@ -196,17 +201,19 @@ class Tiled:
         cols = columns(g, t.width, t.lanes)
         kernel = self.upright(rows, "set")
         weights = (g.groups * tall * g.m,)
-        work = self.work((kernel, kernel), scatter, rows, cols, weights, tall * t.width, g.m * t.width)
+        work = self.work((kernel, kernel), scatter, rows, cols, True, weights, tall * t.width, g.m * t.width)
         pack_weights(w, g.m, k, True, rows, work.shared, t)
-        backward_data(dy, dx, work, cols, t, g)
+        backward_data(dy, dx, work, cols, layout(g), t, g)
 
     def backward_weights(self, x, dy, dw, g) -> None:
         """conv_backward_weights."""
         t, k, cut = self.t, g.c * g.taps, self.cut_weights(g)
         wide, panel = -(-g.m // t.width) * t.width, cut.cols.width
         sums = threads(), g.groups * cut.tall * wide
-        work = self.work(cut.tiles, gather, cut.rows, cut.cols, sums, cut.tall * panel, wide * panel)
-        backward_weights(x, dy, work, cut.cols, t, g)
+        work = self.work(
+            cut.tiles, gather, cut.rows, cut.cols, not layout(g).same, sums, cut.tall * panel, wide * panel
+        )
+        backward_weights(x, dy, work, cut.cols, layout(g), t, g)
         add_sums(work.shared, dw, g.m, k, cut.rows, t.width)
 
     def cut_weights(self, g) -> Cut:
@@ -229,13 +236,13 @@ class Tiled:
         move: Callable,
         rows: int,
         cols: Columns,
+        copied: bool,
         shared: tuple[int, ...],
         panel: int,
         other: int,
     ) -> Work:
-        """`shared` is a shape; `panel` and `other` are elements for each thread."""
-        parts = threads()
-        padded = cols.padded or move is scatter  # else images are read where they are
-        image = cols.channels * cols.plane if padded else 0
+        """`copied`: images are not worked on where they are.  `shared` is a shape; `panel` and `other` are
+        elements for each thread."""
+        parts, image = threads(), cols.channels * cols.plane if copied else 0
         arrays = carve(self.device, shared, (parts, image), (parts, panel), (parts, other))
         return Work(*kernels, move(cols.lanes, self.itemsize, self.machine), rows, *arrays)
