@@ -21,7 +21,7 @@ from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.columns import gather, scatter
 from ..micro.tile import best_rows, tile
-from . import depthwise
+from . import depthwise, few_pixels
 from .columns import Columns, columns, move_panel
 from .panels import VECTORS, carve, pack, pack_panel, part_of, store_edge, threads, tiling
 from .planes import image_at, layout, put_image
@@ -184,8 +184,12 @@ class Tiled:
             depthwise.conv_forward(self.device, self.t, x, w, scale, bias, y, g)
             return
         t, k, rows = self.t, g.c * g.taps, best_rows(g.m, self.machine)
+        end = finish(scaled=g.scaled, bias=g.bias, relu=g.relu)
+        if few_pixels.fits(g):
+            few_pixels.forward(self.device, t, x, w, scale, bias, y, end, g)
+            return
         cols = columns(g, t.width, t.lanes)
-        kernel = self.upright(rows, finish(scaled=g.scaled, bias=g.bias, relu=g.relu))
+        kernel = self.upright(rows, end)
         weights = (g.groups * -(-g.m // rows) * k * rows,)
         work = self.work(
             (kernel, kernel), gather, rows, cols, not layout(g).same, weights, k * t.width, rows * t.width

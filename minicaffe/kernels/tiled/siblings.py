@@ -16,7 +16,7 @@ from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.columns import gather
 from ..micro.tile import best_rows
-from . import convolution
+from . import convolution, few_pixels
 from .columns import columns, move_panel
 from .panels import carve, pack, pack_panel, part_of, store_edge, threads, tiling
 
@@ -122,6 +122,12 @@ class Siblings:
 
     def forward(self, x, w0, w1, w2, b0, b1, b2, y0, y1, y2, g) -> None:
         """siblings_forward."""
+        ws, bs, ys = (w0, w1, w2), (b0, b1, b2), (y0, y1, y2)
+        if few_pixels.fits(g.member(0)._replace(m=sum(g.outputs))):
+            for i in range(len(g.outputs)):
+                if g.outputs[i]:
+                    self.one.forward(x, ws[i], bs[i], bs[i], ys[i], g.member(i))
+            return
         t, machine, parts = self.t, self.device.machine, threads()
         cols = columns(g.member(0), t.width, t.lanes)
         heights = tuple(best_rows(m, machine) for m in g.outputs)
@@ -131,12 +137,12 @@ class Siblings:
         *packed, panels, edges = carve(
             self.device, *shapes, (parts, g.c * t.width), (parts, max(heights) * t.width)
         )
-        for w, m, rows, to in zip((w0, w1, w2), g.outputs, heights, packed):
+        for w, m, rows, to in zip(ws, g.outputs, heights, packed):
             if m:
                 convolution.pack_weights(w, m, g.c, False, rows, to, t)
         move = gather(cols.lanes, self.one.itemsize, machine)
         forward(
-            *(x, (b0, b1, b2), (y0, y1, y2), tiles, heights, tuple(packed), panels, edges),
+            *(x, bs, ys, tiles, heights, tuple(packed), panels, edges),
             *(g.outputs, g.steps, move, cols, t, g),
         )
 
