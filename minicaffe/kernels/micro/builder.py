@@ -63,6 +63,15 @@ class Function:
     def store(self, value, pointer) -> None:
         self.build.store(value, self.build.bitcast(pointer, value.type.as_pointer())).align = self.itemsize
 
+    def prefetch(self, pointer) -> None:
+        """Begin to fetch the cache line at pointer, which will be written."""
+        kind = self.real.as_pointer()
+        name = "llvm.prefetch.p0"
+        function = self.module.globals.get(name) or ir.Function(
+            self.module, ir.FunctionType(ir.VoidType(), [kind, I32, I32, I32]), name
+        )
+        self.build.call(function, [pointer, I32(1), I32(3), I32(1)])
+
     # -- arithmetic
 
     def broadcast(self, pointer, lanes: int):

@@ -21,9 +21,9 @@ from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.columns import gather, scatter
 from ..micro.tile import best_rows, tile
-from . import depthwise, few_pixels
+from . import depthwise, few_pixels, pointwise
 from .columns import Columns, columns, move_panel
-from .panels import VECTORS, carve, pack, pack_panel, part_of, store_edge, threads, tiling
+from .panels import VECTORS, carve, last_vectors, pack, pack_panel, part_of, store_edge, threads, tiling
 from .planes import image_at, layout, put_image
 
 PANEL_BYTES = 256 << 10  # columns gathered at a time for the gradient by weights: half an inner cache
@@ -46,7 +46,7 @@ class Work(NamedTuple):
     workspace."""
 
     tile: int
-    narrow: int  # the tile for no more than a vector of outputs, where there is one
+    narrow: int  # the tile of the last panel; by weights, the one for no more than a vector of outputs
     move: int  # micro.columns.gather or scatter
     rows: int  # of a tile
     shared: np.ndarray  # the packed weights; of the gradient by weights, each thread's sums
@@ -72,6 +72,7 @@ def forward(x, scale, bias, y, work, cols, planes, t, g):
                 pixels = image_at(planes, g.c, x, at, image)
             move_panel(work.move, cols, p, pixels, address(panel, 0))
             live = min(t.width, cols.pixels - p * t.width)
+            tile = work.tile if live == t.width else work.narrow
             for i in range(tiles):
                 weights = address(packed, (group * tiles + i) * k * rows)
                 m = group * g.m + i * rows
@@ -79,7 +80,7 @@ def forward(x, scale, bias, y, work, cols, planes, t, g):
                 whole = live == t.width and (i + 1) * rows <= g.m
                 to, step = (address(y, at), cols.pixels) if whole else (address(edge, 0), t.width)
                 follows = address(scale, m), address(bias, m)
-                call(work.tile, (k, weights, address(panel, 0), t.width, to, step, *follows))
+                call(tile, (k, weights, address(panel, 0), t.width, to, step, *follows))
                 if not whole:
                     store_edge(edge, y, at, cols.pixels, min(rows, g.m - i * rows), live, t.width, False)
 
@@ -97,10 +98,11 @@ def backward_data(dy, dx, work, cols, planes, t, g):
             for p in range(count):
                 at = n * g.y_step + group * g.m * cols.pixels + p * t.width
                 pack_panel(dy, at, 1, cols.pixels, cols.pixels - p * t.width, g.m, t.width, slopes, 0, t)
+                tile = work.tile if p < count - 1 else work.narrow
                 for i in range(tiles):
                     weights = address(packed, (group * tiles + i) * g.m * rows)
                     to = address(panel, i * rows * t.width)
-                    call(work.tile, (g.m, weights, address(slopes, 0), t.width, to, t.width, 0, 0))
+                    call(tile, (g.m, weights, address(slopes, 0), t.width, to, t.width, 0, 0))
                 move_panel(work.move, cols, p, address(image, 0), address(panel, 0))
             put_image(planes, g.c, image, dx, n * g.x_step + group * g.c * planes.area, g.add)
 
@@ -189,23 +191,27 @@ class Tiled:
             few_pixels.forward(self.device, t, x, w, scale, bias, y, end, g)
             return
         cols = columns(g, t.width, t.lanes)
-        kernel = self.upright(rows, end)
+        kernels = [self.upright(rows, end, vectors) for vectors in (VECTORS, last_vectors(g.pixels, t))]
         weights = (g.groups * -(-g.m // rows) * k * rows,)
         work = self.work(
-            (kernel, kernel), gather, rows, cols, not layout(g).same, weights, k * t.width, rows * t.width
+            kernels, gather, rows, cols, not layout(g).same, weights, k * t.width, rows * t.width
         )
         pack_weights(w, g.m, k, False, rows, work.shared, t)
         forward(x, scale, bias, y, work, cols, layout(g), t, g)
 
     def backward_data(self, dy, w, dx, g) -> None:
         """conv_backward_data."""
+        if pointwise.fits(g):
+            slopes, weights, outputs, steps = (dy,) * 3, (w,) * 3, (g.m, 0, 0), (g.y_step,) * 3
+            pointwise.backward_data(self.device, self.t, slopes, weights, dx, outputs, steps, g)
+            return
         t, k = self.t, g.c * g.taps
         rows = best_rows(k, self.machine)
         tall = -(-k // rows) * rows
         cols = columns(g, t.width, t.lanes)
-        kernel = self.upright(rows, "set")
+        kernels = [self.upright(rows, "set", vectors) for vectors in (VECTORS, last_vectors(g.pixels, t))]
         weights = (g.groups * tall * g.m,)
-        work = self.work((kernel, kernel), scatter, rows, cols, True, weights, tall * t.width, g.m * t.width)
+        work = self.work(kernels, scatter, rows, cols, True, weights, tall * t.width, g.m * t.width)
         pack_weights(w, g.m, k, True, rows, work.shared, t)
         backward_data(dy, dx, work, cols, layout(g), t, g)
 
@@ -230,9 +236,9 @@ class Tiled:
         tiles = [tile(along, 1, n, "add", self.itemsize, self.machine) for n in (VECTORS, 1)]
         return Cut(columns(g, panel, t.lanes), rows, -(-k // rows) * rows, tiles)
 
-    def upright(self, rows: int, finish: str) -> int:
+    def upright(self, rows: int, finish: str, vectors: int = VECTORS) -> int:
         """The address of a tile that reads packed weights."""
-        return tile(tuple(range(rows)), rows, VECTORS, finish, self.itemsize, self.machine)
+        return tile(tuple(range(rows)), rows, vectors, finish, self.itemsize, self.machine)
 
     def work(
         self,

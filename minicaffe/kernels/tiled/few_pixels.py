@@ -15,7 +15,7 @@ from ..micro.builder import address, call
 from ..micro.columns import gather
 from ..micro.tile import best_rows, tile_in_place
 from .columns import columns, move_panel
-from .panels import VECTORS, carve, part_of, store_edge, threads
+from .panels import VECTORS, carve, last_vectors, part_of, store_edge, threads
 from .planes import image_at, layout
 
 BLOCK_BYTES = 256 << 10  # of weights that meet a panel together: they stay in the inner cache beside it
@@ -42,27 +42,31 @@ def gather_all(x, images, panels, move, cols, planes, g):
             move_panel(move, cols, item % count, pixels, address(panels[item], 0))
 
 
-def multiply(w, scale, bias, y, tile, rows, panels, edges, cols, t, g):
-    """Every item is a tile of weights; some of them meet every panel together."""
+def multiply(w, scale, bias, y, tiles, rows, panels, edges, cols, t, g):
+    """Every item is a tile of weights; some of them meet every panel together, the last with the second of
+    `tiles`."""
     count, k = cols.start.size - 1, cols.channels * cols.taps.size
-    tiles, block = (g.m + rows - 1) // rows, max(1, BLOCK_BYTES // (k * rows * w.itemsize))
+    down, block = (g.m + rows - 1) // rows, max(1, BLOCK_BYTES // (k * rows * w.itemsize))
     for part in prange(len(edges)):
         edge = edges[part]
-        first, last = part_of(part, len(edges), g.groups * tiles)
+        first, last = part_of(part, len(edges), g.groups * down)
         for begin in range(first, last, block):
             for item in range(g.n * count):
                 n, p = item // count, item % count
                 for q in range(begin, min(begin + block, last)):
-                    panel = address(panels[(n * g.groups + q // tiles) * count + p], 0)
+                    panel = address(panels[(n * g.groups + q // down) * count + p], 0)
                     # The last tile of a group begins where it ends with the group: what it has in common with
                     # the one before, both compute alike.
-                    m = q // tiles * g.m + min(q % tiles * rows, g.m - rows)
+                    m = q // down * g.m + min(q % down * rows, g.m - rows)
                     at = n * g.y_step + m * cols.pixels + p * t.width
                     live = min(t.width, cols.pixels - p * t.width)
                     whole = live == t.width
                     to, step = (address(y, at), cols.pixels) if whole else (address(edge, 0), t.width)
                     follows = address(scale, m), address(bias, m)
-                    call(tile, (k, address(w, m * k), k, panel, t.width, to, step, *follows))
+                    call(
+                        tiles[0] if whole else tiles[1],
+                        (k, address(w, m * k), k, panel, t.width, to, step, *follows),
+                    )
                     if not whole:
                         store_edge(edge, y, at, cols.pixels, rows, live, t.width, False)
 
@@ -82,5 +86,8 @@ def forward(device, t, x, w, scale, bias, y, finish, g) -> None:
         (parts, rows * t.width),
     )
     gather_all(x, images, panels, gather(cols.lanes, itemsize, device.machine), cols, planes, g)
-    tile = tile_in_place(rows, VECTORS, finish, itemsize, device.machine)
-    multiply(w, scale, bias, y, tile, rows, panels, edges, cols, t, g)
+    tiles = tuple(
+        tile_in_place(rows, vectors, finish, itemsize, device.machine)
+        for vectors in (VECTORS, last_vectors(g.pixels, t))
+    )
+    multiply(w, scale, bias, y, tiles, rows, panels, edges, cols, t, g)

@@ -145,5 +145,8 @@ def image_at(p, channels, x, at, image):
 @jit
 def put_image(p, channels, image, x, at, add):
     """Copy what is inside an image's sorted planes to the planes that start at x[at], or add it to them."""
+    if p.same:
+        move(image[: channels * p.area], x[at : at + channels * p.area], add)
+        return
     for c in range(channels):
         copy_out(image, c * p.size, x, at + c * p.area, p, add)
