@@ -33,6 +33,11 @@ def tiling(dtype: np.dtype, machine: Machine) -> Tiling:
     )
 
 
+def last_vectors(pixels: int, t: Tiling) -> int:
+    """Vectors across the tiles of the last panel of so many pixels."""
+    return 1 if 0 < pixels % t.width <= t.lanes else VECTORS
+
+
 def threads() -> int:
     """How many parts to cut a call's work into."""
     return numba.get_num_threads()
@@ -76,6 +81,8 @@ def pack_panel(x, first, minor, major, available, depth, panel, out, at, t):
     """One panel of `pack`: `available` elements lie at `first` and after it, of which `panel` at most are
     taken."""
     live = min(panel, available)
+    if live < panel:
+        out[at : at + depth * panel] = 0  # in one go, what is live included
     whole = 0  # rows of the panel that vectors can fill
     if available >= t.lanes:
         # Vectors of the panel, or squares turned in registers; the last one across overlaps its neighbour.
@@ -95,10 +102,6 @@ def pack_panel(x, first, minor, major, available, depth, panel, out, at, t):
     for p in range(whole, depth):
         for w in range(live):
             out[at + p * panel + w] = x[first + p * major + w * minor]
-    if live < panel:
-        for p in range(depth):
-            for w in range(live, panel):
-                out[at + p * panel + w] = 0
 
 
 @jit

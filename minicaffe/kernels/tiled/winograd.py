@@ -24,8 +24,8 @@ from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.tile import best_rows, tile
 from ..micro.winograd import IN, OUT, TAPS, sandwich
-from .columns import add_elements, copy_elements
 from .panels import VECTORS, Tiling, carve, part_of, threads
+from .planes import move
 
 PLACES, WINDOW = IN * IN, TAPS * TAPS  # elements of a transformed tile, and of a window
 TILES = 56  # of a chunk, at most: four register tiles of AVX-512
@@ -213,10 +213,8 @@ def put(part, work, lane, scale, bias, y, m, live, band, end, p, o, t):
             call(t.turn, (address(strip, i * t.lanes), t.lanes, address(lines, i), pitch))
         at = n * o.step + m * area + OUT * a * o.w
         for i in range(live):
-            if work.add:
-                add_elements(lines, i * pitch, y, at + i * area, pixels)
-            else:
-                copy_elements(lines, i * pitch, y, at + i * area, pixels)
+            source, target = lines[i * pitch : i * pitch + pixels], y[at + i * area : at + i * area + pixels]
+            move(source, target, work.add)
 
 
 transform_weights = jit(transform_weights, parallel=True)
