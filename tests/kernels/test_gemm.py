@@ -57,10 +57,10 @@ def test_wide_products_are_cut_into_column_blocks(m):
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
 @pytest.mark.parametrize("parts", [1, 3])
 def test_few_rows(machine, parts, monkeypatch):
-    """One row, no more than a vector, and one more than that; several blocks of depth; any parts."""
+    """One row, no more than a vector, one more, more than a tile is wide; several blocks of depth."""
     monkeypatch.setattr(tiled.few_rows, "threads", lambda: parts)
     device = CpuDevice(np.float32, machine=machine)
-    for m in (1, machine.lanes(4), machine.lanes(4) + 1):
+    for m in (1, machine.lanes(4), machine.lanes(4) + 1, 3 * machine.lanes(4) + 2):
         for ta, tb, add in np.ndindex(2, 2, 2):
             got, wanted = product(device, m, 75, tiled.few_rows.DEPTH + 5, bool(ta), bool(tb), bool(add))
             np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-4)

@@ -18,6 +18,7 @@ from ..micro.builder import address, call
 from ..micro.tile import best_rows, tile, tile_in_place
 from .panels import VECTORS, carve, pack, pack_panel, part_of, store_edge, threads
 
+PACKED_BYTES = 512 << 10  # of a, if it fills several tiles: they stay in the inner cache
 DEPTH = 32  # rows of b, and
 COLUMNS = 1536  # columns of them, at a time: so many streams, and pages, a processor keeps in mind
 
@@ -35,31 +36,40 @@ def multiply_row(a, b, c, n, k, add, parts):
 
 def multiply_transposed(kernel, rows, width, a, b, c, m, n, k, a_row, a_k, add, panels, edges, t):
     """b (n, k); every item is a tile of its rows."""
+    high = (rows + t.lanes - 1) // t.lanes * t.lanes  # of the squares that turn a tile
     for part in prange(len(panels)):
-        panel, edge = panels[part], edges[part]
+        packed, edge = panels[part], edges[part]
         first, last = part_of(part, len(panels), (n + rows - 1) // rows)
         if first < last:
-            pack(a, 0, a_row, a_k, m, k, width, panel, t)
+            pack(a, 0, a_row, a_k, m, k, width, packed, t)
         for q in range(first, last):
             j = min(q * rows, n - rows)  # the last tile overlaps the one before
-            at = address(edge, 0)
-            call(kernel, (k, address(b, j * k), k, address(panel, 0), width, at, width, 0, 0))
-            for i in range(m):
-                for r in range(q * rows - j, rows):
-                    value = edge[r * width + i]
-                    c[i * n + j + r] = c[i * n + j + r] + value if add else value
+            # Squares stick out over the next tile, which is written after them.
+            turned = not add and j + high <= min(n, last * rows)
+            for start in range(0, m, width):
+                right, live, done = address(packed, start * k), min(width, m - start), 0
+                call(kernel, (k, address(b, j * k), k, right, width, address(edge, 0), width, 0, 0))
+                while turned and done + t.lanes <= live:
+                    for r in range(0, rows, t.lanes):
+                        to = address(c, (start + done) * n + j + r)
+                        call(t.turn, (address(edge, r * width + done), width, to, n))
+                    done += t.lanes
+                for i in range(done, live):
+                    for r in range(q * rows - j, rows):
+                        value, at = edge[r * width + i], (start + i) * n + j + r
+                        c[at] = c[at] + value if add else value
 
 
-def multiply(put, plus, rows, a, b, c, m, n, k, a_row, a_k, add, packed, edges, t):
+def multiply(put, plus, rows, most, a, b, c, m, n, k, a_row, a_k, add, packed, edges, t):
     """b (k, n); every item is a tile's width of its columns."""
     for part in prange(len(packed)):
-        own, ragged, edge = packed[part], edges[part], edges[part][DEPTH * t.width :]
+        own, ragged, edge = packed[part], edges[part], edges[part][most * t.width :]
         first, last = part_of(part, len(packed), (n + t.width - 1) // t.width)
         if first < last:
             pack(a, 0, a_row, a_k, m, k, rows, own, t)
         for j0 in range(first * t.width, last * t.width, COLUMNS):
-            for p in range(0, k, DEPTH):
-                depth, adding = min(DEPTH, k - p), add or p > 0
+            for p in range(0, k, most):
+                depth, adding = min(most, k - p), add or p > 0
                 for j in range(j0, min(j0 + COLUMNS, last * t.width), t.width):
                     wide = j + t.width <= n
                     right, step = address(b, p * n + j), n
@@ -82,6 +92,11 @@ multiply_transposed = jit(multiply_transposed, parallel=True)
 multiply = jit(multiply, parallel=True)
 
 
+def fits(g, t, itemsize) -> bool:
+    """True for geometry g (kernels.gemm.Gemm) where b is not worth packing."""
+    return g.m <= t.width or (g.m <= 4 * t.width and g.m * g.k * itemsize <= PACKED_BYTES)
+
+
 def make(device, t) -> Callable:
     """gemm(a, b, c, g) for g.m <= t.width on a CPU device with tiling t; arguments as kernels.gemm.gemm."""
     itemsize, machine = device.dtype.itemsize, device.machine
@@ -94,8 +109,8 @@ def make(device, t) -> Callable:
         elif g.tb:
             rows, vectors = best_rows(g.n, machine), 1 if g.m <= t.lanes else VECTORS
             kernel = tile_in_place(rows, vectors, "set", itemsize, machine)
-            width = vectors * t.lanes
-            panels, edges = carve(device, (parts, g.k * width), (parts, rows * width))
+            width, high = vectors * t.lanes, -(-rows // t.lanes) * t.lanes
+            panels, edges = carve(device, (parts, -(-g.m // width) * width * g.k), (parts, high * width))
             multiply_transposed(
                 *(kernel, rows, width, a, b, c, g.m, g.n, g.k, a_row, a_k, g.add, panels, edges, t)
             )
@@ -104,8 +119,8 @@ def make(device, t) -> Callable:
             put, plus = (
                 tile(tuple(range(rows)), rows, VECTORS, end, itemsize, machine) for end in ("set", "add")
             )
-            tall = -(-g.m // rows) * rows
-            packed, edges = carve(device, (parts, tall * g.k), (parts, (DEPTH + rows) * t.width))
-            multiply(put, plus, rows, a, b, c, g.m, g.n, g.k, a_row, a_k, g.add, packed, edges, t)
+            tall, most = -(-g.m // rows) * rows, DEPTH if g.m <= t.width else 4 * DEPTH
+            packed, edges = carve(device, (parts, tall * g.k), (parts, (most + rows) * t.width))
+            multiply(put, plus, rows, most, a, b, c, g.m, g.n, g.k, a_row, a_k, g.add, packed, edges, t)
 
     return gemm

@@ -105,7 +105,7 @@ def make(device) -> Callable:
     def gemm(a: np.ndarray, b: np.ndarray, c: np.ndarray, g) -> None:
         a_row, a_k = (1, g.m) if g.ta else (g.k, 1)
         b_k, b_column = (1, g.k) if g.tb else (g.n, 1)
-        if g.m <= t.width:
+        if few_rows.fits(g, t, dtype.itemsize):
             few(a, b, c, g)
             return
         rows = best_rows(g.m, machine)

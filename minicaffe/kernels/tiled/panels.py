@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -46,14 +47,22 @@ def threads() -> int:
 def carve(device, *shapes: tuple[int, ...]) -> list[np.ndarray]:
     """Arrays of the device's floating type side by side in its workspace, each with a tile row of slack
     behind every row of its last axis, which starts on a cache line."""
-    line = 64 // device.dtype.itemsize
-    slack = device.machine.tile_rows * VECTORS * device.machine.lanes(device.dtype.itemsize)
-    padded = [(*shape[:-1], -(-(shape[-1] + slack) // line) * line) for shape in shapes]
-    sizes = [math.prod(shape) for shape in padded]
-    block = device.workspace(sum(sizes) * device.dtype.itemsize)[: sum(sizes) * device.dtype.itemsize]
-    block = block.view(device.dtype)
-    starts = np.cumsum([0, *sizes])
-    return [block[start : start + size].reshape(shape) for start, size, shape in zip(starts, sizes, padded)]
+    itemsize = device.dtype.itemsize
+    slack = device.machine.tile_rows * VECTORS * device.machine.lanes(itemsize)
+    total, places = side_by_side(64 // itemsize, slack, shapes)
+    block = device.workspace(total * itemsize)[: total * itemsize].view(device.dtype)
+    return [block[start:end].reshape(shape) for start, end, shape in places]
+
+
+@functools.lru_cache(maxsize=1024)
+def side_by_side(line: int, slack: int, shapes) -> tuple[int, list[tuple[int, int, tuple[int, ...]]]]:
+    """How many elements all have; of each its first, the one behind its last, and its shape with slack."""
+    total, places = 0, []
+    for shape in shapes:
+        shape = (*shape[:-1], -(-(shape[-1] + slack) // line) * line)
+        places.append((total, total + math.prod(shape), shape))
+        total += math.prod(shape)
+    return total, places
 
 
 def part_of(part, parts, count):
