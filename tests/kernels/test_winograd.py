@@ -97,7 +97,8 @@ def test_any_geometry(n, groups, c, m, size, pad, bias, more):
 def test_every_vector_width(machine, name):
     device = CpuDevice(np.float32, machine=machine)
     compare(device, CASES[name], TOLERANCE)
-    check_one_by_one(device, extended(CASES[name], **ALL))
+    # db is summed by another kernel, in loops of their own with ReLU and without.
+    check_one_by_one(device, extended(CASES[name], **ALL), close=("db",))
 
 
 @pytest.mark.parametrize("name", ["ragged", "many tiles"])
