@@ -19,11 +19,11 @@ LEAST_GAIN = 1.15  # below it the time that is saved is not worth the accuracy
 
 # Multiply-adds that take as long as gathering one element of a column; packing one weight, or for the
 # gradient by weights adding up its sums.
-COLUMN, PACKED, SUMMED = 12, 80, 150
+COLUMN, PACKED, SUMMED = 12, 80, 250
 # And as one product of transformed tiles, which come from farther away; as transforming one element of a tile
 # that is read, of one that is written, and of one of slopes; one of the weights, or of their gradient.
 PRODUCT, READ, WRITTEN, SLOPE, WEIGHT, GRADIENT = 1.6, 25, 17, 35, 50, 80
-WEIGHT_AT_ONCE = 22  # where there is one chunk of tiles, so that weights are used as they are made
+WEIGHT_AT_ONCE = 26  # where there is one chunk of tiles, so that weights are used as they are made
 
 
 class Choice(NamedTuple):
