@@ -8,12 +8,13 @@ the same function without threads.  So here a parallel kernel
         for i in prange(x.size):
             y[i] = max(zero, factor * x[i])
 
-is read as `loops(part, parts, x, y, factor)`, in which the loop runs over one of `parts` equal shares of its
-range, and what stands before it is done by every part.  Compiled code for it is
+is read as `loops(part, parts, me, x, y, factor)`, in which the loop runs over one of `parts` equal shares of
+its range, and what stands before it is done by every part; `me` is the number of the thread.  Compiled code
+for it is
 
-    scale(launcher, parts, x, y, factor)  puts its arguments into a block of memory, and calls the launcher
-    launcher(thunk, block, parts)         the only parallel loop: thunk(block, part, parts) for all parts
-    thunk(block, part, parts)             takes the arguments out of the block, and calls loops
+    scale(launcher, team, threads, x, y, factor)  puts its arguments into a block of memory, and calls
+    launcher(team, threads, thunk, block)         team.run, which has the threads do, for all parts
+    thunk(block, part, parts, me)                 this: the arguments are taken out, and loops called
 
 A parallel kernel is therefore one loop, the last statement of its function (ConfigError otherwise), and what
 comes before it only computes values with names, since every part does it.
@@ -28,32 +29,30 @@ from collections.abc import Callable
 
 import numpy as np
 from llvmlite import ir
-from numba import prange, types
+from numba import types
 from numba.core import cgutils
 from numba.core.compiler import compile_internal
 from numba.core.targetconfig import ConfigStack
 from numba.extending import intrinsic
 
 from ...errors import ConfigError
-from .builder import I32, INT, call
+from .builder import I32, INT
 
-RUN_PARTS = (types.int64,) * 3  # what run_parts takes
-THUNK = ir.FunctionType(ir.VoidType(), [INT] * 3)  # the launcher's type too
+THUNK = ir.FunctionType(ir.VoidType(), [INT] * 4)  # the launcher's type too
 
 
-def run_parts(thunk, block, parts):
-    """Call the machine code at `thunk` for every part; all are addresses or integers."""
-    for part in prange(parts):
-        call(thunk, (block, part, parts))
+def worker() -> int:
+    """In the loop of a parallel kernel: the number of the thread that runs it, below that of all threads."""
+    return 0  # without threads
 
 
 def entry(function: Callable) -> Callable:
-    """`function` with two more parameters in front: the launcher's address, and in how many parts to cut the
-    loop.  It is to be compiled; what it deals, `loops`, is made when it is."""
+    """`function` with three more parameters in front: the addresses of launcher and team, and the number of
+    threads.  It is to be compiled; what it deals, `loops`, is made when it is."""
     names = list(inspect.signature(function).parameters)
     scope = {"deal": _dealer(function)}
-    text = f"def {function.__name__}(_launcher, _parts, {', '.join(names)}):\n"
-    text += f"    deal(_launcher, _parts, ({', '.join(names)},))\n"
+    text = f"def {function.__name__}(_launcher, _team, _threads, {', '.join(names)}):\n"
+    text += f"    deal(_launcher, _team, _threads, ({', '.join(names)},))\n"
     exec(compile(text, function.__code__.co_filename, "exec"), scope)
     made = scope[function.__name__]
     made.__module__, made.__doc__ = function.__module__, function.__doc__
@@ -61,7 +60,7 @@ def entry(function: Callable) -> Callable:
 
 
 def loops(function: Callable) -> Callable:
-    """A parallel kernel as a function of (part, parts, *its parameters) without threads."""
+    """A parallel kernel as a function of (part, parts, me, *its parameters) without threads."""
     try:
         lines, first = inspect.getsourcelines(function)
     except OSError:
@@ -112,12 +111,12 @@ def _is_dealt(node: ast.AST) -> bool:
 
 def _plain(arguments: ast.arguments) -> ast.arguments:
     """Parameters without types, and behind the part and the number of parts."""
-    names = ["_part", "_parts", *(argument.arg for argument in arguments.args)]
+    names = ["_part", "_parts", "_me", *(argument.arg for argument in arguments.args)]
     return ast.arguments([], [ast.arg(name) for name in names], kwonlyargs=[], kw_defaults=[], defaults=[])
 
 
 class _ByUnsigned(ast.NodeTransformer):
-    """x[i] for the loop's variable i becomes x[_at]."""
+    """x[i] for the loop's variable i becomes x[_at], and worker() becomes _me."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -128,15 +127,21 @@ class _ByUnsigned(ast.NodeTransformer):
             node.slice.id = "_at"
         return node
 
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == worker.__name__:
+            return ast.Name("_me", ast.Load())
+        return node
+
 
 def _dealer(function: Callable) -> Callable:
-    """`deal(launcher, parts, arguments)` for compiled code: runs all parts of a kernel's loop."""
+    """`deal(launcher, team, threads, arguments)` for compiled code: runs all parts of a kernel's loop."""
 
     @intrinsic
-    def deal(typing_context, launcher, parts, arguments):
+    def deal(typing_context, launcher, team, threads, arguments):
         def generate(context, build, signature, values):
-            address, parts, packed = values
-            kinds = signature.args[2].types
+            address, team, threads, packed = values
+            kinds = signature.args[3].types
             fields = [context.get_value_type(kind) for kind in kinds]
             block = cgutils.alloca_once(build, ir.LiteralStructType([*fields, I32]))
             for i, value in enumerate(cgutils.unpack_tuple(build, packed, len(kinds))):
@@ -145,13 +150,13 @@ def _dealer(function: Callable) -> Callable:
             build.store(I32(0), failed)
             thunk = _thunk(context, build.module, function, kinds, block.type)
             launch = build.inttoptr(address, THUNK.as_pointer())
-            build.call(launch, [build.ptrtoint(thunk, INT), build.ptrtoint(block, INT), parts])
+            build.call(launch, [team, threads, build.ptrtoint(thunk, INT), build.ptrtoint(block, INT)])
             with cgutils.if_unlikely(build, cgutils.is_not_null(build, build.load(failed))):
                 message = f"{function.__name__}: the arrays do not fit the geometry"
                 context.call_conv.return_user_exc(build, ValueError, (message,))
             return context.get_dummy_value()
 
-        return types.void(types.int64, types.int64, arguments), generate
+        return types.void(types.int64, types.int64, types.int64, arguments), generate
 
     return deal
 
@@ -159,15 +164,15 @@ def _dealer(function: Callable) -> Callable:
 def _thunk(context, module, function, kinds, block_type) -> ir.Function:
     """What the launcher calls: the arguments out of the block, one part of the loop; a part that fails leaves
     a note in the block's last field."""
-    described = _compiled_into(context, loops(function), (types.int64, types.int64, *kinds))
+    described = _compiled_into(context, loops(function), (*[types.int64] * 3, *kinds))
     thunk = ir.Function(module, THUNK, f"{described.llvm_func_name}.part")
     thunk.linkage = "internal"
     build = ir.IRBuilder(thunk.append_basic_block())
-    address, part, parts = thunk.args
+    address, part, parts, me = thunk.args
     block = build.inttoptr(address, block_type)
     values = [build.load(cgutils.gep_inbounds(build, block, 0, i)) for i in range(len(kinds))]
     target = context.declare_function(module, described)
-    arguments = [part, parts, *values]
+    arguments = [part, parts, me, *values]
     status, _ = context.call_conv.call_function(build, target, types.none, described.argtypes, arguments)
     with cgutils.if_unlikely(build, status.is_error):
         failed = cgutils.gep_inbounds(build, block, 0, len(kinds))
