@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from numba import prange
 
-from minicaffe.errors import ConfigError
 from minicaffe.kernels.cpu import Loops
 from minicaffe.kernels.micro import dealing
 from minicaffe.kernels.micro.dealing import worker
@@ -34,17 +33,27 @@ def reshapes(x, rows):
         x[i, 0] = 1
 
 
-def two(x):
+def two(x, y):
     for i in prange(x.size):
-        x[i] = 0
+        x[i] = 2
     for i in prange(x.size):
         x[i] += 1
+    y[0] += x.sum()
+
+
+def nested(x, y):
+    for k in range(3):
+        for i in prange(x.size):
+            x[i] = k + 1
+    y[0] += x.sum()
 
 
 def sums(x, y):
-    for i in prange(x.size):
-        x[i] = 0
-    y[0] = 1
+    count = x.size
+    for i in prange(count):
+        x[i] = 3
+    for i in range(count):
+        y[0] += x[i]
 
 
 COUNT = Loops(count, parallel=True)
@@ -59,7 +68,8 @@ def test_every_iteration_is_run_once(size, threads):
 
 
 def test_the_parts_are_equal_shares_in_order():
-    loops, seen = dealing.loops(count), []
+    (loops, rest), seen = dealing.loops(count), []
+    assert rest is None
     for part in range(3):
         x = np.zeros(11, np.float32)
         loops(part, 3, 0, x, 1, False)
@@ -78,10 +88,12 @@ def test_what_fails_in_a_part_is_an_error():
         Loops(reshapes, parallel=True)(np.zeros(9, np.float32), 4)
 
 
-@pytest.mark.parametrize("function, loops", [(two, 2), (sums, 1)])
-def test_a_kernel_is_one_loop(function, loops):
-    with pytest.raises(ConfigError, match=f"has {loops} loops over prange"):
-        dealing.loops(function)
+@pytest.mark.parametrize("function, dealt", [(sums, True), (two, False), (nested, False)])
+def test_what_comes_after_the_loop_is_done_once_and_other_kernels_have_one_thread(function, dealt):
+    assert (dealing.loops(function) is not None) == dealt
+    x, y = np.zeros(7, np.float32), np.ones(1, np.float32)
+    Loops(function, parallel=True)(x, y)
+    assert (x == 3).all() and y[0] == 22
 
 
 def test_the_loop_becomes_vector_code():
@@ -89,7 +101,7 @@ def test_the_loop_becomes_vector_code():
         for i in prange(x.size):
             y[i] = x[i] + x[i]
 
-    code = numba.njit(dealing.loops(scale))
+    code = numba.njit(dealing.loops(scale)[0])
     code.compile((*[numba.int64] * 3, numba.float32[::1], numba.float32[::1]))
     assert " x float> " in code.inspect_llvm(code.signatures[0])
 

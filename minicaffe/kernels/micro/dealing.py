@@ -16,13 +16,14 @@ for it is
     launcher(team, threads, thunk, block)         team.run, which has the threads do, for all parts
     thunk(block, part, parts, me)                 this: the arguments are taken out, and loops called
 
-A parallel kernel is therefore one loop, the last statement of its function (ConfigError otherwise), and what
-comes before it only computes values with names, since every part does it.
+What comes before the loop only computes values with names, since every part does it; what comes after it is
+done once, behind the last part.  A kernel with other loops over prange than one such runs on one thread.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import textwrap
 from collections.abc import Callable
@@ -33,14 +34,14 @@ from numba import types
 from numba.core import cgutils
 from numba.core.compiler import compile_internal
 from numba.core.targetconfig import ConfigStack
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
-from ...errors import ConfigError
 from .builder import I32, INT
 
 THUNK = ir.FunctionType(ir.VoidType(), [INT] * 4)  # the launcher's type too
 
 
+@register_jitable
 def worker() -> int:
     """In the loop of a parallel kernel: the number of the thread that runs it, below that of all threads."""
     return 0  # without threads
@@ -59,34 +60,41 @@ def entry(function: Callable) -> Callable:
     return made
 
 
-def loops(function: Callable) -> Callable:
-    """A parallel kernel as a function of (part, parts, me, *its parameters) without threads."""
+def loops(function: Callable) -> tuple[Callable, Callable | None] | None:
+    """A parallel kernel without threads: as a function of (part, parts, me, *its parameters), and as one of
+    its parameters that does what comes after the loop, if anything does.  None if it is not of that kind."""
     try:
         lines, first = inspect.getsourcelines(function)
-    except OSError:
-        raise ConfigError(f"{function.__name__}: a parallel kernel needs its source, in a file") from None
+    except OSError:  # it was typed in
+        return None
     tree = ast.parse(textwrap.dedent("".join(lines)))
     ast.increment_lineno(tree, first - 1)
     (definition,) = tree.body
     dealt = [node for node in ast.walk(definition) if _is_dealt(node)]
-    if dealt != definition.body[-1:]:
-        raise ConfigError(
-            f"{function.__name__} has {len(dealt)} loops over prange; a parallel kernel is one, and nothing"
-            " comes after it"
-        )
+    if len(dealt) != 1 or dealt[0] not in definition.body:
+        return None
     (loop,) = dealt
+    at = definition.body.index(loop)
+    before, after = definition.body[:at], definition.body[at + 1 :]
+    rest = _made(function, definition, [], copy.deepcopy([*before, *after])) if after else None
     name = loop.target.id
+    share, own = ast.parse(SHARE.format(name=name, count=ast.unparse(loop.iter.args[0]))).body
+    own.body += [_ByUnsigned(name).visit(statement) for statement in loop.body]
+    return _made(function, definition, ["_part", "_parts", "_me"], [*before, share, own]), rest
+
+
+def _made(function: Callable, definition: ast.FunctionDef, more: list[str], body: list[ast.stmt]) -> Callable:
+    """The function with another body, and with `more` parameters in front of its own."""
+    names = [ast.arg(name) for name in (*more, *(argument.arg for argument in definition.args.args))]
+    arguments = ast.arguments([], names, kwonlyargs=[], kw_defaults=[], defaults=[])
+    made = ast.copy_location(ast.FunctionDef(function.__name__, arguments, body, []), definition)
+    if hasattr(made, "type_params"):  # since Python 3.12
+        made.type_params = []
     cells = dict(zip(function.__code__.co_freevars, function.__closure__ or ()))
     closed = {name: cell.cell_contents for name, cell in cells.items()}
     scope = {**function.__globals__, **closed, "_signed": np.int64, "_unsigned": np.uint64}
-    for number, body in enumerate(loop.body):
-        loop.body[number] = _ByUnsigned(name).visit(body)
-    share, own = ast.parse(SHARE.format(name=name, count=ast.unparse(loop.iter.args[0]))).body
-    own.body += loop.body
-    definition.body[-1:] = [share, own]
-    definition.decorator_list, definition.args = [], _plain(definition.args)
-    tree = ast.fix_missing_locations(tree)
-    exec(compile(tree, function.__code__.co_filename, "exec"), scope)
+    module = ast.fix_missing_locations(ast.Module([made], []))
+    exec(compile(module, function.__code__.co_filename, "exec"), scope)
     return scope[function.__name__]
 
 
@@ -107,12 +115,6 @@ def _is_dealt(node: ast.AST) -> bool:
         and isinstance(node.iter.func, ast.Name)
         and node.iter.func.id == "prange"
     )
-
-
-def _plain(arguments: ast.arguments) -> ast.arguments:
-    """Parameters without types, and behind the part and the number of parts."""
-    names = ["_part", "_parts", "_me", *(argument.arg for argument in arguments.args)]
-    return ast.arguments([], [ast.arg(name) for name in names], kwonlyargs=[], kw_defaults=[], defaults=[])
 
 
 class _ByUnsigned(ast.NodeTransformer):
@@ -140,20 +142,17 @@ def _dealer(function: Callable) -> Callable:
     @intrinsic
     def deal(typing_context, launcher, team, threads, arguments):
         def generate(context, build, signature, values):
-            address, team, threads, packed = values
+            *place, packed = values
             kinds = signature.args[3].types
-            fields = [context.get_value_type(kind) for kind in kinds]
-            block = cgutils.alloca_once(build, ir.LiteralStructType([*fields, I32]))
-            for i, value in enumerate(cgutils.unpack_tuple(build, packed, len(kinds))):
-                build.store(value, cgutils.gep_inbounds(build, block, 0, i))
-            failed = cgutils.gep_inbounds(build, block, 0, len(kinds))
-            build.store(I32(0), failed)
-            thunk = _thunk(context, build.module, function, kinds, block.type)
-            launch = build.inttoptr(address, THUNK.as_pointer())
-            build.call(launch, [team, threads, build.ptrtoint(thunk, INT), build.ptrtoint(block, INT)])
-            with cgutils.if_unlikely(build, cgutils.is_not_null(build, build.load(failed))):
-                message = f"{function.__name__}: the arrays do not fit the geometry"
-                context.call_conv.return_user_exc(build, ValueError, (message,))
+            arguments = cgutils.unpack_tuple(build, packed, len(kinds))
+            cut = loops(function)
+            if cut is None:
+                _call(context, build, function, kinds, arguments)
+            else:
+                share, rest = cut
+                _launch(context, build, share, kinds, arguments, *place)
+                if rest is not None:
+                    _call(context, build, rest, kinds, arguments)
             return context.get_dummy_value()
 
         return types.void(types.int64, types.int64, types.int64, arguments), generate
@@ -161,10 +160,26 @@ def _dealer(function: Callable) -> Callable:
     return deal
 
 
-def _thunk(context, module, function, kinds, block_type) -> ir.Function:
+def _launch(context, build, share, kinds, arguments, launch, team, threads) -> None:
+    """Run all parts of `share`, of (part, parts, me, *arguments)."""
+    fields = [context.get_value_type(kind) for kind in kinds]
+    block = cgutils.alloca_once(build, ir.LiteralStructType([*fields, I32]))
+    for i, value in enumerate(arguments):
+        build.store(value, cgutils.gep_inbounds(build, block, 0, i))
+    failed = cgutils.gep_inbounds(build, block, 0, len(kinds))
+    build.store(I32(0), failed)
+    thunk = _thunk(context, build.module, share, kinds, block.type)
+    run = build.inttoptr(launch, THUNK.as_pointer())
+    build.call(run, [team, threads, build.ptrtoint(thunk, INT), build.ptrtoint(block, INT)])
+    with cgutils.if_unlikely(build, cgutils.is_not_null(build, build.load(failed))):
+        message = f"{share.__name__}: the arrays do not fit the geometry"
+        context.call_conv.return_user_exc(build, ValueError, (message,))
+
+
+def _thunk(context, module, share, kinds, block_type) -> ir.Function:
     """What the launcher calls: the arguments out of the block, one part of the loop; a part that fails leaves
     a note in the block's last field."""
-    described = _compiled_into(context, loops(function), (*[types.int64] * 3, *kinds))
+    described = _compiled_into(context, share, (*[types.int64] * 3, *kinds))
     thunk = ir.Function(module, THUNK, f"{described.llvm_func_name}.part")
     thunk.linkage = "internal"
     build = ir.IRBuilder(thunk.append_basic_block())
@@ -175,10 +190,18 @@ def _thunk(context, module, function, kinds, block_type) -> ir.Function:
     arguments = [part, parts, me, *values]
     status, _ = context.call_conv.call_function(build, target, types.none, described.argtypes, arguments)
     with cgutils.if_unlikely(build, status.is_error):
-        failed = cgutils.gep_inbounds(build, block, 0, len(kinds))
-        build.store(I32(1), failed)
+        build.store(I32(1), cgutils.gep_inbounds(build, block, 0, len(kinds)))
     build.ret_void()
     return thunk
+
+
+def _call(context, build, function: Callable, kinds, arguments) -> None:
+    """Call a function in the code that is being made."""
+    described = _compiled_into(context, function, tuple(kinds))
+    target = context.declare_function(build.module, described)
+    status, _ = context.call_conv.call_function(build, target, types.none, described.argtypes, arguments)
+    with cgutils.if_unlikely(build, status.is_error):
+        context.call_conv.return_status_propagate(build, status)
 
 
 def _compiled_into(context, function: Callable, kinds: tuple):

@@ -16,9 +16,10 @@ from numba import prange
 
 from ..cpu import jit
 from ..micro.builder import address, call
+from ..micro.dealing import worker
 from ..micro.tile import best_rows, tile
 from ..micro.winograd import IN, OUT, sandwich
-from .panels import VECTORS, Tiling, carve, part_of, threads
+from .panels import VECTORS, Tiling, carve, threads
 from .winograd import APART, PLACES, WINDOW, Values, plane, transform
 
 TILES = 128  # of a chunk: their values and slopes stay in the caches
@@ -33,11 +34,8 @@ class Work(NamedTuple):
     more: int
     gradient: int
     rows: int  # of a register tile
-    groups: int
     c: int  # input channels of a group,
     m: int  # and outputs
-    bands: int
-    chunk: int
     place: int  # elements from one place of the sums to the next,
     wide: int  # and from one input to the next
     strips: np.ndarray  # for each thread
@@ -47,33 +45,33 @@ class Work(NamedTuple):
     sums: np.ndarray  # [place, input, output]
 
 
-def backward_weights(x, dy, dw, work, v, e, s, o, t):
-    """v and e are the Values of image and slopes, s and o their planes."""
-    parts = len(work.strips)
+def transform_both(x, dy, work, group, band, end, v, e, s, o, t):
+    """The tiles of some bands; v and e are the Values of image and slopes, s and o their planes.  Every item
+    is a block of channels."""
     inputs, outputs = (work.c + t.lanes - 1) // t.lanes, (work.m + t.lanes - 1) // t.lanes
+    for block in prange(inputs + outputs):
+        strip = work.strips[worker()]
+        if block < inputs:
+            c = min(block * t.lanes, work.c - t.lanes)
+            at = (group * work.c + c) * s.h * s.w
+            transform(work.image, x, at, band, end, strip, work.values, c, v, s, t)
+        else:
+            m = min((block - inputs) * t.lanes, work.m - t.lanes)
+            at = (group * work.m + m) * o.h * o.w
+            transform(work.slopes, dy, at, band, end, strip, work.sloped, m, e, o, t)
+
+
+def add_all_products(work, band, end, v, e, s, t):
+    """Every item is a place and a panel of outputs."""
     panels = work.wide // t.width
-    for group in range(work.groups):
-        for band in range(0, work.bands, work.chunk):
-            end = min(work.bands, band + work.chunk)
-            for part in prange(parts):
-                first, last = part_of(part, parts, inputs + outputs)
-                for block in range(first, last):
-                    if block < inputs:
-                        c = min(block * t.lanes, work.c - t.lanes)
-                        at, values, strip = (group * work.c + c) * s.h * s.w, work.values, work.strips[part]
-                        transform(work.image, x, at, band, end, strip, values, c, v, s, t)
-                    else:
-                        m = min((block - inputs) * t.lanes, work.m - t.lanes)
-                        at, values, strip = (group * work.m + m) * o.h * o.w, work.sloped, work.strips[part]
-                        transform(work.slopes, dy, at, band, end, strip, values, m, e, o, t)
-            for part in prange(parts):
-                first, last = part_of(part, parts, PLACES * panels)
-                for item in range(first, last):
-                    add_products(work, item // panels, item % panels * t.width, band, end, v, e, s, t)
-        for part in prange(parts):
-            first, last = part_of(part, parts, work.c)
-            for c in range(first, last):
-                add_windows(work, work.windows[part], dw, group, c, t)
+    for item in prange(PLACES * panels):
+        add_products(work, item // panels, item % panels * t.width, band, end, v, e, s, t)
+
+
+def add_all_windows(work, dw, group, t):
+    """Every item is an input."""
+    for c in prange(work.c):
+        add_windows(work, work.windows[worker()], dw, group, c, t)
 
 
 @jit
@@ -100,7 +98,9 @@ def add_windows(work, window, dw, group, c, t):
             dw[at + tap] += window[tap * work.wide + m]
 
 
-backward_weights = jit(backward_weights, parallel=True)
+transform_both = jit(transform_both, parallel=True)
+add_all_products = jit(add_all_products, parallel=True)
+add_all_windows = jit(add_all_windows, parallel=True)
 
 
 def gradient(device, t: Tiling, x, dy, dw, g) -> None:
@@ -124,7 +124,12 @@ def gradient(device, t: Tiling, x, dy, dw, g) -> None:
     image, slopes, back = (sandwich(n, "set", size, machine) for n in ("image", "slopes", "gradient"))
     first, more = (tile(tuple(range(rows)), v.tile, VECTORS, how, size, machine) for how in ("set", "add"))
     work = Work(
-        *(image, slopes, first, more, back, rows, g.groups, g.c, g.m, bands, chunk, place, wide),
+        *(image, slopes, first, more, back, rows, g.c, g.m, place, wide),
         *(strips, windows, values, sloped, sums),
     )
-    backward_weights(x, dy, dw, work, v, e, s, o, t)
+    for group in range(g.groups):
+        for band in range(0, bands, chunk):
+            end = min(bands, band + chunk)
+            transform_both(x, dy, work, group, band, end, v, e, s, o, t)
+            add_all_products(work, band, end, v, e, s, t)
+        add_all_windows(work, dw, group, t)
