@@ -143,12 +143,11 @@ def conv_backward_bias(y, dy, dbias, g: Conv):
         for n in range(g.n):
             first = n * g.y_step + m * pixels
             outputs, slopes = y[first : first + pixels], dy[first : first + pixels]
-            for i in range(pixels):
-                slope = slopes[i]
-                if g.relu:
-                    slope = slope if outputs[i] > 0 else slope * zero
-                    slopes[i] = slope
-                total += slope
+            if g.relu:
+                for i in range(pixels):
+                    slopes[i] = slopes[i] if outputs[i] > 0 else slopes[i] * zero
+            for i in range(pixels):  # apart, so that the order of the sum is the same with and without
+                total += slopes[i]
         if g.bias:
             dbias[m] += total
 
