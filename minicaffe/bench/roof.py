@@ -42,10 +42,12 @@ class Roof(NamedTuple):
         return self._asdict()
 
 
-def measure(device: Device, *, nbytes: int = NBYTES, rounds: int = ROUNDS, flops: float = FLOPS) -> Roof:
+def measure(
+    device: Device, *, nbytes: int = NBYTES, rounds: int = ROUNDS, flops: float = FLOPS, edge: int = EDGE
+) -> Roof:
     """Of the device, with its type and threads."""
     if device.name != "cpu":
-        return _of_gpu(device, nbytes, rounds)
+        return _of_gpu(device, nbytes, rounds, edge)
     from ..kernels import roof
 
     threads = threads_of(device)
@@ -62,10 +64,10 @@ def threads_of(device: Device) -> int:
     return int(device.describe().get("Threads used", 1))
 
 
-def _of_gpu(device: Device, nbytes: int, rounds: int) -> Roof:
-    a, b, c = (device.zeros((EDGE, EDGE)) for _ in range(3))
+def _of_gpu(device: Device, nbytes: int, rounds: int, edge: int) -> Roof:
+    a, b, c = (device.zeros((edge, edge)) for _ in range(3))
     source, target = (device.zeros((nbytes,), np.uint8) for _ in range(2))
-    product = 2 * EDGE**3 / _least(device, lambda: device.gemm(a, b, c), rounds)
+    product = 2 * edge**3 / _least(device, lambda: device.gemm(a, b, c), rounds)
     copied = 2 * nbytes / _least(device, lambda: device.copy(source, target), rounds)
     return Roof(product, copied, copied)
 

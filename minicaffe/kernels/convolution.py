@@ -146,7 +146,7 @@ def conv_backward_bias(y, dy, dbias, g: Conv):
             if g.relu:
                 for i in range(pixels):
                     slopes[i] = slopes[i] if outputs[i] > 0 else slopes[i] * zero
-            for i in range(pixels):  # apart, so that the order of the sum is the same with and without
+            for i in range(pixels):  # apart from the loop above: one order of the sum, with ReLU and without
                 total += slopes[i]
         if g.bias:
             dbias[m] += total

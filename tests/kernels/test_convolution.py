@@ -168,6 +168,8 @@ CASES = {
     "1x1": geometry(2, 1, 37, 40, (1, 7, 7), (1, 1, 1)),
     "padded 3x3": geometry(2, 1, 6, 33, (1, 14, 14), (1, 3, 3), pad=(0, 1, 1)),
     "stride 2": geometry(2, 1, 3, 17, (1, 15, 15), (1, 7, 7), stride=(1, 2, 2), pad=(0, 3, 3)),
+    "stride 4, columns that no tap reads": geometry(1, 1, 3, 5, (1, 23, 21), (1, 5, 3), (1, 4, 4), (0, 1, 2)),
+    "few pixels": geometry(1, 2, 5, 45, (1, 4, 5), (1, 3, 3), pad=(0, 1, 1)),
     "depthwise": geometry(2, 9, 1, 1, (1, 10, 10), (1, 3, 3), pad=(0, 1, 1), bias=0),
     "depthwise, stride 2": geometry(1, 3, 1, 1, (1, 41, 39), (1, 3, 3), (1, 2, 2), pad=(0, 1, 1)),
     "depthwise, 3-D": geometry(2, 2, 1, 1, (4, 6, 9), (2, 3, 2), (2, 1, 3), (1, 2, 0), (1, 2, 3)),
@@ -267,7 +269,7 @@ def test_panels_of_the_weight_gradient_are_cut_when_large(monkeypatch):
     compare(CpuDevice(np.float64), CASES["lenet conv2"], 1e-12)
 
 
-@pytest.mark.parametrize("name", ["padded 3x3", "depthwise, 3-D", "lenet conv2"])
+@pytest.mark.parametrize("name", ["padded 3x3", "depthwise, 3-D", "lenet conv2", "few pixels"])
 def test_the_number_of_threads_changes_no_bit(name):
     """With more than there are parts, the outputs of a part are split."""
     results = [run(CpuDevice(np.float32, threads=threads), CASES[name]) for threads in (1, 2, 5)]
@@ -281,6 +283,24 @@ def test_the_number_of_threads_changes_no_bit(name):
 )
 def test_parts_of_a_sum(length, nbytes, parts):
     assert sums_apart(length, nbytes) == parts
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_few_pixels_give_the_same_bits_as_many(groups):
+    """Two images of one batch, and each by itself."""
+    device, k = CpuDevice(np.float32), 5 * 9
+    g = geometry(2, groups, 5, 30, (1, 4, 5), (1, 3, 3), pad=(0, 1, 1))
+    one = g._replace(n=1)
+    assert tiled.few_pixels.fits(one) and not tiled.few_pixels.fits(g)
+    rng = np.random.default_rng(0)
+    x, w, b, y = (device.empty((n,)) for n in (2 * g.x_step, groups * g.m * k, groups * g.m, 2 * g.y_step))
+    for array in (x, w, b):
+        device.put(rng.standard_normal(array.shape), array)
+    forward, together = device.bind(family).conv_forward, device.empty(y.shape)
+    forward(x, w, b, b, together, g)
+    for i in range(2):
+        forward(x[i * g.x_step :][: g.x_step], w, b, b, y[i * g.y_step :][: g.y_step], one)
+    np.testing.assert_array_equal(y, together)
 
 
 @pytest.mark.parametrize("bias", [0, 1])

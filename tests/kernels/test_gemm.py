@@ -48,9 +48,22 @@ def test_blocks_of_every_kind(machine, ta, tb):
     np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-3)
 
 
-def test_wide_products_are_cut_into_column_blocks():
-    got, wanted = product(CpuDevice(np.float64), 5, 2 * tiled.COLUMNS + 7, 3, False, True, False)
+@pytest.mark.parametrize("m", [5, 35])
+def test_wide_products_are_cut_into_column_blocks(m):
+    got, wanted = product(CpuDevice(np.float64), m, 2 * tiled.COLUMNS + 7, 3, False, m > 5, False)
     np.testing.assert_allclose(got, wanted, atol=1e-12)
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
+@pytest.mark.parametrize("parts", [1, 3])
+def test_few_rows(machine, parts, monkeypatch):
+    """One row, no more than a vector, one more, more than a tile is wide; several blocks of depth."""
+    monkeypatch.setattr(tiled.few_rows, "threads", lambda: parts)
+    device = CpuDevice(np.float32, machine=machine)
+    for m in (1, machine.lanes(4), machine.lanes(4) + 1, 3 * machine.lanes(4) + 2):
+        for ta, tb, add in np.ndindex(2, 2, 2):
+            got, wanted = product(device, m, 75, tiled.few_rows.DEPTH + 5, bool(ta), bool(tb), bool(add))
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-4)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 7, 16])

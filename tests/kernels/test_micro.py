@@ -10,7 +10,7 @@ import pytest
 from minicaffe.kernels.micro.columns import gather, scatter
 from minicaffe.kernels.micro.copy import copy
 from minicaffe.kernels.micro.machine import host, without
-from minicaffe.kernels.micro.tile import best_rows, tile
+from minicaffe.kernels.micro.tile import best_rows, tile, tile_in_place
 from minicaffe.kernels.micro.transpose import transpose
 
 MACHINES = {m.vector_bytes: m for m in (host(), without(host(), "avx512"), without(host(), "avx", "fma"))}
@@ -73,6 +73,9 @@ def test_tile_reads_a_along_rows(machine):
     address = tile(tuple(m * stride for m in range(4)), 1, 1, "set", 4, machine)
     call(address, stride, a, b, lanes, c, lanes, 0, 0)
     np.testing.assert_allclose(c, a @ b, rtol=1e-5)
+    in_place = np.zeros_like(c)
+    call(tile_in_place(4, 1, "set", 4, machine), stride, a, stride, b, lanes, in_place, lanes, 0, 0)
+    np.testing.assert_array_equal(in_place, c)
 
 
 @each_machine

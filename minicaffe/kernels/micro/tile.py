@@ -6,7 +6,8 @@ For each k, two (or `vectors`) vectors of B are loaded and every row's element o
 multiplied in: with 14 rows and two 512-bit vectors, 28 multiply-adds for 16 loads, so the multipliers and not
 the memory set the pace (measured: 95 to 99 % of the peak).  The element of A may lie anywhere, which `rows`
 and `step` express: (0, 1, 2, ...) with step = rows for a packed panel, multiples of a panel's width with step
-1 for a panel read along its rows.
+1 for a panel read along its rows.  `tile_in_place` reads the rows of a matrix as they lie, however long they
+are: as many streams as there are rows, which is no slower than one, and nothing has to be packed.
 
 `finish` says what becomes of the sums:  "set" c = acc,  "add" c += acc;  or which of these are done to them
 before they are stored, in this order and joined by _:  "scale" acc * scale[m],  "bias" acc + bias[m],  "relu"
@@ -18,33 +19,54 @@ buffer.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+
+import numpy as np
 
 from .builder import Function
 from .machine import Machine
 
 # Addresses a, b, c, scale and bias; strides in elements.  What `finish` does not ask for is not read.
 ARGUMENTS = ("depth", "a", "b", "ldb", "c", "ldc", "scale", "bias")
+IN_PLACE = ("depth", "a", "lda", *ARGUMENTS[2:])
 
 
 @functools.cache
 def tile(rows: tuple[int, ...], step: int, vectors: int, finish: str, itemsize: int, machine: Machine) -> int:
     """The address of a tile kernel with ARGUMENTS; depth >= 1."""
-    lanes = machine.lanes(itemsize)
     f = Function(f"tile_{len(rows)}x{vectors}_{finish}", ARGUMENTS, itemsize, machine)
-    a, b, c = (f.pointer(name) for name in ("a", "b", "c"))
+    a = f.pointer("a")
+    return _write(f, len(rows), vectors, finish, lambda k, m: f.at(a, (k, step), rows[m]))
+
+
+@functools.cache
+def tile_in_place(rows: int, vectors: int, finish: str, itemsize: int, machine: Machine) -> int:
+    """The same with arguments IN_PLACE: a[m * lda + k] is the element of row m; depth >= 1."""
+    f = Function(f"tile_in_place_{rows}x{vectors}_{finish}", IN_PLACE, itemsize, machine)
+    starts = [f.at(f.pointer("a"), (m, f.arguments["lda"])) for m in range(rows)]
+    return _write(f, rows, vectors, finish, lambda k, m: f.at(starts[m], k))
+
+
+def _write(f: Function, rows: int, vectors: int, finish: str, element_of_a: Callable) -> int:
+    """The tile as function f; element_of_a(k, m) is the pointer to it."""
+    lanes = f.machine.lanes(f.itemsize)
+    b, c = f.pointer("b"), f.pointer("c")
     follows = finish.split("_")
 
     def multiply(k, acc):
-        a_k, b_k = f.at(a, (k, step)), f.at(b, (k, f.arguments["ldb"]))
+        b_k = f.at(b, (k, f.arguments["ldb"]))
         row_of_b = [f.load(f.at(b_k, v * lanes), lanes) for v in range(vectors)]
         sums = []
-        for m, offset in enumerate(rows):
-            element = f.broadcast(f.at(a_k, offset), lanes)
+        for m in range(rows):
+            element = f.broadcast(element_of_a(k, m), lanes)
             sums += [f.multiply_add(element, row_of_b[v], acc[m * vectors + v]) for v in range(vectors)]
         return sums
 
-    sums = f.loop(f.arguments["depth"], [f.zero(lanes)] * (len(rows) * vectors), multiply)
-    for m in range(len(rows)):
+    if finish != "add":
+        for m, v in np.ndindex(rows, vectors):  # lines of c arrive while the sums are made
+            f.prefetch(f.at(c, (m, f.arguments["ldc"]), v * lanes), ahead=0, write=True)
+    sums = f.loop(f.arguments["depth"], [f.zero(lanes)] * (rows * vectors), multiply)
+    for m in range(rows):
         scale, bias = (
             f.broadcast(f.at(f.pointer(name), m), lanes) if name in follows else None
             for name in ("scale", "bias")

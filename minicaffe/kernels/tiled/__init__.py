@@ -7,7 +7,12 @@ for itself because each panel is used by every tile of its row or column.
 
     panels        packing, and the ragged edges of a product
     gemm          c = op(a) op(b)
+    few_rows      the same where the rows of c fill no more than a tile
+    planes        padded planes in which strided windows read neighbours
+    columns       the columns of an image
     convolution   forward, and the gradients by data and by weights
-    siblings      the same for 1x1 convolutions of one blob together
+    few_pixels    forward of more outputs than pixels
+    pointwise     the gradient by data of 1x1 windows
+    siblings      the same as convolution for 1x1 convolutions of one blob together
     depthwise     forward of one channel by itself, where no tile would be filled
 """

@@ -11,6 +11,7 @@ import functools
 from typing import NamedTuple
 
 from ..micro.winograd import IN, OUT, TAPS
+from .winograd import TILES
 
 WAYS = ("forward", "by data", "by weights")  # a convolution and its gradients
 LEAST_CHANNELS = 16  # a vector's; fewer would not fill it
@@ -22,6 +23,7 @@ COLUMN, PACKED, SUMMED = 12, 80, 150
 # And as one product of transformed tiles, which come from farther away; as transforming one element of a tile
 # that is read, of one that is written, and of one of slopes; one of the weights, or of their gradient.
 PRODUCT, READ, WRITTEN, SLOPE, WEIGHT, GRADIENT = 1.6, 25, 17, 35, 50, 80
+WEIGHT_AT_ONCE = 22  # where there is one chunk of tiles, so that weights are used as they are made
 
 
 class Choice(NamedTuple):
@@ -63,8 +65,9 @@ def _refusal(g, math: str, itemsize: int, lanes: int) -> str:
 def _gains(way: str, g, width: int) -> tuple[float, float]:
     """How many times as many products the direct way takes, and how many times the time."""
     c, m, height, across = (g.m, g.c, g.h, g.w) if way == "by data" else (g.c, g.m, g.oh, g.ow)
-    packed, other, weight = (SUMMED, SLOPE, GRADIENT) if way == "by weights" else (PACKED, WRITTEN, WEIGHT)
     pixels, tiles = g.n * g.oh * g.ow, g.n * -(-height // OUT) * -(-across // OUT)
+    weight = WEIGHT_AT_ONCE if tiles <= TILES else WEIGHT
+    packed, other, weight = (SUMMED, SLOPE, GRADIENT) if way == "by weights" else (PACKED, WRITTEN, weight)
     direct = TAPS * TAPS * (pixels * c * m + pixels * COLUMN * c + packed * c * m)
     products = PRODUCT * c * -(-m // width) * width
     winograd = IN * IN * (tiles * (products + READ * c + other * m) + weight * c * m)

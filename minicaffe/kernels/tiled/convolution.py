@@ -24,12 +24,13 @@ from ..micro.builder import address, call
 from ..micro.columns import gather, scatter
 from ..micro.dealing import worker
 from ..micro.tile import best_rows, tile
-from . import depthwise, winograd, winograd_weights
+from . import depthwise, few_pixels, pointwise, winograd, winograd_weights
 from .choice import choose
-from .columns import Columns, columns, crop_image, image_at, move_panel
+from .columns import Columns, columns, move_panel
 from .panels import (
     VECTORS,
     carve,
+    last_vectors,
     pack,
     pack_panel,
     part_of,
@@ -38,6 +39,7 @@ from .panels import (
     threads,
     tiling,
 )
+from .planes import image_at, layout, put_image
 
 PANEL_BYTES = 256 << 10  # columns gathered at a time for the gradient by weights: half an inner cache
 
@@ -59,16 +61,16 @@ class Work(NamedTuple):
     workspace."""
 
     tile: int
-    narrow: int  # the tile for no more than a vector of outputs, where there is one
+    narrow: int  # the tile of the last panel; by weights, the one for no more than a vector of outputs
     move: int  # micro.columns.gather or scatter
     rows: int  # of a tile
     shared: np.ndarray  # the packed weights; of the gradient by weights, each part's sums
-    images: np.ndarray  # each thread's padded image,
+    images: np.ndarray  # each thread's image of sorted planes,
     panels: np.ndarray  # panel of columns,
     others: np.ndarray  # and panel of the other operand, or tile at an edge of the result
 
 
-def forward(x, scale, bias, y, work, cols, t, g):
+def forward(x, scale, bias, y, work, cols, planes, t, g):
     """Every item is a panel of output pixels: gather its columns, send all tiles of the weights past it."""
     count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
     tiles = (g.m + rows - 1) // rows
@@ -81,9 +83,11 @@ def forward(x, scale, bias, y, work, cols, t, g):
             plane, p = item // count, item % count
             if plane != held:
                 held, n, group = plane, plane // g.groups, plane % g.groups
-                pixels = image_at(cols, x, n * g.x_step + group * cols.inputs, image)
+                at = n * g.x_step + group * g.c * planes.area
+                pixels = image_at(planes, g.c, x, at, image)
             move_panel(work.move, cols, p, pixels, address(panel, 0))
             live = min(t.width, cols.pixels - p * t.width)
+            tile = work.tile if live == t.width else work.narrow
             for i in range(tiles):
                 weights = address(packed, (group * tiles + i) * k * rows)
                 m = group * g.m + i * rows
@@ -91,12 +95,12 @@ def forward(x, scale, bias, y, work, cols, t, g):
                 whole = live == t.width and (i + 1) * rows <= g.m
                 to, step = (address(y, at), cols.pixels) if whole else (address(edge, 0), t.width)
                 follows = address(scale, m), address(bias, m)
-                call(work.tile, (k, weights, address(panel, 0), t.width, to, step, *follows))
+                call(tile, (k, weights, address(panel, 0), t.width, to, step, *follows))
                 if not whole:
                     store_edge(edge, y, at, cols.pixels, min(rows, g.m - i * rows), live, t.width, False)
 
 
-def backward_data(dy, dx, work, cols, t, g):
+def backward_data(dy, dx, work, cols, planes, t, g):
     """Every item is one group of an image: its columns' gradient, panel by panel, added into the image's."""
     count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
     tiles = (k + rows - 1) // rows
@@ -109,15 +113,16 @@ def backward_data(dy, dx, work, cols, t, g):
             for p in range(count):
                 at = n * g.y_step + group * g.m * cols.pixels + p * t.width
                 pack_panel(dy, at, 1, cols.pixels, cols.pixels - p * t.width, g.m, t.width, slopes, 0, t)
+                tile = work.tile if p < count - 1 else work.narrow
                 for i in range(tiles):
                     weights = address(packed, (group * tiles + i) * g.m * rows)
                     to = address(panel, i * rows * t.width)
-                    call(work.tile, (g.m, weights, address(slopes, 0), t.width, to, t.width, 0, 0))
+                    call(tile, (g.m, weights, address(slopes, 0), t.width, to, t.width, 0, 0))
                 move_panel(work.move, cols, p, address(image, 0), address(panel, 0))
-            crop_image(cols, image, dx, n * g.x_step + group * cols.inputs, g.add)
+            put_image(planes, g.c, image, dx, n * g.x_step + group * g.c * planes.area, g.add)
 
 
-def backward_weights(x, dy, work, split, cols, t, g):
+def backward_weights(x, dy, work, split, cols, planes, t, g):
     """Every item is a panel of output pixels: its columns times the pixels' slopes, added to the sums of the
     item's part, by `split` loops, each for some of the outputs."""
     count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
@@ -136,7 +141,8 @@ def backward_weights(x, dy, work, split, cols, t, g):
             plane, p = item // count, item % count
             if plane != held:
                 held, n, group = plane, plane // g.groups, plane % g.groups
-                pixels = image_at(cols, x, n * g.x_step + group * cols.inputs, image)
+                at = n * g.x_step + group * g.c * planes.area
+                pixels = image_at(planes, g.c, x, at, image)
             move_panel(work.move, cols, p, pixels, address(panel, 0))
             live = min(cols.width, cols.pixels - p * cols.width)
             at = n * g.y_step + (group * g.m + low * t.width) * cols.pixels + p * cols.width
@@ -206,15 +212,24 @@ class Tiled:
         if self.by_winograd("forward", g):
             winograd.forward(self.device, t, x, w, scale, bias, y, g, end)
             return
+        if few_pixels.fits(g):
+            few_pixels.forward(self.device, t, x, w, scale, bias, y, end, g)
+            return
         cols = columns(g, t.width, t.lanes)
-        kernel = self.upright(rows, end)
+        kernels = [self.upright(rows, end, vectors) for vectors in (VECTORS, last_vectors(g.pixels, t))]
         weights = (g.groups * -(-g.m // rows) * k * rows,)
-        work = self.work((kernel, kernel), gather, rows, cols, weights, k * t.width, rows * t.width)
+        work = self.work(
+            kernels, gather, rows, cols, not layout(g).same, weights, k * t.width, rows * t.width
+        )
         pack_weights(w, g.m, k, False, rows, work.shared, t)
-        forward(x, scale, bias, y, work, cols, t, g)
+        forward(x, scale, bias, y, work, cols, layout(g), t, g)
 
     def backward_data(self, dy, w, dx, g) -> None:
         """conv_backward_data."""
+        if pointwise.fits(g):
+            slopes, weights, outputs, steps = (dy,) * 3, (w,) * 3, (g.m, 0, 0), (g.y_step,) * 3
+            pointwise.backward_data(self.device, self.t, slopes, weights, dx, outputs, steps, g)
+            return
         t, k = self.t, g.c * g.taps
         if self.by_winograd("by data", g):
             winograd.backward_data(self.device, t, dy, w, dx, g)
@@ -222,11 +237,11 @@ class Tiled:
         rows = best_rows(k, self.machine)
         tall = -(-k // rows) * rows
         cols = columns(g, t.width, t.lanes)
-        kernel = self.upright(rows, "set")
+        kernels = [self.upright(rows, "set", vectors) for vectors in (VECTORS, last_vectors(g.pixels, t))]
         weights = (g.groups * tall * g.m,)
-        work = self.work((kernel, kernel), scatter, rows, cols, weights, tall * t.width, g.m * t.width)
+        work = self.work(kernels, scatter, rows, cols, True, weights, tall * t.width, g.m * t.width)
         pack_weights(w, g.m, k, True, rows, work.shared, t)
-        backward_data(dy, dx, work, cols, t, g)
+        backward_data(dy, dx, work, cols, layout(g), t, g)
 
     def backward_weights(self, x, dy, dw, g) -> None:
         """conv_backward_weights."""
@@ -237,8 +252,10 @@ class Tiled:
         wide, panel = -(-g.m // t.width) * t.width, cut.cols.width
         parts = sums_apart(g.n * g.pixels, g.groups * cut.tall * wide * self.itemsize)
         sums = parts, g.groups * cut.tall * wide
-        work = self.work(cut.tiles, gather, cut.rows, cut.cols, sums, cut.tall * panel, wide * panel)
-        backward_weights(x, dy, work, -(-threads() // parts), cut.cols, t, g)
+        work = self.work(
+            cut.tiles, gather, cut.rows, cut.cols, not layout(g).same, sums, cut.tall * panel, wide * panel
+        )
+        backward_weights(x, dy, work, -(-threads() // parts), cut.cols, layout(g), t, g)
         add_sums(work.shared, dw, g.m, k, cut.rows, t.width)
 
     def cut_weights(self, g) -> Cut:
@@ -251,9 +268,9 @@ class Tiled:
         tiles = [tile(along, 1, n, "add", self.itemsize, self.machine) for n in (VECTORS, 1)]
         return Cut(columns(g, panel, t.lanes), rows, -(-k // rows) * rows, tiles)
 
-    def upright(self, rows: int, finish: str) -> int:
+    def upright(self, rows: int, finish: str, vectors: int = VECTORS) -> int:
         """The address of a tile that reads packed weights."""
-        return tile(tuple(range(rows)), rows, VECTORS, finish, self.itemsize, self.machine)
+        return tile(tuple(range(rows)), rows, vectors, finish, self.itemsize, self.machine)
 
     def work(
         self,
@@ -261,13 +278,13 @@ class Tiled:
         move: Callable,
         rows: int,
         cols: Columns,
+        copied: bool,
         shared: tuple[int, ...],
         panel: int,
         other: int,
     ) -> Work:
-        """`shared` is a shape; `panel` and `other` are elements for each thread."""
-        parts = threads()
-        padded = cols.padded or move is scatter  # else images are read where they are
-        image = cols.channels * cols.plane if padded else 0
+        """`copied`: images are not worked on where they are.  `shared` is a shape; `panel` and `other` are
+        elements for each thread."""
+        parts, image = threads(), cols.channels * cols.plane if copied else 0
         arrays = carve(self.device, shared, (parts, image), (parts, panel), (parts, other))
         return Work(*kernels, move(cols.lanes, self.itemsize, self.machine), rows, *arrays)

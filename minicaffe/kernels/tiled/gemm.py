@@ -18,12 +18,13 @@ from numba import prange
 from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.tile import best_rows, tile
+from . import few_rows
 from .panels import VECTORS, Tiling, pack, part_of, store_edge, threads, tiling
 
 DEPTH = 384  # KC: a panel of B (384 x 32 floats, 48 KB) and a tile of A pass through the inner caches
 TILES = 12  # MC: tiles of A per block (12 x 14 rows x 384: 258 KB)
 COLUMNS = 1536  # NC: columns of B packed at a time, at most (2.4 MB)
-THIN = 4  # products of at most so many rows stream B instead of packing it
+SHALLOW = 64  # products of no more multiply-adds for an element of C go along its rows
 
 
 class Blocking(NamedTuple):
@@ -72,10 +73,15 @@ def multiply(put, plus, a, b, c, m, n, k, a_row, a_k, b_k, b_column, add, work, 
                 for i0 in range(i_first * cut.rows, i_last, cut.a_tiles * cut.rows):
                     height = min(cut.a_tiles * cut.rows, i_last - i0)
                     pack(a, i0 * a_row + p0 * a_k, a_row, a_k, height, depth, cut.rows, packed_a, t)
-                    for j in range(0, columns, t.width):
-                        panel_b = address(packed_b, j * depth)
-                        for i in range(0, height, cut.rows):
-                            panel_a = address(packed_a, i * depth)
+                    tiles = (height + cut.rows - 1) // cut.rows, (columns + t.width - 1) // t.width
+                    # Deep panels of B are kept and A passes; where panels are small, C is most of the memory,
+                    # and its rows are gone along.
+                    outer, inner = tiles if k <= SHALLOW else (tiles[1], tiles[0])
+                    for u in range(outer):
+                        for v in range(inner):
+                            i, j = (u, v) if k <= SHALLOW else (v, u)
+                            i, j = i * cut.rows, j * t.width
+                            panel_a, panel_b = address(packed_a, i * depth), address(packed_b, j * depth)
                             at = (i0 + i) * n + j0 + j
                             if i + cut.rows <= height and j + t.width <= columns:
                                 kernel = plus if adding else put
@@ -87,44 +93,20 @@ def multiply(put, plus, a, b, c, m, n, k, a_row, a_k, b_k, b_column, add, work, 
                                 store_edge(edge, c, at, n, live[0], live[1], t.width, adding)
 
 
-def multiply_thin(a, b, c, m, n, k, tb, add, parts):
-    """The same for few rows, where packing would cost more than the product: b passes once, in storage
-    order."""
-    zero = a.dtype.type(0)
-    for part in prange(parts):
-        first, last = part_of(part, parts, n)
-        for i in range(m):
-            factors, row = a[i * k : (i + 1) * k], c[i * n : (i + 1) * n]
-            if tb:
-                for j in range(first, last):
-                    total, column = zero, b[j * k : (j + 1) * k]
-                    for p in range(k):
-                        total += factors[p] * column[p]
-                    row[j] = row[j] + total if add else total
-            else:
-                if not add:
-                    for j in range(first, last):
-                        row[j] = zero
-                for p in range(k):
-                    factor, line = factors[p], b[p * n : (p + 1) * n]
-                    for j in range(first, last):
-                        row[j] += factor * line[j]
-
-
 multiply = jit(multiply, parallel=True)
-multiply_thin = jit(multiply_thin, parallel=True)
 
 
 def make(device) -> Callable:
     """gemm(a, b, c, g) for a CPU device; arguments as kernels.gemm.gemm."""
     dtype, machine = device.dtype, device.machine
     t: Tiling = tiling(dtype, machine)
+    few = few_rows.make(device, t)
 
     def gemm(a: np.ndarray, b: np.ndarray, c: np.ndarray, g) -> None:
         a_row, a_k = (1, g.m) if g.ta else (g.k, 1)
         b_k, b_column = (1, g.k) if g.tb else (g.n, 1)
-        if g.m <= THIN and not (g.ta and g.m > 1):
-            multiply_thin(a, b, c, g.m, g.n, g.k, g.tb, g.add, threads())
+        if few_rows.fits(g, t, dtype.itemsize):
+            few(a, b, c, g)
             return
         rows = best_rows(g.m, machine)
         cut = blocking(g.m, g.n, g.k, rows, t.width, threads())

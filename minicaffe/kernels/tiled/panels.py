@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NamedTuple
 
@@ -33,6 +34,11 @@ def tiling(dtype: np.dtype, machine: Machine) -> Tiling:
     )
 
 
+def last_vectors(pixels: int, t: Tiling) -> int:
+    """Vectors across the tiles of the last panel of so many pixels."""
+    return 1 if 0 < pixels % t.width <= t.lanes else VECTORS
+
+
 MOST_SUMS = 16  # parts of a sum that the threads share
 SUM_LENGTH = 1024  # numbers that a part has at least, so that adding up the parts costs little beside it
 SUM_BYTES = 32 << 20  # that all parts of all sums take at most
@@ -55,14 +61,22 @@ def sums_apart(length: int, nbytes: int) -> int:
 def carve(device, *shapes: tuple[int, ...]) -> list[np.ndarray]:
     """Arrays of the device's floating type side by side in its workspace, each with a tile row of slack
     behind every row of its last axis, which starts on a cache line."""
-    line = 64 // device.dtype.itemsize
-    slack = device.machine.tile_rows * VECTORS * device.machine.lanes(device.dtype.itemsize)
-    padded = [(*shape[:-1], -(-(shape[-1] + slack) // line) * line) for shape in shapes]
-    sizes = [math.prod(shape) for shape in padded]
-    block = device.workspace(sum(sizes) * device.dtype.itemsize)[: sum(sizes) * device.dtype.itemsize]
-    block = block.view(device.dtype)
-    starts = np.cumsum([0, *sizes])
-    return [block[start : start + size].reshape(shape) for start, size, shape in zip(starts, sizes, padded)]
+    itemsize = device.dtype.itemsize
+    slack = device.machine.tile_rows * VECTORS * device.machine.lanes(itemsize)
+    total, places = side_by_side(64 // itemsize, slack, shapes)
+    block = device.workspace(total * itemsize)[: total * itemsize].view(device.dtype)
+    return [block[start:end].reshape(shape) for start, end, shape in places]
+
+
+@functools.lru_cache(maxsize=1024)
+def side_by_side(line: int, slack: int, shapes) -> tuple[int, list[tuple[int, int, tuple[int, ...]]]]:
+    """How many elements all have; of each its first, the one behind its last, and its shape with slack."""
+    total, places = 0, []
+    for shape in shapes:
+        shape = (*shape[:-1], -(-(shape[-1] + slack) // line) * line)
+        places.append((total, total + math.prod(shape), shape))
+        total += math.prod(shape)
+    return total, places
 
 
 def part_of(part, parts, count):
@@ -90,6 +104,8 @@ def pack_panel(x, first, minor, major, available, depth, panel, out, at, t):
     """One panel of `pack`: `available` elements lie at `first` and after it, of which `panel` at most are
     taken."""
     live = min(panel, available)
+    if live < panel:
+        out[at : at + depth * panel] = 0  # in one go, what is live included
     whole = 0  # rows of the panel that vectors can fill
     if available >= t.lanes:
         # Vectors of the panel, or squares turned in registers; the last one across overlaps its neighbour.
@@ -109,10 +125,6 @@ def pack_panel(x, first, minor, major, available, depth, panel, out, at, t):
     for p in range(whole, depth):
         for w in range(live):
             out[at + p * panel + w] = x[first + p * major + w * minor]
-    if live < panel:
-        for p in range(depth):
-            for w in range(live, panel):
-                out[at + p * panel + w] = 0
 
 
 @jit

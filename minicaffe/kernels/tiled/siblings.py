@@ -1,11 +1,10 @@
 """1x1 convolutions of one blob over register tiles, see kernels/siblings.py.
 
     forward            y_i = w_i x               panel of x gathered once, all tiles of weights pass over it
-    gradient by data   dx = sum of w_i^T dy_i    one product: slopes and weights of all, one below the other
+    gradient by data   dx = sum of w_i^T dy_i    see pointwise.py
     by weights         dw_i^T = x dy_i^T         panel of x gathered once, read along its rows
 
-Panels are cut, and tiles chosen, as for each convolution by itself, so that results are the same.  An image
-needs no padding, so the gradient by data goes straight from the tiles to dx.
+Panels are cut, and tiles chosen, as for each convolution by itself, so that results are the same.
 """
 
 from __future__ import annotations
@@ -17,24 +16,16 @@ from ..micro.builder import address, call
 from ..micro.columns import gather
 from ..micro.dealing import worker
 from ..micro.tile import best_rows
-from . import convolution
+from . import convolution, few_pixels, pointwise
 from .columns import columns, move_panel
-from .panels import carve, pack, pack_panel, part_of, store_edge, sums_apart, threads, tiling
+from .panels import VECTORS, carve, last_vectors, pack, part_of, store_edge, sums_apart, threads, tiling
 
 
-def stack_weights(weights, outputs, c, rows, packed, t):
-    """The tiles of the transpose of all weights, one below the other along the depth: (outputs of all, c)."""
-    depth = outputs[0] + outputs[1] + outputs[2]
-    for q in prange((c + rows - 1) // rows):
-        at = q * depth * rows
-        for s in range(len(outputs)):
-            if outputs[s]:
-                pack_panel(weights[s], q * rows, 1, c, c - q * rows, outputs[s], rows, packed, at, t)
-            at += outputs[s] * rows
-
-
-def forward(x, biases, ys, tiles, heights, packed, panels, edges, outputs, steps, move, cols, t, g):
-    """Every item is a panel of pixels; tiles, heights and packed weights are those of each sibling."""
+def forward(
+    x, biases, ys, tiles, last_tiles, heights, packed, panels, edges, outputs, steps, move, cols, t, g
+):
+    """Every item is a panel of pixels; of each sibling are the tiles, those of the last panel, their heights
+    and the packed weights."""
     count = cols.start.size - 1
     for part in prange(len(panels)):
         panel, edge = panels[part], edges[part]
@@ -45,41 +36,15 @@ def forward(x, biases, ys, tiles, heights, packed, panels, edges, outputs, steps
             live = min(t.width, g.pixels - p * t.width)
             for s in range(len(outputs)):
                 y, rows = ys[s], heights[s]
+                tile = tiles[s] if live == t.width else last_tiles[s]
                 for m in range(0, outputs[s], rows):
                     at = n * steps[s] + m * g.pixels + p * t.width
                     whole = live == t.width and m + rows <= outputs[s]
                     to, step = (address(y, at), g.pixels) if whole else (address(edge, 0), t.width)
                     weights, bias = address(packed[s], m * g.c), address(biases[s], m)
-                    call(tiles[s], (g.c, weights, address(panel, 0), t.width, to, step, 0, bias))
+                    call(tile, (g.c, weights, address(panel, 0), t.width, to, step, 0, bias))
                     if not whole:
                         store_edge(edge, y, at, g.pixels, min(rows, outputs[s] - m), live, t.width, False)
-
-
-def backward_data(dys, dx, inside, at_edge, rows, packed, panels, edges, outputs, steps, t, g):
-    """Every item is a panel of pixels; the tile `inside` writes to dx or adds to it, `at_edge` writes."""
-    count, depth = (g.pixels + t.width - 1) // t.width, outputs[0] + outputs[1] + outputs[2]
-    for part in prange(len(panels)):
-        slopes, edge = panels[part], edges[part]
-        first, last = part_of(part, len(panels), g.n * count)
-        for item in range(first, last):
-            n, start = item // count, item % count * t.width
-            row = 0
-            for s in range(len(outputs)):
-                at = n * steps[s] + start
-                left = g.pixels - start
-                pack_panel(dys[s], at, 1, g.pixels, left, outputs[s], t.width, slopes, row * t.width, t)
-                row += outputs[s]
-            live = min(t.width, g.pixels - start)
-            for c in range(0, g.c, rows):
-                at = n * g.x_step + c * g.pixels + start
-                weights = address(packed, c * depth)
-                if live == t.width and c + rows <= g.c:
-                    to = address(dx, at)
-                    call(inside, (depth, weights, address(slopes, 0), t.width, to, g.pixels, 0, 0))
-                else:
-                    to = address(edge, 0)
-                    call(at_edge, (depth, weights, address(slopes, 0), t.width, to, t.width, 0, 0))
-                    store_edge(edge, dx, at, g.pixels, min(rows, g.c - c), live, t.width, g.add)
 
 
 def backward_weights(
@@ -123,9 +88,7 @@ def columns_of(share, split, outputs, t):
     return low * t.width, high * t.width
 
 
-stack_weights = jit(stack_weights, parallel=True)
 forward = jit(forward, parallel=True)
-backward_data = jit(backward_data, parallel=True)
 backward_weights = jit(backward_weights, parallel=True)
 
 
@@ -138,35 +101,37 @@ class Siblings:
 
     def forward(self, x, w0, w1, w2, b0, b1, b2, y0, y1, y2, g) -> None:
         """siblings_forward."""
+        ws, bs, ys = (w0, w1, w2), (b0, b1, b2), (y0, y1, y2)
+        if few_pixels.fits(g.member(0)._replace(m=sum(g.outputs))):
+            for i in range(len(g.outputs)):
+                if g.outputs[i]:
+                    self.one.forward(x, ws[i], bs[i], bs[i], ys[i], g.member(i))
+            return
         t, machine, parts = self.t, self.device.machine, threads()
         cols = columns(g.member(0), t.width, t.lanes)
         heights = tuple(best_rows(m, machine) for m in g.outputs)
         end = convolution.finish(scaled=0, bias=g.bias, relu=g.relu)
-        tiles = tuple(self.one.upright(rows, end) for rows in heights)
+        tiles, last_tiles = (
+            tuple(self.one.upright(rows, end, vectors) for rows in heights)
+            for vectors in (VECTORS, last_vectors(g.pixels, t))
+        )
         shapes = [(-(-m // rows) * rows * g.c,) for m, rows in zip(g.outputs, heights)]
         *packed, panels, edges = carve(
             self.device, *shapes, (parts, g.c * t.width), (parts, max(heights) * t.width)
         )
-        for w, m, rows, to in zip((w0, w1, w2), g.outputs, heights, packed):
+        for w, m, rows, to in zip(ws, g.outputs, heights, packed):
             if m:
                 convolution.pack_weights(w, m, g.c, False, rows, to, t)
         move = gather(cols.lanes, self.one.itemsize, machine)
         forward(
-            *(x, (b0, b1, b2), (y0, y1, y2), tiles, heights, tuple(packed), panels, edges),
+            *(x, bs, ys, tiles, last_tiles, heights, tuple(packed), panels, edges),
             *(g.outputs, g.steps, move, cols, t, g),
         )
 
     def backward_data(self, dy0, dy1, dy2, w0, w1, w2, dx, g) -> None:
         """siblings_backward_data."""
-        t, parts = self.t, threads()
-        rows, depth = best_rows(g.c, self.device.machine), sum(g.outputs)
-        inside, at_edge = (self.one.upright(rows, to) for to in ("add" if g.add else "set", "set"))
-        shapes = (-(-g.c // rows) * rows * depth,), (parts, depth * t.width), (parts, rows * t.width)
-        packed, panels, edges = carve(self.device, *shapes)
-        stack_weights((w0, w1, w2), g.outputs, g.c, rows, packed, t)
-        backward_data(
-            *((dy0, dy1, dy2), dx, inside, at_edge, rows, packed, panels, edges, g.outputs, g.steps, t, g)
-        )
+        dys, weights = (dy0, dy1, dy2), (w0, w1, w2)
+        pointwise.backward_data(self.device, self.t, dys, weights, dx, g.outputs, g.steps, g.member(0))
 
     def backward_weights(self, x, dy0, dy1, dy2, dw0, dw1, dw2, g) -> None:
         """siblings_backward_weights."""

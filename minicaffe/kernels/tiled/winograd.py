@@ -24,8 +24,8 @@ from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.tile import best_rows, tile
 from ..micro.winograd import IN, OUT, TAPS, sandwich
-from .columns import add_elements, copy_elements
 from .panels import VECTORS, Tiling, carve, part_of, threads
+from .planes import move
 
 PLACES, WINDOW = IN * IN, TAPS * TAPS  # elements of a transformed tile, and of a window
 TILES = 56  # of a chunk, at most: four register tiles of AVX-512
@@ -100,6 +100,16 @@ def transform(kernel, x, at, band, end, strip, values, c, v, s, t):
         band += bands
 
 
+class Weights(NamedTuple):
+    """Transformed weights, [place, input, output] of a panel of outputs, and what they are made of."""
+
+    place: int  # elements from one place to the next
+    kernel: int
+    outer: int  # elements from one output's window to the next, in w,
+    inner: int  # and from one input's
+    turned: bool  # windows are read from the last tap to the first
+
+
 class Work(NamedTuple):
     """What the loops of a call have beside its operands: micro-kernels, how the work is cut, and arrays of
     the workspace, most of them one for each thread."""
@@ -115,34 +125,35 @@ class Work(NamedTuple):
     bands: int  # of all images,
     chunk: int  # and of a chunk
     spans: int  # parts of a chunk's outputs
-    place: int  # elements from one place of the weights to the next
-    weights: np.ndarray  # for each group and panel of outputs [place, input, output]
+    windows: np.ndarray
+    weights: np.ndarray  # for each panel of each group; or if there is one chunk, for each thread
     strips: np.ndarray
     values: np.ndarray
     products: np.ndarray
     lines: np.ndarray  # [lane, pixel] of a band of outputs
 
 
-def transform_weights(w, m, c, outer, inner, turned, kernel, weights, windows, place, t):
-    """Panels of outputs; output i and input k of a group lie at i * outer + k * inner.
+def transform_weights(w, work, u, t):
+    """All panels of all groups."""
+    for part in prange(len(work.windows)):
+        first, last = part_of(part, len(work.windows), len(work.weights))
+        for panel in range(first, last):
+            transform_panel(w, panel, work, u, work.windows[part], work.weights[panel], t)
 
-    turned  from the last tap to the first
-    """
-    panels, step = (m + t.width - 1) // t.width, -t.width if turned else t.width
-    for part in prange(len(windows)):
-        window = windows[part]
-        first, last = part_of(part, len(windows), len(weights))
-        for q in range(first, last):
-            m0 = q % panels * t.width
-            window[:] = 0
-            for k in range(c):
-                at = q // panels * m * c * WINDOW + m0 * outer + k * inner
-                for i in range(0, min(t.width, m - m0), t.lanes):
-                    gather_windows(w, at + i * outer, outer, m - m0 - i, window, i, t)
-                source = address(window, (WINDOW - 1) * t.width if turned else 0)
-                to = address(weights[q], k * t.width)
-                places = IN * place, place, t.lanes
-                call(kernel, (VECTORS, source, TAPS * step, step, t.lanes, to, *places, 0, 0))
+
+@jit
+def transform_panel(w, panel, work, u, window, weights, t):
+    """One panel of outputs, counted through the groups."""
+    panels, step = (work.m + t.width - 1) // t.width, -t.width if u.turned else t.width
+    group, m = panel // panels, panel % panels * t.width
+    window[:] = 0
+    for k in range(work.c):
+        at = group * work.m * work.c * WINDOW + m * u.outer + k * u.inner
+        for i in range(0, min(t.width, work.m - m), t.lanes):
+            gather_windows(w, at + i * u.outer, u.outer, work.m - m - i, window, i, t)
+        source, to = address(window, (WINDOW - 1) * t.width if u.turned else 0), address(weights, k * t.width)
+        places = IN * u.place, u.place, t.lanes
+        call(u.kernel, (VECTORS, source, TAPS * step, step, t.lanes, to, *places, 0, 0))
 
 
 @jit
@@ -158,9 +169,11 @@ def gather_windows(w, at, outer, live, window, lane, t):
                 window[tap * t.width + lane + i] = w[at + i * outer + tap]
 
 
-def correlate(x, scale, bias, y, work, v, p, s, o, t):
+def correlate(x, w, scale, bias, y, work, u, v, p, s, o, t):
     """Every item is a chunk of tiles and a span of outputs; v and p are the Values of the image and of
-    products, s and o the Plane of the image and of the output."""
+    products, s and o the Plane of the image and of the output.
+
+    If there is one chunk, each panel of weights is transformed here, next to where it is used."""
     panels, chunks = (work.m + t.width - 1) // t.width, (work.bands + work.chunk - 1) // work.chunk
     for part in prange(len(work.strips)):
         held = -1
@@ -178,7 +191,8 @@ def correlate(x, scale, bias, y, work, v, p, s, o, t):
                     transform(work.image, x, at, band, end, strip, values, c, v, s, t)
             low, high = part_of(item % work.spans, work.spans, panels)
             for panel in range(low, high):
-                multiply(part, work, group * panels + panel, (end - band) * s.across, v, p, t)
+                weights = panel_of(w, part, group * panels + panel, chunks > 1, work, u, t)
+                multiply(part, work, weights, (end - band) * s.across, u, v, p, t)
                 for lane in range(0, min(t.width, work.m - panel * t.width), t.lanes):
                     m = panel * t.width + lane
                     live, m = min(t.lanes, work.m - m), group * work.m + m
@@ -186,11 +200,20 @@ def correlate(x, scale, bias, y, work, v, p, s, o, t):
 
 
 @jit
-def multiply(part, work, panel, tiles, v, p, t):
+def panel_of(w, part, panel, ready, work, u, t):
+    """The transformed weights of one panel: made before, or made now."""
+    if ready:
+        return work.weights[panel]
+    transform_panel(w, panel, work, u, work.windows[part], work.weights[part], t)
+    return work.weights[part]
+
+
+@jit
+def multiply(part, work, weights, tiles, u, v, p, t):
     """All products of some tiles with one panel of weights."""
-    values, products, weights = work.values[part], work.products[part], work.weights[panel]
+    values, products = work.values[part], work.products[part]
     for f in range(PLACES):
-        right = address(weights, f * work.place)
+        right = address(weights, f * u.place)
         for i in range(0, tiles, work.rows):
             left, to = address(values, f * v.place + i * v.tile), address(products, f * p.place + i * p.tile)
             call(work.tile, (work.c, left, right, t.width, to, p.tile, 0, 0))
@@ -213,10 +236,8 @@ def put(part, work, lane, scale, bias, y, m, live, band, end, p, o, t):
             call(t.turn, (address(strip, i * t.lanes), t.lanes, address(lines, i), pitch))
         at = n * o.step + m * area + OUT * a * o.w
         for i in range(live):
-            if work.add:
-                add_elements(lines, i * pitch, y, at + i * area, pixels)
-            else:
-                copy_elements(lines, i * pitch, y, at + i * area, pixels)
+            source, target = lines[i * pitch : i * pitch + pixels], y[at + i * area : at + i * area + pixels]
+            move(source, target, work.add)
 
 
 transform_weights = jit(transform_weights, parallel=True)
@@ -240,33 +261,34 @@ def backward_data(device, t: Tiling, dy, w, dx, g) -> None:
 def _correlate(device, t, x, w, scale, bias, y, g, c: int, m: int, s: Plane, o: Plane, finish: str) -> None:
     """Backward if `finish` is empty."""
     parts, panels, bands = threads(), -(-m // t.width), g.n * s.down
-    chunk = min(max(1, TILES // s.across), -(-bands * g.groups // parts))
-    spans = min(panels, -(-parts // (-(-bands // chunk) * g.groups)))
+    chunk = max(1, TILES // s.across)
+    chunk = bands if bands <= chunk else min(chunk, -(-bands * g.groups // parts))
+    chunks = -(-bands // chunk)
+    spans = min(panels, -(-parts // (chunks * g.groups)))
     rows = best_rows(chunk * s.across, device.machine)
     tiles = -(-chunk * s.across // rows) * rows
-    v, p, place = Values.of(tiles, c), Values(t.width, tiles * t.width + APART), c * t.width + APART
+    v, p = Values.of(tiles, c), Values(t.width, tiles * t.width + APART)
     pixels = -(-OUT * o.w // t.lanes) * t.lanes
-    weights, windows, strips, values, products, lines = carve(
+    image, packed, sums = (
+        sandwich(name, end, device.dtype.itemsize, device.machine)
+        for name, end in (("image", "set"), ("weights", "set"), ("sums", finish or "set"))
+    )
+    strides = (g.c * WINDOW, WINDOW) if finish else (WINDOW, g.c * WINDOW)
+    u = Weights(c * t.width + APART, packed, *strides, not finish)
+    *arrays, lines = carve(
         device,
-        (g.groups * panels, PLACES * place),
         (parts, -(-WINDOW // t.lanes) * t.lanes * t.width),
+        (parts if chunks == 1 else g.groups * panels, PLACES * u.place),
         (parts, max((OUT * chunk + IN) * s.pitch, pixels + OUT) * t.lanes),
         (parts, PLACES * v.place),
         (parts, PLACES * p.place),
         (parts, (pixels + t.lanes) * t.lanes),
     )
     lines = lines[:, : (pixels + t.lanes) * t.lanes]
-    image, packed, sums = (
-        sandwich(name, end, device.dtype.itemsize, device.machine)
-        for name, end in (("image", "set"), ("weights", "set"), ("sums", finish or "set"))
-    )
-    multiply = tile(
-        tuple(i * v.tile for i in range(rows)), 1, VECTORS, "set", device.dtype.itemsize, device.machine
-    )
-    outer, inner = (g.c * WINDOW, WINDOW) if finish else (WINDOW, g.c * WINDOW)
-    transform_weights(w, m, c, outer, inner, not finish, packed, weights, windows, place, t)
-    work = Work(
-        *(image, multiply, sums, rows, g.groups, c, m, 0 if finish else g.add, bands, chunk, spans, place),
-        *(weights, strips, values, products, lines),
-    )
-    correlate(x, scale, bias, y, work, v, p, s, o, t)
+    along = tuple(i * v.tile for i in range(rows))
+    multiply = tile(along, 1, VECTORS, "set", device.dtype.itemsize, device.machine)
+    add = 0 if finish else g.add
+    work = Work(image, multiply, sums, rows, g.groups, c, m, add, bands, chunk, spans, *arrays, lines)
+    if chunks > 1:
+        transform_weights(w, work, u, t)
+    correlate(x, w, scale, bias, y, work, u, v, p, s, o, t)

@@ -16,22 +16,19 @@ from numba import prange
 
 from ..cpu import jit
 from ..micro.builder import address, call
-from ..micro.dealing import worker
 from ..micro.tile import best_rows, tile
-from ..micro.winograd import IN, OUT, sandwich
-from .panels import VECTORS, Tiling, carve, threads
+from ..micro.winograd import IN, OUT, TAPS, sandwich
+from .panels import VECTORS, Tiling, carve, part_of, threads
 from .winograd import APART, PLACES, WINDOW, Values, plane, transform
 
 TILES = 128  # of a chunk: their values and slopes stay in the caches
 
 
 class Work(NamedTuple):
-    """As in winograd.py; `first` and `more` are the tiles that begin sums and add to them."""
+    """As in winograd.py."""
 
     image: int
     slopes: int
-    first: int
-    more: int
     gradient: int
     rows: int  # of a register tile
     c: int  # input channels of a group,
@@ -45,62 +42,56 @@ class Work(NamedTuple):
     sums: np.ndarray  # [place, input, output]
 
 
-def transform_both(x, dy, work, group, band, end, v, e, s, o, t):
-    """The tiles of some bands; v and e are the Values of image and slopes, s and o their planes.  Every item
-    is a block of channels."""
+def transform_both(x, dy, group, band, end, work, v, e, s, o, t):
+    """Values and slopes of a chunk, block by block of channels; v and e are the Values of image and slopes, s
+    and o their planes."""
     inputs, outputs = (work.c + t.lanes - 1) // t.lanes, (work.m + t.lanes - 1) // t.lanes
-    for block in prange(inputs + outputs):
-        strip = work.strips[worker()]
-        if block < inputs:
-            c = min(block * t.lanes, work.c - t.lanes)
+    for part in prange(len(work.strips)):
+        strip = work.strips[part]
+        first, last = part_of(part, len(work.strips), inputs + outputs)
+        for block in range(first, min(last, inputs)):
+            c = min(block * t.lanes, work.c - t.lanes)  # the last block may overlap the one before
             at = (group * work.c + c) * s.h * s.w
             transform(work.image, x, at, band, end, strip, work.values, c, v, s, t)
-        else:
+        for block in range(max(first, inputs), last):
             m = min((block - inputs) * t.lanes, work.m - t.lanes)
             at = (group * work.m + m) * o.h * o.w
             transform(work.slopes, dy, at, band, end, strip, work.sloped, m, e, o, t)
 
 
-def add_all_products(work, band, end, v, e, s, t):
-    """Every item is a place and a panel of outputs."""
+def add_products(kernel, tiles, work, v, e, t):
+    """The products of a chunk: items are places and panels of outputs."""
     panels = work.wide // t.width
-    for item in prange(PLACES * panels):
-        add_products(work, item // panels, item % panels * t.width, band, end, v, e, s, t)
+    for part in prange(len(work.strips)):
+        first, last = part_of(part, len(work.strips), PLACES * panels)
+        for item in range(first, last):
+            f, m = item // panels, item % panels * t.width
+            right = address(work.sloped, f * e.place + m)
+            for c in range(0, work.c, work.rows):
+                left = address(work.values, f * v.place + c)
+                to = address(work.sums, f * work.place + c * work.wide + m)
+                call(kernel, (tiles, left, right, e.tile, to, work.wide, 0, 0))
 
 
-def add_all_windows(work, dw, group, t):
-    """Every item is an input."""
-    for c in prange(work.c):
-        add_windows(work, work.windows[worker()], dw, group, c, t)
-
-
-@jit
-def add_products(work, f, m, band, end, v, e, s, t):
-    """The products of a chunk, at place f, for a panel of outputs from m on."""
-    multiply = work.more if band else work.first
-    right = address(work.sloped, f * e.place + m)
-    for c in range(0, work.c, work.rows):
-        left = address(work.values, f * v.place + c)
-        to = address(work.sums, f * work.place + c * work.wide + m)
-        call(multiply, ((end - band) * s.across, left, right, e.tile, to, work.wide, 0, 0))
-
-
-@jit
-def add_windows(work, window, dw, group, c, t):
-    """dw[:, c] += G^T sums G."""
-    source, to = address(work.sums, c * work.wide), address(window, 0)
-    places = IN * work.place, work.place, t.lanes
-    strides = 3 * work.wide, work.wide, t.lanes
-    call(work.gradient, (work.wide // t.lanes, source, *places, to, *strides, 0, 0))
-    for m in range(work.m):
-        at = ((group * work.m + m) * work.c + c) * WINDOW
-        for tap in range(WINDOW):
-            dw[at + tap] += window[tap * work.wide + m]
+def add_windows(dw, group, work, t):
+    """dw[m, c] += G^T sums G."""
+    for part in prange(len(work.strips)):
+        window = work.windows[part]
+        first, last = part_of(part, len(work.strips), work.c)
+        for c in range(first, last):
+            source, to = address(work.sums, c * work.wide), address(window, 0)
+            places = IN * work.place, work.place, t.lanes
+            strides = TAPS * work.wide, work.wide, t.lanes
+            call(work.gradient, (work.wide // t.lanes, source, *places, to, *strides, 0, 0))
+            for m in range(work.m):
+                at = ((group * work.m + m) * work.c + c) * WINDOW
+                for tap in range(WINDOW):
+                    dw[at + tap] += window[tap * work.wide + m]
 
 
 transform_both = jit(transform_both, parallel=True)
-add_all_products = jit(add_all_products, parallel=True)
-add_all_windows = jit(add_all_windows, parallel=True)
+add_products = jit(add_products, parallel=True)
+add_windows = jit(add_windows, parallel=True)
 
 
 def gradient(device, t: Tiling, x, dy, dw, g) -> None:
@@ -123,13 +114,11 @@ def gradient(device, t: Tiling, x, dy, dw, g) -> None:
     )
     image, slopes, back = (sandwich(n, "set", size, machine) for n in ("image", "slopes", "gradient"))
     first, more = (tile(tuple(range(rows)), v.tile, VECTORS, how, size, machine) for how in ("set", "add"))
-    work = Work(
-        *(image, slopes, first, more, back, rows, g.c, g.m, place, wide),
-        *(strips, windows, values, sloped, sums),
-    )
+    arrays = strips, windows, values, sloped, sums
+    work = Work(image, slopes, back, rows, g.c, g.m, place, wide, *arrays)
     for group in range(g.groups):
         for band in range(0, bands, chunk):
             end = min(bands, band + chunk)
-            transform_both(x, dy, work, group, band, end, v, e, s, o, t)
-            add_all_products(work, band, end, v, e, s, t)
-        add_all_windows(work, dw, group, t)
+            transform_both(x, dy, group, band, end, work, v, e, s, o, t)
+            add_products(more if band else first, (end - band) * s.across, work, v, e, t)
+        add_windows(dw, group, work, t)
