@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 
 import numpy as np
 import pytest
 
+from minicaffe.cli import flags
 from minicaffe.device.cpu import CpuDevice
-from minicaffe.errors import DeviceError
+from minicaffe.errors import ConfigError, DeviceError
 from minicaffe.kernels.tiled import convolution as tiled
 from minicaffe.proto import text
 from minicaffe.proto.schema import SolverParameter
@@ -107,3 +109,30 @@ def test_a_run_resumed(tmp_path, monkeypatch):
 def test_a_number_that_cannot_be(threads):
     with pytest.raises(DeviceError, match=f"from 1 to 256; got {threads}"):
         CpuDevice(threads=threads)
+
+
+COMMANDS = {  # that run nets, and what they cannot do without
+    "classify": "w i",
+    "diff": "a b",
+    "extract_features": "w n b d 1 lmdb",
+    "gradcheck": "n",
+    "replay": "d",
+    "test": "n",
+    "time": "n",
+    "train": "s",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_take_a_number_of_threads(command):
+    parser = importlib.import_module(f"minicaffe.cli.{command}").parser()
+    words = COMMANDS[command].split()
+    assert parser.parse([*words, "--threads", "3"]).threads == 3
+    with pytest.raises(ConfigError, match="must be at least 1; got 0"):
+        parser.parse([*words, "--threads=0"])
+
+
+def test_the_flag_is_of_the_device():
+    parser = flags.Parser("", "")
+    flags.add_device(parser)
+    assert flags.device(parser.parse(["--threads", "3"])).threads == 3
