@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import logging
-import os
-
-import pytest
-from hypothesis import HealthCheck, settings
-
-# Before OpenMP is loaded: several test processes share the cores, and a thread that waits by spinning takes
-# them from the others.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numba
+import pytest
+from hypothesis import HealthCheck, settings
 
 from .support.devices import make_device
 

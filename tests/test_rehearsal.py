@@ -70,7 +70,7 @@ def test_a_training_orders_at_once_all_that_it_calls(ordered, called):
     ordered.clear()
     solver.step(1)
     solver.test_nets[0].run_forward()
-    assert called and called <= first and {"sgd_update", "run_parts"} <= first
+    assert called and called <= first and {"sgd_update", "run", "serve"} <= first
     assert not set(ordered) - first
 
 

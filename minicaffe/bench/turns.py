@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import itertools
 import math
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from ..checking.busy import busy_s
 from ..device.base import Device
 from ..errors import MiniCaffeError
 
@@ -152,23 +151,6 @@ def _block(one: Contender, wake: int, count: int) -> Block:
     # A contender in this process is in both.
     mine = max(processor_s, time.process_time() - own)
     return Block(seconds, processor_s / (wake + count), max(0.0, (after - busy - mine) / wall))
-
-
-def busy_s() -> float | None:
-    """Seconds that the processors which this process may use were busy since the machine began, with whatever
-    program, or were taken away by a host; None where the system does not tell."""
-    try:
-        usable = {f"cpu{i}" for i in os.sched_getaffinity(0)}
-        rows = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
-        ticks = os.sysconf("SC_CLK_TCK")
-    except (OSError, AttributeError):
-        return None
-    total = 0
-    for name, *fields in rows:
-        if name in usable:
-            user, nice, system, _idle, _waiting, hard, soft, stolen, *_ = map(int, fields)
-            total += user + nice + system + hard + soft + stolen
-    return total / ticks
 
 
 def disturbed(records: Sequence[Record]) -> str:

@@ -31,7 +31,7 @@ def parser() -> flags.Parser:
         "                      [--tolerance T] [--json]\n"
         "       minicaffe diff --model NET [--weights W] --backends A,B\n"
         "                      [--tolerance T] [--json] [--phase TRAIN|TEST]\n"
-        "                      [--level N] [--stage A,B] [--seed N]"
+        "                      [--level N] [--stage A,B] [--seed N] [--threads N]"
     )
     p.add_argument("files", nargs="*", metavar="FILE", help="two nets, solvers, weights or solver states")
     p.flag("model", metavar="NET", help="compare weights as this net has them; or the net for --backends")
@@ -56,6 +56,7 @@ def parser() -> flags.Parser:
     p.flag(
         "seed", type=flags.at_least(0), metavar="N", help="of --backends: of weights and inputs (default 1)"
     )
+    flags.add_threads(p)
     p.flag("json", action="store_true", help="for programs")
     flags.add_largest(p)
     return p
@@ -70,7 +71,7 @@ def run(arguments: list[str]) -> int:
         return _backends(args)
     if len(args.files) != 2:
         raise ConfigError(f"takes 2 files; got {len(args.files)}", hint=USAGE)
-    _refuse(args, ["weights", "phase", "seed"], "--backends")
+    _refuse(args, ["weights", "phase", "seed", "threads"], "--backends")
     if not args.model:
         _refuse(args, ["level", "stage"], "--model")
     first, second = (_read(args, path) for path in args.files)
@@ -141,7 +142,7 @@ def _backends(args: argparse.Namespace) -> int:
             phase=args.phase or "TRAIN",
             level=args.level or 0,
             stages=flags.stages(args),
-            device=backends.device(name),
+            device=backends.device(name, args.threads),
             seed=seed,
         )
         for name in names

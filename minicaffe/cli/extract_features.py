@@ -14,6 +14,7 @@ Source: Caffe's tools/extract_features.cpp.
 
 from __future__ import annotations
 
+import argparse
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -50,6 +51,7 @@ def parser() -> flags.Parser:
         "mode", metavar="CPU|GPU", nargs="?", choices=("CPU", "GPU"), default="CPU", help="default CPU"
     )
     p.add_argument("device_id", metavar="DEVICE_ID", nargs="?", type=int, default=0, help="which GPU")
+    flags.add_threads(p)
     return p
 
 
@@ -68,7 +70,7 @@ def run(arguments: list[str]) -> int:
     if len(set(map(os.path.realpath, databases))) < len(databases):
         raise ConfigError(f"each blob needs a database of its own; got {args.databases}")
     terminal.start_log()
-    net = Net(args.model, phase="TEST", device=_device(args.mode, args.device_id), forward_only=True)
+    net = Net(args.model, phase="TEST", device=_device(args), forward_only=True)
     net.load(args.weights, must_match=True)
     for name in blobs:
         with locate(args.model):
@@ -124,10 +126,11 @@ def _check_shape(blob: Blob) -> None:
         )
 
 
-def _device(mode: str, number: int) -> Device:
-    if mode == "CPU":
+def _device(args: argparse.Namespace) -> Device:
+    number = args.device_id
+    if args.mode == "CPU":
         log.info("Using CPU")
-        return CpuDevice()
+        return CpuDevice(threads=args.threads)
     if number < 0:
         raise ConfigError(f"DEVICE_ID must be at least 0; got {number}")
     from ..device.cuda import CudaDevice

@@ -157,6 +157,17 @@ def add_device(parser: Parser) -> None:
         help="of products and convolutions, where the net does not say: fast (the default) lets the CPU take"
         " Winograd's convolutions, tf32 lets a GPU round factors besides, exact neither",
     )
+    add_threads(parser)
+
+
+def add_threads(parser: Parser) -> None:
+    """--threads, for a CpuDevice."""
+    parser.flag(
+        "threads",
+        type=at_least(1),
+        metavar="N",
+        help="threads on the CPU (default: a processor each); results have the same bits with any number",
+    )
 
 
 def device(arguments: argparse.Namespace, solver: SolverParameter | None = None, dtype="float32") -> Device:
@@ -174,7 +185,7 @@ def _device(arguments: argparse.Namespace, solver: SolverParameter | None, dtype
     if arguments.gpu and arguments.cpu:
         raise ConfigError("--gpu and --cpu exclude each other", hint="give one of them")
     if arguments.cpu or not (arguments.gpu or in_file):
-        return CpuDevice(dtype, math=arguments.math or MATH[0])
+        return CpuDevice(dtype, math=arguments.math or MATH[0], threads=arguments.threads)
     from ..device.cuda import CudaDevice
 
     number, asked = _gpu(arguments, solver)

@@ -36,6 +36,7 @@ def parser() -> flags.Parser:
     p.flag("weights", metavar="FILE", help="a .caffemodel to check the gradients at")
     p.flag("directions", type=int, default=DIRECTIONS, metavar="N", help=f"per blob (default {DIRECTIONS})")
     p.flag("elements", type=int, default=COORDINATES, metavar="N", help=f"per blob (default {COORDINATES})")
+    flags.add_threads(p)
     p.flag("json", action="store_true", help="for programs")
     return p
 
@@ -68,7 +69,7 @@ def _rows(args: argparse.Namespace) -> list[GradientVerdict]:
         phase=args.phase,
         level=args.level,
         stages=flags.stages(args),
-        device=CpuDevice(np.float64),
+        device=CpuDevice(np.float64, threads=args.threads),
         seed=args.seed,
     )
     if args.weights:

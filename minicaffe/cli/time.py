@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import log
+from ..checking.busy import Others
 from ..checking.finding import Finding
 from ..checking.gradcheck import fill_inputs
 from ..checking.shapes import without_data
@@ -60,7 +61,10 @@ def run(arguments: list[str]) -> int:
         log.info(f"Initial loss: {number(net.loss())}")
         log.detail("Performing Backward")
         net.backward()
+        others = Others()
         times = _benchmark(net, args.iterations)
+        if told := others.told():
+            log.warning(told)
     rows = per_layer(net, times)
     content = json.dumps(as_json(net, rows, times), indent=2)
     if args.json == "-":

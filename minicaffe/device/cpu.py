@@ -8,12 +8,13 @@ import os
 import platform
 from pathlib import Path
 
-import numba
 import numpy as np
 
 from ..errors import DeviceError
 from ..kernels import cpu
 from ..kernels.micro.machine import Machine, host
+from ..kernels.team import MOST
+from ..kernels.threads import wanted
 from .base import ALIGNMENT, MATH, SLACK, Device, known_math
 
 try:
@@ -29,6 +30,8 @@ class CpuDevice(Device):
              compiled) or "python" (the loops, interpreted): the last two serve tests and benchmarks
     machine  what the register tiles are built for; tests narrow it
     math     see Device.with_math
+    threads  how many share the work, 1 to MOST; None: as many as the process has processors, or Numba is told
+             to use.  Results have the same bits with any number
     """
 
     name = "cpu"
@@ -41,8 +44,12 @@ class CpuDevice(Device):
         kernels: str = "composite",
         machine: Machine | None = None,
         math: str = MATH[0],
+        threads: int | None = None,
     ) -> None:
         super().__init__(dtype)
+        if threads is not None and not 1 <= threads <= MOST:
+            raise DeviceError(f"threads is a number from 1 to {MOST}; got {threads}")
+        self.threads = threads
         self.math = known_math(math)
         self._by_math = {self.math: self}  # devices that differ in nothing else
         self.machine = machine or host()
@@ -56,7 +63,7 @@ class CpuDevice(Device):
         return {
             "Processor": f"{_model()}, {machine.cpu} to LLVM",
             "Processors usable": str(usable),
-            "Threads used": str(numba.get_num_threads()),
+            "Threads used": str(self.threads or wanted()),
             "Vector width": f"{8 * machine.vector_bytes} bits, {machine.registers} registers",
             "Fused multiply-add": "yes" if machine.fma else "no",
             "Register tile": f"{machine.tile_rows} x {2 * machine.lanes(4)} (float32)",

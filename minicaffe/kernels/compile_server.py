@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import inspect
 import pickle
 import signal
 import sys
 from typing import Any
 
 from . import cache, cpu
-from .cpu import Loops, compiled, dispatcher, launcher_code
-from .micro import dealing
+from .cpu import Loops, by_address, compiled, dispatcher
 from .registry import KernelSpec
 
 
@@ -51,7 +51,7 @@ def store(module: str, name: str, types: bytes, wait: bool) -> str:
 @functools.cache
 def whole(found) -> Any:
     """The dispatcher that makes code for other processes: of a kernel, or of what `jit` returned."""
-    if found is dealing.run_parts:
-        return launcher_code()
+    if inspect.isfunction(found):
+        return by_address(found)
     loops = compiled(found) if isinstance(found, KernelSpec) else found
     return loops.dispatcher if isinstance(loops, Loops) else dispatcher(loops.py_func)

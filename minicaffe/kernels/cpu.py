@@ -6,7 +6,6 @@ Compiled code is kept on disk (cache.py), so only the first run on a machine com
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from collections.abc import Callable
 from types import ModuleType, SimpleNamespace
@@ -15,41 +14,17 @@ from typing import Any
 import numba
 import numpy as np
 
-from ..errors import DeviceError
 from . import cache
 from .compiler import compile_all, order
 from .micro import dealing
 from .registry import KernelSpec, family, unless_empty
 from .stored import Stored, storable
-
-# OpenMP launches cost 2 us; TBB's, Numba's first choice, 50.  The work queue, the last resort, must never be
-# entered by two Python threads at once, which is why only the thread that runs the net launches kernels.
-numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+from .team import RUN, SERVE, run, serve
+from .threads import Team, limited
 
 # Sums may be reordered and contracted to fused multiply-adds; NaN and infinity keep their meaning, so that a
 # diverging loss is seen.
 FAST_MATH = {"nsz", "arcp", "contract", "afn", "reassoc"}
-
-
-class Threads:
-    """Numba's, as far as this process has them.
-
-    cut_off  the process was forked off one in which OpenMP's had started: they did not come along, and
-             GNU's OpenMP ends a process that asks for them all the same
-    """
-
-    cut_off = False
-
-    def note_fork(self) -> None:
-        try:
-            self.cut_off = numba.threading_layer() == "omp"
-        except ValueError:  # none had started
-            pass
-
-
-THREADS = Threads()
-if hasattr(os, "register_at_fork"):  # not on Windows, which does not fork
-    os.register_at_fork(after_in_child=THREADS.note_fork)
 
 
 def bind(module: ModuleType, device) -> SimpleNamespace:
@@ -64,20 +39,25 @@ def bind_plain(module: ModuleType, device) -> SimpleNamespace:
 
 def bind_python(module: ModuleType, device) -> SimpleNamespace:
     """The same, interpreted: slow, and the oracle the other halves are held to."""
-    return _bind(module, device, lambda spec: spec.python)
+    return SimpleNamespace(
+        **{name: launcher(spec, spec.python, device.dtype) for name, spec in family(module).items()}
+    )
 
 
 def _bind(module: ModuleType, device, implementation: Callable[[KernelSpec], Callable]) -> SimpleNamespace:
+    def with_threads(function: Callable) -> Callable:
+        return lambda *args: limited(device.threads, function, args)
+
     return SimpleNamespace(
-        **{name: launcher(spec, implementation(spec), device.dtype) for name, spec in family(module).items()}
+        **{
+            name: launcher(spec, with_threads(implementation(spec)), device.dtype)
+            for name, spec in family(module).items()
+        }
     )
 
 
 def launcher(spec: KernelSpec, function: Callable, dtype: np.dtype) -> Callable:
-    """`function` behind the contract of registry.py: arrays flattened, scalars in the net's floating type.
-
-    DeviceError in a process without threads to run it.
-    """
+    """`function` behind the contract of registry.py: arrays flattened, scalars in the net's floating type."""
 
     def flat(array: np.ndarray) -> np.ndarray:
         return array.reshape(-1, copy=False)  # raises rather than hand the kernel a copy
@@ -88,11 +68,6 @@ def launcher(spec: KernelSpec, function: Callable, dtype: np.dtype) -> Callable:
     convert = tuple(flat if p.is_array else dtype.type if p.kind is float else same for p in spec.parameters)
 
     def launch(*args) -> None:
-        if THREADS.cut_off:
-            raise DeviceError(
-                "a process that was forked off another in which nets have run cannot run nets on the CPU",
-                hint="multiprocessing.get_context('spawn'), or fork before the first pass",
-            )
         function(*[f(a) for f, a in zip(convert, args, strict=True)])
 
     launch.__name__ = spec.name
@@ -150,17 +125,17 @@ class Loops:
 
     def __call__(self, *args) -> None:
         if REHEARSAL.wanted is not None:
-            types = tuple(map(self.dispatcher.typeof_pyval, (0, 0, *args) if self.parallel else args))
+            types = tuple(map(self.dispatcher.typeof_pyval, (0, 0, 0, *args) if self.parallel else args))
             REHEARSAL.wanted[self.dispatcher, types] = None
         elif self.parallel:
-            self.dispatcher(launcher_address(), numba.get_num_threads(), *args)
+            self.dispatcher(*team().place(), *args)
         else:
             self.dispatcher(*args)
 
     @property
     def signatures(self) -> list[tuple]:
         """The types of arguments that it is compiled for."""
-        return [types[2:] if self.parallel else types for types in self.dispatcher.signatures]
+        return [types[3:] if self.parallel else types for types in self.dispatcher.signatures]
 
 
 class Rehearsal(threading.local):
@@ -185,7 +160,7 @@ def rehearse(body: Callable[[], None]) -> None:
     finally:
         REHEARSAL.wanted = None
     if wanted:
-        wanted[launcher_code(), dealing.RUN_PARTS] = None
+        wanted[by_address(run), RUN] = wanted[by_address(serve), SERVE] = None
     lacking = [(code, types) for code, types in wanted if lacks(code, types)]
     lacking.sort(key=lambda item: -len(item[0].py_func.__code__.co_code))  # what takes longest begins first
     compile_all(folder, [(*code._cache.owner, types) for code, types in lacking])
@@ -216,14 +191,16 @@ def dispatcher(function: Callable, *, inner: bool = False, **options) -> Any:
 
 
 @functools.cache
-def launcher_code() -> Any:
-    """The dispatcher of what runs all parts of a loop."""
-    return dispatcher(dealing.run_parts, parallel=True, no_cfunc_wrapper=False)
+def by_address(function: Callable) -> Any:
+    """The dispatcher of a function of team.py, which compiled code calls by its address."""
+    return dispatcher(function, no_cfunc_wrapper=False)
 
 
 @functools.cache
-def launcher_address() -> int:
-    """The address of its machine code."""
-    launcher_code().compile(dealing.RUN_PARTS)
-    (found,) = launcher_code().overloads.values()
-    return found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
+def team() -> Team:
+    """The threads of this process."""
+    by_address(run).compile(RUN)
+    by_address(serve).compile(SERVE)
+    (found,) = by_address(run).overloads.values()
+    address = found.library.get_pointer_to_function(found.fndesc.llvm_cfunc_wrapper_name)
+    return Team(address, by_address(serve))

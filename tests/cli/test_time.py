@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 
 import pytest
 
+from minicaffe.checking import busy as busy_module
 from minicaffe.cli import time as command
 
 from ..support.running import PROTOTXT, run
@@ -150,3 +152,14 @@ def test_data_that_is_not_here_is_made_up(capsys, tmp_path):
     assert result.status == 0 and document["net"]["batch"] == 4
     assert "nowhere/train is not here (data_param.source); hint: it is timed on made-up values" in result.err
     assert re.search(r"Initial loss: [\d.]+", result.err)
+
+
+def test_it_says_when_others_use_the_machine(monkeypatch):
+    """Of 1.5 s of processors in a second none are its own."""
+    busy, clock = iter([3.0, 4.5]), iter([0.0, 1.0])
+    monkeypatch.setattr(busy_module, "busy_s", lambda: next(busy))
+    times = SimpleNamespace(perf_counter=lambda: next(clock), process_time=lambda: 0.5)
+    monkeypatch.setattr(busy_module, "time", times)
+    assert busy_module.Others().told() == (
+        "Others used the machine, 1.5 processors on average: times are too long."
+    )

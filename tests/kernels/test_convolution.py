@@ -12,6 +12,7 @@ from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import activation
 from minicaffe.kernels import convolution as family
 from minicaffe.kernels.tiled import convolution as tiled
+from minicaffe.kernels.tiled.panels import sums_apart
 
 from .test_micro import MACHINES
 
@@ -268,12 +269,20 @@ def test_panels_of_the_weight_gradient_are_cut_when_large(monkeypatch):
     compare(CpuDevice(np.float64), CASES["lenet conv2"], 1e-12)
 
 
-@pytest.mark.parametrize("parts", [1, 2, 5])
-@pytest.mark.parametrize("name", ["padded 3x3", "depthwise, 3-D", "few pixels"])
-def test_any_number_of_parts(monkeypatch, parts, name):
-    for module in (tiled, tiled.depthwise, tiled.few_pixels):
-        monkeypatch.setattr(module, "threads", lambda: parts)
-    compare(CpuDevice(np.float64), CASES[name], 1e-12)
+@pytest.mark.parametrize("name", ["padded 3x3", "depthwise, 3-D", "lenet conv2", "few pixels"])
+def test_the_number_of_threads_changes_no_bit(name):
+    """With more than there are parts, the outputs of a part are split."""
+    results = [run(CpuDevice(np.float32, threads=threads), CASES[name]) for threads in (1, 2, 5)]
+    for one, two, five in zip(*results):
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, five)
+
+
+@pytest.mark.parametrize(
+    "length, nbytes, parts", [(9, 1, 2), (4095, 1, 2), (4096, 1, 4), (10**6, 1, 16), (10**6, 4 << 20, 8)]
+)
+def test_parts_of_a_sum(length, nbytes, parts):
+    assert sums_apart(length, nbytes) == parts
 
 
 @pytest.mark.parametrize("groups", [1, 2])

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import threading
+
 import numba
 import numpy as np
 import pytest
 from numba import prange
 
-from minicaffe.kernels.cpu import Loops, launcher_address
+from minicaffe.kernels.cpu import Loops
 from minicaffe.kernels.micro import dealing
+from minicaffe.kernels.micro.dealing import worker
+from minicaffe.kernels.team import PARTS
+from minicaffe.kernels.threads import limited
 
 
 def count(x, rows, stop):
@@ -53,10 +59,11 @@ def sums(x, y):
 COUNT = Loops(count, parallel=True)
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3, 7, 40])
-def test_every_iteration_is_run_once(parts):
-    x = np.zeros(33, np.float32)
-    COUNT.dispatcher(launcher_address(), parts, x, 3, False)
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("size", [3, 33, 600])
+def test_every_iteration_is_run_once(size, threads):
+    x = np.zeros(size, np.float32)
+    limited(threads, COUNT, (x, 3, False))
     np.testing.assert_array_equal(x, 1)
 
 
@@ -65,7 +72,7 @@ def test_the_parts_are_equal_shares_in_order():
     assert rest is None
     for part in range(3):
         x = np.zeros(11, np.float32)
-        loops(part, 3, x, 1, False)
+        loops(part, 3, 0, x, 1, False)
         seen.append(x.nonzero()[0].tolist())
     assert seen == [[0, 1, 2], [3, 4, 5, 6], [7, 8, 9, 10]]
 
@@ -82,7 +89,7 @@ def test_what_fails_in_a_part_is_an_error():
 
 
 @pytest.mark.parametrize("function, dealt", [(sums, True), (two, False), (nested, False)])
-def test_what_comes_after_the_loop_is_done_once_and_other_kernels_are_compiled_by_numba(function, dealt):
+def test_what_comes_after_the_loop_is_done_once_and_other_kernels_have_one_thread(function, dealt):
     assert (dealing.loops(function) is not None) == dealt
     x, y = np.zeros(7, np.float32), np.ones(1, np.float32)
     Loops(function, parallel=True)(x, y)
@@ -95,5 +102,39 @@ def test_the_loop_becomes_vector_code():
             y[i] = x[i] + x[i]
 
     code = numba.njit(dealing.loops(scale)[0])
-    code.compile((numba.int64, numba.int64, numba.float32[::1], numba.float32[::1]))
+    code.compile((*[numba.int64] * 3, numba.float32[::1], numba.float32[::1]))
     assert " x float> " in code.inspect_llvm(code.signatures[0])
+
+
+def name_workers(x, n):
+    for i in prange(x.size):
+        total = 1.0
+        for _ in range(n):  # takes time
+            total = math.sqrt(total + 1)
+        x[i] = worker() if total > 0 else -1
+
+
+def test_threads_take_parts_as_they_come():
+    """Each by its own number; with more threads than processors none has all parts."""
+    loops, x = Loops(name_workers, parallel=True), np.zeros(PARTS)
+    limited(1, loops, (x, 10))
+    assert set(x) == {0}
+    limited(3, loops, (x, 200_000))
+    assert set(x) <= {0, 1, 2} and len(set(x)) > 1
+
+
+def test_loops_of_several_threads_of_python():
+    """One has the team, the others run theirs by themselves."""
+    arrays = [np.zeros(9000, np.float32) for _ in range(4)]
+
+    def work(x: np.ndarray) -> None:
+        for _ in range(300):
+            limited(3, COUNT, (x, 3, False))
+
+    running = [threading.Thread(target=work, args=(x,)) for x in arrays]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    for x in arrays:
+        np.testing.assert_array_equal(x, 300)

@@ -9,7 +9,6 @@ from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import convolution
 from minicaffe.kernels import siblings as family
 from minicaffe.kernels.tiled import convolution as tiled
-from minicaffe.kernels.tiled import siblings as tiled_siblings
 
 from ..support.emulator import EmulatedCuda, available
 from .test_convolution import Images
@@ -103,11 +102,10 @@ def test_bits_are_those_of_each_by_itself(machine, name):
             np.testing.assert_array_equal(got, wanted[what], err_msg=what)
 
 
-@pytest.mark.parametrize("parts", [1, 2, 5])
-def test_any_number_of_parts_and_small_panels(monkeypatch, parts):
-    monkeypatch.setattr(tiled_siblings, "threads", lambda: parts)
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_any_number_of_threads_and_small_panels(monkeypatch, threads):
     monkeypatch.setattr(tiled, "PANEL_BYTES", 1)
-    device = CpuDevice(np.float64)
+    device = CpuDevice(np.float64, threads=threads)
     compare(device, CASES["apart"], device.bind(family), 1e-13)
 
 

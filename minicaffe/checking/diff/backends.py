@@ -23,18 +23,18 @@ TOLERANCE = 1e-4  # relative; what single precision leaves of a sum of thousands
 FORWARD, BACKWARD = "forward", "backward"
 
 
-def _gpu() -> Device:
+def _gpu(threads: int | None) -> Device:
     from ...device.cuda import CudaDevice
 
     return CudaDevice()
 
 
-BACKENDS: dict[str, Callable[[], Device]] = {
-    "cpu": CpuDevice,
-    "exact": lambda: CpuDevice(math="EXACT"),
-    "plain": lambda: CpuDevice(kernels="plain"),
-    "python": lambda: CpuDevice(kernels="python"),
-    "float64": lambda: CpuDevice(np.float64),
+BACKENDS: dict[str, Callable[[int | None], Device]] = {
+    "cpu": lambda threads: CpuDevice(threads=threads),
+    "exact": lambda threads: CpuDevice(math="EXACT", threads=threads),
+    "plain": lambda threads: CpuDevice(kernels="plain", threads=threads),
+    "python": lambda threads: CpuDevice(kernels="python"),
+    "float64": lambda threads: CpuDevice(np.float64, threads=threads),
     "gpu": _gpu,
 }
 
@@ -57,12 +57,12 @@ class BlobDifference(NamedTuple):
     worst: tuple[int, ...]
 
 
-def device(name: str) -> Device:
-    """The device that a backend's name stands for.  ConfigError for another name, DeviceError for a GPU that
-    there is not."""
+def device(name: str, threads: int | None = None) -> Device:
+    """The device that a backend's name stands for; on the CPU it has so many threads.  ConfigError for
+    another name, DeviceError for a GPU that there is not."""
     if name not in BACKENDS:
         raise ConfigError(f"no backend {name!r}", hint=suggest(name, BACKENDS))
-    return BACKENDS[name]()
+    return BACKENDS[name](threads)
 
 
 def compare(first: Net, second: Net, seed: int = 1) -> Iterator[BlobDifference]:

@@ -8,15 +8,16 @@ the same function without threads.  So here a parallel kernel
         for i in prange(x.size):
             y[i] = max(zero, factor * x[i])
 
-is read as `loops(part, parts, x, y, factor)`, in which the loop runs over one of `parts` equal shares of its
-range, and what stands before it is done by every part.  Compiled code for it is
+is read as `loops(part, parts, me, x, y, factor)`, in which the loop runs over one of `parts` equal shares of
+its range, and what stands before it is done by every part; `me` is the number of the thread.  Compiled code
+for it is
 
-    scale(launcher, parts, x, y, factor)  puts its arguments into a block of memory, and calls the launcher
-    launcher(thunk, block, parts)         the only parallel loop: thunk(block, part, parts) for all parts
-    thunk(block, part, parts)             takes the arguments out of the block, and calls loops
+    scale(launcher, team, threads, x, y, factor)  puts its arguments into a block of memory, and calls
+    launcher(team, threads, thunk, block)         team.run, which has the threads do, for all parts
+    thunk(block, part, parts, me)                 this: the arguments are taken out, and loops called
 
 What comes before the loop only computes values with names, since every part does it; what comes after it is
-done once, behind the last part.  A kernel with other loops over prange than one such is Numba's to compile.
+done once, behind the last part.  A kernel with other loops over prange than one such runs on one thread.
 """
 
 from __future__ import annotations
@@ -29,32 +30,30 @@ from collections.abc import Callable
 
 import numpy as np
 from llvmlite import ir
-from numba import prange, types
+from numba import types
 from numba.core import cgutils
 from numba.core.compiler import compile_internal
-from numba.core.cpu import ParallelOptions
 from numba.core.targetconfig import ConfigStack
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
-from .builder import I32, INT, call
+from .builder import I32, INT
 
-RUN_PARTS = (types.int64,) * 3  # what run_parts takes
-THUNK = ir.FunctionType(ir.VoidType(), [INT] * 3)  # the launcher's type too
+THUNK = ir.FunctionType(ir.VoidType(), [INT] * 4)  # the launcher's type too
 
 
-def run_parts(thunk, block, parts):
-    """Call the machine code at `thunk` for every part; all are addresses or integers."""
-    for part in prange(parts):
-        call(thunk, (block, part, parts))
+@register_jitable
+def worker() -> int:
+    """In the loop of a parallel kernel: the number of the thread that runs it, below that of all threads."""
+    return 0  # without threads
 
 
 def entry(function: Callable) -> Callable:
-    """`function` with two more parameters in front: the launcher's address, and in how many parts to cut the
-    loop.  It is to be compiled; what it deals, `loops`, is made when it is."""
+    """`function` with three more parameters in front: the addresses of launcher and team, and the number of
+    threads.  It is to be compiled; what it deals, `loops`, is made when it is."""
     names = list(inspect.signature(function).parameters)
     scope = {"deal": _dealer(function)}
-    text = f"def {function.__name__}(_launcher, _parts, {', '.join(names)}):\n"
-    text += f"    deal(_launcher, _parts, ({', '.join(names)},))\n"
+    text = f"def {function.__name__}(_launcher, _team, _threads, {', '.join(names)}):\n"
+    text += f"    deal(_launcher, _team, _threads, ({', '.join(names)},))\n"
     exec(compile(text, function.__code__.co_filename, "exec"), scope)
     made = scope[function.__name__]
     made.__module__, made.__doc__ = function.__module__, function.__doc__
@@ -62,8 +61,8 @@ def entry(function: Callable) -> Callable:
 
 
 def loops(function: Callable) -> tuple[Callable, Callable | None] | None:
-    """A parallel kernel without threads: as a function of (part, parts, *its parameters), and as one of its
-    parameters that does what comes after the loop, if anything does.  None if it is not of that kind."""
+    """A parallel kernel without threads: as a function of (part, parts, me, *its parameters), and as one of
+    its parameters that does what comes after the loop, if anything does.  None if it is not of that kind."""
     try:
         lines, first = inspect.getsourcelines(function)
     except OSError:  # it was typed in
@@ -81,7 +80,7 @@ def loops(function: Callable) -> tuple[Callable, Callable | None] | None:
     name = loop.target.id
     share, own = ast.parse(SHARE.format(name=name, count=ast.unparse(loop.iter.args[0]))).body
     own.body += [_ByUnsigned(name).visit(statement) for statement in loop.body]
-    return _made(function, definition, ["_part", "_parts"], [*before, share, own]), rest
+    return _made(function, definition, ["_part", "_parts", "_me"], [*before, share, own]), rest
 
 
 def _made(function: Callable, definition: ast.FunctionDef, more: list[str], body: list[ast.stmt]) -> Callable:
@@ -119,7 +118,7 @@ def _is_dealt(node: ast.AST) -> bool:
 
 
 class _ByUnsigned(ast.NodeTransformer):
-    """x[i] for the loop's variable i becomes x[_at]."""
+    """x[i] for the loop's variable i becomes x[_at], and worker() becomes _me."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -130,33 +129,39 @@ class _ByUnsigned(ast.NodeTransformer):
             node.slice.id = "_at"
         return node
 
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.func, ast.Name) and node.func.id == worker.__name__:
+            return ast.Name("_me", ast.Load())
+        return node
+
 
 def _dealer(function: Callable) -> Callable:
-    """`deal(launcher, parts, arguments)` for compiled code: runs all parts of a kernel's loop."""
+    """`deal(launcher, team, threads, arguments)` for compiled code: runs all parts of a kernel's loop."""
 
     @intrinsic
-    def deal(typing_context, launcher, parts, arguments):
+    def deal(typing_context, launcher, team, threads, arguments):
         def generate(context, build, signature, values):
-            launch, parts, packed = values
-            kinds = signature.args[2].types
+            *place, packed = values
+            kinds = signature.args[3].types
             arguments = cgutils.unpack_tuple(build, packed, len(kinds))
             cut = loops(function)
             if cut is None:
-                _call(context, build, function, kinds, arguments, auto_parallel=ParallelOptions(True))
+                _call(context, build, function, kinds, arguments)
             else:
                 share, rest = cut
-                _launch(context, build, share, kinds, arguments, launch, parts)
+                _launch(context, build, share, kinds, arguments, *place)
                 if rest is not None:
                     _call(context, build, rest, kinds, arguments)
             return context.get_dummy_value()
 
-        return types.void(types.int64, types.int64, arguments), generate
+        return types.void(types.int64, types.int64, types.int64, arguments), generate
 
     return deal
 
 
-def _launch(context, build, share, kinds, arguments, launch, parts) -> None:
-    """Run all parts of `share`, of (part, parts, *arguments)."""
+def _launch(context, build, share, kinds, arguments, launch, team, threads) -> None:
+    """Run all parts of `share`, of (part, parts, me, *arguments)."""
     fields = [context.get_value_type(kind) for kind in kinds]
     block = cgutils.alloca_once(build, ir.LiteralStructType([*fields, I32]))
     for i, value in enumerate(arguments):
@@ -165,7 +170,7 @@ def _launch(context, build, share, kinds, arguments, launch, parts) -> None:
     build.store(I32(0), failed)
     thunk = _thunk(context, build.module, share, kinds, block.type)
     run = build.inttoptr(launch, THUNK.as_pointer())
-    build.call(run, [build.ptrtoint(thunk, INT), build.ptrtoint(block, INT), parts])
+    build.call(run, [team, threads, build.ptrtoint(thunk, INT), build.ptrtoint(block, INT)])
     with cgutils.if_unlikely(build, cgutils.is_not_null(build, build.load(failed))):
         message = f"{share.__name__}: the arrays do not fit the geometry"
         context.call_conv.return_user_exc(build, ValueError, (message,))
@@ -174,15 +179,15 @@ def _launch(context, build, share, kinds, arguments, launch, parts) -> None:
 def _thunk(context, module, share, kinds, block_type) -> ir.Function:
     """What the launcher calls: the arguments out of the block, one part of the loop; a part that fails leaves
     a note in the block's last field."""
-    described = _compiled_into(context, share, (types.int64, types.int64, *kinds))
+    described = _compiled_into(context, share, (*[types.int64] * 3, *kinds))
     thunk = ir.Function(module, THUNK, f"{described.llvm_func_name}.part")
     thunk.linkage = "internal"
     build = ir.IRBuilder(thunk.append_basic_block())
-    address, part, parts = thunk.args
+    address, part, parts, me = thunk.args
     block = build.inttoptr(address, block_type)
     values = [build.load(cgutils.gep_inbounds(build, block, 0, i)) for i in range(len(kinds))]
     target = context.declare_function(module, described)
-    arguments = [part, parts, *values]
+    arguments = [part, parts, me, *values]
     status, _ = context.call_conv.call_function(build, target, types.none, described.argtypes, arguments)
     with cgutils.if_unlikely(build, status.is_error):
         build.store(I32(1), cgutils.gep_inbounds(build, block, 0, len(kinds)))
@@ -190,21 +195,19 @@ def _thunk(context, module, share, kinds, block_type) -> ir.Function:
     return thunk
 
 
-def _call(context, build, function: Callable, kinds, arguments, **options) -> None:
+def _call(context, build, function: Callable, kinds, arguments) -> None:
     """Call a function in the code that is being made."""
-    described = _compiled_into(context, function, tuple(kinds), **options)
+    described = _compiled_into(context, function, tuple(kinds))
     target = context.declare_function(build.module, described)
     status, _ = context.call_conv.call_function(build, target, types.none, described.argtypes, arguments)
     with cgutils.if_unlikely(build, status.is_error):
         context.call_conv.return_status_propagate(build, status)
 
 
-def _compiled_into(context, function: Callable, kinds: tuple, **options):
+def _compiled_into(context, function: Callable, kinds: tuple):
     """Compile a function into the code that is being made, to be optimized with it once; its descriptor."""
     flags = ConfigStack.top_or_none().copy()
     flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-    for name, value in options.items():
-        setattr(flags, name, value)
     library = context.active_code_library
     return compile_internal(
         context.typing_context, context, library, function, kinds, types.none, flags, {}

@@ -5,8 +5,8 @@
     by weights         dw^T (ct, m) = columns       dy (m, o)^T         panel gathered, read along its rows
 
 The weights are packed once per call; images and panels are dealt to the threads.  The gradient by weights is
-summed per thread and then over the threads, in order: a result depends on the number of threads and on
-nothing else.
+summed in parts that follow from the geometry alone, and then over the parts, in order.  Whatever a result is
+summed of, it is by one thread, so it does not depend on how many there are.
 
 3x3 windows go by Winograd where that pays (choice.py).
 """
@@ -22,11 +22,23 @@ from numba import prange
 from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.columns import gather, scatter
+from ..micro.dealing import worker
 from ..micro.tile import best_rows, tile
 from . import depthwise, few_pixels, pointwise, winograd, winograd_weights
 from .choice import choose
 from .columns import Columns, columns, move_panel
-from .panels import VECTORS, carve, last_vectors, pack, pack_panel, part_of, store_edge, threads, tiling
+from .panels import (
+    VECTORS,
+    carve,
+    last_vectors,
+    pack,
+    pack_panel,
+    part_of,
+    store_edge,
+    sums_apart,
+    threads,
+    tiling,
+)
 from .planes import image_at, layout, put_image
 
 PANEL_BYTES = 256 << 10  # columns gathered at a time for the gradient by weights: half an inner cache
@@ -52,7 +64,7 @@ class Work(NamedTuple):
     narrow: int  # the tile of the last panel; by weights, the one for no more than a vector of outputs
     move: int  # micro.columns.gather or scatter
     rows: int  # of a tile
-    shared: np.ndarray  # the packed weights; of the gradient by weights, each thread's sums
+    shared: np.ndarray  # the packed weights; of the gradient by weights, each part's sums
     images: np.ndarray  # each thread's image of sorted planes,
     panels: np.ndarray  # panel of columns,
     others: np.ndarray  # and panel of the other operand, or tile at an edge of the result
@@ -110,18 +122,21 @@ def backward_data(dy, dx, work, cols, planes, t, g):
             put_image(planes, g.c, image, dx, n * g.x_step + group * g.c * planes.area, g.add)
 
 
-def backward_weights(x, dy, work, cols, planes, t, g):
-    """Every item is a panel of output pixels: its columns times the pixels' slopes, added to the part's own
-    sums."""
+def backward_weights(x, dy, work, split, cols, planes, t, g):
+    """Every item is a panel of output pixels: its columns times the pixels' slopes, added to the sums of the
+    item's part, by `split` loops, each for some of the outputs."""
     count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
     tiles, blocks = (k + rows - 1) // rows, (g.m + t.width - 1) // t.width
-    for part in prange(len(work.panels)):
-        image, panel, slopes = work.images[part], work.panels[part], work.others[part]
+    for share in prange(len(work.shared) * split):
+        part, me = share // split, worker()
+        image, panel, slopes = work.images[me], work.panels[me], work.others[me]
         total = work.shared[part]
+        low, high = part_of(share % split, split, blocks)
         image[:] = 0
-        total[:] = 0
+        for row in range(g.groups * tiles * rows):
+            total[(row * blocks + low) * t.width : (row * blocks + high) * t.width] = 0
         held, n, group, pixels = -1, 0, 0, 0
-        first, last = part_of(part, len(work.panels), g.n * g.groups * count)
+        first, last = part_of(part, len(work.shared), g.n * g.groups * count)
         for item in range(first, last):
             plane, p = item // count, item % count
             if plane != held:
@@ -130,11 +145,11 @@ def backward_weights(x, dy, work, cols, planes, t, g):
                 pixels = image_at(planes, g.c, x, at, image)
             move_panel(work.move, cols, p, pixels, address(panel, 0))
             live = min(cols.width, cols.pixels - p * cols.width)
-            at = n * g.y_step + group * g.m * cols.pixels + p * cols.width
-            pack(dy, at, cols.pixels, 1, g.m, live, t.width, slopes, t)
-            for b in range(blocks):
+            at = n * g.y_step + (group * g.m + low * t.width) * cols.pixels + p * cols.width
+            pack(dy, at, cols.pixels, 1, min(g.m, high * t.width) - low * t.width, live, t.width, slopes, t)
+            for b in range(low, high):
                 tile = work.tile if g.m - b * t.width > t.lanes else work.narrow
-                right = address(slopes, b * live * t.width)
+                right = address(slopes, (b - low) * live * t.width)
                 for i in range(tiles):
                     left = address(panel, i * rows * cols.width)
                     at = ((group * tiles + i) * rows * blocks + b) * t.width
@@ -235,11 +250,12 @@ class Tiled:
             return
         t, k, cut = self.t, g.c * g.taps, self.cut_weights(g)
         wide, panel = -(-g.m // t.width) * t.width, cut.cols.width
-        sums = threads(), g.groups * cut.tall * wide
+        parts = sums_apart(g.n * g.pixels, g.groups * cut.tall * wide * self.itemsize)
+        sums = parts, g.groups * cut.tall * wide
         work = self.work(
             cut.tiles, gather, cut.rows, cut.cols, not layout(g).same, sums, cut.tall * panel, wide * panel
         )
-        backward_weights(x, dy, work, cut.cols, layout(g), t, g)
+        backward_weights(x, dy, work, -(-threads() // parts), cut.cols, layout(g), t, g)
         add_sums(work.shared, dw, g.m, k, cut.rows, t.width)
 
     def cut_weights(self, g) -> Cut:

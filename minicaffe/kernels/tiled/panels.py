@@ -6,7 +6,6 @@ import functools
 import math
 from typing import NamedTuple
 
-import numba
 import numpy as np
 
 from ..cpu import jit
@@ -14,6 +13,7 @@ from ..micro.builder import address, call
 from ..micro.copy import copy
 from ..micro.machine import Machine
 from ..micro.transpose import transpose
+from ..threads import wanted
 
 VECTORS = 2  # vectors across a tile
 
@@ -39,9 +39,23 @@ def last_vectors(pixels: int, t: Tiling) -> int:
     return 1 if 0 < pixels % t.width <= t.lanes else VECTORS
 
 
+MOST_SUMS = 16  # parts of a sum that the threads share
+SUM_LENGTH = 1024  # numbers that a part has at least, so that adding up the parts costs little beside it
+SUM_BYTES = 32 << 20  # that all parts of all sums take at most
+
+
 def threads() -> int:
-    """How many parts to cut a call's work into."""
-    return numba.get_num_threads()
+    """How many threads share the work of a call.  Arrays may follow from it, results may not."""
+    return wanted()
+
+
+def sums_apart(length: int, nbytes: int) -> int:
+    """Into how many parts a sum of so many numbers is cut, of which all results together take nbytes: a power
+    of two, for even shares.  It follows from the geometry alone, so that the order of the sum does."""
+    parts = 2
+    while 2 * parts <= min(MOST_SUMS, length // SUM_LENGTH, SUM_BYTES // nbytes):
+        parts *= 2
+    return parts
 
 
 def carve(device, *shapes: tuple[int, ...]) -> list[np.ndarray]:

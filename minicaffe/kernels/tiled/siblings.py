@@ -14,10 +14,11 @@ from numba import prange
 from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.columns import gather
+from ..micro.dealing import worker
 from ..micro.tile import best_rows
 from . import convolution, few_pixels, pointwise
 from .columns import columns, move_panel
-from .panels import VECTORS, carve, last_vectors, pack, part_of, store_edge, threads, tiling
+from .panels import VECTORS, carve, last_vectors, pack, part_of, store_edge, sums_apart, threads, tiling
 
 
 def forward(
@@ -46,30 +47,45 @@ def forward(
                         store_edge(edge, y, at, g.pixels, min(rows, outputs[s] - m), live, t.width, False)
 
 
-def backward_weights(x, dys, sums, wide, narrow, rows, panels, others, outputs, steps, move, cols, t, g):
-    """Every item is a panel of pixels, `sums` are each sibling's, of each part; tiles as in
+def backward_weights(
+    x, dys, sums, split, wide, narrow, rows, panels, others, outputs, steps, move, cols, t, g
+):
+    """Every item is a panel of pixels, `sums` are each sibling's, of each part; tiles and `split` as in
     convolution.py."""
-    count = cols.start.size - 1
-    for part in prange(len(panels)):
-        panel, slopes = panels[part], others[part]
+    count, parts = cols.start.size - 1, len(sums[0])
+    for share in prange(parts * split):
+        part, me = share // split, worker()
+        panel, slopes = panels[me], others[me]
+        first, last = part_of(part, parts, g.n * count)
         for s in range(len(outputs)):
-            sums[s][part][:] = 0
-        first, last = part_of(part, len(panels), g.n * count)
+            low, high = columns_of(share % split, split, outputs[s], t)
+            across = (outputs[s] + t.width - 1) // t.width * t.width
+            for c in range((g.c + rows - 1) // rows * rows):
+                sums[s][part][c * across + low : c * across + high] = 0
         for item in range(first, last):
             n, p = item // count, item % count
             move_panel(move, cols, p, address(x, n * g.x_step), address(panel, 0))
             live = min(cols.width, g.pixels - p * cols.width)
             for s in range(len(outputs)):
                 total, m = sums[s][part], outputs[s]
+                low, high = columns_of(share % split, split, m, t)
                 across = (m + t.width - 1) // t.width * t.width
-                pack(dys[s], n * steps[s] + p * cols.width, g.pixels, 1, m, live, t.width, slopes, t)
-                for b in range(0, across, t.width):
+                at = n * steps[s] + low * g.pixels + p * cols.width
+                pack(dys[s], at, g.pixels, 1, min(m, high) - low, live, t.width, slopes, t)
+                for b in range(low, high, t.width):
                     tile = wide if m - b > t.lanes else narrow
-                    right = address(slopes, b * live)
+                    right = address(slopes, (b - low) * live)
                     for c in range(0, g.c, rows):
                         left = address(panel, c * cols.width)
                         to = address(total, c * across + b)
                         call(tile, (live, left, right, t.width, to, across, 0, 0))
+
+
+@jit
+def columns_of(share, split, outputs, t):
+    """The half-open range of outputs, in whole tiles, that falls to a share."""
+    low, high = part_of(share, split, (outputs + t.width - 1) // t.width)
+    return low * t.width, high * t.width
 
 
 forward = jit(forward, parallel=True)
@@ -119,18 +135,18 @@ class Siblings:
 
     def backward_weights(self, x, dy0, dy1, dy2, dw0, dw1, dw2, g) -> None:
         """siblings_backward_weights."""
-        t, parts = self.t, threads()
-        cut = self.one.cut_weights(g.member(0))
+        t, cut = self.t, self.one.cut_weights(g.member(0))
         across = [-(-m // t.width) * t.width for m in g.outputs]
+        parts = sums_apart(g.n * g.pixels, cut.tall * max(across) * self.one.itemsize)
         *sums, panels, others = carve(
             self.device,
             *[(parts, cut.tall * wide) for wide in across],
-            (parts, cut.tall * cut.cols.width),
-            (parts, max(across) * cut.cols.width),
+            (threads(), cut.tall * cut.cols.width),
+            (threads(), max(across) * cut.cols.width),
         )
         move = gather(cut.cols.lanes, self.one.itemsize, self.device.machine)
         backward_weights(
-            *(x, (dy0, dy1, dy2), tuple(sums), *cut.tiles, cut.rows, panels, others),
+            *(x, (dy0, dy1, dy2), tuple(sums), -(-threads() // parts), *cut.tiles, cut.rows, panels, others),
             *(g.outputs, g.steps, move, cut.cols, t, g),
         )
         for total, dw, m in zip(sums, (dw0, dw1, dw2), g.outputs):
