@@ -157,7 +157,7 @@ def test_backends_on_weights_of_any_format(capsys):
         (["--model=n", "--backends=cpu"], "--backends takes two names"),
         (
             ["--model=n", "--backends=cpu,none"],
-            "no backend 'none'; hint: known: cpu, float64, gpu, plain, python",
+            "no backend 'none'; hint: known: cpu, exact, float64, gpu, plain, python",
         ),
         (["a.npz", "gone.npz"], "cannot read gone.npz: No such file"),
         (["a.npz", "a.npz", "--model=other"], "a.npz: layer 'more' of other is not in it"),
