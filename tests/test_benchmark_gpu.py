@@ -40,7 +40,7 @@ def test_launch():
     for times in results["calls"]["ms"].values():
         assert is_spread(times["queued"]) and times["queued"]["median"] <= times["done"]["median"]
     assert list(results["graphs"]["ms"]) == ["1", "10", "40", "200"]
-    assert {"put of 64 B", "stage of 64 B", "get of 50 KB"} <= set(results["copies"]["ms"])
+    assert {"put of 64 B", "feed of 64 B", "get of 50 KB"} <= set(results["copies"]["ms"])
     assert is_spread(results["copies"]["GB/s on the device"])
     assert is_spread(results["products FP32"]["GFLOP/s"]["small"])
     assert results["cuBLAS in a graph"] == {"verdict": "cuBLAS is not found"}
