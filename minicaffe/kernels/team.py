@@ -4,15 +4,16 @@ A loop has PARTS parts, which follow from its length alone (dealing.py).  Numba'
 queue, deal them out beforehand and wait until every thread has done its own, so that a thread that the system
 does not run keeps all others waiting.  Here
 
-    a thread takes the next parts that nobody has taken, as often as it comes: one that does not run has taken
-    none, and the others do its share;
+    every thread has a share of the parts, the same one in every loop of a length, so that it finds in its
+    caches what it wrote in the loop before; it takes some of them at a time, and when all are taken, some of
+    another thread's: of one that does not run the others do the share;
     who waits does so for some microseconds in a loop, and then asleep, where it is in nobody's way.
 
-What the threads share is a block of 64-bit words.  The thread that launches a loop writes down what is to be
-run, and then its TICKET: the number of the loop, and how many of its parts are taken.  To take some is to
-replace the ticket by one that says so, which succeeds only if nobody did in between; so nobody runs a part of
-another loop than the one it has read of.  A loop that is launched while another one runs, by a second thread
-of Python, is run by the thread that launches it.
+What the threads share is a block of 64-bit words. The thread that launches a loop writes down what is to be
+run, and then a ticket for every share: the number of the loop, the share's last part, and the first that is
+not taken. To take some is to replace the ticket by one that says so, which succeeds only if nobody did in
+between; so nobody runs a part of another loop than the one it has read of. A loop that is launched while
+another one runs, by a second thread of Python, is run by the thread that launches it.
 """
 
 from __future__ import annotations
@@ -27,16 +28,16 @@ from .micro.builder import call
 
 PARTS = 64  # of a loop: small enough that none is long, few enough that taking them costs little
 MOST = 256  # threads
-LOOKS = 20_000  # that a thread has for work before it sleeps: some 50 us, about what it takes to be woken
+LOOKS = 100_000  # that a thread has for work before it sleeps: some 0.2 ms, more than lies between two layers
 
 # Places in the block, in bytes; each with its own cache lines, since other threads write to the next.
 LINE = 128
-TICKET, DONE, OWNED, ASLEEP, WAITING, LOOP, MUTEX, CALLED, FINISHED = range(0, 9 * LINE, LINE)
+DONE, OWNED, ASLEEP, WAITING, LOOP, MUTEX, CALLED, FINISHED, TICKETS = range(0, 9 * LINE, LINE)
 THUNK, ARGUMENTS, THREADS = range(LOOP, LOOP + 3 * 8, 8)
-SIZE = 9 * LINE
+SIZE = TICKETS + MOST * LINE
 
-FIELD = 20  # bits of a ticket that count parts
-LAST = (1 << FIELD) - 1
+FIELD = 8  # bits of a ticket that count parts: first those that are taken, then where the share ends
+MASK = (1 << FIELD) - 1
 
 # What machine code calls by its address, and the types of arguments.
 RUN = (types.int64,) * 4
@@ -64,25 +65,40 @@ else:  # threads.py makes them
 
 
 @numba.njit(nogil=True)
-def take(team, me):
-    """Take parts of the loop that is under way, and run them, until none is left."""
+def left(ticket):
+    """How many parts of a share are not taken."""
+    return (ticket >> FIELD & MASK) - (ticket & MASK)
+
+
+@numba.njit(nogil=True)
+def take_of(team, me, owner):
+    """Take parts of a thread's share of the loop that is under way, and run them, until none is left."""
+    place = team + TICKETS + owner * LINE
     while True:
-        ticket = load(team + TICKET)
-        first = ticket & LAST
+        ticket = load(place)
         # Nobody writes these words while there are parts to take; if none are left by now, `replace` tells.
         thunk, arguments, threads = load(team + THUNK), load(team + ARGUMENTS), load(team + THREADS)
-        if first >= PARTS or me >= threads:
+        if left(ticket) <= 0 or me >= threads:
             return
         # Many at first, so that it is done seldom, and few at last, so that all are ready at once.
-        count = max(1, (PARTS - first) // (2 * threads))
-        if not replace(team + TICKET, ticket, ticket + count):
+        count = max(1, left(ticket) // 2)
+        if not replace(place, ticket, ticket + count):
             continue
+        first = ticket & MASK
         for part in range(first, first + count):
             call(thunk, (arguments, part, PARTS, me))
         if add(team + DONE, count) + count == PARTS and load(team + WAITING):
             lock(team + MUTEX)
             wake(team + FINISHED)
             unlock(team + MUTEX)
+
+
+@numba.njit(nogil=True)
+def take(team, me):
+    """Run parts until all are taken, those of the own share first."""
+    threads = load(team + THREADS)
+    for i in range(threads):
+        take_of(team, me, (me + i) % threads)
 
 
 def run(team, threads, thunk, arguments):
@@ -96,7 +112,14 @@ def run(team, threads, thunk, arguments):
     store(team + ARGUMENTS, arguments)
     store(team + THREADS, threads)
     store(team + DONE, 0)
-    store(team + TICKET, ((load(team + TICKET) >> FIELD) + 1) << FIELD)
+    for owner in range(threads):
+        place, first, end = (
+            team + TICKETS + owner * LINE,
+            owner * PARTS // threads,
+            (owner + 1) * PARTS // threads,
+        )
+        number = (load(place) >> 2 * FIELD) + 1
+        store(place, (number << 2 * FIELD) + (end << FIELD) + first)
     if load(team + ASLEEP):
         lock(team + MUTEX)
         wake_all(team + CALLED)
@@ -118,7 +141,12 @@ def run(team, threads, thunk, arguments):
 @numba.njit(nogil=True)
 def called(team, me):
     """Whether there is something to do for a thread."""
-    return load(team + TICKET) & LAST < PARTS and me < load(team + THREADS)
+    threads = load(team + THREADS)
+    if me < threads:
+        for i in range(threads):
+            if left(load(team + TICKETS + (me + i) % threads * LINE)) > 0:
+                return True
+    return False
 
 
 def serve(team, me):

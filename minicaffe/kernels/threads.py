@@ -11,7 +11,7 @@ import numba
 import numpy as np
 from numba.np.ufunc import parallel
 
-from .team import CALLED, FINISHED, LINE, MOST, MUTEX, PARTS, SIZE, TICKET
+from .team import CALLED, FINISHED, LINE, MOST, MUTEX, SIZE
 
 # Numba keeps, for each thread of Python, how many threads its loops may have.  None of its own are started:
 # OpenMP, unlike the others, waits for a loop.
@@ -39,7 +39,6 @@ class Team:
         """Nothing is under way: at the start, and in a process that was forked off, where of all threads only
         the one is left that forked."""
         self.words[:] = 0
-        self.words[(self.address - self.words.ctypes.data + TICKET) // 8] = PARTS  # of which none is left
         self.members.clear()
         if os.name == "nt":
             return
@@ -59,7 +58,7 @@ class Team:
 
     def place(self) -> tuple[int, int, int]:
         """What a compiled loop is called with: the launcher, the team, and how many threads it has."""
-        threads = parallel._get_num_threads()
+        threads = min(parallel._get_num_threads(), MOST)
         if len(self.members) < threads - 1:
             self.grow(threads)
         return self.launcher, self.address, threads

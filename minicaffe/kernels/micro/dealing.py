@@ -160,12 +160,28 @@ def _dealer(function: Callable) -> Callable:
     return deal
 
 
+def _unowned(context, build, kind, value):
+    """The same value, whose arrays nobody owns.  Numba counts the references to what owns an array wherever
+    one is sliced; threads that slice the same arrays would wait for each other at every count.  The caller
+    keeps what the arrays lie in."""
+    if isinstance(kind, types.Array):
+        array = context.make_array(kind)(context, build, value)
+        array.meminfo = cgutils.get_null_value(array.meminfo.type)
+        array.parent = cgutils.get_null_value(array.parent.type)
+        return array._getvalue()
+    if isinstance(kind, types.BaseTuple):
+        for i, inner in enumerate(kind.types):
+            part = _unowned(context, build, inner, build.extract_value(value, i))
+            value = build.insert_value(value, part, i)
+    return value
+
+
 def _launch(context, build, share, kinds, arguments, launch, team, threads) -> None:
     """Run all parts of `share`, of (part, parts, me, *arguments)."""
     fields = [context.get_value_type(kind) for kind in kinds]
     block = cgutils.alloca_once(build, ir.LiteralStructType([*fields, I32]))
-    for i, value in enumerate(arguments):
-        build.store(value, cgutils.gep_inbounds(build, block, 0, i))
+    for i, (kind, value) in enumerate(zip(kinds, arguments)):
+        build.store(_unowned(context, build, kind, value), cgutils.gep_inbounds(build, block, 0, i))
     failed = cgutils.gep_inbounds(build, block, 0, len(kinds))
     build.store(I32(0), failed)
     thunk = _thunk(context, build.module, share, kinds, block.type)
