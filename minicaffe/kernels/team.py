@@ -7,7 +7,7 @@ does not run keeps all others waiting.  Here
     every thread has a share of the parts, the same one in every loop of a length, so that it finds in its
     caches what it wrote in the loop before; it takes some of them at a time, and when all are taken, some of
     another thread's: of one that does not run the others do the share;
-    who waits does so for some microseconds in a loop, and then asleep, where it is in nobody's way.
+    who waits does so for a moment in a loop, and then asleep, where it is in nobody's way.
 
 What the threads share is a block of 64-bit words. The thread that launches a loop writes down what is to be
 run, and then a ticket for every share: the number of the loop, the share's last part, and the first that is
@@ -28,7 +28,7 @@ from .micro.builder import call
 
 PARTS = 64  # of a loop: small enough that none is long, few enough that taking them costs little
 MOST = 256  # threads
-LOOKS = 100_000  # that a thread has for work before it sleeps: some 0.2 ms, more than lies between two layers
+LOOKS = 500_000  # for work, before a thread sleeps: about 1 ms, more than lies between two layers
 
 # Places in the block, in bytes; each with its own cache lines, since other threads write to the next.
 LINE = 128
