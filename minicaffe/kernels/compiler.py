@@ -31,6 +31,7 @@ from .. import log
 from .stored import Request, Stored
 
 REPORT_S = 2  # between two lines on how far compiling is
+FEW = 3  # kernels
 
 START = (  # the child: compile_server.py
     "import pickle, sys; sys.path[:] = pickle.load(sys.stdin.buffer);"
@@ -107,16 +108,20 @@ def _note_full(folder: Path, reply: str) -> None:
 
 
 def compile_all(folder: Path, requests: list[Request]) -> None:
-    """Have all of this compiled, on all processors at once, and say how far it is.
+    """Have all of this compiled, on all processors at once, and say how far it is; but a few kernels by the
+    child that is there anyway, since others would be about as long in starting.
 
     What another process compiles meanwhile is left to it, and waited for at the end.
     """
     requests = [request for request in requests if request[0] != "__main__"]
     if not requests or Stored.full:
         return
+    if len(requests) <= FEW:
+        for request in requests:
+            order(folder, request)
+        return
     count, left, done = len(requests), collections.deque((request, False) for request in requests), 0
-    what = f"{count} kernels" if count > 1 else "a kernel"
-    log.notice(f"Compiling {what} for this processor; later runs load them from the cache")
+    log.notice(f"Compiling {count} kernels for this processor; later runs load them from the cache")
     said, lock = time.monotonic(), threading.Lock()
 
     def work(child: Child) -> None:
