@@ -6,6 +6,7 @@ import copy
 import math
 import os
 import platform
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -90,10 +91,18 @@ class CpuDevice(Device):
         return self._bind(family, self)
 
     def empty(self, shape, dtype=None):
+        return self._allocated(np.empty, shape, dtype)
+
+    def zeros(self, shape, dtype=None):
+        # Zeros from the system take no memory until they are written: the arena of a net that never runs.
+        return self._allocated(np.zeros, shape, dtype)
+
+    def _allocated(self, make: Callable[..., np.ndarray], shape, dtype) -> np.ndarray:
+        """An array of `shape` that starts on a cache line, in a block from np.empty or np.zeros."""
         dtype = np.dtype(dtype or self.dtype)
         nbytes = math.prod(shape) * dtype.itemsize
         try:
-            block = np.empty(nbytes + ALIGNMENT + SLACK, np.uint8)
+            block = make(nbytes + ALIGNMENT + SLACK, np.uint8)
         except (MemoryError, ValueError):  # ValueError: more than can be addressed
             raise DeviceError(f"cannot allocate {nbytes} bytes for an array of shape {shape}") from None
         start = -block.ctypes.data % ALIGNMENT
