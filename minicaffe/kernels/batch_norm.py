@@ -13,7 +13,10 @@ from typing import NamedTuple
 from numba import prange
 
 from .cpu import compiled, jit
+from .gemm import add_row
 from .registry import geometry, kernel
+
+COLUMNS = 64  # channels of one number summed up together: a few cache lines of every image
 
 
 @geometry
@@ -39,10 +42,17 @@ class Wanted(NamedTuple):
 def channel_moments(x, mean, variance, g: Channels):
     """mean[c] and (biased) variance[c] of the elements of channel c; two passes, so that nothing cancels."""
     zero, count = x.dtype.type(0), x.dtype.type(g.n * g.inner)
-    for c in prange(g.channels):
-        if g.inner == 1:  # slices of one number would take longer to make than to add
-            m = sum_of(x[c :: g.channels]) / count
-            mean[c], variance[c] = m, squares(x[c :: g.channels], m) / count
+    for c in prange((g.channels + COLUMNS - 1) // COLUMNS if g.inner == 1 else g.channels):
+        if g.inner == 1:  # some channels together, which are neighbours in memory
+            first, last = c * COLUMNS, min((c + 1) * COLUMNS, g.channels)
+            means, variances = mean[first:last], variance[first:last]
+            means[:], variances[:] = 0, 0
+            for at in range(0, g.n * g.channels, g.channels):
+                add_row(x[at + first : at + last], means)
+            means /= count
+            for at in range(0, g.n * g.channels, g.channels):
+                add_squares(x[at + first : at + last], means, variances)
+            variances /= count
             continue
         total = zero
         for n in range(g.n):
@@ -98,7 +108,13 @@ def fold(before, means, variances, factor, scale, bias, a, b, g: Channels, eps: 
 def batch_norm_forward(x, mean, variance, scale, bias, y, g: Channels, eps: float, relu: int):
     """y = scale[c] * z + bias[c] with z = (x - mean[c]) / sqrt(variance[c] + eps)."""
     zero, one = x.dtype.type(0), x.dtype.type(1)
-    for row in prange(g.n * g.channels):
+    for row in prange(g.n if g.inner == 1 else g.n * g.channels):
+        if g.inner == 1:
+            for c in range(g.channels):
+                i, factor = row * g.channels + c, scale[c] * (one / math.sqrt(variance[c] + eps))
+                value = (x[i] - mean[c]) * factor + bias[c]
+                y[i] = zero if relu and value <= 0 else value
+            continue
         c = row % g.channels
         m, factor, summand = mean[c], scale[c] * (one / math.sqrt(variance[c] + eps)), bias[c]
         for i in range(row * g.inner, (row + 1) * g.inner):
@@ -116,34 +132,46 @@ def normalize_backward(variance, dy, dx, g: Channels, eps: float):
             dx[i] = dy[i] * inverse
 
 
-def columns_backward(x, mean, variance, scale, bias, dy, dx, dscale, dbias, g, eps, relu, wanted):
-    """batch_norm_backward for g.inner = 1, where a channel is a column."""
-    zero, one, count = x.dtype.type(0), x.dtype.type(1), x.dtype.type(g.n)
-    for c in prange(g.channels):
-        m, inverse, summand = mean[c], one / math.sqrt(variance[c] + eps), bias[c]
-        factor = scale[c] * inverse
-        xs, dys = x[c :: g.channels], dy[c :: g.channels]
-        p, q = add_up(xs, dys, m, inverse, factor, summand, relu)
+def columns_backward(x, mean, variance, scale, bias, dy, dx, dscale, dbias, g, eps, relu, wanted, sums):
+    """batch_norm_backward for g.inner = 1: some channels together, which are neighbours in memory.  `sums`
+    holds two numbers for each channel."""
+    count = x.dtype.type(g.n)
+    for block in prange((g.channels + COLUMNS - 1) // COLUMNS):
+        first, last = block * COLUMNS, min((block + 1) * COLUMNS, g.channels)
+        here = mean[first:last], variance[first:last], scale[first:last], bias[first:last]
+        p, q = sums[first:last], sums[g.channels + first : g.channels + last]
+        p[:], q[:] = 0, 0
+        for at in range(0, g.n * g.channels, g.channels):
+            add_row_up(x[at + first : at + last], dy[at + first : at + last], here, p, q, eps, relu)
         if wanted.bias:
-            dbias[c] += p
+            add_row(p, dbias[first:last])
         if wanted.scale:
-            dscale[c] += q
-        p, q = (zero, zero) if g.fixed else (p / count, q / count)
-        if wanted.x:
-            differentiate(xs, dys, dx[c :: g.channels], p, q, m, inverse, factor, summand, relu)
+            add_row(q, dscale[first:last])
+        if g.fixed:
+            p[:], q[:] = 0, 0
+        p /= count
+        q /= count
+        for at in range(0, g.n * g.channels if wanted.x else 0, g.channels):
+            xs, dys = x[at + first : at + last], dy[at + first : at + last]
+            differentiate_row(xs, dys, dx[at + first : at + last], here, p, q, eps, relu)
 
 
 columns_backward = jit(columns_backward, parallel=True)
 
 
 def make_backward(device) -> Callable:
-    """batch_norm_backward: a kernel of its own for columns, which as slices of one number take four times as
+    """batch_norm_backward: a kernel of its own for columns, which as slices of one number take many times as
     long."""
     plain = compiled(batch_norm_backward)
 
     def run(*arguments) -> None:
         g = arguments[9]
-        (columns_backward if g.inner == 1 else plain)(*arguments)
+        if g.inner > 1:
+            plain(*arguments)
+            return
+        count = 2 * g.channels
+        sums = device.workspace(count * device.dtype.itemsize)[: count * device.dtype.itemsize]
+        columns_backward(*arguments, sums.view(device.dtype))
 
     return run
 
@@ -202,6 +230,13 @@ def squares(x, m):
 
 
 @jit
+def add_squares(x, means, totals):
+    """totals += (x - means)^2."""
+    for i in range(totals.size):
+        totals[i] += (x[i] - means[i]) * (x[i] - means[i])
+
+
+@jit
 def add_up(x, dy, m, inverse, factor, summand, relu):
     """The sums of dy, and of dy * z."""
     p, q, zero = dy.dtype.type(0), dy.dtype.type(0), dy.dtype.type(0)
@@ -219,3 +254,28 @@ def differentiate(x, dy, dx, p, q, m, inverse, factor, summand, relu):
     for i in range(x.size):
         on = relu == 0 or (x[i] - m) * factor + summand > 0
         dx[i] = ((dy[i] if on else dy[i] * zero) - p - q * ((x[i] - m) * inverse)) * factor
+
+
+@jit
+def add_row_up(x, dy, here, p, q, eps, relu):
+    """p += dy and q += dy * z, of one number of every channel."""
+    mean, variance, scale, bias = here
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    for c in range(x.size):
+        inverse = one / math.sqrt(variance[c] + eps)
+        on = relu == 0 or (x[c] - mean[c]) * (scale[c] * inverse) + bias[c] > 0
+        above = dy[c] if on else dy[c] * zero
+        p[c] += above
+        q[c] += above * ((x[c] - mean[c]) * inverse)
+
+
+@jit
+def differentiate_row(x, dy, dx, here, p, q, eps, relu):
+    """`differentiate` for one number of every channel."""
+    mean, variance, scale, bias = here
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    for c in range(x.size):
+        inverse = one / math.sqrt(variance[c] + eps)
+        factor = scale[c] * inverse
+        on = relu == 0 or (x[c] - mean[c]) * factor + bias[c] > 0
+        dx[c] = ((dy[c] if on else dy[c] * zero) - p[c] - q[c] * ((x[c] - mean[c]) * inverse)) * factor

@@ -1,6 +1,7 @@
 """Scale and bias: a factor and a summand for every index of some axes, repeated over the others.
 
-With `relu`, 0 takes the place of what is not positive.
+With `relu`, 0 takes the place of what is not positive.  Where nothing follows these axes (inner = 1), loops
+go along the operand, over neighbours in memory.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from typing import NamedTuple
 
 from numba import prange
 
-from .gemm import rectify
+from .cpu import jit
+from .gemm import add_row, rectify
 from .registry import geometry, kernel
 
 
@@ -22,11 +24,32 @@ class Extent(NamedTuple):
     inner: int
 
 
+COLUMNS = 64  # of an operand summed up together: a few cache lines of every row
+
+
+@jit
+def rows(g):
+    """How many pieces of x have one factor, or where inner is 1, one of each."""
+    return g.outer if g.inner == 1 else g.outer * g.size
+
+
+@jit
+def blocks(g):
+    """How many parts of an operand are summed up by themselves: its elements, or if inner is 1, some of them
+    together."""
+    return (g.size + COLUMNS - 1) // COLUMNS if g.inner == 1 else g.size
+
+
 @kernel(threads=lambda x, scale, y, g, relu: x.size)
 def scale_forward(x, scale, y, g: Extent, relu: int):
     """y = x * scale[j]; dx = dy * scale[j] likewise."""
     zero = x.dtype.type(0)
-    for row in prange(g.outer * g.size):
+    for row in prange(rows(g)):
+        if g.inner == 1:
+            for j in range(g.size):
+                value = x[row * g.size + j] * scale[j]
+                y[row * g.size + j] = zero if relu and value <= 0 else value
+            continue
         factor = scale[row % g.size]
         for i in range(row * g.inner, (row + 1) * g.inner):
             value = x[i] * factor
@@ -37,7 +60,12 @@ def scale_forward(x, scale, y, g: Extent, relu: int):
 def scale_bias_forward(x, scale, bias, y, g: Extent, relu: int):
     """y = x * scale[j] + bias[j]."""
     zero = x.dtype.type(0)
-    for row in prange(g.outer * g.size):
+    for row in prange(rows(g)):
+        if g.inner == 1:
+            for j in range(g.size):
+                value = x[row * g.size + j] * scale[j] + bias[j]
+                y[row * g.size + j] = zero if relu and value <= 0 else value
+            continue
         factor, summand = scale[row % g.size], bias[row % g.size]
         for i in range(row * g.inner, (row + 1) * g.inner):
             value = x[i] * factor + summand
@@ -48,7 +76,12 @@ def scale_bias_forward(x, scale, bias, y, g: Extent, relu: int):
 def bias_forward(x, bias, y, g: Extent, relu: int):
     """y = x + bias[j]."""
     zero = x.dtype.type(0)
-    for row in prange(g.outer * g.size):
+    for row in prange(rows(g)):
+        if g.inner == 1:
+            for j in range(g.size):
+                value = x[row * g.size + j] + bias[j]
+                y[row * g.size + j] = zero if relu and value <= 0 else value
+            continue
         summand = bias[row % g.size]
         for i in range(row * g.inner, (row + 1) * g.inner):
             value = x[i] + summand
@@ -58,8 +91,16 @@ def bias_forward(x, bias, y, g: Extent, relu: int):
 @kernel(blocks=lambda x, dy, dscale, g, add: g.size)
 def scale_gradient(x, dy, dscale, g: Extent, add: int):
     """dscale[j] = sum over outer and inner of dy * x, + dscale[j] if add."""
-    for j in prange(g.size):
+    for j in prange(blocks(g)):
         zero = x.dtype.type(0)
+        if g.inner == 1:
+            first, last = j * COLUMNS, min((j + 1) * COLUMNS, g.size)
+            totals = dscale[first:last]
+            if not add:
+                totals[:] = 0
+            for at in range(0, g.outer * g.size, g.size):
+                add_products(x[at + first : at + last], dy[at + first : at + last], totals)
+            continue
         total = zero
         for o in range(g.outer):
             first, part = (o * g.size + j) * g.inner, zero
@@ -73,8 +114,16 @@ def scale_gradient(x, dy, dscale, g: Extent, add: int):
 @kernel(blocks=lambda dy, dbias, g, add: g.size)
 def bias_gradient(dy, dbias, g: Extent, add: int):
     """dbias[j] = sum over outer and inner of dy, + dbias[j] if add."""
-    for j in prange(g.size):
+    for j in prange(blocks(g)):
         zero = dy.dtype.type(0)
+        if g.inner == 1:
+            first, last = j * COLUMNS, min((j + 1) * COLUMNS, g.size)
+            totals = dbias[first:last]
+            if not add:
+                totals[:] = 0
+            for at in range(0, g.outer * g.size, g.size):
+                add_row(dy[at + first : at + last], totals)
+            continue
         total = zero
         for o in range(g.outer):
             first, part = (o * g.size + j) * g.inner, zero
@@ -88,8 +137,18 @@ def bias_gradient(dy, dbias, g: Extent, add: int):
 @kernel(blocks=lambda y, dy, dbias, g, add: g.size)
 def relu_bias_gradient(y, dy, dbias, g: Extent, add: int):
     """dy = dy where y > 0, 0 * dy elsewhere; then as bias_gradient."""
-    for j in prange(g.size):
+    for j in prange(blocks(g)):
         zero = dy.dtype.type(0)
+        if g.inner == 1:
+            first, last = j * COLUMNS, min((j + 1) * COLUMNS, g.size)
+            totals = dbias[first:last]
+            if not add:
+                totals[:] = 0
+            for at in range(0, g.outer * g.size, g.size):
+                dys = dy[at + first : at + last]
+                rectify(y[at + first : at + last], dys)
+                add_row(dys, totals)
+            continue
         total = zero
         for o in range(g.outer):
             first, part = (o * g.size + j) * g.inner, zero
@@ -99,3 +158,10 @@ def relu_bias_gradient(y, dy, dbias, g: Extent, add: int):
                 part += dys[i]
             total += part
         dbias[j] = dbias[j] + total if add else total
+
+
+@jit
+def add_products(x, dy, totals):
+    """totals += dy * x."""
+    for i in range(totals.size):
+        totals[i] += dy[i] * x[i]
