@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 from typing import NamedTuple
 
-from ..micro.winograd import IN, OUT, TAPS
+from ..micro.winograd import SCHEMES
 from .winograd import TILES
 
 WAYS = ("forward", "by data", "by weights")  # a convolution and its gradients
@@ -44,15 +44,15 @@ def choose(way: str, g, math: str = "FAST", itemsize: int = 4, lanes: int = 16) 
     fewer, gain = _gains(way, g, 2 * lanes)
     told = f"{layer}, {fewer:.1f}x fewer products, about {gain:.1f}x as fast"
     return (
-        Choice(True, f"winograd F(4x4): {told}") if gain >= LEAST_GAIN else Choice(False, f"direct: {told}")
+        Choice(True, f"winograd {SCHEMES[g.kh]}: {told}") if gain >= LEAST_GAIN else Choice(False, f"direct: {told}")
     )
 
 
 def _refusal(g, math: str, itemsize: int, lanes: int) -> str:
     """Why a convolution cannot go by Winograd, or must not; empty if it can."""
     window = g.kd, g.kh, g.kw, g.sh, g.sw, g.lh, g.lw
-    if window != (1, TAPS, TAPS, 1, 1, 1, 1) or (g.d, g.od, g.pd) != (1, 1, 0):
-        return "not 3x3 with stride and dilation 1"
+    if window not in [(1, taps, taps, 1, 1, 1, 1) for taps in SCHEMES] or (g.d, g.od, g.pd) != (1, 1, 0):
+        return "neither 3x3 nor 5x5 with stride and dilation 1"
     if itemsize != 4:
         return "not float32"
     if math == "EXACT":
@@ -65,10 +65,11 @@ def _refusal(g, math: str, itemsize: int, lanes: int) -> str:
 def _gains(way: str, g, width: int) -> tuple[float, float]:
     """How many times as many products the direct way takes, and how many times the time."""
     c, m, height, across = (g.m, g.c, g.h, g.w) if way == "by data" else (g.c, g.m, g.oh, g.ow)
-    pixels, tiles = g.n * g.oh * g.ow, g.n * -(-height // OUT) * -(-across // OUT)
+    scheme = SCHEMES[g.kh]
+    pixels, tiles = g.n * g.oh * g.ow, g.n * -(-height // scheme.out) * -(-across // scheme.out)
     weight = WEIGHT_AT_ONCE if tiles <= TILES else WEIGHT
     packed, other, weight = (SUMMED, SLOPE, GRADIENT) if way == "by weights" else (PACKED, WRITTEN, weight)
-    direct = TAPS * TAPS * (pixels * c * m + pixels * COLUMN * c + packed * c * m)
+    direct = scheme.window * (pixels * c * m + pixels * COLUMN * c + packed * c * m)
     products = PRODUCT * c * -(-m // width) * width
-    winograd = IN * IN * (tiles * (products + READ * c + other * m) + weight * c * m)
-    return pixels * TAPS * TAPS / (tiles * IN * IN), direct / winograd
+    winograd = scheme.places * (tiles * (products + READ * c + other * m) + weight * c * m)
+    return pixels * scheme.window / (tiles * scheme.places), direct / winograd
