@@ -22,12 +22,13 @@ from numba import prange
 
 from ..cpu import jit
 from ..micro.builder import address, call
+from ..micro.machine import Machine
 from ..micro.tile import best_rows, tile
 from ..micro.winograd import SCHEMES, Scheme, sandwich
 from .panels import VECTORS, Tiling, carve, part_of, threads
 from .planes import move
 
-TILES = 56  # of a chunk, at most: four register tiles of AVX-512
+TILES = 56  # of a chunk, at most, if it has more than one band
 APART = 16  # elements between matrices, which would compete for the same lines of a cache at powers of two
 
 
@@ -269,13 +270,26 @@ def backward_data(device, t: Tiling, dy, w, dx, g) -> None:
     _correlate(device, scheme, t, dy, w, w, w, dx, g, g.m, g.c, s, o, "")
 
 
+def best_chunk(across: int, machine: Machine) -> int:
+    """The bands of a chunk, of so many tiles each: at least half of TILES, which register tiles cover in the
+    least time."""
+
+    def price(bands: int) -> tuple[float, int]:
+        tiles = bands * across
+        rows = best_rows(tiles, machine)
+        return -(-tiles // rows) * (rows + 1) / tiles, -bands
+
+    most = max(1, TILES // across)
+    return min(range((most + 1) // 2, most + 1), key=price)
+
+
 def _correlate(
     device, scheme: Scheme, t, x, w, scale, bias, y, g, c: int, m: int, s: Plane, o: Plane, finish: str
 ) -> None:
     """Backward if `finish` is empty."""
     parts, panels, bands = threads(), -(-m // t.width), g.n * s.down
-    chunk = max(1, TILES // s.across)
-    chunk = bands if bands <= chunk else min(chunk, -(-bands * g.groups // parts))
+    chunk = best_chunk(s.across, device.machine)
+    chunk = bands if bands * s.across <= TILES else min(chunk, -(-bands * g.groups // parts))
     chunks = -(-bands // chunk)
     spans = min(panels, -(-parts // (chunks * g.groups)))
     rows = best_rows(chunk * s.across, device.machine)

@@ -21,7 +21,8 @@ from ..micro.winograd import SCHEMES, sandwich
 from .panels import VECTORS, Tiling, carve, part_of, threads
 from .winograd import APART, plane, transform, values_of
 
-TILES = 128  # of a chunk: their values and slopes stay in the caches
+TILES = 128  # of a chunk, at most,
+VALUES = 512 << 10  # elements of values and slopes of a chunk that stay in the caches
 
 
 class Work(NamedTuple):
@@ -107,7 +108,10 @@ def gradient(device, t: Tiling, x, dy, dw, g) -> None:
     o = plane(g.oh, g.ow, 0, 0, g.y_step, out, out, g.oh, g.ow)
     bands, rows, wide = g.n * s.down, best_rows(g.c, machine), -(-g.m // t.width) * t.width
 
-    chunk = max(1, min(bands, TILES // s.across))
+    # Sums are read and written once for every chunk, values and slopes too if they leave the caches: small
+    # chunks do not pay where sums are as many as these.
+    tiles = max(VALUES // (places * (g.c + wide)), g.c * wide // (2 * (g.c + wide)))
+    chunk = max(1, min(bands, min(TILES, tiles) // s.across))
     v, e = (values_of(scheme, chunk * s.across, channels) for channels in (g.c, wide))
     place = -(-g.c // rows) * rows * wide + APART
     strips, windows, values, sloped, sums = carve(
