@@ -22,45 +22,56 @@ from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import convolution
 from minicaffe.kernels.tiled.choice import WAYS, choose
 
-# layer -> batch, input channels, outputs, size of the image, padding
+# layer -> batch, groups, window, input channels and outputs of a group, size of the image, padding
 LAYERS = {
-    "conv2": (32, 64, 192, 56, 1),  # GoogLeNet
-    "3a": (32, 96, 128, 28, 1),
-    "3b": (32, 128, 192, 28, 1),
-    "4a": (32, 96, 208, 14, 1),
-    "4e": (32, 160, 320, 14, 1),
-    "5b": (32, 192, 384, 7, 1),
-    "vgg1": (4, 64, 64, 224, 1),
-    "vgg3": (8, 256, 256, 56, 1),
-    "vgg4": (8, 512, 512, 28, 1),
-    "vgg5": (8, 512, 512, 14, 1),
-    "res2": (16, 64, 64, 56, 1),  # ResNet
-    "res3": (16, 128, 128, 28, 1),
-    "res4": (16, 256, 256, 14, 1),
-    "res5": (16, 512, 512, 7, 1),
-    "keras2": (128, 32, 64, 26, 0),  # Keras' CNN
-    "keras3": (128, 64, 64, 24, 0),
+    "conv2": (32, 1, 3, 64, 192, 56, 1),  # GoogLeNet
+    "3a": (32, 1, 3, 96, 128, 28, 1),
+    "3b": (32, 1, 3, 128, 192, 28, 1),
+    "4a": (32, 1, 3, 96, 208, 14, 1),
+    "4e": (32, 1, 3, 160, 320, 14, 1),
+    "5b": (32, 1, 3, 192, 384, 7, 1),
+    "vgg1": (4, 1, 3, 64, 64, 224, 1),
+    "vgg3": (8, 1, 3, 256, 256, 56, 1),
+    "vgg4": (8, 1, 3, 512, 512, 28, 1),
+    "vgg5": (8, 1, 3, 512, 512, 14, 1),
+    "res2": (16, 1, 3, 64, 64, 56, 1),  # ResNet
+    "res3": (16, 1, 3, 128, 128, 28, 1),
+    "res4": (16, 1, 3, 256, 256, 14, 1),
+    "res5": (16, 1, 3, 512, 512, 7, 1),
+    "keras2": (128, 1, 3, 32, 64, 26, 0),  # Keras' CNN
+    "keras3": (128, 1, 3, 64, 64, 24, 0),
+    "3a5": (32, 1, 5, 16, 32, 28, 2),  # GoogLeNet
+    "3b5": (32, 1, 5, 32, 96, 28, 2),
+    "4a5": (32, 1, 5, 16, 48, 14, 2),
+    "4c5": (32, 1, 5, 24, 64, 14, 2),
+    "4e5": (32, 1, 5, 32, 128, 14, 2),
+    "5b5": (32, 1, 5, 48, 128, 7, 2),
+    "alex2": (32, 2, 5, 48, 128, 27, 2),  # AlexNet
+    "lenet2": (64, 1, 5, 20, 50, 12, 0),  # LeNet
+    "quick2": (100, 1, 5, 32, 32, 16, 2),  # CIFAR-10 quick
+    "quick3": (100, 1, 5, 32, 64, 8, 2),
 }
 
 
 def calls(device: CpuDevice, g) -> tuple[dict[str, Callable[[], None]], dict[str, np.ndarray]]:
     """A convolution and its gradients on a device, and what they write."""
-    rng, k = np.random.default_rng(0), device.bind(convolution)
+    rng, kernels = np.random.default_rng(0), device.bind(convolution)
+    k = g.c * g.taps
 
     def array(count: int, scale: float = 1.0) -> np.ndarray:
         out = device.empty((count,))
         out[...] = rng.standard_normal(count, np.float32) * np.float32(scale)  # in float64 the same numbers
         return out
 
-    x, w, dy = array(g.n * g.x_step), array(9 * g.c * g.m, (2 / (9 * g.c)) ** 0.5), array(g.n * g.y_step)
+    x, w, dy = array(g.n * g.x_step), array(g.groups * g.m * k, (2 / k) ** 0.5), array(g.n * g.y_step)
     np.maximum(x, 0, out=x)
-    b = device.zeros((g.m,))
+    b = device.zeros((g.groups * g.m,))
     found = [device.zeros((count,)) for count in (dy.size, x.size, w.size)]
     y, dx, dw = found
     runs = (
-        lambda: k.conv_forward(x, w, w, b, y, g),
-        lambda: k.conv_backward_data(dy, w, dx, g),
-        lambda: k.conv_backward_weights(x, dy, dw, g),
+        lambda: kernels.conv_forward(x, w, w, b, y, g),
+        lambda: kernels.conv_backward_data(dy, w, dx, g),
+        lambda: kernels.conv_backward_weights(x, dy, dw, g),
     )
     return dict(zip(WAYS, runs)), dict(zip(WAYS, found))
 
@@ -77,10 +88,10 @@ def turns(runs: list[Callable[[], None]], rounds: int, clock: Callable[[], float
 
 
 def geometry(layer: str, batch: int | None):
-    n, c, m, size, pad = LAYERS[layer]
-    out = size + 2 * pad - 2
-    axes = 1, size, size, 1, out, out, 1, 3, 3, 1, 1, 1, 0, pad, pad, 1, 1, 1
-    return convolution.contiguous(batch or n, 1, c, m, 1, *axes)
+    n, groups, taps, c, m, size, pad = LAYERS[layer]
+    out = size + 2 * pad - taps + 1
+    axes = 1, size, size, 1, out, out, 1, taps, taps, 1, 1, 1, 0, pad, pad, 1, 1, 1
+    return convolution.contiguous(batch or n, groups, c, m, 1, *axes)
 
 
 def errors(g) -> dict[str, tuple[float, float]]:

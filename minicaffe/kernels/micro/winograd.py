@@ -16,14 +16,41 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from .builder import Function
 from .machine import Machine
 
-OUT, TAPS, IN = 4, 3, 6  # extents of a tile of outputs, of the window, and of what both need of the image
-POINTS = (0.0, math.sqrt(0.5), -math.sqrt(0.5), math.sqrt(2.0), -math.sqrt(2.0))  # and infinity
+class Scheme(NamedTuple):
+    """F(out x out, taps x taps): extents of a tile of outputs and of the window."""
+
+    out: int
+    taps: int
+
+    @property
+    def extent(self) -> int:
+        """Of what both need of the image, and of a transformed tile."""
+        return self.out + self.taps - 1
+
+    @property
+    def places(self) -> int:
+        """Elements of a transformed tile."""
+        return self.extent**2
+
+    @property
+    def window(self) -> int:
+        """Elements of a window."""
+        return self.taps**2
+
+    def __str__(self) -> str:
+        return f"F({self.out}x{self.out})"
+
+
+SCHEMES = {taps: Scheme(4, taps) for taps in (3, 5)}
+ROOT = math.sqrt(2)
+POINTS = {6: (0, 1 / ROOT, -1 / ROOT, ROOT, -ROOT), 8: (0, 1, -1, 2, -2, 1 / 2, -1 / 2)}  # and infinity
 
 # Addresses, and strides in elements: of the rows and columns of a block, and from one block to the next.
 ARGUMENTS = (
@@ -32,15 +59,18 @@ ARGUMENTS = (
 )
 
 
-def _matrices() -> dict[str, np.ndarray]:
-    a, g, b = np.zeros((IN, OUT)), np.zeros((IN, TAPS)), np.zeros((IN, IN))
-    for i, point in enumerate(POINTS):
-        others = [other for other in POINTS if other != point]
-        a[i] = point ** np.arange(OUT)
-        g[i] = point ** np.arange(TAPS) / math.prod(point - other for other in others)
+@functools.cache
+def matrices(scheme: Scheme) -> dict[str, np.ndarray]:
+    """The constant matrices of a scheme."""
+    extent, points = scheme.extent, POINTS[scheme.extent]
+    a, g, b = (np.zeros((extent, width)) for width in (*scheme, extent))
+    for i, point in enumerate(points):
+        others = [other for other in points if other != point]
+        a[i] = np.power(float(point), np.arange(scheme.out))
+        g[i] = np.power(float(point), np.arange(scheme.taps)) / math.prod(point - other for other in others)
         b[i, :-1] = np.poly(others)[::-1]
     a[-1, -1] = g[-1, -1] = 1
-    b[-1] = np.poly(POINTS)[::-1]
+    b[-1] = np.poly(points)[::-1]
     # Sums such as p - p are 0 but for the last bit of a root.
     return {
         name: np.where(np.abs(m) < 1e-9, 0, m)
@@ -54,18 +84,15 @@ def _matrices() -> dict[str, np.ndarray]:
     }
 
 
-MATRICES = _matrices()
-
-
 @functools.cache
-def sandwich(name: str, finish: str, itemsize: int, machine: Machine) -> int:
-    """The address of the kernel with ARGUMENTS: L X L^T, L = MATRICES[name], for `count` blocks X of vectors.
+def sandwich(scheme: Scheme, name: str, finish: str, itemsize: int, machine: Machine) -> int:
+    """The address of the kernel with ARGUMENTS: L X L^T, L = matrices(scheme)[name], for `count` blocks X of vectors.
 
     finish  what is done to a vector before it is stored, any of these joined by _: "scale" it is multiplied
             by the vector at `scale`, "bias" that at `bias` is added, "relu" 0 takes the place of what is
             negative (NaN stays); or "set": nothing, and `scale` and `bias` are not read
     """
-    matrix, lanes, follows = MATRICES[name], machine.lanes(itemsize), finish.split("_")
+    matrix, lanes, follows = matrices(scheme)[name], machine.lanes(itemsize), finish.split("_")
     f = Function(f"winograd_{name}_{finish}", ARGUMENTS, itemsize, machine)
     scale, bias = (f.load(f.pointer(k), lanes) if k in follows else None for k in ("scale", "bias"))
 
@@ -102,12 +129,13 @@ def sandwich(name: str, finish: str, itemsize: int, machine: Machine) -> int:
 
 def _product(f: Function, matrix: np.ndarray, vectors: Sequence) -> list:
     """matrix @ vectors."""
-    if matrix.shape[0] < IN:  # the transpose of one with paired rows: its pairs are columns
+    if matrix.shape[0] < matrix.shape[1]:  # the transpose of one with paired rows: its pairs are columns
         return _wide(f, matrix, vectors)
     out = []
-    for i in (0, 1, 3, 5):
+    last = len(matrix) - 1
+    for i in (0, *range(1, last, 2), last):
         row = matrix[i]
-        if i in (0, 5):
+        if i in (0, last):
             out.append(_sum(f, list(zip(row, vectors))))
             continue
         even = _sum(f, list(zip(row[::2], vectors[::2])))
@@ -119,11 +147,14 @@ def _product(f: Function, matrix: np.ndarray, vectors: Sequence) -> list:
 
 
 def _wide(f: Function, matrix: np.ndarray, vectors: Sequence) -> list:
-    pairs = {i: (f.build.fadd(*vectors[i : i + 2]), f.build.fsub(*vectors[i : i + 2])) for i in (1, 3)}
+    last = len(vectors) - 1
+    pairs = {
+        i: (f.build.fadd(*vectors[i : i + 2]), f.build.fsub(*vectors[i : i + 2])) for i in range(1, last, 2)
+    }
     out = []
     for row in matrix:
-        terms = [(row[i], pairs[i][int(row[i] * row[i + 1] < 0)]) for i in (1, 3)]
-        out.append(_sum(f, [*terms, (row[0], vectors[0]), (row[5], vectors[5])]))
+        terms = [(row[i], pairs[i][int(row[i] * row[i + 1] < 0)]) for i in pairs]
+        out.append(_sum(f, [*terms, (row[0], vectors[0]), (row[last], vectors[last])]))
     return out
 
 

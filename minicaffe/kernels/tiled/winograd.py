@@ -22,13 +22,13 @@ from numba import prange
 
 from ..cpu import jit
 from ..micro.builder import address, call
+from ..micro.machine import Machine
 from ..micro.tile import best_rows, tile
-from ..micro.winograd import IN, OUT, TAPS, sandwich
+from ..micro.winograd import SCHEMES, Scheme, sandwich
 from .panels import VECTORS, Tiling, carve, part_of, threads
 from .planes import move
 
-PLACES, WINDOW = IN * IN, TAPS * TAPS  # elements of a transformed tile, and of a window
-TILES = 56  # of a chunk, at most: four register tiles of AVX-512
+TILES = 56  # of a chunk, at most, if it has more than one band
 APART = 16  # elements between matrices, which would compete for the same lines of a cache at powers of two
 
 
@@ -40,28 +40,33 @@ class Plane(NamedTuple):
     top: int  # padding; below 0, so much is cut off
     left: int
     step: int  # elements from one image to the next
-    extent: int  # of a tile
+    extent: int  # of a tile,
+    out: int  # and of its outputs
     down: int  # bands of an image
     across: int  # tiles of a band
     pitch: int  # of a row of the strip
 
 
-def plane(h: int, w: int, top: int, left: int, step: int, extent: int, oh: int, ow: int) -> Plane:
-    """Images (h, w) in tiles of `extent`, of which each makes, or is, OUT x OUT of (oh, ow) pixels."""
-    down, across = -(-oh // OUT), -(-ow // OUT)
-    return Plane(h, w, top, left, step, extent, down, across, OUT * (across - 1) + extent)
+def plane(h: int, w: int, top: int, left: int, step: int, extent: int, out: int, oh: int, ow: int) -> Plane:
+    """Images (h, w) in tiles of `extent`, of which each makes, or is, out x out of (oh, ow) pixels."""
+    down, across = -(-oh // out), -(-ow // out)
+    return Plane(h, w, top, left, step, extent, out, down, across, out * (across - 1) + extent)
 
 
 class Values(NamedTuple):
-    """Transformed tiles, [place, tile, channel]: elements from one tile to the next, and from one place."""
+    """Transformed tiles, [place, tile, channel]: elements from one tile to the next, from one place, and from
+    one row of places."""
 
     tile: int
     place: int
+    row: int
 
-    @classmethod
-    def of(cls, tiles: int, channels: int) -> Values:
-        across = -(-channels // APART) * APART + APART
-        return cls(across, tiles * across + APART)
+
+def values_of(scheme: Scheme, tiles: int, channels: int) -> Values:
+    """With channels to fill a vector, and some elements apart."""
+    across = -(-channels // APART) * APART + APART
+    place = tiles * across + APART
+    return Values(across, place, scheme.extent * place)
 
 
 @jit
@@ -91,11 +96,11 @@ def transform(kernel, x, at, band, end, strip, values, c, v, s, t):
     while band < end:
         n, a = band // s.down, band % s.down
         bands = min(end - band, s.down - a)  # of this image
-        fill_strip(x, at + n * s.step, OUT * a, OUT * (bands - 1) + s.extent, strip, s, t)
+        fill_strip(x, at + n * s.step, s.out * a, s.out * (bands - 1) + s.extent, strip, s, t)
         for b in range(bands):
-            source, to = address(strip, OUT * b * row), address(values, c)
-            places = IN * v.place, v.place, v.tile
-            call(kernel, (s.across, source, row, t.lanes, OUT * t.lanes, to, *places, 0, 0))
+            source, to = address(strip, s.out * b * row), address(values, c)
+            places = v.row, v.place, v.tile
+            call(kernel, (s.across, source, row, t.lanes, s.out * t.lanes, to, *places, 0, 0))
             c += s.across * v.tile
         band += bands
 
@@ -103,7 +108,10 @@ def transform(kernel, x, at, band, end, strip, values, c, v, s, t):
 class Weights(NamedTuple):
     """Transformed weights, [place, input, output] of a panel of outputs, and what they are made of."""
 
-    place: int  # elements from one place to the next
+    place: int  # elements from one place to the next,
+    row: int  # and from one row of places
+    taps: int  # along an axis of a window,
+    window: int  # and of all of it
     kernel: int
     outer: int  # elements from one output's window to the next, in w,
     inner: int  # and from one input's
@@ -117,6 +125,7 @@ class Work(NamedTuple):
     image: int  # addresses
     tile: int
     sums: int
+    places: int  # of a transformed tile
     rows: int  # of a register tile
     groups: int
     c: int  # channels of a group that are read,
@@ -148,24 +157,24 @@ def transform_panel(w, panel, work, u, window, weights, t):
     group, m = panel // panels, panel % panels * t.width
     window[:] = 0
     for k in range(work.c):
-        at = group * work.m * work.c * WINDOW + m * u.outer + k * u.inner
+        at = group * work.m * work.c * u.window + m * u.outer + k * u.inner
         for i in range(0, min(t.width, work.m - m), t.lanes):
-            gather_windows(w, at + i * u.outer, u.outer, work.m - m - i, window, i, t)
-        source, to = address(window, (WINDOW - 1) * t.width if u.turned else 0), address(weights, k * t.width)
-        places = IN * u.place, u.place, t.lanes
-        call(u.kernel, (VECTORS, source, TAPS * step, step, t.lanes, to, *places, 0, 0))
+            gather_windows(w, at + i * u.outer, u.outer, work.m - m - i, u.window, window, i, t)
+        source, to = address(window, (u.window - 1) * t.width if u.turned else 0), address(weights, k * t.width)
+        places = u.row, u.place, t.lanes
+        call(u.kernel, (VECTORS, source, u.taps * step, step, t.lanes, to, *places, 0, 0))
 
 
 @jit
-def gather_windows(w, at, outer, live, window, lane, t):
+def gather_windows(w, at, outer, live, taps, window, lane, t):
     """window[tap, lane:] = the windows at w[at], w[at + outer] and so on."""
     if live >= t.lanes:
-        for tap in range(0, WINDOW, t.lanes):  # and more than there are, which nobody reads
+        for tap in range(0, taps, t.lanes):  # and more than there are, which nobody reads
             to = address(window, tap * t.width + lane)
             call(t.turn, (address(w, at + tap), outer, to, t.width))
     else:
         for i in range(live):
-            for tap in range(WINDOW):
+            for tap in range(taps):
                 window[tap * t.width + lane + i] = w[at + i * outer + tap]
 
 
@@ -212,7 +221,7 @@ def panel_of(w, part, panel, ready, work, u, t):
 def multiply(part, work, weights, tiles, u, v, p, t):
     """All products of some tiles with one panel of weights."""
     values, products = work.values[part], work.products[part]
-    for f in range(PLACES):
+    for f in range(work.places):
         right = address(weights, f * u.place)
         for i in range(0, tiles, work.rows):
             left, to = address(values, f * v.place + i * v.tile), address(products, f * p.place + i * p.tile)
@@ -227,14 +236,14 @@ def put(part, work, lane, scale, bias, y, m, live, band, end, p, o, t):
     for b in range(band, end):
         # From the last tile to the first: what sticks out at the right is where the next row begins.
         source = address(products, ((b - band + 1) * o.across - 1) * p.tile + lane)
-        to = address(strip, (o.across - 1) * OUT * t.lanes)
-        strides = IN * p.place, p.place, -p.tile, to, o.w * t.lanes, t.lanes, -OUT * t.lanes
+        to = address(strip, (o.across - 1) * o.out * t.lanes)
+        strides = p.row, p.place, -p.tile, to, o.w * t.lanes, t.lanes, -o.out * t.lanes
         call(work.sums, (o.across, source, *strides, address(scale, m), address(bias, m)))
         n, a = b // o.down, b % o.down
-        pixels = min(OUT, o.h - OUT * a) * o.w
+        pixels = min(o.out, o.h - o.out * a) * o.w
         for i in range(0, pixels, t.lanes):
             call(t.turn, (address(strip, i * t.lanes), t.lanes, address(lines, i), pitch))
-        at = n * o.step + m * area + OUT * a * o.w
+        at = n * o.step + m * area + o.out * a * o.w
         for i in range(live):
             source, target = lines[i * pitch : i * pitch + pixels], y[at + i * area : at + i * area + pixels]
             move(source, target, work.add)
@@ -246,49 +255,70 @@ correlate = jit(correlate, parallel=True)
 
 def forward(device, t: Tiling, x, w, scale, bias, y, g, finish: str) -> None:
     """kernels.convolution.conv_forward on a CPU device; `finish` as in micro.tile."""
-    s = plane(g.h, g.w, g.ph, g.pw, g.x_step, IN, g.oh, g.ow)
+    scheme = SCHEMES[g.kh]
+    s = plane(g.h, g.w, g.ph, g.pw, g.x_step, scheme.extent, scheme.out, g.oh, g.ow)
     o = s._replace(h=g.oh, w=g.ow, step=g.y_step)
-    _correlate(device, t, x, w, scale, bias, y, g, g.c, g.m, s, o, finish)
+    _correlate(device, scheme, t, x, w, scale, bias, y, g, g.c, g.m, s, o, finish)
 
 
 def backward_data(device, t: Tiling, dy, w, dx, g) -> None:
     """kernels.convolution.conv_backward_data on a CPU device."""
-    s = plane(g.oh, g.ow, TAPS - 1 - g.ph, TAPS - 1 - g.pw, g.y_step, IN, g.h, g.w)
+    scheme = SCHEMES[g.kh]
+    top, left = g.kh - 1 - g.ph, g.kw - 1 - g.pw
+    s = plane(g.oh, g.ow, top, left, g.y_step, scheme.extent, scheme.out, g.h, g.w)
     o = s._replace(h=g.h, w=g.w, step=g.x_step)
-    _correlate(device, t, dy, w, w, w, dx, g, g.m, g.c, s, o, "")
+    _correlate(device, scheme, t, dy, w, w, w, dx, g, g.m, g.c, s, o, "")
 
 
-def _correlate(device, t, x, w, scale, bias, y, g, c: int, m: int, s: Plane, o: Plane, finish: str) -> None:
+def best_chunk(across: int, machine: Machine) -> int:
+    """The bands of a chunk, of so many tiles each: at least half of TILES, which register tiles cover in the
+    least time."""
+
+    def price(bands: int) -> tuple[float, int]:
+        tiles = bands * across
+        rows = best_rows(tiles, machine)
+        return -(-tiles // rows) * (rows + 1) / tiles, -bands
+
+    most = max(1, TILES // across)
+    return min(range((most + 1) // 2, most + 1), key=price)
+
+
+def _correlate(
+    device, scheme: Scheme, t, x, w, scale, bias, y, g, c: int, m: int, s: Plane, o: Plane, finish: str
+) -> None:
     """Backward if `finish` is empty."""
     parts, panels, bands = threads(), -(-m // t.width), g.n * s.down
-    chunk = max(1, TILES // s.across)
-    chunk = bands if bands <= chunk else min(chunk, -(-bands * g.groups // parts))
+    chunk = best_chunk(s.across, device.machine)
+    chunk = bands if bands * s.across <= TILES else min(chunk, -(-bands * g.groups // parts))
     chunks = -(-bands // chunk)
     spans = min(panels, -(-parts // (chunks * g.groups)))
     rows = best_rows(chunk * s.across, device.machine)
     tiles = -(-chunk * s.across // rows) * rows
-    v, p = Values.of(tiles, c), Values(t.width, tiles * t.width + APART)
-    pixels = -(-OUT * o.w // t.lanes) * t.lanes
+    places, window, v = scheme.places, scheme.window, values_of(scheme, tiles, c)
+    p = Values(t.width, tiles * t.width + APART, scheme.extent * (tiles * t.width + APART))
+    pixels = -(-scheme.out * o.w // t.lanes) * t.lanes
     image, packed, sums = (
-        sandwich(name, end, device.dtype.itemsize, device.machine)
+        sandwich(scheme, name, end, device.dtype.itemsize, device.machine)
         for name, end in (("image", "set"), ("weights", "set"), ("sums", finish or "set"))
     )
-    strides = (g.c * WINDOW, WINDOW) if finish else (WINDOW, g.c * WINDOW)
-    u = Weights(c * t.width + APART, packed, *strides, not finish)
+    strides = (g.c * window, window) if finish else (window, g.c * window)
+    each = c * t.width + APART
+    u = Weights(each, scheme.extent * each, scheme.taps, window, packed, *strides, not finish)
     *arrays, lines = carve(
         device,
-        (parts, -(-WINDOW // t.lanes) * t.lanes * t.width),
-        (parts if chunks == 1 else g.groups * panels, PLACES * u.place),
-        (parts, max((OUT * chunk + IN) * s.pitch, pixels + OUT) * t.lanes),
-        (parts, PLACES * v.place),
-        (parts, PLACES * p.place),
+        (parts, -(-window // t.lanes) * t.lanes * t.width),
+        (parts if chunks == 1 else g.groups * panels, places * u.place),
+        (parts, max((scheme.out * chunk + scheme.extent) * s.pitch, pixels + scheme.out) * t.lanes),
+        (parts, places * v.place),
+        (parts, places * p.place),
         (parts, (pixels + t.lanes) * t.lanes),
     )
     lines = lines[:, : (pixels + t.lanes) * t.lanes]
     along = tuple(i * v.tile for i in range(rows))
     multiply = tile(along, 1, VECTORS, "set", device.dtype.itemsize, device.machine)
     add = 0 if finish else g.add
-    work = Work(image, multiply, sums, rows, g.groups, c, m, add, bands, chunk, spans, *arrays, lines)
+    kernels = image, multiply, sums
+    work = Work(*kernels, places, rows, g.groups, c, m, add, bands, chunk, spans, *arrays, lines)
     if chunks > 1:
         transform_weights(w, work, u, t)
     correlate(x, w, scale, bias, y, work, u, v, p, s, o, t)

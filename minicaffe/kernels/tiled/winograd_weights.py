@@ -17,11 +17,12 @@ from numba import prange
 from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.tile import best_rows, tile
-from ..micro.winograd import IN, OUT, TAPS, sandwich
+from ..micro.winograd import SCHEMES, sandwich
 from .panels import VECTORS, Tiling, carve, part_of, threads
-from .winograd import APART, PLACES, WINDOW, Values, plane, transform
+from .winograd import APART, plane, transform, values_of
 
-TILES = 128  # of a chunk: their values and slopes stay in the caches
+TILES = 128  # of a chunk, at most,
+VALUES = 512 << 10  # elements of values and slopes of a chunk that stay in the caches
 
 
 class Work(NamedTuple):
@@ -30,10 +31,14 @@ class Work(NamedTuple):
     image: int
     slopes: int
     gradient: int
+    taps: int  # along an axis of a window,
+    window: int  # and of all of it
+    places: int  # of a transformed tile
     rows: int  # of a register tile
     c: int  # input channels of a group,
     m: int  # and outputs
     place: int  # elements from one place of the sums to the next,
+    row: int  # from one row of places,
     wide: int  # and from one input to the next
     strips: np.ndarray  # for each thread
     windows: np.ndarray  # for each thread
@@ -63,7 +68,7 @@ def add_products(kernel, tiles, work, v, e, t):
     """The products of a chunk: items are places and panels of outputs."""
     panels = work.wide // t.width
     for part in prange(len(work.strips)):
-        first, last = part_of(part, len(work.strips), PLACES * panels)
+        first, last = part_of(part, len(work.strips), work.places * panels)
         for item in range(first, last):
             f, m = item // panels, item % panels * t.width
             right = address(work.sloped, f * e.place + m)
@@ -80,12 +85,12 @@ def add_windows(dw, group, work, t):
         first, last = part_of(part, len(work.strips), work.c)
         for c in range(first, last):
             source, to = address(work.sums, c * work.wide), address(window, 0)
-            places = IN * work.place, work.place, t.lanes
-            strides = TAPS * work.wide, work.wide, t.lanes
+            places = work.row, work.place, t.lanes
+            strides = work.taps * work.wide, work.wide, t.lanes
             call(work.gradient, (work.wide // t.lanes, source, *places, to, *strides, 0, 0))
             for m in range(work.m):
-                at = ((group * work.m + m) * work.c + c) * WINDOW
-                for tap in range(WINDOW):
+                at = ((group * work.m + m) * work.c + c) * work.window
+                for tap in range(work.window):
                     dw[at + tap] += window[tap * work.wide + m]
 
 
@@ -97,25 +102,31 @@ add_windows = jit(add_windows, parallel=True)
 def gradient(device, t: Tiling, x, dy, dw, g) -> None:
     """kernels.convolution.conv_backward_weights on a CPU device."""
     parts, size, machine = threads(), device.dtype.itemsize, device.machine
-    s = plane(g.h, g.w, g.ph, g.pw, g.x_step, IN, g.oh, g.ow)
-    o = plane(g.oh, g.ow, 0, 0, g.y_step, OUT, g.oh, g.ow)
+    scheme = SCHEMES[g.kh]
+    places, extent, out = scheme.places, scheme.extent, scheme.out
+    s = plane(g.h, g.w, g.ph, g.pw, g.x_step, extent, out, g.oh, g.ow)
+    o = plane(g.oh, g.ow, 0, 0, g.y_step, out, out, g.oh, g.ow)
     bands, rows, wide = g.n * s.down, best_rows(g.c, machine), -(-g.m // t.width) * t.width
 
-    chunk = max(1, min(bands, TILES // s.across))
-    v, e = Values.of(chunk * s.across, g.c), Values.of(chunk * s.across, wide)
+    # Sums are read and written once for every chunk, values and slopes too if they leave the caches: small
+    # chunks do not pay where sums are as many as these.
+    tiles = max(VALUES // (places * (g.c + wide)), g.c * wide // (2 * (g.c + wide)))
+    chunk = max(1, min(bands, min(TILES, tiles) // s.across))
+    v, e = (values_of(scheme, chunk * s.across, channels) for channels in (g.c, wide))
     place = -(-g.c // rows) * rows * wide + APART
     strips, windows, values, sloped, sums = carve(
         device,
-        (parts, (OUT * chunk + IN) * s.pitch * t.lanes),
-        (parts, WINDOW * wide),
-        (PLACES * v.place,),
-        (PLACES * e.place,),
-        (PLACES * place,),
+        (parts, (out * chunk + extent) * s.pitch * t.lanes),
+        (parts, scheme.window * wide),
+        (places * v.place,),
+        (places * e.place,),
+        (places * place,),
     )
-    image, slopes, back = (sandwich(n, "set", size, machine) for n in ("image", "slopes", "gradient"))
+    image, slopes, back = (sandwich(scheme, n, "set", size, machine) for n in ("image", "slopes", "gradient"))
     first, more = (tile(tuple(range(rows)), v.tile, VECTORS, how, size, machine) for how in ("set", "add"))
     arrays = strips, windows, values, sloped, sums
-    work = Work(image, slopes, back, rows, g.c, g.m, place, wide, *arrays)
+    geometry = scheme.taps, scheme.window, places, rows, g.c, g.m, place, extent * place, wide
+    work = Work(image, slopes, back, *geometry, *arrays)
     for group in range(g.groups):
         for band in range(0, bands, chunk):
             end = min(bands, band + chunk)
