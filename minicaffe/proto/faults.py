@@ -18,6 +18,7 @@ from google.protobuf.text_format import ParseError
 from ..errors import Place, SchemaError, fold, suggest
 from ..printable import printable
 from . import guesses, v1
+from .forks import is_forks
 from .layer_types import LAYERS
 from .schema import NetParameter, SolverParameter
 
@@ -143,11 +144,12 @@ class Lines:
 
 def _of_field(kind: Any, name: str, at: int) -> Fault:
     known = [field.name for field in kind.fields]
+    caffes = [field.name for field in kind.fields if not is_forks(field.number)]
     what = f"{_plain(kind)} has no field"
     if near := guesses.fields(name, known):
         return Fault(at, what, name, f"did you mean {' or '.join(map(repr, near[:3]))}?")
-    few = f"; it has {', '.join(sorted(known))}" if len(known) <= 12 else ""
-    return Fault(at, what, name, f"Caffe 1.0 has no such field; it may be one of a fork of Caffe{few}")
+    few = f"; it has {', '.join(sorted(caffes))}" if len(caffes) <= 12 else ""
+    return Fault(at, what, name, f"neither Caffe 1.0 nor any fork that is known here has such a field{few}")
 
 
 def _of_second_value(kind: Any, field_name: str, value: str, at: int) -> Fault:
@@ -332,4 +334,4 @@ def _short(text: str, letters: int = MOST_LETTERS) -> str:
 
 
 def _plain(descriptor: Any) -> str:
-    return descriptor.full_name.removeprefix("caffe.")
+    return descriptor.full_name.removeprefix("caffe.").removeprefix("Forks.")
