@@ -19,7 +19,7 @@ from ..errors import Place, SchemaError, fold, suggest
 from ..printable import printable
 from . import guesses, v1
 from .forks import is_forks
-from .layer_types import LAYERS
+from .layer_types import ALIASES, LAYERS
 from .schema import NetParameter, SolverParameter
 
 TOKEN = re.compile(
@@ -177,7 +177,7 @@ def _of_value(now: _Open, word: str, at: int) -> Iterator[Fault]:
             bare = bare.strip("“”‘’")
             said = _type_of(bare) if is_type else bare
             yield Fault(at, f"{field.name!r} is a text in quotes; got", word, f'write {field.name}: "{said}"')
-        elif is_type and bare not in LAYERS:
+        elif is_type and bare not in LAYERS and bare not in ALIASES:
             yield Fault(at, "no layer type", bare, guesses.layer_type(bare))
 
 

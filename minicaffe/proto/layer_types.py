@@ -154,3 +154,6 @@ FORK_TYPES = {
     "YoloDetectionOutput": "mobilenet-yolo",
     "Yolov3DetectionOutput": "mobilenet-yolo",
 }
+
+# Those that `aliases` rewrites into layers of Caffe when a net is read.
+ALIASES = frozenset("ConvolutionDepthwise DepthwiseConvolution HardSwish ReLU6 Squeeze".split())

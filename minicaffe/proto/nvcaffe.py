@@ -20,7 +20,7 @@ import numpy as np
 
 from ..errors import Place, SchemaError, WeightsError, in_layer, locate
 from . import binary
-from .schema import LayerParameter, NetParameter, message_class
+from .schema import LayerParameter, Message, NetParameter, message_class
 
 EPS = 1e-5  # of BatchNorm, at least (CUDNN_BN_MIN_EPSILON)
 RECURRENT = 151
@@ -96,7 +96,7 @@ def repair(net: NetParameter) -> list[str]:
             if layer.type == "BatchNorm":
                 said += [f"{Place(layer=layer.name)}: {line}" for line in _repair_statistics(layer)]
                 if _has_five(layer):
-                    layers.append(_split(layer))
+                    layers.append(split(layer))
                     here, there = Place(layer=layer.name), Place(layer=layers[-1].name)
                     said.append(f"{here}: scale and bias are {there} now")
     del net.layer[:]
@@ -152,11 +152,22 @@ def _repair_statistics(layer: LayerParameter) -> Iterator[str]:
         blob.CopyFrom(binary.from_array(array))
 
 
-def _split(layer: LayerParameter) -> LayerParameter:
-    """Take blobs 3 and 4 out of a BatchNorm; returns the Scale layer that has them, which runs in place
-    behind it."""
+def scales(conf: Message) -> bool:
+    """Whether the BatchNorm of a batch_norm_param scales and shifts, too: what Caffe has Scale for."""
+    return any(conf.HasField(name) for name in ("scale_filler", "bias_filler")) or bool(conf.scale_bias)
+
+
+def split(layer: LayerParameter) -> LayerParameter:
+    """Take scale and bias out of a BatchNorm, with blobs 3 and 4 if it has them; returns the Scale layer that
+    has them, which runs in place behind it."""
     scale = LayerParameter(name=scale_name(layer.name), type="Scale", bottom=layer.top, top=layer.top)
     scale.scale_param.bias_term = True
+    conf = layer.batch_norm_param
+    for theirs, ours in (("scale_filler", "filler"), ("bias_filler", "bias_filler")):
+        if conf.HasField(theirs):
+            getattr(scale.scale_param, ours).CopyFrom(getattr(conf, theirs))
+    for name in ("scale_bias", "scale_filler", "bias_filler"):
+        conf.ClearField(name)
     if layer.HasField("phase"):
         scale.phase = layer.phase
     scale.include.extend(layer.include)

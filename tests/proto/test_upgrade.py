@@ -263,7 +263,7 @@ def test_v1_types(number):
     """By name in CamelCase: golden/upgrade/v1_all holds what Caffe writes for each."""
     (layer,) = upgraded(f"layers {{ type: {number} }}").layer
     name = v1.V1LayerParameter.DESCRIPTOR.enum_types_by_name["LayerType"].values_by_number[number].name
-    wanted = {"NONE": "", "SOFTMAX_LOSS": "softmaxwithloss"}
+    wanted = {"NONE": "", "SOFTMAX_LOSS": "softmaxwithloss", "RELU6": "clip"}
     assert layer.type.lower() == wanted.get(name, name.lower().replace("_", ""))
     assert layer.HasField("type")
 
