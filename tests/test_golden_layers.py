@@ -1,4 +1,5 @@
-"""Every recorded case of the layers that exist: tops, bottom and parameter gradients are Caffe's."""
+"""Every recorded case of the layers that exist: tops, bottom and parameter gradients are Caffe's, or its
+fork's."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ from minicaffe.proto.schema import NetParameter
 from .support.devices import CUDA, make_device
 
 FOLDER = Path(__file__).parent / "golden" / "layers"
-CASES = sorted(FOLDER.glob("*.npz"))
+FORKS = FOLDER.with_name("forks")
+CASES = [*sorted(FOLDER.glob("*.npz")), *sorted(FORKS.glob("*.npz"))]
 
 
 def section(stored, name: str) -> dict[str, np.ndarray]:
@@ -26,12 +28,13 @@ def section(stored, name: str) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("device_name", ["cpu", *CUDA])
 @pytest.mark.parametrize("path", CASES, ids=lambda p: p.stem)
 def test_case(path, device_name):
-    assert path.stem.split("_")[0] in LAYERS
+    assert path.parent == FORKS or path.stem.split("_")[0] in LAYERS
     stored = np.load(path)
     device = make_device(device_name, np.float32)
     prototxt = str(stored["net"]).replace("@DIR@", str(FOLDER))
     net = Net(text.parse(prototxt, NetParameter), phase=str(stored["phase"]), device=device, seed=1)
-    layer = next(layer for layer in net.layers if layer.name == "layer")
+    made = [layer for layer in net.layers if layer.name.split("/")[0] == "layer"]  # of a fork's, maybe two
+    params = [param for layer in made for param in layer.params]
 
     def agree(name: str, array, wanted) -> None:
         got = device.get(array)
@@ -41,12 +44,12 @@ def test_case(path, device_name):
     for name, array in section(stored, "bottom").items():
         device.put(array, net.blobs[name].data)
     for index, array in section(stored, "param").items():
-        device.put(array, layer.params[int(index)].data)
+        device.put(array, params[int(index)].data)
     net.forward()
     for name, wanted in section(stored, "top").items():
         agree(f"top {name}", net.blobs[name].data, wanted)
     for index, wanted in section(stored, "param_after").items():  # what forward itself changes
-        agree(f"parameter {index}", layer.params[int(index)].data, wanted)
+        agree(f"parameter {index}", params[int(index)].data, wanted)
     down = section(stored, "bottom_diff")
     if not down:
         return
@@ -57,4 +60,4 @@ def test_case(path, device_name):
     for name, wanted in down.items():
         agree(f"diff of {name}", net.blobs[name].diff, wanted)
     for index, wanted in section(stored, "param_diff").items():
-        agree(f"gradient of parameter {index}", layer.params[int(index)].diff, wanted)
+        agree(f"gradient of parameter {index}", params[int(index)].diff, wanted)

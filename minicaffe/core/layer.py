@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
+from ..proto.unread import unread
 from .blob import Blob, Buffer
 from .workload import Workload
 
@@ -66,6 +67,9 @@ class Layer(Workload):
     source              True for layers that bring data in: their tops have memory of their own, filled by
                         `stage` and `unpack`
     augments            True for sources that take augment_param
+    fork_fields         fields of forks in Caffe's messages that this layer reads, such as
+                        "loss_param.class_weighting", and values, "loss_param.normalization: PRE_FIXED";
+                        any other is refused (proto/unread.py)
     writes              True for layers whose forward writes a file: gradcheck and diff run nets without them
     stochastic          True for layers that draw random numbers: self.random is set before setup, which
                         makes it None if this layer draws none after all
@@ -107,6 +111,7 @@ class Layer(Workload):
     carries = False
     source = False
     augments = False
+    fork_fields: frozenset[str] = frozenset()
     writes = False
     stochastic = False
     ends_in_relu = False
@@ -123,6 +128,9 @@ class Layer(Workload):
             "augment_param has no effect here",
             hint="Data, ImageData and MemoryData take it",
         )
+        for place, forks in unread(param, self.fork_fields):
+            hint = f"it is of forks of Caffe ({forks}); remove it if the net is right without"
+            raise ConfigError(f"{place} is not supported in this layer", hint=hint)
         self.device = device
         self.phase = phase
         self.k: Any = device.bind(self.kernels) if self.kernels else None

@@ -18,7 +18,8 @@ from google.protobuf.text_format import ParseError
 from ..errors import Place, SchemaError, fold, suggest
 from ..printable import printable
 from . import guesses, v1
-from .layer_types import LAYERS
+from .forks import is_forks
+from .layer_types import ALIASES, LAYERS
 from .schema import NetParameter, SolverParameter
 
 TOKEN = re.compile(
@@ -143,11 +144,12 @@ class Lines:
 
 def _of_field(kind: Any, name: str, at: int) -> Fault:
     known = [field.name for field in kind.fields]
+    caffes = [field.name for field in kind.fields if not is_forks(field.number)]
     what = f"{_plain(kind)} has no field"
     if near := guesses.fields(name, known):
         return Fault(at, what, name, f"did you mean {' or '.join(map(repr, near[:3]))}?")
-    few = f"; it has {', '.join(sorted(known))}" if len(known) <= 12 else ""
-    return Fault(at, what, name, f"Caffe 1.0 has no such field; it may be one of a fork of Caffe{few}")
+    few = f"; it has {', '.join(sorted(caffes))}" if len(caffes) <= 12 else ""
+    return Fault(at, what, name, f"neither Caffe 1.0 nor any fork that is known here has such a field{few}")
 
 
 def _of_second_value(kind: Any, field_name: str, value: str, at: int) -> Fault:
@@ -175,7 +177,7 @@ def _of_value(now: _Open, word: str, at: int) -> Iterator[Fault]:
             bare = bare.strip("“”‘’")
             said = _type_of(bare) if is_type else bare
             yield Fault(at, f"{field.name!r} is a text in quotes; got", word, f'write {field.name}: "{said}"')
-        elif is_type and bare not in LAYERS:
+        elif is_type and bare not in LAYERS and bare not in ALIASES:
             yield Fault(at, "no layer type", bare, guesses.layer_type(bare))
 
 
@@ -332,4 +334,4 @@ def _short(text: str, letters: int = MOST_LETTERS) -> str:
 
 
 def _plain(descriptor: Any) -> str:
-    return descriptor.full_name.removeprefix("caffe.")
+    return descriptor.full_name.removeprefix("caffe.").removeprefix("Forks.")

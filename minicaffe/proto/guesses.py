@@ -11,22 +11,26 @@ from collections.abc import Iterable
 
 from ..errors import distance, fold, slips
 from . import v0, v1
-from .layer_types import LAYERS
+from .layer_types import FORK_TYPES, LAYERS
 
 LONGEST = 100  # letters of a name that can be a slip of the pen
 
 # How earlier schemas spelled them: SOFTMAX_LOSS, conv.
 _EARLIER = {
-    fold(name): v1.TYPES[value.number] for name, value in v1.LAYER_TYPES.items() if v1.TYPES[value.number]
+    fold(name): v1.TYPES[value.number]
+    for name, value in v1.LAYER_TYPES.items()
+    if v1.TYPES[value.number] in LAYERS
 }
 _EARLIER |= {fold(name): v1.TYPES[v1.LAYER_TYPES[new].number] for name, new in v0.TYPES.items()}
-
-_OTHERS = {"Lstm"}  # of forks, and no other spelling of Caffe's
 
 
 def layer_type(name: str) -> str:
     """The hint for a layer type that does not exist."""
-    if name in _OTHERS or len(name) > LONGEST:
+    if name == "Squeeze":
+        return "name the axis to remove: squeeze_param { axis: 1 }"
+    if forks := FORK_TYPES.get(name):
+        return f"it is a layer of forks of Caffe ({', '.join(forks.split()[:4])}) that is not built in"
+    if len(name) > LONGEST:
         return OF_A_FORK
     guess = _EARLIER.get(fold(name)) or _one(types(name, LAYERS))
     if guess:
@@ -34,7 +38,10 @@ def layer_type(name: str) -> str:
     return OF_A_FORK if name else 'every layer has a type, such as type: "Convolution"'
 
 
-OF_A_FORK = 'Caffe 1.0 has no such layer: it is of a fork of Caffe, or a layer of your own (type: "Python")'
+OF_A_FORK = (
+    "neither Caffe 1.0 nor a fork known here has such a layer: it is of another fork,"
+    ' or a layer of your own (type: "Python")'
+)
 
 
 def types(name: str, known: Iterable[str]) -> list[str]:

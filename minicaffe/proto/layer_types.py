@@ -1,6 +1,7 @@
-"""The layer types: the index of those that there are, and those of Caffe.
+"""The layer types: the index of those that there are, those of Caffe and those of its forks.
 
-In the schema a type is a mere string.  A type that is in the index and none of Caffe's is an extension.
+In the schema a type is a mere string.  A type that is in the index and neither Caffe's nor a fork's is an
+extension.
 """
 
 from __future__ import annotations
@@ -80,3 +81,79 @@ CAFFE_TYPES = frozenset(
     SigmoidCrossEntropyLoss Silence Slice Softmax SoftmaxWithLoss Split Swish TanH Threshold Tile
     WindowData""".split()
 )
+
+# What public forks of Caffe register beyond that -> the forks, as forks.tsv calls them.  One that is in
+# LAYERS too is built in.
+FORK_TYPES = {
+    "Add": "synopsys",
+    "AnnotatedData": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel synopsys",
+    "Axpy": "nvcaffe intel happynear mobilenet-yolo",
+    "BN": "segnet enet deconvnet pspnet yjxiong caffe_ocr happynear synopsys",
+    "BoxAnnotatorOHEM": "rfcn microsoft intel",
+    "CTCGreedyDecoder": "caffe_ocr",
+    "CenterLoss": "caffe-face happynear",
+    "ChannelScale": "happynear",
+    "ContinuationIndicator": "crnn warpctc-caffe",
+    "ConvolutionDepthwise": "shufflenet synopsys",
+    "Correlation": "flownet2 synopsys",
+    "CtcLoss": "crnn warpctc-caffe",
+    "DenseBlock": "caffe_ocr",
+    "DenseImageData": "segnet enet synopsys",
+    "DepthwiseConvolution": "ssd-mobilenet mobilenet-yolo",
+    "DetectNetTransformation": "nvcaffe",
+    "DetectionEvaluate": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel synopsys",
+    "DetectionOutput": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel synopsys",
+    "EvalDetection": "intel",
+    "Flip": "happynear",
+    "FlowWarp": "flownet2 synopsys",
+    "HardSwish": "synopsys",
+    "HashingLoss": "dsh",
+    "ImageLabelmapData": "hed",
+    "ImageSegData": "pspnet deconvnet",
+    "InnerDistance": "happynear",
+    "Interp": "pspnet caffe_ocr synopsys",
+    "L1Loss": "nvcaffe flownet2 synopsys",
+    "LabelSpecificAdd": "happynear",
+    "LabelSpecificRescale": "happynear",
+    "LabelsequenceAccuracy": "crnn warpctc-caffe",
+    "Lstm": "caffe-lstm caffe_ocr",
+    "MarginInnerProduct": "sphereface happynear",
+    "MaskPooling": "mnc",
+    "MaskResize": "mnc",
+    "Mul": "synopsys",
+    "MultiBoxLoss": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel synopsys",
+    "Normalize": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel happynear yjxiong synopsys",
+    "PSROIPooling": "rfcn microsoft intel happynear",
+    "Pad": "synopsys",
+    "Permute": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel happynear crnn warpctc-caffe synopsys",
+    "PriorBox": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel synopsys",
+    "Proposal": "pvanet happynear synopsys",
+    "ROIAlign": "synopsys",
+    "ROIPooling": "fast-rcnn faster-rcnn rfcn microsoft pvanet mnc intel happynear yjxiong synopsys",
+    "ROIWarping": "mnc",
+    "ReLU6": "ssd-mobilenet mobilenet-yolo",
+    "RegionLoss": "intel mobilenet-yolo",
+    "Reorg": "intel mobilenet-yolo synopsys",
+    "Resample": "flownet2 synopsys",
+    "ResizeBilinear": "synopsys",
+    "ResizeNearestNeighbor": "synopsys",
+    "Reverse": "caffe_ocr synopsys",
+    "SegAccuracy": "pspnet synopsys",
+    "ShuffleChannel": "shufflenet synopsys",
+    "SigmoidCrossEntropyBalanceLoss": "osvos hed",
+    "SmoothL1Loss": "fast-rcnn faster-rcnn rfcn microsoft pvanet mnc intel ssd nvcaffe synopsys",
+    "SmoothL1LossOHEM": "rfcn microsoft intel",
+    "SoftmaxWithLossOHEM": "rfcn microsoft intel",
+    "Squeeze": "synopsys",
+    "Transpose": "caffe_ocr",
+    "Unpooling": "deconvnet",
+    "Upsample": "segnet enet mobilenet-yolo synopsys",
+    "UpsampleDarknet": "synopsys",
+    "VideoData": "yjxiong ssd ssd-mobilenet nvcaffe intel synopsys",
+    "WarpCTCLoss": "caffe_ocr",
+    "YoloDetectionOutput": "mobilenet-yolo",
+    "Yolov3DetectionOutput": "mobilenet-yolo",
+}
+
+# Those that `aliases` rewrites into layers of Caffe when a net is read.
+ALIASES = frozenset("ConvolutionDepthwise DepthwiseConvolution HardSwish ReLU6 Squeeze".split())

@@ -2,7 +2,8 @@
 
 Files are upgraded when they are read; no other module knows of the earlier schemas.  The steps are Caffe's:
 v0, v1, then fields that the current schema has but no longer uses (`input`, BatchNorm's `param`,
-solver_type).  Nets inside a solver are upgraded too, which Caffe does not do.
+solver_type).  Nets inside a solver are upgraded too, and layers of forks that are Caffe's (`aliases`), which
+Caffe does not do.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from .. import log
 from ..errors import ConfigError, Place, locate
-from . import binary, nvcaffe, text, v0, v1
+from . import aliases, binary, nvcaffe, text, v0, v1
 from .schema import LayerParameter, NetParameter, SolverParameter
 
 SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")  # by value of the old enum
@@ -53,7 +54,8 @@ def read_solver(path: str | Path) -> SolverParameter:
 
 def is_current(net: NetParameter) -> bool:
     """Whether a net is in the current schema: upgrade_net would not change it."""
-    return not (net.layers or net.input or any(map(_trains_statistics, net.layer)))
+    old = net.layers or net.input or any(map(_trains_statistics, net.layer))
+    return not (old or aliases.is_needed(net))
 
 
 def upgrade_net(net: NetParameter, source: str = "a net") -> list[str]:
@@ -82,6 +84,7 @@ def upgrade_net(net: NetParameter, source: str = "a net") -> list[str]:
         v1.to_v2(net)
     if net.input:
         _inputs_to_layer(net)
+    aliases.rewrite(net, source)
     _freeze_statistics(net)
     return lost
 

@@ -6,6 +6,7 @@ import math
 
 from ..errors import ConfigError
 from ..proto.schema import Message
+from ..proto.unread import unread
 from . import snapshot
 from .update_rules import resolve
 
@@ -15,6 +16,7 @@ MADE_FROM = (
     *("train_state", "test_state", "weights", "random_seed", "solver_mode", "device_id", "type"),
     *("plateau", "early_stop", "keep_best", "keep_last", "ema"),
 )
+NETS = ("net_param", "train_net_param", "test_net_param")  # their layers are checked when they are built
 
 
 def check(param: Message, *, trial: bool = True) -> None:
@@ -23,6 +25,9 @@ def check(param: Message, *, trial: bool = True) -> None:
     for described, value in param.ListFields():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{described.name} must be finite; got {value}", field=described.name)
+    for place, forks in unread(param, NETS):
+        hint = f"it is of forks of Caffe ({forks})"
+        raise ConfigError(f"{place} is not supported", hint=hint, field=place.split(":")[0])
     for field in ("average_loss", "iter_size"):
         if getattr(param, field) < 1:
             raise ConfigError(f"{field} must be at least 1; got {getattr(param, field)}", field=field)

@@ -1,0 +1,239 @@
+"""Layers of forks that are layers of Caffe under another name or with another field: rewritten when a net is
+read, so that no other module knows of them.
+
+    ConvolutionDepthwise, DepthwiseConvolution   Convolution with a group for every channel
+    ReLU6, relu_param { relu6: true }            Clip from 0 to 6
+    HardSwish                                    x times a Clip of x + 3, over 6
+    Squeeze of named axes                        Reshape
+    pooling_param { ceil_mode: false }           round_mode: FLOOR
+    pad_l, pad_r, pad_t, pad_b; pad_type         pad_h and pad_w, where both sides are padded alike
+    batch_norm_param { scale_bias: true }        BatchNorm and Scale, as `nvcaffe` splits its weights
+
+A step changes a layer in place and returns what it is taken as, or None if it leaves it alone; it may put
+more layers around it.  What a step cannot express stays as it is, and the layer refuses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import log
+from ..errors import ConfigError, Place, in_layer
+from . import nvcaffe
+from .schema import BlobProto, LayerParameter, NetParameter
+
+
+class Site(NamedTuple):
+    """A layer to be rewritten, and the net around it.
+
+    before   the layers of the net before it, as they are now
+    first, then   layers to be put before and behind it
+    """
+
+    layer: LayerParameter
+    before: Sequence[LayerParameter]
+    first: list[LayerParameter]
+    then: list[LayerParameter]
+
+
+def rewrite(net: NetParameter, source: str = "a net") -> None:
+    """Rewrite the layers of a net, in place, with a line in the log for each."""
+    layers: list[LayerParameter] = []
+    more = False
+    for layer in net.layer:
+        with in_layer(layer):
+            written = layer.type
+            site = Site(layer, layers, [], [])
+            taken = [said for step in STEPS.get(layer.type, ()) if (said := step(site))]
+        if taken:
+            place = Place(layer=layer.name, type=written)
+            log.info(f"{source}: {place} is taken as {', '.join(taken)}")
+        layers += [*site.first, layer, *site.then]
+        more |= bool(site.first or site.then)
+    if more:
+        del net.layer[:]
+        net.layer.extend(layers)
+
+
+def is_needed(net: NetParameter) -> bool:
+    """Whether `rewrite` would change a net."""
+    for layer in net.layer:
+        if layer.type in STEPS:
+            if any(step(Site(_without_blobs(layer), (), [], [])) for step in STEPS[layer.type]):
+                return True
+    return False
+
+
+def _without_blobs(layer: LayerParameter) -> LayerParameter:
+    """A copy of a layer, with a blob of nothing if it has any: there may be a lot in them."""
+    bare = LayerParameter(name=layer.name, type=layer.type, bottom=layer.bottom, top=layer.top)
+    bare.blobs.extend([BlobProto()] * bool(layer.blobs))
+    for field, value in layer.ListFields():
+        if field.message_type is not None and not field.is_repeated:
+            getattr(bare, field.name).CopyFrom(value)
+    return bare
+
+
+# -- steps
+
+
+def _depthwise(site: Site) -> str:
+    layer = site.layer
+    conf = layer.convolution_param
+    layer.type = "Convolution"
+    if conf.HasField("group"):
+        return f"Convolution with group {conf.group}"
+    conf.group = conf.num_output  # which is the number of channels: each has its own filter
+    return f"Convolution with group {conf.group}, its num_output"
+
+
+def _relu6(site: Site) -> str | None:
+    layer = site.layer
+    if layer.type == "ReLU" and not layer.relu_param.relu6:
+        return None
+    if layer.relu_param.negative_slope:
+        raise ConfigError("relu6 with a negative_slope is no layer that is known here", hint="remove one")
+    if layer.relu_param.minimum or layer.relu_param.maximum:
+        raise ConfigError("relu6 with minimum or maximum is no layer that is known here", hint="remove one")
+    layer.type = "Clip"
+    for field in ("relu_param", "relu6_param"):
+        layer.ClearField(field)
+    layer.clip_param.min, layer.clip_param.max = 0, 6
+    _apart(site)
+    return "Clip from 0 to 6"
+
+
+def _apart(site: Site) -> None:
+    """Give what a layer reads another name than what it writes: in place, Clip has no gradient.  Its top
+    keeps the name, for whoever looks at it; an input does, too."""
+    layer = site.layer
+    name = layer.top[0] if layer.top else ""
+    if list(layer.bottom) != [name] or any(name in b.top and not b.bottom for b in site.before):
+        return
+    other = f"{layer.name}/x"
+    for changed in (*site.before, layer):
+        for names in (changed.bottom,) if changed is layer else (changed.bottom, changed.top):
+            names[:] = [other if each == name else each for each in names]
+
+
+def _hard_swish(site: Site) -> str | None:
+    layer = site.layer
+    if len(layer.bottom) != 1 or len(layer.top) != 1:
+        return None
+    _apart(site)
+    x, shifted, gate = layer.bottom[0], f"{layer.name}/shift", f"{layer.name}/gate"
+    made = [
+        _like(layer, shifted, "Power", x, shifted),
+        _like(layer, f"{layer.name}/clip", "Clip", shifted, gate),
+        _like(layer, gate, "Power", gate, gate),
+    ]
+    made[0].power_param.shift = 3
+    made[1].clip_param.min, made[1].clip_param.max = 0, 6
+    made[2].power_param.scale = 1 / 6
+    site.first.extend(made)
+    layer.type = "Eltwise"
+    layer.bottom.append(gate)
+    layer.eltwise_param.operation = type(layer.eltwise_param).PROD
+    return "Eltwise, the product with Power, Clip and Power"
+
+
+def _like(layer: LayerParameter, name: str, kind: str, bottom: str, top: str) -> LayerParameter:
+    made = LayerParameter(name=name, type=kind, bottom=[bottom], top=[top])
+    if layer.HasField("phase"):
+        made.phase = layer.phase
+    made.include.extend(layer.include)
+    made.exclude.extend(layer.exclude)
+    return made
+
+
+def _squeeze(site: Site) -> str | None:
+    layer = site.layer
+    axes = layer.squeeze_param.axis
+    axes = list(axes) if not isinstance(axes, int) else [axes] * layer.squeeze_param.HasField("axis")
+    if len(axes) != 1:
+        return None
+    layer.type = "Reshape"
+    layer.ClearField("squeeze_param")
+    layer.reshape_param.shape.SetInParent()
+    layer.reshape_param.axis = axes[0] if axes[0] >= 0 else axes[0] - 1  # -1: behind the last axis
+    layer.reshape_param.num_axes = 1
+    return f"Reshape without axis {axes[0]}"
+
+
+def _round(site: Site) -> str | None:
+    conf = site.layer.pooling_param
+    if not conf.HasField("ceil_mode"):
+        return None
+    mode = "CEIL" if conf.ceil_mode else "FLOOR"
+    number = getattr(type(conf), mode)
+    if conf.HasField("round_mode") and conf.round_mode != number:
+        raise ConfigError("ceil_mode and round_mode say different things", hint="keep one")
+    conf.ClearField("ceil_mode")
+    conf.round_mode = number
+    return f"round_mode: {mode}"
+
+
+def _pads(site: Site) -> str | None:
+    """The pads of the four sides; zero padding of both sides alike is Caffe's."""
+    conf = site.layer.pooling_param if site.layer.type == "Pooling" else site.layer.convolution_param
+    given = [name for name in ("pad_t", "pad_b", "pad_l", "pad_r") if conf.HasField(name)]
+    top, bottom, left, right = conf.pad_t, conf.pad_b, conf.pad_l, conf.pad_r
+    if not given or top != bottom or left != right:
+        return None
+    for name in given:
+        conf.ClearField(name)
+    if not (top or left):
+        return None if any(conf.HasField(f"pad_{axis}") for axis in "hw") else "its pad"
+    for name in ("pad", "pad_h", "pad_w"):
+        conf.ClearField(name)
+    conf.pad_h, conf.pad_w = top, left
+    return f"pad_h {top}, pad_w {left}"
+
+
+def _same(site: Site) -> str | None:
+    """pad_type 1, TensorFlow's SAME: as many outputs as inputs, where the stride is 1; for an odd kernel both
+    sides are padded alike."""
+    conf = site.layer.convolution_param
+    kernel = [conf.kernel_h, conf.kernel_w] if conf.HasField("kernel_h") else list(conf.kernel_size)
+    steps = [conf.stride_h, conf.stride_w] if conf.HasField("stride_h") else list(conf.stride)
+    if conf.pad_type != 1 or not kernel or any(n % 2 == 0 for n in kernel):
+        return None
+    if any(n != 1 for n in (*steps, *conf.dilation)):
+        return None
+    for name in ("pad_type", "pad", "pad_h", "pad_w"):
+        conf.ClearField(name)
+    conf.pad_h, conf.pad_w = (kernel[0] - 1) // 2, (kernel[-1] - 1) // 2
+    return f"pad_h {conf.pad_h}, pad_w {conf.pad_w}"
+
+
+def _scale_bias(site: Site) -> str | None:
+    layer = site.layer
+    conf = layer.batch_norm_param
+    if layer.blobs or not nvcaffe.scales(conf):  # the weights of such a layer are the business of nvcaffe
+        return None
+    site.then.append(nvcaffe.split(layer))
+    for spec in site.then[0].param:
+        spec.lr_mult = 1  # whatever it says
+    if conf.eps >= np.float32(nvcaffe.EPS):
+        return "BatchNorm and Scale"
+    conf.eps = nvcaffe.EPS
+    return f"BatchNorm and Scale, eps {nvcaffe.EPS:g}"
+
+
+Step = Callable[[Site], str | None]
+
+STEPS: dict[str, tuple[Step, ...]] = {
+    "BatchNorm": (_scale_bias,),
+    "Convolution": (_pads, _same),
+    "ConvolutionDepthwise": (_depthwise, _pads, _same),
+    "Deconvolution": (_pads,),
+    "DepthwiseConvolution": (_depthwise, _pads, _same),
+    "HardSwish": (_hard_swish,),
+    "Pooling": (_round, _pads),
+    "ReLU": (_relu6,),
+    "ReLU6": (_relu6,),
+    "Squeeze": (_squeeze,),
+}
