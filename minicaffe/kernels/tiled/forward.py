@@ -52,37 +52,57 @@ class Work(NamedTuple):
     edges: np.ndarray  # and tile at an edge of the result
 
 
-@jit
-def tiles_of(outputs, rows):
-    """How many tiles cover so many outputs; the last one begins where it ends with them, and computes what it
-    has in common with the one before alike."""
-    return (outputs + rows - 1) // rows
+class One(NamedTuple):
+    """One convolution in a loop: numbers and addresses alone, which a call for every tile can hand on."""
+
+    w: int  # the first weight,
+    scale: int  # factor
+    bias: int  # and summand
+    packed: int
+    tile: int
+    last_tile: int
+    rows: int
+    outputs: int  # of a group,
+    tiles: int  # which cover them
+    step: int  # elements from one image of y to the next
+    k: int
+    pixels: int
+    size: int  # bytes of an element
 
 
 @jit
-def put_tile(w, scale, bias, y, work, s, group, i, panel, n, p, edge, cols, t):
-    """Tile i of a group of convolution s, times panel p of image n."""
-    k, rows, outputs = cols.channels * cols.taps.size, work.rows[s], work.outputs[s]
-    m = group * outputs + min(i * rows, outputs - rows)
-    at = n * work.steps[s] + m * cols.pixels + p * t.width
-    live = min(t.width, cols.pixels - p * t.width)
-    whole = live == t.width
-    kernel = work.tiles[s] if whole else work.last_tiles[s]
-    to, step = (address(y, at), cols.pixels) if whole else (address(edge, 0), t.width)
-    follows = address(scale, m), address(bias, m)
-    if work.packed:
-        weights = address(w, (group * tiles_of(outputs, rows) + i) * k * rows)
-        call(kernel, (k, weights, panel, t.width, to, step, *follows))
+def one_of(ws, scale, biases, work, s, cols):
+    rows, outputs = work.rows[s], work.outputs[s]
+    follows = address(scale, 0), address(biases[s], 0)
+    tiles = work.packed, work.tiles[s], work.last_tiles[s], rows, outputs, (outputs + rows - 1) // rows
+    k = cols.channels * cols.taps.size
+    return One(address(ws[s], 0), *follows, *tiles, work.steps[s], k, cols.pixels, scale.itemsize)
+
+
+@jit
+def put_tile(one, y, group, i, panel, n, p, edge, width):
+    """Tile i of a group of a convolution, times panel p of image n.  The last tile begins where it ends with
+    its group: what it has in common with the one before, both compute alike."""
+    m = group * one.outputs + min(i * one.rows, one.outputs - one.rows)
+    at = n * one.step + m * one.pixels + p * width
+    live = min(width, one.pixels - p * width)
+    whole = live == width
+    kernel = one.tile if whole else one.last_tile
+    to, step = (address(y, at), one.pixels) if whole else (address(edge, 0), width)
+    follows = one.scale + m * one.size, one.bias + m * one.size
+    if one.packed:
+        weights = one.w + (group * one.tiles + i) * one.k * one.rows * one.size
+        call(kernel, (one.k, weights, panel, width, to, step, *follows))
     else:
-        call(kernel, (k, address(w, m * k), k, panel, t.width, to, step, *follows))
+        call(kernel, (one.k, one.w + m * one.k * one.size, one.k, panel, width, to, step, *follows))
     if not whole:
-        store_edge(edge, y, at, cols.pixels, rows, live, t.width, False)
+        store_edge(edge, y, at, one.pixels, one.rows, live, width, False)
 
 
 def pack_weights(w, m, k, turned, rows, packed, t):
     """The tiles of each group's weights (m, k), or of their transpose, each (depth, rows)."""
     height, depth, minor, major = (k, m, 1, k) if turned else (m, k, k, 1)
-    tiles = tiles_of(height, rows)
+    tiles = (height + rows - 1) // rows
     for q in prange(w.size // (m * k) * tiles):
         top = min(q % tiles * rows, height - rows)
         first = q // tiles * m * k + top * minor
@@ -115,12 +135,12 @@ def by_pixels(x, ws, scale, biases, ys, work, cols, planes, t, g):
                 pixels = image_at(planes, g.c, x, at, image)
             move_panel(work.move, cols, b, pixels, address(block, 0))
             for s in range(len(ws)):
-                for i in range(tiles_of(work.outputs[s], work.rows[s])):
-                    for p in range(cols.panel[b], cols.panel[b + 1]):
-                        panel = address(block, (p - cols.panel[b]) * cols.apart)
-                        put_tile(
-                            *(ws[s], scale, biases[s], ys[s], work, s, group, i, panel, n, p, edge, cols, t)
-                        )
+                one, y = one_of(ws, scale, biases, work, s, cols), ys[s]
+                first_panel, end = cols.panel[b], cols.panel[b + 1]
+                for i in range(one.tiles):
+                    for p in range(first_panel, end):
+                        panel = address(block, (p - first_panel) * cols.apart)
+                        put_tile(one, y, group, i, panel, n, p, edge, t.width)
 
 
 def gather_all(x, work, cols, planes, g):
@@ -141,19 +161,18 @@ def by_weights(ws, scale, biases, ys, work, cols, t, g):
         edge = work.edges[worker()]
         first, last = part_of(share, work.shares, work.items)
         for s in range(len(ws)):
-            tiles = tiles_of(work.outputs[s], work.rows[s])
-            low, high = max(0, first), min(g.groups * tiles, last)
+            one, y = one_of(ws, scale, biases, work, s, cols), ys[s]
+            tiles = g.groups * one.tiles
+            low, high = max(0, first), min(tiles, last)
+            first, last = first - tiles, last - tiles
             for item in range(g.n * count if low < high else 0):
                 n, b = item // count, item % count
                 for p in range(cols.panel[b], cols.panel[b + 1]):
                     for q in range(low, high):
-                        group, i = q // tiles, q % tiles
+                        group = q // one.tiles
                         block = work.blocks[(n * g.groups + group) * count + b]
                         panel = address(block, (p - cols.panel[b]) * cols.apart)
-                        put_tile(
-                            *(ws[s], scale, biases[s], ys[s], work, s, group, i, panel, n, p, edge, cols, t)
-                        )
-            first, last = first - g.groups * tiles, last - g.groups * tiles
+                        put_tile(one, y, group, q % one.tiles, panel, n, p, edge, t.width)
 
 
 pack_weights = jit(pack_weights, parallel=True)
