@@ -12,6 +12,7 @@ from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import activation
 from minicaffe.kernels import convolution as family
 from minicaffe.kernels.tiled import convolution as tiled
+from minicaffe.kernels.tiled.forward import few_pixels
 from minicaffe.kernels.tiled.panels import sums_apart
 
 from .test_micro import MACHINES
@@ -291,7 +292,7 @@ def test_few_pixels_give_the_same_bits_as_many(groups):
     device, k = CpuDevice(np.float32), 5 * 9
     g = geometry(2, groups, 5, 30, (1, 4, 5), (1, 3, 3), pad=(0, 1, 1))
     one = g._replace(n=1)
-    assert tiled.few_pixels.fits(one) and not tiled.few_pixels.fits(g)
+    assert few_pixels(one.m, one) and not few_pixels(g.m, g)
     rng = np.random.default_rng(0)
     x, w, b, y = (device.empty((n,)) for n in (2 * g.x_step, groups * g.m * k, groups * g.m, 2 * g.y_step))
     for array in (x, w, b):

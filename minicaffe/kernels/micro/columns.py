@@ -3,13 +3,13 @@
 Row (c, t) of the panel holds, for every output pixel, the element under tap t of channel c.  Pixels that
 neighbour in an output row neighbour in the image too (stride 1), so a row is a few *runs*: run r puts the
 image elements from c * plane + taps[t] + source[r] on at the panel elements from target[r] on, length[r] of
-them, at most one vector.
+them, at most one vector.  `gather` also serves a stride of 2, by which it takes every second element.
 
 `gather` copies whole vectors and lets each run's overhang be overwritten by the next, so runs, taps and
 channels ascend.  `scatter` adds the panel back into the image, where an overhang must not be seen: lanes from
 length[r] on add zero.  It walks the channels inside the taps, because neighbouring taps touch the same
 elements and a load that half-overlaps a store just made waits for it.  Both touch up to a vector behind the
-last element of image and panel.
+last element of image and panel, with a stride of 2 up to two.
 """
 
 from __future__ import annotations
@@ -35,12 +35,16 @@ ARGUMENTS = (
 
 
 @functools.cache
-def gather(lanes: int, itemsize: int, machine: Machine) -> int:
-    """The address of the kernel image -> panel with vectors of `lanes`; every count at least 1."""
+def gather(lanes: int, itemsize: int, machine: Machine, step: int = 1) -> int:
+    """The address of the kernel image -> panel with vectors of `lanes`, whose elements are `step`, 1 or 2,
+    apart in the image; every count at least 1."""
     f = Function("gather", ARGUMENTS, itemsize, machine)
 
     def copy_run(outside, inside, _):
-        f.store(f.load(outside, lanes), inside)
+        value = f.load(outside, lanes)
+        if step == 2:
+            value = f.shuffle(value, f.load(f.at(outside, lanes), lanes), range(0, 2 * lanes, 2))
+        f.store(value, inside)
 
     def channel(c, _):
         f.loop(f.arguments["taps"], [], lambda t, _: _row(f, c, t, copy_run))

@@ -24,36 +24,14 @@ from ..micro.builder import address, call
 from ..micro.columns import gather, scatter
 from ..micro.dealing import worker
 from ..micro.tile import best_rows, tile
-from . import depthwise, few_pixels, pointwise, winograd, winograd_weights
+from . import depthwise, pointwise, winograd, winograd_weights
 from .choice import choose
 from .columns import Columns, columns, move_panel
-from .panels import (
-    VECTORS,
-    carve,
-    last_vectors,
-    pack,
-    pack_panel,
-    part_of,
-    store_edge,
-    sums_apart,
-    threads,
-    tiling,
-)
+from .forward import forward, pack_weights
+from .panels import VECTORS, carve, last_vectors, pack, pack_panel, part_of, sums_apart, threads, tiling
 from .planes import image_at, layout, put_image
 
 PANEL_BYTES = 256 << 10  # columns gathered at a time for the gradient by weights: half an inner cache
-
-
-def pack_weights(w, m, k, turned, rows, packed, t):
-    """The tiles of each group's weights (m, k), or of their transpose, each (depth, rows)."""
-    groups = w.size // (m * k)
-    height, depth, minor, major = (k, m, 1, k) if turned else (m, k, k, 1)
-    tiles = (height + rows - 1) // rows
-    for q in prange(groups * tiles):
-        first = q // tiles * m * k + q % tiles * rows * minor
-        pack_panel(
-            w, first, minor, major, height - q % tiles * rows, depth, rows, packed, q * depth * rows, t
-        )
 
 
 class Work(NamedTuple):
@@ -64,40 +42,10 @@ class Work(NamedTuple):
     narrow: int  # the tile of the last panel; by weights, the one for no more than a vector of outputs
     move: int  # micro.columns.gather or scatter
     rows: int  # of a tile
-    shared: np.ndarray  # the packed weights; of the gradient by weights, each part's sums
+    shared: np.ndarray  # the packed weights; or of the gradient by weights, each part's sums
     images: np.ndarray  # each thread's image of sorted planes,
     panels: np.ndarray  # panel of columns,
     others: np.ndarray  # and panel of the other operand, or tile at an edge of the result
-
-
-def forward(x, scale, bias, y, work, cols, planes, t, g):
-    """Every item is a panel of output pixels: gather its columns, send all tiles of the weights past it."""
-    count, k, rows = cols.start.size - 1, cols.channels * cols.taps.size, work.rows
-    tiles = (g.m + rows - 1) // rows
-    for part in prange(len(work.panels)):
-        packed, image, panel, edge = work.shared, work.images[part], work.panels[part], work.others[part]
-        image[:] = 0
-        held, n, group, pixels = -1, 0, 0, 0
-        first, last = part_of(part, len(work.panels), g.n * g.groups * count)
-        for item in range(first, last):
-            plane, p = item // count, item % count
-            if plane != held:
-                held, n, group = plane, plane // g.groups, plane % g.groups
-                at = n * g.x_step + group * g.c * planes.area
-                pixels = image_at(planes, g.c, x, at, image)
-            move_panel(work.move, cols, p, pixels, address(panel, 0))
-            live = min(t.width, cols.pixels - p * t.width)
-            tile = work.tile if live == t.width else work.narrow
-            for i in range(tiles):
-                weights = address(packed, (group * tiles + i) * k * rows)
-                m = group * g.m + i * rows
-                at = n * g.y_step + m * cols.pixels + p * t.width
-                whole = live == t.width and (i + 1) * rows <= g.m
-                to, step = (address(y, at), cols.pixels) if whole else (address(edge, 0), t.width)
-                follows = address(scale, m), address(bias, m)
-                call(tile, (k, weights, address(panel, 0), t.width, to, step, *follows))
-                if not whole:
-                    store_edge(edge, y, at, cols.pixels, min(rows, g.m - i * rows), live, t.width, False)
 
 
 def backward_data(dy, dx, work, cols, planes, t, g):
@@ -116,7 +64,7 @@ def backward_data(dy, dx, work, cols, planes, t, g):
                 tile = work.tile if p < count - 1 else work.narrow
                 for i in range(tiles):
                     weights = address(packed, (group * tiles + i) * g.m * rows)
-                    to = address(panel, i * rows * t.width)
+                    to = address(panel, min(i * rows, k - rows) * t.width)
                     call(tile, (g.m, weights, address(slopes, 0), t.width, to, t.width, 0, 0))
                 move_panel(work.move, cols, p, address(image, 0), address(panel, 0))
             put_image(planes, g.c, image, dx, n * g.x_step + group * g.c * planes.area, g.add)
@@ -168,8 +116,6 @@ def add_sums(sums, dw, m, k, rows, width):
                 dw[row * k + i] += sums[part, at]
 
 
-pack_weights = jit(pack_weights, parallel=True)
-forward = jit(forward, parallel=True)
 backward_data = jit(backward_data, parallel=True)
 backward_weights = jit(backward_weights, parallel=True)
 add_sums = jit(add_sums, parallel=True)
@@ -207,22 +153,11 @@ class Tiled:
         if g.c == g.m == 1:
             depthwise.conv_forward(self.device, self.t, x, w, scale, bias, y, g)
             return
-        t, k, rows = self.t, g.c * g.taps, best_rows(g.m, self.machine)
         end = finish(scaled=g.scaled, bias=g.bias, relu=g.relu)
         if self.by_winograd("forward", g):
-            winograd.forward(self.device, t, x, w, scale, bias, y, g, end)
+            winograd.forward(self.device, self.t, x, w, scale, bias, y, g, end)
             return
-        if few_pixels.fits(g):
-            few_pixels.forward(self.device, t, x, w, scale, bias, y, end, g)
-            return
-        cols = columns(g, t.width, t.lanes)
-        kernels = [self.upright(rows, end, vectors) for vectors in (VECTORS, last_vectors(g.pixels, t))]
-        weights = (g.groups * -(-g.m // rows) * k * rows,)
-        work = self.work(
-            kernels, gather, rows, cols, not layout(g).same, weights, k * t.width, rows * t.width
-        )
-        pack_weights(w, g.m, k, False, rows, work.shared, t)
-        forward(x, scale, bias, y, work, cols, layout(g), t, g)
+        forward(self.device, self.t, x, (w,), scale, (bias,), (y,), (g.m,), (g.y_step,), end, g)
 
     def backward_data(self, dy, w, dx, g) -> None:
         """conv_backward_data."""

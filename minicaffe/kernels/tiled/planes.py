@@ -71,6 +71,21 @@ def layout(g) -> Plane:
     )
 
 
+@functools.lru_cache(maxsize=256)
+def reading(g) -> Plane:
+    """The layout that forward reads: the blob's own where no window sticks out of a plane, and pixels are
+    next to each other or every second one, which a gather can read; or else `layout`."""
+    size, out, kernel = (g.d, g.h, g.w), (g.od, g.oh, g.ow), (g.kd, g.kh, g.kw)
+    stride, pad, dilation = (g.sd, g.sh, g.sw), (g.pd, g.ph, g.pw), (g.ld, g.lh, g.lw)
+    axes = zip(size, out, kernel, stride, dilation)
+    inside = all((o - 1) * s + l * (k - 1) < n for n, o, k, s, l in axes)
+    if any(pad) or not inside or g.sw > 2:
+        return layout(g)
+    steps = np.array([g.h * g.w, g.w, 1])
+    taps = np.indices(kernel).reshape(3, -1).T @ (steps * dilation)
+    return layout(g)._replace(same=True, size=math.prod(size), taps=taps, steps=steps * stride)
+
+
 @jit
 def copy_in(x, at, image, to, p):
     """Copy the plane that starts at x[at] to its places in the sorted one that starts at image[to]."""

@@ -1,6 +1,6 @@
 """1x1 convolutions of one blob over register tiles, see kernels/siblings.py.
 
-    forward            y_i = w_i x               panel of x gathered once, all tiles of weights pass over it
+    forward            y_i = w_i x               see forward.py
     gradient by data   dx = sum of w_i^T dy_i    see pointwise.py
     by weights         dw_i^T = x dy_i^T         panel of x gathered once, read along its rows
 
@@ -15,36 +15,10 @@ from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.columns import gather
 from ..micro.dealing import worker
-from ..micro.tile import best_rows
-from . import convolution, few_pixels, pointwise
-from .columns import columns, move_panel
-from .panels import VECTORS, carve, last_vectors, pack, part_of, store_edge, sums_apart, threads, tiling
-
-
-def forward(
-    x, biases, ys, tiles, last_tiles, heights, packed, panels, edges, outputs, steps, move, cols, t, g
-):
-    """Every item is a panel of pixels; of each sibling are the tiles, those of the last panel, their heights
-    and the packed weights."""
-    count = cols.start.size - 1
-    for part in prange(len(panels)):
-        panel, edge = panels[part], edges[part]
-        first, last = part_of(part, len(panels), g.n * count)
-        for item in range(first, last):
-            n, p = item // count, item % count
-            move_panel(move, cols, p, address(x, n * g.x_step), address(panel, 0))
-            live = min(t.width, g.pixels - p * t.width)
-            for s in range(len(outputs)):
-                y, rows = ys[s], heights[s]
-                tile = tiles[s] if live == t.width else last_tiles[s]
-                for m in range(0, outputs[s], rows):
-                    at = n * steps[s] + m * g.pixels + p * t.width
-                    whole = live == t.width and m + rows <= outputs[s]
-                    to, step = (address(y, at), g.pixels) if whole else (address(edge, 0), t.width)
-                    weights, bias = address(packed[s], m * g.c), address(biases[s], m)
-                    call(tile, (g.c, weights, address(panel, 0), t.width, to, step, 0, bias))
-                    if not whole:
-                        store_edge(edge, y, at, g.pixels, min(rows, outputs[s] - m), live, t.width, False)
+from . import convolution, pointwise
+from .columns import move_panel
+from .forward import forward
+from .panels import carve, pack, part_of, sums_apart, threads, tiling
 
 
 def backward_weights(
@@ -88,7 +62,6 @@ def columns_of(share, split, outputs, t):
     return low * t.width, high * t.width
 
 
-forward = jit(forward, parallel=True)
 backward_weights = jit(backward_weights, parallel=True)
 
 
@@ -102,31 +75,8 @@ class Siblings:
     def forward(self, x, w0, w1, w2, b0, b1, b2, y0, y1, y2, g) -> None:
         """siblings_forward."""
         ws, bs, ys = (w0, w1, w2), (b0, b1, b2), (y0, y1, y2)
-        if few_pixels.fits(g.member(0)._replace(m=sum(g.outputs))):
-            for i in range(len(g.outputs)):
-                if g.outputs[i]:
-                    self.one.forward(x, ws[i], bs[i], bs[i], ys[i], g.member(i))
-            return
-        t, machine, parts = self.t, self.device.machine, threads()
-        cols = columns(g.member(0), t.width, t.lanes)
-        heights = tuple(best_rows(m, machine) for m in g.outputs)
         end = convolution.finish(scaled=0, bias=g.bias, relu=g.relu)
-        tiles, last_tiles = (
-            tuple(self.one.upright(rows, end, vectors) for rows in heights)
-            for vectors in (VECTORS, last_vectors(g.pixels, t))
-        )
-        shapes = [(-(-m // rows) * rows * g.c,) for m, rows in zip(g.outputs, heights)]
-        *packed, panels, edges = carve(
-            self.device, *shapes, (parts, g.c * t.width), (parts, max(heights) * t.width)
-        )
-        for w, m, rows, to in zip(ws, g.outputs, heights, packed):
-            if m:
-                convolution.pack_weights(w, m, g.c, False, rows, to, t)
-        move = gather(cols.lanes, self.one.itemsize, machine)
-        forward(
-            *(x, bs, ys, tiles, last_tiles, heights, tuple(packed), panels, edges),
-            *(g.outputs, g.steps, move, cols, t, g),
-        )
+        forward(self.device, self.t, x, ws, b0, bs, ys, g.outputs, g.steps, end, g.member(0))
 
     def backward_data(self, dy0, dy1, dy2, w0, w1, w2, dx, g) -> None:
         """siblings_backward_data."""
