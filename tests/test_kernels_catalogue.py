@@ -184,16 +184,20 @@ def test_python_half_allocates_nothing(name):
 
 def test_composites_allocate_nothing():
     """The drivers over register tiles, at the types that a product and a convolution use them with."""
-    from minicaffe.kernels.tiled import columns, convolution, gemm, panels, siblings
+    from minicaffe.kernels.tiled import a_in_place, columns, convolution, few_rows, gemm, panels, siblings
 
     device = make_device("cpu", np.float32)
     a = device.zeros((9, 9))
-    device.gemm(a, a, device.zeros((9, 9)), ta=True)
-    device.gemm(a[:1], a, device.zeros((1, 9)))
+    long, big = device.zeros((9, a_in_place.SHORT + 1)), device.zeros((400, 400))
+    device.gemm(a, a, device.zeros((9, 9)))
+    device.gemm(a[:1], a, device.zeros((1, 9)), tb=True)
+    device.gemm(long, long, device.zeros((9, 9)), tb=True)
+    device.gemm(long, long.reshape(-1, 9), device.zeros((9, 9)))
+    device.gemm(big, big, device.zeros((400, 400)))
     test_convolution.run(device, test_convolution.CASES["padded 3x3"])
     checked = 0
     test_siblings.run(device, test_siblings.CASES["three"], device.bind(test_siblings.family))
-    for module in (columns, convolution, gemm, panels, siblings):
+    for module in (a_in_place, columns, convolution, few_rows, gemm, panels, siblings):
         for function in vars(module).values():
             for signature in getattr(function, "signatures", ()):
                 assert not allocates(function.py_func, signature), f"{module.__name__}.{function.__name__}"

@@ -53,18 +53,18 @@ def gemm(a, b, c, g: Gemm):
 @kernel(threads=lambda bias, y, rows, columns, relu: rows * columns)
 def add_bias(bias, y, rows: int, columns: int, relu: int):
     """y[i, j] += bias[j]; with relu then 0 where y <= 0."""
-    zero = y.dtype.type(0)
     for i in prange(rows):
-        for j in range(columns):
-            value = y[i * columns + j] + bias[j]
-            y[i * columns + j] = zero if relu and value <= 0 else value
+        row = y[i * columns : (i + 1) * columns]
+        add_row(bias, row)
+        if relu:
+            cut_off(row)
 
 
 @kernel(blocks=lambda dy, dbias, rows, columns: -(-columns // 32))
 def add_column_sums(dy, dbias, rows: int, columns: int):
     """dbias[j] += sum over i of dy[i, j]."""
-    for block in prange((columns + 63) // 64):  # 64 columns: a few cache lines of every row
-        first, last = block * 64, min(columns, block * 64 + 64)
+    for block in prange((columns + COLUMNS - 1) // COLUMNS):
+        first, last = block * COLUMNS, min(columns, (block + 1) * COLUMNS)
         for i in range(rows):
             add_row(dy[i * columns + first : i * columns + last], dbias[first:last])
 
@@ -72,8 +72,8 @@ def add_column_sums(dy, dbias, rows: int, columns: int):
 @kernel(blocks=lambda y, dy, dbias, rows, columns: -(-columns // 32))
 def relu_add_column_sums(y, dy, dbias, rows: int, columns: int):
     """dy = dy where y > 0, 0 * dy elsewhere; dbias[j] += sum over i of dy[i, j]."""
-    for block in prange((columns + 63) // 64):
-        first, last = block * 64, min(columns, block * 64 + 64)
+    for block in prange((columns + COLUMNS - 1) // COLUMNS):
+        first, last = block * COLUMNS, min(columns, (block + 1) * COLUMNS)
         for i in range(rows):
             slopes = dy[i * columns + first : i * columns + last]
             rectify(y[i * columns + first : i * columns + last], slopes)
@@ -81,6 +81,8 @@ def relu_add_column_sums(y, dy, dbias, rows: int, columns: int):
 
 
 # The loops over a part of a row, which become vector code.
+
+COLUMNS = 256  # of a row, in a part: loops that are much shorter take longer to begin than to run
 
 
 @jit
@@ -90,7 +92,16 @@ def add_row(row, total):
 
 
 @jit
+def cut_off(y):
+    """0 where y <= 0; NaN stays."""
+    zero = y.dtype.type(0)
+    for j in range(y.size):
+        y[j] = zero if y[j] <= zero else y[j]
+
+
+@jit
 def rectify(y, dy):
     """dy where y > 0, 0 * dy elsewhere."""
+    zero, one = dy.dtype.type(0), dy.dtype.type(1)
     for j in range(dy.size):
-        dy[j] = dy[j] if y[j] > 0 else dy[j] * dy.dtype.type(0)
+        dy[j] *= one if y[j] > zero else zero  # a choice between products is no vector code

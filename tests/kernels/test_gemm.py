@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import gemm as family
+from minicaffe.kernels.tiled import a_in_place, few_rows
 from minicaffe.kernels.tiled import gemm as tiled
 
 from ..support.devices import each_device
@@ -43,27 +44,66 @@ def test_any_size(m, n, k, ta, tb, add):
 @pytest.mark.parametrize("tb", [False, True])
 def test_blocks_of_every_kind(machine, ta, tb):
     """More than one block of depth, of rows and of columns."""
-    m, k, n = 14 * tiled.TILES + 3, tiled.DEPTH + 5, 100
+    m, k, n = 28 * tiled.TILES + 3, tiled.DEPTH + 5, 100
     got, wanted = product(CpuDevice(np.float32, machine=machine), m, n, k, ta, tb, True)
     np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("m", [5, 35])
-def test_wide_products_are_cut_into_column_blocks(m):
-    got, wanted = product(CpuDevice(np.float64), m, 2 * tiled.COLUMNS + 7, 3, False, m > 5, False)
+@pytest.mark.parametrize("tb", [False, True])
+def test_wide_products_are_cut_into_column_blocks(tb, monkeypatch):
+    monkeypatch.setattr(tiled, "KEPT_BYTES", 0)
+    got, wanted = product(CpuDevice(np.float64), 35, 2 * tiled.COLUMNS + 7, 3, False, tb, False)
     np.testing.assert_allclose(got, wanted, atol=1e-12)
 
 
+LONG = a_in_place.SHORT + 30  # sums that are no short ones, and
+DEEP = few_rows.DEPTH + 5  # such as are made in several pieces
+
+# m, n, k for each way to a product whose a is small: m next to a vector and a tile, n next to a panel.
+SMALL = [
+    *((m, 75, k) for m in (1, 4, 16, 17, 35) for k in (3, LONG)),
+    (5, 70, DEEP),
+    (35, 6, DEEP),
+    (9, 700, LONG),
+    (70, 130, LONG),
+    (6, 2070, 9),
+]
+
+
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
-@pytest.mark.parametrize("parts", [1, 3])
-def test_few_rows(machine, parts, monkeypatch):
-    """One row, no more than a vector, one more, more than a tile is wide; several blocks of depth."""
-    monkeypatch.setattr(tiled.few_rows, "threads", lambda: parts)
-    device = CpuDevice(np.float32, machine=machine)
-    for m in (1, machine.lanes(4), machine.lanes(4) + 1, 3 * machine.lanes(4) + 2):
+def test_small_products_have_the_same_bits_on_any_number_of_threads(machine):
+    devices = [CpuDevice(np.float32, machine=machine, threads=threads) for threads in (1, 3)]
+    for m, n, k in SMALL:
         for ta, tb, add in np.ndindex(2, 2, 2):
-            got, wanted = product(device, m, 75, tiled.few_rows.DEPTH + 5, bool(ta), bool(tb), bool(add))
-            np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-4)
+            (one, wanted), (three, _) = (product(d, m, n, k, bool(ta), bool(tb), bool(add)) for d in devices)
+            np.testing.assert_allclose(
+                one, wanted, rtol=0, atol=2e-5 * np.sqrt(k), err_msg=f"{m, n, k, ta, tb, add}"
+            )
+            np.testing.assert_array_equal(one, three)
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
+@pytest.mark.parametrize("m, n", [(1, 80), (5, 77)])
+def test_large_matrices_are_read_as_they_lie(machine, m, n, monkeypatch):
+    monkeypatch.setattr(a_in_place, "LARGE_BYTES", 0)
+    monkeypatch.setattr(a_in_place, "STREAM_PANELS", 2)
+    device = CpuDevice(np.float32, machine=machine)
+    for ta, add in np.ndindex(2, 2):
+        got, wanted = product(device, m, n, a_in_place.STREAM * 3 + 1, bool(ta), False, bool(add))
+        np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-4)
+
+
+def test_results_are_written_where_they_belong():
+    """Whatever lies around c stays, also beside the last tile and the last square of every row."""
+    device, rng = CpuDevice(np.float32), np.random.default_rng(0)
+    for m, n, k in SMALL:
+        for ta, tb in np.ndindex(2, 2):
+            a, b = (rng.standard_normal(s).astype(np.float32) for s in ((m, k), (k, n)))
+            fenced = device.zeros((64 + m * n + 64,))
+            fenced[...] = 777
+            a, b = (np.ascontiguousarray(x.T if turned else x) for x, turned in ((a, ta), (b, tb)))
+            device.gemm(a, b, fenced[64 : 64 + m * n].reshape(m, n), ta=bool(ta), tb=bool(tb))
+            assert (fenced[:64] == 777).all() and (fenced[64 + m * n :] == 777).all(), (m, n, k, ta, tb)
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 7, 16])

@@ -62,9 +62,8 @@ def _write(f: Function, rows: int, vectors: int, finish: str, element_of_a: Call
             sums += [f.multiply_add(element, row_of_b[v], acc[m * vectors + v]) for v in range(vectors)]
         return sums
 
-    if finish != "add":
-        for m, v in np.ndindex(rows, vectors):  # lines of c arrive while the sums are made
-            f.prefetch(f.at(c, (m, f.arguments["ldc"]), v * lanes), ahead=0, write=True)
+    for m, v in np.ndindex(rows, vectors):  # lines of c arrive while the sums are made
+        f.prefetch(f.at(c, (m, f.arguments["ldc"]), v * lanes), ahead=0, write=True)
     sums = f.loop(f.arguments["depth"], [f.zero(lanes)] * (rows * vectors), multiply)
     for m in range(rows):
         scale, bias = (

@@ -7,7 +7,8 @@ for itself because each panel is used by every tile of its row or column.
 
     panels        packing, and the ragged edges of a product
     gemm          c = op(a) op(b)
-    few_rows      the same where the rows of c fill no more than a tile
+    few_rows      the same for an a that stays in a cache, and b^T, whose rows are read as they lie
+    a_in_place    the same for an a that stays in a cache, and whose rows are read as they lie
     planes        padded planes in which strided windows read neighbours
     columns       the columns of an image
     convolution   forward, and the gradients by data and by weights

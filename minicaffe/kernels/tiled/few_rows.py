@@ -1,26 +1,43 @@
-"""Products of few rows, c (m, n) = op(a) op(b) with m no more than a tile is wide.
+"""Products of few rows, c (m, n) = op(a) b^T: a stays in an inner cache, and b (n, k) is most of the memory.
 
-b is most of the memory that is touched, and not worth packing for so few uses: it is read once, as it lies.
-Each thread takes some columns of c, and:
-
-    b (n, k)    some rows of b, as a tile reads them in place, times a^T, which is packed; the tile is turned
-    b (k, n)    some columns of a few rows of b at a time, so that each row is read on for a while
+b is not worth packing for so few uses: a tile reads some of its rows as they lie.  a^T is packed, once for
+all threads.  What comes out is c^T, a few rows of it at a time, which are turned on their way to c.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from numba import prange
 
 from ..cpu import jit
 from ..micro.builder import address, call
-from ..micro.tile import best_rows, tile, tile_in_place
-from .panels import VECTORS, carve, pack, pack_panel, part_of, store_edge, threads
+from ..micro.dealing import worker
+from ..micro.tile import best_rows, tile_in_place
+from .panels import VECTORS, carver, evenly, items_of, pack_panel, part_of
 
-PACKED_BYTES = 512 << 10  # of a, if it fills several tiles: they stay in the inner cache
-DEPTH = 32  # rows of b, and
-COLUMNS = 1536  # columns of them, at a time: so many streams, and pages, a processor keeps in mind
+DEPTH = 1024  # of the sums, at a time
+SQUARES = 4  # that turn the rows of an item, about: the last one overlaps the one before
+
+
+class Cut(NamedTuple):
+    """How a product is cut up."""
+
+    rows: int  # tile height
+    width: int  # of the tile and a panel of a^T
+    depth: int
+    tiles: int  # of rows of b in an item
+    down: int  # items along the rows of b
+    across: int  # and along the panels of a^T
+
+
+def cut_of(m: int, n: int, k: int, machine, lanes: int) -> Cut:
+    rows, width = best_rows(n, machine), lanes * (1 if m <= lanes else VECTORS)
+    tiles = min(-(-SQUARES * lanes // rows), n // rows)
+    down = -(-n // (tiles * rows))
+    across = max(1, min(-(-m // width), items_of(m * n * k) // down))
+    return Cut(rows, width, evenly(k, DEPTH), tiles, down, across)
 
 
 def multiply_row(a, b, c, n, k, add, parts):
@@ -34,93 +51,83 @@ def multiply_row(a, b, c, n, k, add, parts):
             c[j] = c[j] + total if add else total
 
 
-def multiply_transposed(kernel, rows, width, a, b, c, m, n, k, a_row, a_k, add, panels, edges, t):
-    """b (n, k); every item is a tile of its rows."""
-    high = (rows + t.lanes - 1) // t.lanes * t.lanes  # of the squares that turn a tile
-    for part in prange(len(panels)):
-        packed, edge = panels[part], edges[part]
-        first, last = part_of(part, len(panels), (n + rows - 1) // rows)
-        if first < last:
-            pack(a, 0, a_row, a_k, m, k, width, packed, t)
-        for q in range(first, last):
-            j = min(q * rows, n - rows)  # the last tile overlaps the one before
-            # Squares stick out over the next tile, which is written after them.
-            turned = not add and j + high <= min(n, last * rows)
-            for start in range(0, m, width):
-                right, live, done = address(packed, start * k), min(width, m - start), 0
-                call(kernel, (k, address(b, j * k), k, right, width, address(edge, 0), width, 0, 0))
-                while turned and done + t.lanes <= live:
-                    for r in range(0, rows, t.lanes):
-                        to = address(c, (start + done) * n + j + r)
-                        call(t.turn, (address(edge, r * width + done), width, to, n))
-                    done += t.lanes
-                for i in range(done, live):
-                    for r in range(q * rows - j, rows):
-                        value, at = edge[r * width + i], (start + i) * n + j + r
-                        c[at] = c[at] + value if add else value
+def pack_across(a, packed, m, k, a_row, a_k, cut, t):
+    """a^T as panels; an item is a piece of one."""
+    pieces = (k + cut.depth - 1) // cut.depth
+    for item in prange((m + cut.width - 1) // cut.width * pieces):
+        i, p = item // pieces * cut.width, item % pieces * cut.depth
+        depth = min(cut.depth, k - p)
+        first, at = i * a_row + p * a_k, i * k + p * cut.width
+        pack_panel(a, first, a_row, a_k, m - i, depth, cut.width, packed, at, t)
 
 
-def multiply(put, plus, rows, most, a, b, c, m, n, k, a_row, a_k, add, packed, edges, t):
-    """b (k, n); every item is a tile's width of its columns."""
-    for part in prange(len(packed)):
-        own, ragged, edge = packed[part], edges[part], edges[part][most * t.width :]
-        first, last = part_of(part, len(packed), (n + t.width - 1) // t.width)
-        if first < last:
-            pack(a, 0, a_row, a_k, m, k, rows, own, t)
-        for j0 in range(first * t.width, last * t.width, COLUMNS):
-            for p in range(0, k, most):
-                depth, adding = min(most, k - p), add or p > 0
-                for j in range(j0, min(j0 + COLUMNS, last * t.width), t.width):
-                    wide = j + t.width <= n
-                    right, step = address(b, p * n + j), n
-                    if not wide:
-                        pack_panel(b, p * n + j, 1, n, n - j, depth, t.width, ragged, 0, t)
-                        right, step = address(ragged, 0), t.width
-                    for i in range(0, m, rows):
-                        left, at = address(own, i * k + p * rows), i * n + j
-                        if wide and i + rows <= m:
-                            kernel = plus if adding else put
-                            call(kernel, (depth, left, right, step, address(c, at), n, 0, 0))
-                        else:
-                            call(put, (depth, left, right, step, address(edge, 0), t.width, 0, 0))
-                            live = min(rows, m - i), min(t.width, n - j)
-                            store_edge(edge, c, at, n, live[0], live[1], t.width, adding)
+def multiply(put, plus, b, c, m, n, k, add, packed, scratch, cut, t):
+    """An item is some rows of b with some panels of a^T."""
+    panels = (m + cut.width - 1) // cut.width
+    for item in prange(cut.down * cut.across):
+        done = item // cut.across * cut.tiles * cut.rows  # rows of c^T, by other items
+        last = min(n, done + cut.tiles * cut.rows)
+        # Whole tiles: those of the last item begin with some rows of the one before.
+        first = last - (last - done + cut.rows - 1) // cut.rows * cut.rows
+        columns, square = scratch[worker(), : (last - first) * cut.width], scratch[worker(), -(t.lanes**2) :]
+        u, v = part_of(item % cut.across, cut.across, panels)
+        for i in range(u * cut.width, v * cut.width, cut.width):
+            for p in range(0, k, cut.depth):
+                depth, right = min(cut.depth, k - p), address(packed, i * k + p * cut.width)
+                for j in range(first, last, cut.rows):
+                    to = address(columns, (j - first) * cut.width)
+                    kernel = plus if p > 0 else put
+                    call(kernel, (depth, address(b, j * k + p), k, right, cut.width, to, cut.width, 0, 0))
+            live = min(cut.width, m - i)
+            turn(columns, first, last - first, live, cut.width, c, i * n, n, done, add, square, t)
+
+
+@jit
+def turn(columns, first, height, live, width, c, at, n, done, add, square, t):
+    """c[at + i * n + first + j] = columns[j * width + i], or that is added, for i < live, j < height; what
+    lies before `done` is added to already."""
+    if live < t.lanes or height < t.lanes:
+        for i in range(live):
+            for j in range(done - first, height):
+                to, value = at + i * n + first + j, columns[j * width + i]
+                c[to] = c[to] + value if add else value
+        return
+    for i in range(0, live, t.lanes):
+        i, upper = min(i, live - t.lanes), i
+        for j in range(0, height, t.lanes):
+            j, left = min(j, height - t.lanes), max(j, done - first)
+            source, to = address(columns, j * width + i), at + i * n + first + j
+            if not add:
+                call(t.turn, (source, width, address(c, to), n))
+            else:
+                call(t.turn, (source, width, address(square, 0), t.lanes))
+                for row in range(upper - i, t.lanes):
+                    for r in range(left - j, t.lanes):
+                        c[to + row * n + r] += square[row * t.lanes + r]
 
 
 multiply_row = jit(multiply_row, parallel=True)
-multiply_transposed = jit(multiply_transposed, parallel=True)
+pack_across = jit(pack_across, parallel=True)
 multiply = jit(multiply, parallel=True)
 
 
-def fits(g, t, itemsize) -> bool:
-    """True for geometry g (kernels.gemm.Gemm) where b is not worth packing."""
-    return g.m <= t.width or (g.m <= 4 * t.width and g.m * g.k * itemsize <= PACKED_BYTES)
-
-
-def make(device, t) -> Callable:
-    """gemm(a, b, c, g) for g.m <= t.width on a CPU device with tiling t; arguments as kernels.gemm.gemm."""
+def plan(device, t, g, parts: int) -> Callable:
+    """What computes gemm(a, b, c, g), for g.tb, with so many threads on a CPU device with tiling t."""
     itemsize, machine = device.dtype.itemsize, device.machine
+    m, n, k, ta, _, add = g
+    if m == 1:
+        return lambda a, b, c: multiply_row(a, b, c, n, k, add, parts)
+    cut = cut_of(m, n, k, machine, t.lanes)
+    put, plus = (
+        tile_in_place(cut.rows, cut.width // t.lanes, end, itemsize, machine) for end in ("set", "add")
+    )
+    room = cut.tiles * cut.rows * cut.width + t.lanes**2
+    carved = carver(device, (-(-m // cut.width) * cut.width * k,), (parts, room))
+    a_row, a_k = (1, m) if ta else (k, 1)
 
-    def gemm(a, b, c, g) -> None:
-        parts = threads()
-        a_row, a_k = (1, g.m) if g.ta else (g.k, 1)
-        if g.tb and g.m == 1:
-            multiply_row(a, b, c, g.n, g.k, g.add, parts)
-        elif g.tb:
-            rows, vectors = best_rows(g.n, machine), 1 if g.m <= t.lanes else VECTORS
-            kernel = tile_in_place(rows, vectors, "set", itemsize, machine)
-            width, high = vectors * t.lanes, -(-rows // t.lanes) * t.lanes
-            panels, edges = carve(device, (parts, -(-g.m // width) * width * g.k), (parts, high * width))
-            multiply_transposed(
-                *(kernel, rows, width, a, b, c, g.m, g.n, g.k, a_row, a_k, g.add, panels, edges, t)
-            )
-        else:
-            rows = best_rows(g.m, machine)
-            put, plus = (
-                tile(tuple(range(rows)), rows, VECTORS, end, itemsize, machine) for end in ("set", "add")
-            )
-            tall, most = -(-g.m // rows) * rows, DEPTH if g.m <= t.width else 4 * DEPTH
-            packed, edges = carve(device, (parts, tall * g.k), (parts, (most + rows) * t.width))
-            multiply(put, plus, rows, most, a, b, c, g.m, g.n, g.k, a_row, a_k, g.add, packed, edges, t)
+    def run(a, b, c) -> None:
+        packed, scratch = carved()
+        pack_across(a, packed, m, k, a_row, a_k, cut, t)
+        multiply(put, plus, b, c, m, n, k, add, packed, scratch, cut, t)
 
-    return gemm
+    return run

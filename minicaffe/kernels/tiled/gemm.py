@@ -18,12 +18,13 @@ from numba import prange
 from ..cpu import jit
 from ..micro.builder import address, call
 from ..micro.tile import best_rows, tile
-from . import few_rows
-from .panels import VECTORS, Tiling, pack, part_of, store_edge, threads, tiling
+from . import a_in_place, few_rows
+from .panels import VECTORS, Tiling, evenly, pack, part_of, store_edge, threads, tiling
 
 DEPTH = 384  # KC: a panel of B (384 x 32 floats, 48 KB) and a tile of A pass through the inner caches
 TILES = 12  # MC: tiles of A per block (12 x 14 rows x 384: 258 KB)
 COLUMNS = 1536  # NC: columns of B packed at a time, at most (2.4 MB)
+KEPT_BYTES = 512 << 10  # of a, at most, that stays in an inner cache and is not packed block by block
 SHALLOW = 64  # products of no more multiply-adds for an element of C go along its rows
 
 
@@ -39,7 +40,6 @@ class Blocking(NamedTuple):
     work: int  # elements of workspace per part
 
 
-@functools.lru_cache(maxsize=256)
 def blocking(m: int, n: int, k: int, rows: int, width: int, parts: int) -> Blocking:
     """Choose the grid whose largest part has the fewest tiles, and size the packed blocks to the parts."""
     down, across = -(-m // rows), -(-n // width)
@@ -47,7 +47,7 @@ def blocking(m: int, n: int, k: int, rows: int, width: int, parts: int) -> Block
         ((p, parts // p) for p in range(1, parts + 1) if parts % p == 0),
         key=lambda grid: (-(-down // grid[0]) * -(-across // grid[1]), grid[0]),
     )
-    depth = min(k, DEPTH)
+    depth = evenly(k, DEPTH)
     a_tiles = min(TILES, -(-down // grid_m))
     columns = min(COLUMNS // width, -(-across // grid_n)) * width
     work = depth * (a_tiles * rows + columns) + rows * width
@@ -98,23 +98,35 @@ multiply = jit(multiply, parallel=True)
 
 def make(device) -> Callable:
     """gemm(a, b, c, g) for a CPU device; arguments as kernels.gemm.gemm."""
-    dtype, machine = device.dtype, device.machine
-    t: Tiling = tiling(dtype, machine)
-    few = few_rows.make(device, t)
+    t: Tiling = tiling(device.dtype, device.machine)
+
+    @functools.lru_cache(maxsize=256)
+    def planned(g, parts: int) -> Callable:
+        if g.m > t.width and g.m * g.k * device.dtype.itemsize > KEPT_BYTES:
+            return plan(device, t, g, parts)
+        return (few_rows if g.tb and g.m <= g.n else a_in_place).plan(device, t, g, parts)
 
     def gemm(a: np.ndarray, b: np.ndarray, c: np.ndarray, g) -> None:
-        a_row, a_k = (1, g.m) if g.ta else (g.k, 1)
-        b_k, b_column = (1, g.k) if g.tb else (g.n, 1)
-        if few_rows.fits(g, t, dtype.itemsize):
-            few(a, b, c, g)
-            return
-        rows = best_rows(g.m, machine)
-        cut = blocking(g.m, g.n, g.k, rows, t.width, threads())
-        work = device.workspace(cut.work * cut.grid_m * cut.grid_n * dtype.itemsize).view(dtype)
-        upright = tuple(range(rows))
-        put, plus = (
-            tile(upright, rows, VECTORS, finish, dtype.itemsize, machine) for finish in ("set", "add")
-        )
-        multiply(put, plus, a, b, c, g.m, g.n, g.k, a_row, a_k, b_k, b_column, g.add, work, t, cut)
+        planned(g, threads())(a, b, c)
 
     return gemm
+
+
+def plan(device, t: Tiling, g, parts: int) -> Callable:
+    """What computes gemm(a, b, c, g), any of them, with so many threads."""
+    m, n, k, ta, tb, add = g
+    rows = best_rows(m, device.machine)
+    cut = blocking(m, n, k, rows, t.width, parts)
+    a_row, a_k = (1, m) if ta else (k, 1)
+    b_k, b_column = (1, k) if tb else (n, 1)
+    dtype, nbytes = device.dtype, cut.work * cut.grid_m * cut.grid_n * device.dtype.itemsize
+    put, plus = (
+        tile(tuple(range(rows)), rows, VECTORS, finish, dtype.itemsize, device.machine)
+        for finish in ("set", "add")
+    )
+
+    def run(a, b, c) -> None:
+        work = device.workspace(nbytes).view(dtype)
+        multiply(put, plus, a, b, c, m, n, k, a_row, a_k, b_k, b_column, add, work, t, cut)
+
+    return run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -24,14 +25,14 @@ class Tiling(NamedTuple):
     lanes: int
     width: int  # of a panel of B: VECTORS vectors
     turn: int  # addresses: the transpose of a square,
-    copy: int  # and the copy of rows one vector wide
+    copy: int  # the copy of rows one vector wide,
+    copy_panel: int  # and of rows of a panel
 
 
 def tiling(dtype: np.dtype, machine: Machine) -> Tiling:
-    lanes = machine.lanes(dtype.itemsize)
-    return Tiling(
-        lanes, VECTORS * lanes, transpose(dtype.itemsize, machine), copy(1, dtype.itemsize, machine)
-    )
+    lanes, itemsize = machine.lanes(dtype.itemsize), dtype.itemsize
+    copies = copy(1, itemsize, machine), copy(VECTORS, itemsize, machine)
+    return Tiling(lanes, VECTORS * lanes, transpose(itemsize, machine), *copies)
 
 
 def last_vectors(pixels: int, t: Tiling) -> int:
@@ -58,14 +59,38 @@ def sums_apart(length: int, nbytes: int) -> int:
     return parts
 
 
+MOST_ITEMS = 32  # of work, dealt to the threads
+ITEM = 1 << 16  # multiply-adds in one, at least: a few microseconds
+
+
+def items_of(multiply_adds: int) -> int:
+    """Into about how many items a product is cut for the threads, so that none waits for long."""
+    return max(1, min(MOST_ITEMS, multiply_adds // ITEM))
+
+
+def evenly(length: int, most: int) -> int:
+    """How long the pieces are of which as few as can be, none longer than `most`, cover a length."""
+    return -(-length // -(-length // most))
+
+
 def carve(device, *shapes: tuple[int, ...]) -> list[np.ndarray]:
     """Arrays of the device's floating type side by side in its workspace, each with a tile row of slack
     behind every row of its last axis, which starts on a cache line."""
-    itemsize = device.dtype.itemsize
+    return carver(device, *shapes)()
+
+
+def carver(device, *shapes: tuple[int, ...]) -> Callable[[], list[np.ndarray]]:
+    """What carves them, for calls that come again."""
+    dtype, itemsize = device.dtype, device.dtype.itemsize
     slack = device.machine.tile_rows * VECTORS * device.machine.lanes(itemsize)
     total, places = side_by_side(64 // itemsize, slack, shapes)
-    block = device.workspace(total * itemsize)[: total * itemsize].view(device.dtype)
-    return [block[start:end].reshape(shape) for start, end, shape in places]
+    nbytes = total * itemsize
+
+    def arrays() -> list[np.ndarray]:
+        block = device.workspace(nbytes)[:nbytes].view(dtype)
+        return [block[start:end].reshape(shape) for start, end, shape in places]
+
+    return arrays
 
 
 @functools.lru_cache(maxsize=1024)
@@ -114,6 +139,9 @@ def pack_panel(x, first, minor, major, available, depth, panel, out, at, t):
         whole = depth if live >= t.lanes else depth - 1
         if minor != 1:
             whole = whole // t.lanes * t.lanes
+        elif live == panel == t.width:
+            call(t.copy_panel, (depth, address(x, first), major, address(out, at), panel))
+            return
         for w in range(0, live, t.lanes):
             w = max(0, min(w, live - t.lanes))
             if minor != 1:
