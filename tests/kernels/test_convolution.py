@@ -12,7 +12,7 @@ from minicaffe.device.cpu import CpuDevice
 from minicaffe.kernels import activation
 from minicaffe.kernels import convolution as family
 from minicaffe.kernels.tiled import convolution as tiled
-from minicaffe.kernels.tiled.forward import few_pixels
+from minicaffe.kernels.tiled import forward
 from minicaffe.kernels.tiled.panels import sums_apart
 
 from .test_micro import MACHINES
@@ -170,6 +170,8 @@ CASES = {
     "padded 3x3": geometry(2, 1, 6, 33, (1, 14, 14), (1, 3, 3), pad=(0, 1, 1)),
     "stride 2": geometry(2, 1, 3, 17, (1, 15, 15), (1, 7, 7), stride=(1, 2, 2), pad=(0, 3, 3)),
     "stride 4, columns that no tap reads": geometry(1, 1, 3, 5, (1, 23, 21), (1, 5, 3), (1, 4, 4), (0, 1, 2)),
+    "1x1, stride 2": geometry(2, 2, 20, 31, (1, 15, 26), (1, 1, 1), (1, 2, 2)),
+    "stride 2 without padding": geometry(1, 1, 6, 70, (3, 7, 17), (2, 2, 3), (2, 1, 2), dilation=(1, 2, 1)),
     "few pixels": geometry(1, 2, 5, 45, (1, 4, 5), (1, 3, 3), pad=(0, 1, 1)),
     "depthwise": geometry(2, 9, 1, 1, (1, 10, 10), (1, 3, 3), pad=(0, 1, 1), bias=0),
     "depthwise, stride 2": geometry(1, 3, 1, 1, (1, 41, 39), (1, 3, 3), (1, 2, 2), pad=(0, 1, 1)),
@@ -270,7 +272,9 @@ def test_panels_of_the_weight_gradient_are_cut_when_large(monkeypatch):
     compare(CpuDevice(np.float64), CASES["lenet conv2"], 1e-12)
 
 
-@pytest.mark.parametrize("name", ["padded 3x3", "depthwise, 3-D", "lenet conv2", "few pixels"])
+@pytest.mark.parametrize(
+    "name", ["padded 3x3", "1x1, stride 2", "depthwise, 3-D", "lenet conv2", "few pixels"]
+)
 def test_the_number_of_threads_changes_no_bit(name):
     """With more than there are parts, the outputs of a part are split."""
     results = [run(CpuDevice(np.float32, threads=threads), CASES[name]) for threads in (1, 2, 5)]
@@ -292,16 +296,29 @@ def test_few_pixels_give_the_same_bits_as_many(groups):
     device, k = CpuDevice(np.float32), 5 * 9
     g = geometry(2, groups, 5, 30, (1, 4, 5), (1, 3, 3), pad=(0, 1, 1))
     one = g._replace(n=1)
-    assert few_pixels(one.m, one) and not few_pixels(g.m, g)
+    assert forward.few_pixels(one.m, one) and not forward.few_pixels(g.m, g)
     rng = np.random.default_rng(0)
     x, w, b, y = (device.empty((n,)) for n in (2 * g.x_step, groups * g.m * k, groups * g.m, 2 * g.y_step))
     for array in (x, w, b):
         device.put(rng.standard_normal(array.shape), array)
-    forward, together = device.bind(family).conv_forward, device.empty(y.shape)
-    forward(x, w, b, b, together, g)
+    convolve, together = device.bind(family).conv_forward, device.empty(y.shape)
+    convolve(x, w, b, b, together, g)
     for i in range(2):
-        forward(x[i * g.x_step :][: g.x_step], w, b, b, y[i * g.y_step :][: g.y_step], one)
+        convolve(x[i * g.x_step :][: g.x_step], w, b, b, y[i * g.y_step :][: g.y_step], one)
     np.testing.assert_array_equal(y, together)
+
+
+@pytest.mark.parametrize("name", ["1x1", "1x1, stride 2", "padded 3x3", "few pixels"])
+def test_blocks_and_packed_weights_change_no_bit(name, monkeypatch):
+    """Blocks of one panel, and weights that are always packed, or never."""
+    device, g = CpuDevice(np.float32, threads=2), CASES[name]
+    wanted = run(device, g)[0]
+    for limits in ({"BLOCK_BYTES": 1}, {"PACKED_FROM": 0}, {"PACKED_FROM": 1 << 30, "SHARE_BYTES": 1}):
+        for limit, value in limits.items():
+            monkeypatch.setattr(forward, limit, value)
+        forward.plan.cache_clear()
+        np.testing.assert_array_equal(run(device, g)[0], wanted)
+    forward.plan.cache_clear()
 
 
 @pytest.mark.parametrize("bias", [0, 1])

@@ -124,6 +124,18 @@ def test_gather_and_scatter_are_transposes(machine, dtype):
     assert (fence == 777).all() and (panel_fence == 777).all()
 
 
+@each_machine
+@each_dtype
+def test_gather_of_every_second_element(machine, dtype):
+    """One channel of 25, output 11, as runs of 8 and 3; what is read behind the last pixel is not used."""
+    rng = np.random.default_rng(3)
+    tables = [np.array(table, np.int64) for table in ([1], [0, 16], [0, 8], [8, 3])]
+    image, panel = rng.random(25 + 16).astype(dtype), np.empty(11 + 8, dtype)
+    kernel = gather(8, np.dtype(dtype).itemsize, machine, 2)
+    call(kernel, 1, 25, 1, tables[0], image, 2, *tables[1:], panel, 11)
+    np.testing.assert_array_equal(panel[:11], image[1:23:2])
+
+
 def test_best_rows_wastes_little():
     for machine in MACHINES.values():
         for count in range(1, 600):
