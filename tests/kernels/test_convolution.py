@@ -172,6 +172,12 @@ CASES = {
     "few pixels": geometry(1, 2, 5, 45, (1, 4, 5), (1, 3, 3), pad=(0, 1, 1)),
     "depthwise": geometry(2, 9, 1, 1, (1, 10, 10), (1, 3, 3), pad=(0, 1, 1), bias=0),
     "depthwise, stride 2": geometry(1, 3, 1, 1, (1, 41, 39), (1, 3, 3), (1, 2, 2), pad=(0, 1, 1)),
+    "depthwise 5x5": geometry(2, 3, 1, 1, (1, 23, 30), (1, 5, 5), (1, 2, 2), (0, 2, 2)),
+    "depthwise, dilated": geometry(1, 2, 1, 1, (1, 20, 19), (1, 3, 3), (1, 1, 1), (0, 2, 2), (1, 2, 2)),
+    "depthwise, tall": geometry(1, 2, 1, 1, (1, 20, 9), (1, 11, 2), pad=(0, 3, 1)),
+    "depthwise, far apart": geometry(1, 2, 1, 1, (1, 22, 26), (1, 5, 5), (1, 5, 5)),
+    "depthwise, gaps": geometry(1, 2, 1, 1, (1, 22, 26), (1, 2, 2), (1, 3, 3), (0, 1, 1)),
+    "depthwise, much padding": geometry(1, 2, 1, 1, (1, 5, 6), (1, 2, 2), pad=(0, 3, 2)),
     "depthwise, 3-D": geometry(2, 2, 1, 1, (4, 6, 9), (2, 3, 2), (2, 1, 3), (1, 2, 0), (1, 2, 3)),
     "3-D": geometry(1, 2, 2, 4, (5, 6, 7), (3, 2, 3), stride=(2, 1, 1), pad=(1, 0, 1)),
     "window larger than the input": geometry(1, 1, 3, 4, (1, 2, 2), (1, 3, 3), stride=(1, 2, 2)),
@@ -269,7 +275,9 @@ def test_panels_of_the_weight_gradient_are_cut_when_large(monkeypatch):
     compare(CpuDevice(np.float64), CASES["lenet conv2"], 1e-12)
 
 
-@pytest.mark.parametrize("name", ["padded 3x3", "depthwise, 3-D", "lenet conv2", "few pixels"])
+@pytest.mark.parametrize(
+    "name", ["padded 3x3", "depthwise, 3-D", "depthwise 5x5", "lenet conv2", "few pixels"]
+)
 def test_the_number_of_threads_changes_no_bit(name):
     """With more than there are parts, the outputs of a part are split."""
     results = [run(CpuDevice(np.float32, threads=threads), CASES[name]) for threads in (1, 2, 5)]
@@ -304,10 +312,9 @@ def test_few_pixels_give_the_same_bits_as_many(groups):
 
 
 @pytest.mark.parametrize("bias", [0, 1])
-def test_depthwise_planes_of_several_runs(bias):
-    """With factors and ReLU, images that lie apart, and weights in no threes."""
+def test_depthwise_planes_of_several_blocks(bias):
+    """With factors and ReLU, and images that lie apart."""
     g = geometry(2, 3, 1, 1, (1, 50, 60), (1, 2, 4), pad=(0, 1, 1), bias=bias)
-    assert g.pixels > tiled.depthwise.RUN
     compare(CpuDevice(np.float64), extended(g, 3, 5, scaled=1, relu=1), 1e-12)
 
 
