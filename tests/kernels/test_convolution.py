@@ -318,6 +318,17 @@ def test_depthwise_planes_of_several_blocks(bias):
     compare(CpuDevice(np.float64), extended(g, 3, 5, scaled=1, relu=1), 1e-12)
 
 
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
+def test_depthwise_sums_hold_no_element_that_no_tap_reads(machine):
+    """An infinite first column is under the first column of taps alone, also where vectors stick out over
+    the end of a row."""
+    device, g = CpuDevice(np.float32, machine=machine), geometry(1, 1, 1, 1, (1, 6, 7), (1, 3, 3))
+    x, dy, dw = np.ones((6, 7), np.float32), np.ones(g.pixels, np.float32), np.zeros((3, 3), np.float32)
+    x[:, 0] = np.inf
+    device.bind(family).conv_backward_weights(x, dy, dw, g)
+    np.testing.assert_array_equal(dw, [[np.inf, g.pixels, g.pixels]] * 3)
+
+
 def test_plain_loops_against_scipy():
     """Stride 1, no padding: 'valid' correlation, summed over channels."""
     g = geometry(2, 1, 3, 4, (3, 6, 5), (2, 3, 2))
