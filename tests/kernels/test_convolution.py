@@ -175,6 +175,12 @@ CASES = {
     "few pixels": geometry(1, 2, 5, 45, (1, 4, 5), (1, 3, 3), pad=(0, 1, 1)),
     "depthwise": geometry(2, 9, 1, 1, (1, 10, 10), (1, 3, 3), pad=(0, 1, 1), bias=0),
     "depthwise, stride 2": geometry(1, 3, 1, 1, (1, 41, 39), (1, 3, 3), (1, 2, 2), pad=(0, 1, 1)),
+    "depthwise 5x5": geometry(2, 3, 1, 1, (1, 23, 30), (1, 5, 5), (1, 2, 2), (0, 2, 2)),
+    "depthwise, dilated": geometry(1, 2, 1, 1, (1, 20, 19), (1, 3, 3), (1, 1, 1), (0, 2, 2), (1, 2, 2)),
+    "depthwise, tall": geometry(1, 2, 1, 1, (1, 20, 9), (1, 11, 2), pad=(0, 3, 1)),
+    "depthwise, far apart": geometry(1, 2, 1, 1, (1, 22, 26), (1, 5, 5), (1, 5, 5)),
+    "depthwise, gaps": geometry(1, 2, 1, 1, (1, 22, 26), (1, 2, 2), (1, 3, 3), (0, 1, 1)),
+    "depthwise, much padding": geometry(1, 2, 1, 1, (1, 5, 6), (1, 2, 2), pad=(0, 3, 2)),
     "depthwise, 3-D": geometry(2, 2, 1, 1, (4, 6, 9), (2, 3, 2), (2, 1, 3), (1, 2, 0), (1, 2, 3)),
     "3-D": geometry(1, 2, 2, 4, (5, 6, 7), (3, 2, 3), stride=(2, 1, 1), pad=(1, 0, 1)),
     "window larger than the input": geometry(1, 1, 3, 4, (1, 2, 2), (1, 3, 3), stride=(1, 2, 2)),
@@ -273,7 +279,7 @@ def test_panels_of_the_weight_gradient_are_cut_when_large(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["padded 3x3", "1x1, stride 2", "depthwise, 3-D", "lenet conv2", "few pixels"]
+    "name", ["padded 3x3", "1x1, stride 2", "depthwise, 3-D", "depthwise 5x5", "lenet conv2", "few pixels"]
 )
 def test_the_number_of_threads_changes_no_bit(name):
     """With more than there are parts, the outputs of a part are split."""
@@ -322,11 +328,21 @@ def test_blocks_and_packed_weights_change_no_bit(name, monkeypatch):
 
 
 @pytest.mark.parametrize("bias", [0, 1])
-def test_depthwise_planes_of_several_runs(bias):
-    """With factors and ReLU, images that lie apart, and weights in no threes."""
+def test_depthwise_planes_of_several_blocks(bias):
+    """With factors and ReLU, and images that lie apart."""
     g = geometry(2, 3, 1, 1, (1, 50, 60), (1, 2, 4), pad=(0, 1, 1), bias=bias)
-    assert g.pixels > tiled.depthwise.RUN
     compare(CpuDevice(np.float64), extended(g, 3, 5, scaled=1, relu=1), 1e-12)
+
+
+@pytest.mark.parametrize("machine", MACHINES.values(), ids=lambda m: f"{8 * m.vector_bytes}bit")
+def test_depthwise_sums_hold_no_element_that_no_tap_reads(machine):
+    """An infinite first column is under the first column of taps alone, also where vectors stick out over
+    the end of a row."""
+    device, g = CpuDevice(np.float32, machine=machine), geometry(1, 1, 1, 1, (1, 6, 7), (1, 3, 3))
+    x, dy, dw = np.ones((6, 7), np.float32), np.ones(g.pixels, np.float32), np.zeros((3, 3), np.float32)
+    x[:, 0] = np.inf
+    device.bind(family).conv_backward_weights(x, dy, dw, g)
+    np.testing.assert_array_equal(dw, [[np.inf, g.pixels, g.pixels]] * 3)
 
 
 def test_plain_loops_against_scipy():

@@ -138,6 +138,8 @@ def test_any_geometry(data, planes, ceil, seed):
         ((7, 14), 3, 1, 1),  # inception
         ((6, 33), 3, 1, 1),
         ((5, 19), 4, 2, 3),
+        ((7, 7), 7, 1, 0),  # the whole image
+        ((6, 6), 8, 1, 1),
         ((14, 14), 5, 3, 0),  # where GoogLeNet's first losses begin
     ],
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 
-from .builder import INT, Function
+from .builder import I32, INT, Function
 from .machine import Machine
 
 FORWARD = (
@@ -31,6 +31,72 @@ BACKWARD = ("planes", "top", "left", "height", "width", "rows", "columns", "vect
     "quotients",  # address of a plane of zeros, with `above` rows and `above` columns before the output's,
     "pitch",  # and its width: room for the vectors
 )
+WHOLE = (
+    "planes",
+    "count",  # of elements of a plane
+    "area",  # address of what the sum is divided by
+    "planar",  # addresses: of the planes,
+    "single",  # and of one element for each
+)
+
+
+@functools.cache
+def mean(itemsize: int, machine: Machine) -> int:
+    """The address of the kernel with arguments WHOLE for windows that hold the whole image:
+    single = sum of a plane / area."""
+    f = Function("mean", WHOLE, itemsize, machine)
+    build, given, lanes = f.build, f.arguments, machine.lanes(itemsize)
+    area = build.load(f.pointer("area"))
+
+    def plane(p, _):
+        source = f.at(f.pointer("planar"), (p, given["count"]))
+
+        def vector(v, carried):
+            at = build.mul(v, INT(lanes))
+            f.prefetch(f.at(source, at))
+            values = f.load_where(f.below(at, given["count"], lanes), f.at(source, at))
+            return [build.fadd(carried[0], values)]
+
+        (total,) = f.loop(_vectors(f, lanes), [f.zero(lanes)], vector)
+        half = lanes // 2
+        while half:
+            total = build.fadd(*[f.shuffle(total, total, range(i, i + half)) for i in (0, half)])
+            half //= 2
+        build.store(build.fdiv(build.extract_element(total, I32(0)), area), f.at(f.pointer("single"), p))
+        return []
+
+    f.loop(given["planes"], [], plane)
+    return f.compile()
+
+
+@functools.cache
+def even(add: bool, itemsize: int, machine: Machine) -> int:
+    """The address of the kernel with arguments WHOLE, on the way back:  every element of a plane is, or has
+    added to it, single / area."""
+    f = Function("even", WHOLE, itemsize, machine)
+    build, given, lanes = f.build, f.arguments, machine.lanes(itemsize)
+    area = f.broadcast(f.pointer("area"), lanes)
+
+    def plane(p, _):
+        target = f.at(f.pointer("planar"), (p, given["count"]))
+        share = build.fdiv(f.broadcast(f.at(f.pointer("single"), p), lanes), area)
+
+        def vector(v, _):
+            at, value = build.mul(v, INT(lanes)), share
+            if add:
+                value = build.fadd(f.load_where(f.below(at, given["count"], lanes), f.at(target, at)), value)
+            f.store_inside(value, f.at(target, at), at, given["count"])
+            return []
+
+        return f.loop(_vectors(f, lanes), [], vector)
+
+    f.loop(given["planes"], [], plane)
+    return f.compile()
+
+
+def _vectors(f: Function, lanes: int):
+    """How many cover a plane."""
+    return f.build.udiv(f.build.add(f.arguments["count"], INT(lanes - 1)), INT(lanes))
 
 
 @functools.cache
@@ -69,13 +135,11 @@ def average(
                     return [total]
 
                 (total,) = f.loop(count, [f.zero(lanes)], taps)
-                at = build.mul(v, INT(lanes))
-                live, at = (
-                    f.below(at, given["columns"], lanes),
-                    build.add(at, build.mul(i, given["columns"])),
-                )
+                column = build.mul(v, INT(lanes))
+                live = f.below(column, given["columns"], lanes)
+                at = build.add(column, build.mul(i, given["columns"]))
                 area = f.load_where(live, f.at(f.pointer("areas"), at))
-                f.store_where(live, build.fdiv(total, area), f.at(y, at))
+                f.store_inside(build.fdiv(total, area), f.at(y, at), column, given["columns"])
                 return []
 
             return f.loop(given["vectors"], [], vector)
@@ -145,7 +209,7 @@ def spread(
                 values = f.in_turns(sums)
                 if add:
                     values = build.fadd(f.load_where(live, target), values)
-                f.store_where(live, values, target)
+                f.store_inside(values, target, left, given["width"])
                 return []
 
             return f.loop(given["across"], [], vector)

@@ -57,6 +57,11 @@ class Function:
             total = self.build.add(total, INT(index) if isinstance(index, int) else index)
         return self.build.gep(pointer, [total])
 
+    def entry(self, argument: str, index):
+        """Element `index` of the table of int64 at the argument's address."""
+        table = self.build.inttoptr(self.arguments[argument], INT.as_pointer())
+        return self.build.load(self.build.gep(table, [index]))
+
     def load(self, pointer, lanes: int):
         vector = self.build.load(self.build.bitcast(pointer, self.vector(lanes).as_pointer()))
         vector.align = self.itemsize  # rows of a blob start anywhere
@@ -79,6 +84,42 @@ class Function:
         self.intrinsic(
             "masked.store", value.type, value, pointer, I32(self.itemsize), live, result=ir.VoidType()
         )
+
+    def store_inside(self, value, pointer, first, end) -> None:
+        """Of lanes that are elements first, first + 1, ... of a row, those from 0 to end - 1.
+
+        A masked store is slow where vectors have no registers for masks: all lanes are stored at once where
+        they are inside, and those of the last vector in pieces of half its length, a quarter, and so on.
+        """
+        build, lanes = self.build, value.type.count
+        count = build.sub(end, first)
+        behind = build.icmp_signed(">=", first, INT(0))
+        whole = build.and_(behind, build.icmp_signed(">=", count, INT(lanes)))
+        with build.if_else(whole) as (all_inside, otherwise):
+            with all_inside:
+                self.store(value, pointer)
+            with otherwise:
+                if self.machine.vector_bytes == 64:
+                    self.store_where(self.below(first, end, lanes), value, pointer)
+                    return
+                with build.if_else(behind) as (last, early):
+                    with last:
+                        self._store_pieces(value, pointer, self.greater(count, INT(0)))
+                    with early:
+                        self.store_where(self.below(first, end, lanes), value, pointer)
+
+    def _store_pieces(self, value, pointer, count) -> None:
+        """The first `count` lanes, fewer than there are."""
+        build, lanes, done = self.build, value.type.count, INT(0)
+        half = 1 << (lanes - 1).bit_length() >> 1  # of the next power of two
+        value = self.shuffle(value, value, [min(lane, lanes - 1) for lane in range(max(1, 2 * half))])
+        while half:
+            low, high = (self.shuffle(value, value, range(i, i + half)) for i in (0, half))
+            some = build.and_(count, INT(half))
+            taken = build.icmp_signed("!=", some, INT(0))
+            with build.if_then(taken):
+                self.store(low, self.at(pointer, done))
+            value, done, half = build.select(taken, high, low), build.add(done, some), half // 2
 
     def prefetch(self, pointer, *, ahead: int = AHEAD, write: bool = False) -> None:
         """Fetch the cache line `ahead` bytes behind pointer, which need not exist, to be read or written

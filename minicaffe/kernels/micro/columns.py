@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import functools
 
-from .builder import INT, Function
+from .builder import Function
 from .machine import Machine
 
 ARGUMENTS = (
@@ -75,15 +75,13 @@ def scatter(lanes: int, itemsize: int, machine: Machine) -> int:
 def _row(f: Function, c, t, move) -> list:
     """All runs of row (c, t); move(image pointer, panel pointer, length) is called for each."""
 
-    def entry(table: str, index):
-        return f.build.load(f.build.gep(f.build.inttoptr(f.arguments[table], INT.as_pointer()), [index]))
-
-    image = f.at(f.pointer("image"), (c, f.arguments["plane"]), entry("tap", t))
+    image = f.at(f.pointer("image"), (c, f.arguments["plane"]), f.entry("tap", t))
     row = f.build.add(f.build.mul(c, f.arguments["taps"]), t)
     panel = f.at(f.pointer("panel"), (row, f.arguments["width"]))
 
     def run(r, _):
-        move(f.at(image, entry("source", r)), f.at(panel, entry("target", r)), entry("length", r))
+        source, target, length = (f.entry(table, r) for table in ("source", "target", "length"))
+        move(f.at(image, source), f.at(panel, target), length)
         return []
 
     return f.loop(f.arguments["runs"], [], run)

@@ -39,11 +39,11 @@ def forward(lines: int, columns: int, lanes: int, itemsize: int, machine: Machin
         x = f.load_where(live, f.at(f.pointer("x"), at))
         return f.multiply_add(x, x, total)
 
-    def finish(at, live, total):
+    def finish(at, live, total, store):
         inverse = build.fdiv(one, f.multiply_add(alpha, total, k))
         x = f.load_where(live, f.at(f.pointer("x"), at))
-        f.store_where(live, inverse, f.at(f.pointer("inverse"), at))
-        f.store_where(live, build.fmul(x, _three_quarters(f, inverse)), f.at(f.pointer("y"), at))
+        store(inverse, "inverse")
+        store(build.fmul(x, _three_quarters(f, inverse)), "y")
 
     _walk(f, lines, columns, zero, square, finish, ("x",), ("y", "inverse"))
     return f.compile()
@@ -64,11 +64,11 @@ def backward(lines: int, columns: int, lanes: int, itemsize: int, machine: Machi
         dy, y, inverse = (load(name, at, live) for name in ("dy", "y", "inverse"))
         return f.multiply_add(build.fmul(dy, y), inverse, total)
 
-    def finish(at, live, total):
+    def finish(at, live, total, store):
         dy, inverse, x = (load(name, at, live) for name in ("dy", "inverse", "x"))
         less = build.fmul(build.fmul(factor, x), total)
         dx = build.fsub(build.fmul(dy, _three_quarters(f, inverse)), less)
-        f.store_where(live, dx, f.at(f.pointer("dx"), at))
+        store(dx, "dx")
 
     _walk(f, lines, columns, zero, product, finish, ("x", "y", "inverse", "dy"), ("dx",))
     return f.compile()
@@ -76,7 +76,8 @@ def backward(lines: int, columns: int, lanes: int, itemsize: int, machine: Machi
 
 def _walk(f: Function, lines: int, columns: int, zero, add, finish, read, written) -> None:
     """For every vector of every line: total = add(index of an element, which of its lanes there are, total)
-    over the neighbourhood, lines and columns ascending, and then finish(index, lanes, total)."""
+    over the neighbourhood, lines and columns ascending, and then finish(index, lanes, total, store), with
+    store(value, name of an argument)."""
     build, given, lanes = f.build, f.arguments, zero.type.count
 
     def group(n, _):
@@ -103,7 +104,11 @@ def _walk(f: Function, lines: int, columns: int, zero, add, finish, read, writte
                     return [total]
 
                 (total,) = f.loop(count, [zero], near)
-                finish(here, live[columns], total)
+
+                def store(value, name):
+                    f.store_inside(value, f.at(f.pointer(name), here), column, given["w"])
+
+                finish(here, live[columns], total, store)
                 return []
 
             return f.loop(given["vectors"], [], vector)

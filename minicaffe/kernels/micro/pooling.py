@@ -171,10 +171,10 @@ def max_pool_back(
                     return sums
 
                 values = f.in_turns(f.loop(count, [f.zero(lanes)] * stride[1], windows))
-                inside = f.below(left, given["width"], wide)
                 if add:
+                    inside = f.below(left, given["width"], wide)
                     values = build.fadd(f.load_where(inside, f.at(dx, target)), values)
-                f.store_where(inside, values, f.at(dx, target))
+                f.store_inside(values, f.at(dx, target), left, given["width"])
                 return []
 
             return f.loop(given["across"], [], vector)

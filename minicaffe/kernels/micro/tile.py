@@ -19,7 +19,7 @@ buffer.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -66,24 +66,31 @@ def _write(f: Function, rows: int, vectors: int, finish: str, element_of_a: Call
         f.prefetch(f.at(c, (m, f.arguments["ldc"]), v * lanes), ahead=0, write=True)
     sums = f.loop(f.arguments["depth"], [f.zero(lanes)] * (rows * vectors), multiply)
     for m in range(rows):
-        scale, bias = (
-            f.broadcast(f.at(f.pointer(name), m), lanes) if name in follows else None
-            for name in ("scale", "bias")
-        )
         for v in range(vectors):
             target = f.at(c, (m, f.arguments["ldc"]), v * lanes)
             value = sums[m * vectors + v]
             if finish == "add":
                 value = f.build.fadd(f.load(target, lanes), value)
-            if scale is not None:
-                value = f.multiply_add(value, scale, f.zero(lanes) if bias is None else bias)
-            elif bias is not None:
-                value = f.build.fadd(value, bias)
-            if "relu" in follows:
-                negative = f.build.fcmp_ordered("<=", value, f.zero(lanes))
-                value = f.build.select(negative, f.zero(lanes), value)
-            f.store(value, target)
+            f.store(finished(f, value, follows, m), target)
     return f.compile()
+
+
+def finished(f: Function, value, follows: Sequence[str], m: int):
+    """What is stored in place of a vector of sums: f has the addresses of scale and bias, of which those at m
+    are meant."""
+    lanes = value.type.count
+    scale, bias = (
+        f.broadcast(f.at(f.pointer(name), m), lanes) if name in follows else None
+        for name in ("scale", "bias")
+    )
+    if scale is not None:
+        value = f.multiply_add(value, scale, f.zero(lanes) if bias is None else bias)
+    elif bias is not None:
+        value = f.build.fadd(value, bias)
+    if "relu" in follows:
+        negative = f.build.fcmp_ordered("<=", value, f.zero(lanes))
+        value = f.build.select(negative, f.zero(lanes), value)
+    return value
 
 
 @functools.cache

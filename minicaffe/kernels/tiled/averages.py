@@ -9,9 +9,11 @@ import numpy as np
 from numba import prange
 
 from ..cpu import jit
-from ..micro.averages import above, average, spread
+from ..micro.averages import above, average, even, mean, spread
 from ..micro.builder import address, call
 from .panels import carve, part_of, threads
+
+PARTS = 64  # that whole planes are dealt in
 
 
 def lanes_for(g, device) -> int:
@@ -25,12 +27,17 @@ def lanes_for(g, device) -> int:
 def forward(device, plain: Callable) -> Callable:
     """kernels.pooling.ave_pool_forward on register vectors, `plain` for windows that these do not take."""
 
+    itemsize, machine = device.dtype.itemsize, device.machine
+
     def run(x: np.ndarray, y: np.ndarray, g) -> None:
+        if whole(g):
+            whole_planes(mean(itemsize, machine), areas(g, device.dtype), x, y, *extents(g), PARTS)
+            return
         if not taken(g):
             plain(x, y, g)
             return
         lanes = lanes_for(g, device)
-        kernel = average((g.kh, g.kw), (g.sh, g.sw), lanes, device.dtype.itemsize, device.machine)
+        kernel = average((g.kh, g.kw), (g.sh, g.sw), lanes, itemsize, machine)
         ave_pool_planes(kernel, areas(g, device.dtype), x, y, g, -(-g.ow // lanes), min(threads(), g.planes))
 
     return run
@@ -39,13 +46,20 @@ def forward(device, plain: Callable) -> Callable:
 def backward(device, plain: Callable) -> Callable:
     """The same for ave_pool_backward."""
 
+    itemsize, machine = device.dtype.itemsize, device.machine
+
     def run(dy: np.ndarray, dx: np.ndarray, g, add: int) -> None:
+        if whole(g):
+            whole_planes(
+                even(bool(add), itemsize, machine), areas(g, device.dtype), dx, dy, *extents(g), PARTS
+            )
+            return
         if not taken(g) or g.sh > g.kh or g.sw > g.kw:
             plain(dy, dx, g, add)
             return
         lanes = lanes_for(g, device)
         window = (g.kh, g.kw), (g.sh, g.sw)
-        kernel = spread(*window, bool(add), lanes, device.dtype.itemsize, device.machine)
+        kernel = spread(*window, bool(add), lanes, itemsize, machine)
         vectors, across = -(-g.ow // lanes), -(-(g.w + g.pw) // (g.sw * lanes))
         over, before = above(*window)
         rows, pitch = over + max(g.oh, (g.h + g.ph - 1) // g.sh + 1), before + lanes * max(vectors, across)
@@ -54,6 +68,16 @@ def backward(device, plain: Callable) -> Callable:
         spread_planes(kernel, areas(g, device.dtype), dy, dx, g, counts, quotients)
 
     return run
+
+
+def whole(g) -> bool:
+    """Whether there is one window, which holds the whole image."""
+    return (g.oh, g.ow) == (1, 1) and g.kh - g.ph >= g.h and g.kw - g.pw >= g.w
+
+
+def extents(g) -> tuple[int, ...]:
+    """Of whole_planes: few numbers, which are handed over sooner than a geometry."""
+    return g.planes, min(g.channels, g.planes), g.x_step, g.y_step, g.h * g.w
 
 
 def taken(g) -> bool:
@@ -75,6 +99,17 @@ def start_of(p, channels, step, size):
     """Where plane p, of `size` elements, starts in an array whose images are `step` elements apart."""
     image = p // channels
     return image * step + (p - image * channels) * size
+
+
+def whole_planes(kernel, area, x, y, planes, channels, x_step, y_step, size, parts):
+    """All planes with one of the kernels for windows that hold the whole image."""
+    for part in prange(parts):
+        p, last = part_of(part, parts, planes)
+        while p < last:
+            run = min(last - p, channels - p % channels)
+            of_x, of_y = start_of(p, channels, x_step, size), start_of(p, channels, y_step, 1)
+            call(kernel, (run, size, address(area, 0), address(x, of_x), address(y, of_y)))
+            p += run
 
 
 @jit
@@ -111,4 +146,6 @@ def spread_planes(kernel, areas, dy, dx, g, counts, quotients):
             p += run
 
 
-ave_pool_planes, spread_planes = jit(ave_pool_planes, parallel=True), jit(spread_planes, parallel=True)
+whole_planes, ave_pool_planes, spread_planes = [
+    jit(function, parallel=True) for function in (whole_planes, ave_pool_planes, spread_planes)
+]

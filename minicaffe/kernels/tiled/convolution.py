@@ -150,10 +150,10 @@ class Tiled:
 
     def forward(self, x, w, scale, bias, y, g) -> None:
         """conv_forward."""
-        if g.c == g.m == 1:
-            depthwise.conv_forward(self.device, self.t, x, w, scale, bias, y, g)
-            return
         end = finish(scaled=g.scaled, bias=g.bias, relu=g.relu)
+        if g.c == g.m == 1:
+            depthwise.forward(self.device, x, w, scale, bias, y, end, g)
+            return
         if self.by_winograd("forward", g):
             winograd.forward(self.device, self.t, x, w, scale, bias, y, g, end)
             return
@@ -161,6 +161,9 @@ class Tiled:
 
     def backward_data(self, dy, w, dx, g) -> None:
         """conv_backward_data."""
+        if depthwise.fits_by_data(g):
+            depthwise.backward_data(self.device, dy, w, dx, g)
+            return
         if pointwise.fits(g):
             slopes, weights, outputs, steps = (dy,) * 3, (w,) * 3, (g.m, 0, 0), (g.y_step,) * 3
             pointwise.backward_data(self.device, self.t, slopes, weights, dx, outputs, steps, g)
@@ -180,6 +183,9 @@ class Tiled:
 
     def backward_weights(self, x, dy, dw, g) -> None:
         """conv_backward_weights."""
+        if depthwise.fits_by_weights(g):
+            depthwise.backward_weights(self.device, x, dy, dw, g)
+            return
         if self.by_winograd("by weights", g):
             winograd_weights.gradient(self.device, self.t, x, dy, dw, g)
             return
