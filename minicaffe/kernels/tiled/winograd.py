@@ -142,14 +142,6 @@ class Work(NamedTuple):
     lines: np.ndarray  # [lane, pixel] of a band of outputs
 
 
-def transform_weights(w, work, u, t):
-    """All panels of all groups."""
-    for part in prange(len(work.windows)):
-        first, last = part_of(part, len(work.windows), len(work.weights))
-        for panel in range(first, last):
-            transform_panel(w, panel, work, u, work.windows[part], work.weights[panel], t)
-
-
 @jit
 def transform_panel(w, panel, work, u, window, weights, t):
     """One panel of outputs, counted through the groups."""
@@ -178,15 +170,19 @@ def gather_windows(w, at, outer, live, taps, window, lane, t):
                 window[tap * t.width + lane + i] = w[at + i * outer + tap]
 
 
-def correlate(x, w, scale, bias, y, work, u, v, p, s, o, t):
+def correlate(x, w, scale, bias, y, prepare, work, u, v, p, s, o, t):
     """Every item is a chunk of tiles and a span of outputs; v and p are the Values of the image and of
     products, s and o the Plane of the image and of the output.
 
-    If there is one chunk, each panel of weights is transformed here, next to where it is used."""
+    With `prepare` all weights are transformed, and nothing else is done: one function is compiled in less time
+    than two.  If there is one chunk, each panel of weights is transformed next to where it is used."""
     panels, chunks = (work.m + t.width - 1) // t.width, (work.bands + work.chunk - 1) // work.chunk
     for part in prange(len(work.strips)):
         held = -1
-        first, last = part_of(part, len(work.strips), work.groups * chunks * work.spans)
+        first, last = part_of(part, len(work.strips), len(work.weights) if prepare else 0)
+        for panel in range(first, last):
+            transform_panel(w, panel, work, u, work.windows[part], work.weights[panel], t)
+        first, last = part_of(part, len(work.strips), 0 if prepare else work.groups * chunks * work.spans)
         for item in range(first, last):
             chunk = item // work.spans
             group, band = chunk // chunks, chunk % chunks * work.chunk
@@ -249,7 +245,6 @@ def put(part, work, lane, scale, bias, y, m, live, band, end, p, o, t):
             move(source, target, work.add)
 
 
-transform_weights = jit(transform_weights, parallel=True)
 correlate = jit(correlate, parallel=True)
 
 
@@ -319,6 +314,5 @@ def _correlate(
     add = 0 if finish else g.add
     kernels = image, multiply, sums
     work = Work(*kernels, places, rows, g.groups, c, m, add, bands, chunk, spans, *arrays, lines)
-    if chunks > 1:
-        transform_weights(w, work, u, t)
-    correlate(x, w, scale, bias, y, work, u, v, p, s, o, t)
+    for prepare in (True, False)[int(chunks == 1) :]:
+        correlate(x, w, scale, bias, y, prepare, work, u, v, p, s, o, t)
