@@ -1,4 +1,4 @@
-"""The gradient by the weights of 3x3 windows by Winograd's F(4x4, 3x3), see winograd.py:
+"""The gradient by the weights of 3x3 and 5x5 windows by Winograd's schemes, see winograd.py:
 
     dg = G^T [ sum over tiles of (B^T d B) * (A dy A^T) ] G
 
@@ -19,7 +19,7 @@ from ..micro.builder import address, call
 from ..micro.tile import best_rows, tile
 from ..micro.winograd import SCHEMES, sandwich
 from .panels import VECTORS, Tiling, carve, part_of, threads
-from .winograd import APART, plane, transform, values_of
+from .winograd_values import APART, plane, transform, values_of
 
 TILES = 128  # of a chunk, at most,
 VALUES = 512 << 10  # elements of values and slopes of a chunk that stay in the caches
@@ -51,12 +51,12 @@ VALUES_OF_A_CHUNK, PRODUCTS, WINDOWS = range(3)
 
 
 def step(which, kernel, x, dy, dw, group, band, end, work, v, e, s, o, t):
-    """One of these steps, in one function, which is compiled in less time than three; v and e are the Values of
-    image and slopes, s and o their planes:
+    """One of these steps, in one function, which is compiled in less time than three; v and e are the Values
+    of image and slopes, s and o their planes:
 
     VALUES_OF_A_CHUNK  those of the bands from `band` to `end`, block by block of channels
-    PRODUCTS           of all their tiles, set or added to the sums by `kernel`; items are places and panels of
-                       outputs
+    PRODUCTS           of all their tiles, set or added to the sums by `kernel`; items are places and panels
+                       of outputs
     WINDOWS            dw[m, c] += G^T sums G
     """
     inputs, outputs = (work.c + t.lanes - 1) // t.lanes, (work.m + t.lanes - 1) // t.lanes
