@@ -1,11 +1,13 @@
-"""Winograd's F(4x4, 3x3): the transforms of tiles, all as one micro-kernel.
+"""Winograd's F(4x4, 3x3) and F(4x4, 5x5): the transforms of tiles, all as one micro-kernel.
 
     y = A^T [ (G g G^T) * (B^T d B) ] A
 
-is the correlation of a tile d (6 x 6) with weights g (3 x 3), y (4 x 4), by 36 products instead of 144
-(Winograd 1980; Lavin and Gray, "Fast algorithms for convolutional neural networks", CVPR 2016).  Polynomials
-are multiplied by their values at five points and at infinity.  The usual points are 0, +-1 and +-2; here they
-are 0, +-1/sqrt(2) and +-sqrt(2), whose powers are closer together: the largest error is a fifth.
+is the correlation of a tile d with weights g, y (4 x 4): of d (6 x 6) with g (3 x 3) by 36 products instead
+of 144, of d (8 x 8) with g (5 x 5) by 64 instead of 400 (Winograd 1980; Lavin and Gray, "Fast algorithms
+for convolutional neural networks", CVPR 2016).  Polynomials are multiplied by their values at five or seven
+points and at infinity.  Of five, the usual ones are 0, +-1 and +-2; here they are 0, +-1/sqrt(2) and
++-sqrt(2), whose powers are closer together: the largest error is a fifth.  Seven are 0, +-1, +-2 and +-1/2;
+of 100 other choices none had less than 0.8 times their largest error.
 
 Every transform is L X L^T with a constant L.  Vectors run over channels, and the rows of an L that belong to
 points +-p differ in the signs of odd powers alone, so that half of the work is done once for both.
@@ -22,6 +24,7 @@ import numpy as np
 
 from .builder import Function
 from .machine import Machine
+
 
 class Scheme(NamedTuple):
     """F(out x out, taps x taps): extents of a tile of outputs and of the window."""
@@ -86,7 +89,8 @@ def matrices(scheme: Scheme) -> dict[str, np.ndarray]:
 
 @functools.cache
 def sandwich(scheme: Scheme, name: str, finish: str, itemsize: int, machine: Machine) -> int:
-    """The address of the kernel with ARGUMENTS: L X L^T, L = matrices(scheme)[name], for `count` blocks X of vectors.
+    """The address of the kernel with ARGUMENTS: L X L^T, for `count` blocks X of vectors; L is
+    matrices(scheme)[name].
 
     finish  what is done to a vector before it is stored, any of these joined by _: "scale" it is multiplied
             by the vector at `scale`, "bias" that at `bias` is added, "relu" 0 takes the place of what is

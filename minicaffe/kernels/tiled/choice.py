@@ -2,9 +2,9 @@
 columns.
 
 Both are priced in multiply-adds of a direct convolution's register tile.  What either does besides was
-measured in that unit, on a processor with AVX-512 (100 layers and batches as in benchmarks/winograd.py) and on
-one with AVX2 and a quarter of its inner cache (320, of both windows), whose caches others used too; the prices
-differ less than the measurements scatter, and are the same for both windows.
+measured in that unit, on a processor with AVX-512 (100 layers and batches as in benchmarks/winograd.py) and
+on one with AVX2 and a quarter of its inner cache (320, of both windows), whose caches others used too; the
+prices differ less than the measurements scatter, and are the same for both windows.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def choose(way: str, g, math: str = "FAST", itemsize: int = 4, lanes: int = 16) 
     fewer, gain = _gains(way, g, 2 * lanes)
     told = f"{layer}, {fewer:.1f}x fewer products, about {gain:.1f}x as fast"
     return (
-        Choice(True, f"winograd {SCHEMES[g.kh]}: {told}") if gain >= LEAST_GAIN else Choice(False, f"direct: {told}")
+        Choice(True, f"winograd {SCHEMES[g.kh]}: {told}")
+        if gain >= LEAST_GAIN
+        else Choice(False, f"direct: {told}")
     )
 
 

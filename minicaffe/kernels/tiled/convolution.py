@@ -8,7 +8,7 @@ The weights are packed once per call; images and panels are dealt to the threads
 summed in parts that follow from the geometry alone, and then over the parts, in order.  Whatever a result is
 summed of, it is by one thread, so it does not depend on how many there are.
 
-3x3 windows go by Winograd where that pays (choice.py).
+3x3 and 5x5 windows go by Winograd where that pays (choice.py).
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Correlation with 3x3 windows by Winograd's F(4x4, 3x3), see micro/winograd.py: 36 products instead of 144.
+"""Correlation with 3x3 or 5x5 windows by Winograd's F(4x4, 3x3) or F(4x4, 5x5), see micro/winograd.py: 36
+products instead of 144, or 64 instead of 400.
 
     image -> strips: `lanes` channels, pixel by pixel -> values V[place, tile, c] = B^T d B
     weights -> U[place, c, m] = G g G^T, once per call
-    products = V[place] U[place], for each of 36 places, over register tiles
+    products = V[place] U[place], for each of 36 or 64 places, over register tiles
     A^T products A -> what follows the sum -> a strip -> rows of the output
 
 Tiles are taken by bands, which are four rows of outputs, and bands by chunks, whose values and products stay
@@ -27,82 +28,9 @@ from ..micro.tile import best_rows, tile
 from ..micro.winograd import SCHEMES, Scheme, sandwich
 from .panels import VECTORS, Tiling, carve, part_of, threads
 from .planes import move
+from .winograd_values import APART, Plane, Values, plane, transform, values_of
 
 TILES = 56  # of a chunk, at most, if it has more than one band
-APART = 16  # elements between matrices, which would compete for the same lines of a cache at powers of two
-
-
-class Plane(NamedTuple):
-    """Images that are cut into tiles, and the strip that one block of channels of them becomes; in pixels."""
-
-    h: int
-    w: int
-    top: int  # padding; below 0, so much is cut off
-    left: int
-    step: int  # elements from one image to the next
-    extent: int  # of a tile,
-    out: int  # and of its outputs
-    down: int  # bands of an image
-    across: int  # tiles of a band
-    pitch: int  # of a row of the strip
-
-
-def plane(h: int, w: int, top: int, left: int, step: int, extent: int, out: int, oh: int, ow: int) -> Plane:
-    """Images (h, w) in tiles of `extent`, of which each makes, or is, out x out of (oh, ow) pixels."""
-    down, across = -(-oh // out), -(-ow // out)
-    return Plane(h, w, top, left, step, extent, out, down, across, out * (across - 1) + extent)
-
-
-class Values(NamedTuple):
-    """Transformed tiles, [place, tile, channel]: elements from one tile to the next, from one place, and from
-    one row of places."""
-
-    tile: int
-    place: int
-    row: int
-
-
-def values_of(scheme: Scheme, tiles: int, channels: int) -> Values:
-    """With channels to fill a vector, and some elements apart."""
-    across = -(-channels // APART) * APART + APART
-    place = tiles * across + APART
-    return Values(across, place, scheme.extent * place)
-
-
-@jit
-def fill_strip(x, at, first, count, strip, s, t):
-    """strip[row, pixel, lane] = rows `first` to `first + count` of t.lanes padded planes, the first at x[at].
-
-    What sticks out of a row is written over by the next one.
-    """
-    row, left, skip = s.pitch * t.lanes, max(0, s.left), max(0, -s.left)
-    live = min(s.w - skip, s.pitch - left)
-    for r in range(count):
-        y, to = first + r - s.top, r * row
-        inside = 0 <= y < s.h
-        strip[to : to + (left * t.lanes if inside else row)] = 0
-        if inside:
-            for i in range(0, live, t.lanes):
-                pixels = address(x, at + y * s.w + skip + i)
-                call(t.turn, (pixels, s.h * s.w, address(strip, to + (left + i) * t.lanes), t.lanes))
-            strip[to + (left + live) * t.lanes : to + row] = 0
-
-
-@jit
-def transform(kernel, x, at, band, end, strip, values, c, v, s, t):
-    """values[place, tile, c : c + t.lanes] of the tiles in bands `band` to `end`; the block of channels
-    begins at x[at] in the first image."""
-    row = s.pitch * t.lanes
-    while band < end:
-        n, a = band // s.down, band % s.down
-        bands = min(end - band, s.down - a)  # of this image
-        fill_strip(x, at + n * s.step, s.out * a, s.out * (bands - 1) + s.extent, strip, s, t)
-        for b in range(bands):
-            source, to = address(strip, s.out * b * row), address(values, c)
-            places = v.row, v.place, v.tile
-            call(kernel, (s.across, source, row, t.lanes, s.out * t.lanes, to, *places, 0, 0))
-            c += s.across * v.tile
-        band += bands
 
 
 class Weights(NamedTuple):
@@ -142,14 +70,6 @@ class Work(NamedTuple):
     lines: np.ndarray  # [lane, pixel] of a band of outputs
 
 
-def transform_weights(w, work, u, t):
-    """All panels of all groups."""
-    for part in prange(len(work.windows)):
-        first, last = part_of(part, len(work.windows), len(work.weights))
-        for panel in range(first, last):
-            transform_panel(w, panel, work, u, work.windows[part], work.weights[panel], t)
-
-
 @jit
 def transform_panel(w, panel, work, u, window, weights, t):
     """One panel of outputs, counted through the groups."""
@@ -160,7 +80,10 @@ def transform_panel(w, panel, work, u, window, weights, t):
         at = group * work.m * work.c * u.window + m * u.outer + k * u.inner
         for i in range(0, min(t.width, work.m - m), t.lanes):
             gather_windows(w, at + i * u.outer, u.outer, work.m - m - i, u.window, window, i, t)
-        source, to = address(window, (u.window - 1) * t.width if u.turned else 0), address(weights, k * t.width)
+        source, to = (
+            address(window, (u.window - 1) * t.width if u.turned else 0),
+            address(weights, k * t.width),
+        )
         places = u.row, u.place, t.lanes
         call(u.kernel, (VECTORS, source, u.taps * step, step, t.lanes, to, *places, 0, 0))
 
@@ -178,15 +101,19 @@ def gather_windows(w, at, outer, live, taps, window, lane, t):
                 window[tap * t.width + lane + i] = w[at + i * outer + tap]
 
 
-def correlate(x, w, scale, bias, y, work, u, v, p, s, o, t):
+def correlate(x, w, scale, bias, y, prepare, work, u, v, p, s, o, t):
     """Every item is a chunk of tiles and a span of outputs; v and p are the Values of the image and of
     products, s and o the Plane of the image and of the output.
 
-    If there is one chunk, each panel of weights is transformed here, next to where it is used."""
+    With `prepare` all weights are transformed, and nothing else is done: one function is compiled in less
+    time than two.  If there is one chunk, each panel of weights is transformed next to where it is used."""
     panels, chunks = (work.m + t.width - 1) // t.width, (work.bands + work.chunk - 1) // work.chunk
     for part in prange(len(work.strips)):
         held = -1
-        first, last = part_of(part, len(work.strips), work.groups * chunks * work.spans)
+        first, last = part_of(part, len(work.strips), len(work.weights) if prepare else 0)
+        for panel in range(first, last):
+            transform_panel(w, panel, work, u, work.windows[part], work.weights[panel], t)
+        first, last = part_of(part, len(work.strips), 0 if prepare else work.groups * chunks * work.spans)
         for item in range(first, last):
             chunk = item // work.spans
             group, band = chunk // chunks, chunk % chunks * work.chunk
@@ -249,7 +176,6 @@ def put(part, work, lane, scale, bias, y, m, live, band, end, p, o, t):
             move(source, target, work.add)
 
 
-transform_weights = jit(transform_weights, parallel=True)
 correlate = jit(correlate, parallel=True)
 
 
@@ -319,6 +245,5 @@ def _correlate(
     add = 0 if finish else g.add
     kernels = image, multiply, sums
     work = Work(*kernels, places, rows, g.groups, c, m, add, bands, chunk, spans, *arrays, lines)
-    if chunks > 1:
-        transform_weights(w, work, u, t)
-    correlate(x, w, scale, bias, y, work, u, v, p, s, o, t)
+    for prepare in (True, False)[int(chunks == 1) :]:
+        correlate(x, w, scale, bias, y, prepare, work, u, v, p, s, o, t)

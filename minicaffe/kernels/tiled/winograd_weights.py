@@ -1,4 +1,4 @@
-"""The gradient by the weights of 3x3 windows by Winograd's F(4x4, 3x3), see winograd.py:
+"""The gradient by the weights of 3x3 and 5x5 windows by Winograd's schemes, see winograd.py:
 
     dg = G^T [ sum over tiles of (B^T d B) * (A dy A^T) ] G
 
@@ -19,7 +19,7 @@ from ..micro.builder import address, call
 from ..micro.tile import best_rows, tile
 from ..micro.winograd import SCHEMES, sandwich
 from .panels import VECTORS, Tiling, carve, part_of, threads
-from .winograd import APART, plane, transform, values_of
+from .winograd_values import APART, plane, transform, values_of
 
 TILES = 128  # of a chunk, at most,
 VALUES = 512 << 10  # elements of values and slopes of a chunk that stay in the caches
@@ -47,56 +47,55 @@ class Work(NamedTuple):
     sums: np.ndarray  # [place, input, output]
 
 
-def transform_both(x, dy, group, band, end, work, v, e, s, o, t):
-    """Values and slopes of a chunk, block by block of channels; v and e are the Values of image and slopes, s
-    and o their planes."""
+VALUES_OF_A_CHUNK, PRODUCTS, WINDOWS = range(3)
+
+
+def step(which, kernel, x, dy, dw, group, band, end, work, v, e, s, o, t):
+    """One of these steps, in one function, which is compiled in less time than three; v and e are the Values
+    of image and slopes, s and o their planes:
+
+    VALUES_OF_A_CHUNK  those of the bands from `band` to `end`, block by block of channels
+    PRODUCTS           of all their tiles, set or added to the sums by `kernel`; items are places and panels
+                       of outputs
+    WINDOWS            dw[m, c] += G^T sums G
+    """
     inputs, outputs = (work.c + t.lanes - 1) // t.lanes, (work.m + t.lanes - 1) // t.lanes
+    panels, tiles = work.wide // t.width, (end - band) * s.across
     for part in prange(len(work.strips)):
-        strip = work.strips[part]
-        first, last = part_of(part, len(work.strips), inputs + outputs)
-        for block in range(first, min(last, inputs)):
-            c = min(block * t.lanes, work.c - t.lanes)  # the last block may overlap the one before
-            at = (group * work.c + c) * s.h * s.w
-            transform(work.image, x, at, band, end, strip, work.values, c, v, s, t)
-        for block in range(max(first, inputs), last):
-            m = min((block - inputs) * t.lanes, work.m - t.lanes)
-            at = (group * work.m + m) * o.h * o.w
-            transform(work.slopes, dy, at, band, end, strip, work.sloped, m, e, o, t)
+        strip, window = work.strips[part], work.windows[part]
+        if which == VALUES_OF_A_CHUNK:
+            first, last = part_of(part, len(work.strips), inputs + outputs)
+            for block in range(first, min(last, inputs)):
+                c = min(block * t.lanes, work.c - t.lanes)  # the last block may overlap the one before
+                at = (group * work.c + c) * s.h * s.w
+                transform(work.image, x, at, band, end, strip, work.values, c, v, s, t)
+            for block in range(max(first, inputs), last):
+                m = min((block - inputs) * t.lanes, work.m - t.lanes)
+                at = (group * work.m + m) * o.h * o.w
+                transform(work.slopes, dy, at, band, end, strip, work.sloped, m, e, o, t)
+        elif which == PRODUCTS:
+            first, last = part_of(part, len(work.strips), work.places * panels)
+            for item in range(first, last):
+                f, m = item // panels, item % panels * t.width
+                right = address(work.sloped, f * e.place + m)
+                for c in range(0, work.c, work.rows):
+                    left = address(work.values, f * v.place + c)
+                    to = address(work.sums, f * work.place + c * work.wide + m)
+                    call(kernel, (tiles, left, right, e.tile, to, work.wide, 0, 0))
+        else:
+            first, last = part_of(part, len(work.strips), work.c)
+            for c in range(first, last):
+                source, to = address(work.sums, c * work.wide), address(window, 0)
+                places = work.row, work.place, t.lanes
+                strides = work.taps * work.wide, work.wide, t.lanes
+                call(work.gradient, (work.wide // t.lanes, source, *places, to, *strides, 0, 0))
+                for m in range(work.m):
+                    at = ((group * work.m + m) * work.c + c) * work.window
+                    for tap in range(work.window):
+                        dw[at + tap] += window[tap * work.wide + m]
 
 
-def add_products(kernel, tiles, work, v, e, t):
-    """The products of a chunk: items are places and panels of outputs."""
-    panels = work.wide // t.width
-    for part in prange(len(work.strips)):
-        first, last = part_of(part, len(work.strips), work.places * panels)
-        for item in range(first, last):
-            f, m = item // panels, item % panels * t.width
-            right = address(work.sloped, f * e.place + m)
-            for c in range(0, work.c, work.rows):
-                left = address(work.values, f * v.place + c)
-                to = address(work.sums, f * work.place + c * work.wide + m)
-                call(kernel, (tiles, left, right, e.tile, to, work.wide, 0, 0))
-
-
-def add_windows(dw, group, work, t):
-    """dw[m, c] += G^T sums G."""
-    for part in prange(len(work.strips)):
-        window = work.windows[part]
-        first, last = part_of(part, len(work.strips), work.c)
-        for c in range(first, last):
-            source, to = address(work.sums, c * work.wide), address(window, 0)
-            places = work.row, work.place, t.lanes
-            strides = work.taps * work.wide, work.wide, t.lanes
-            call(work.gradient, (work.wide // t.lanes, source, *places, to, *strides, 0, 0))
-            for m in range(work.m):
-                at = ((group * work.m + m) * work.c + c) * work.window
-                for tap in range(work.window):
-                    dw[at + tap] += window[tap * work.wide + m]
-
-
-transform_both = jit(transform_both, parallel=True)
-add_products = jit(add_products, parallel=True)
-add_windows = jit(add_windows, parallel=True)
+step = jit(step, parallel=True)
 
 
 def gradient(device, t: Tiling, x, dy, dw, g) -> None:
@@ -130,6 +129,7 @@ def gradient(device, t: Tiling, x, dy, dw, g) -> None:
     for group in range(g.groups):
         for band in range(0, bands, chunk):
             end = min(bands, band + chunk)
-            transform_both(x, dy, group, band, end, work, v, e, s, o, t)
-            add_products(more if band else first, (end - band) * s.across, work, v, e, t)
-        add_windows(dw, group, work, t)
+            kernel = more if band else first
+            for which in (VALUES_OF_A_CHUNK, PRODUCTS):
+                step(which, kernel, x, dy, dw, group, band, end, work, v, e, s, o, t)
+        step(WINDOWS, back, x, dy, dw, group, 0, bands, work, v, e, s, o, t)
