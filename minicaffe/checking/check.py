@@ -156,8 +156,9 @@ def _extensions(subject: Subject, strict: bool) -> Iterator[Finding]:
     """Fields and values that Caffe does not read; those of a named data set, which is not for Caffe anyway,
     only if asked for strictly."""
     for message, file in subject.written:
-        for path in extensions.used(message):
-            what = f"{path} is an extension of minicaffe that Caffe does not read"
+        for use in extensions.find(message):
+            path = use.place
+            what = f"{path} is {use.what} that Caffe does not read"
             remedy = "remove it if Caffe is to read the file"
             where, name = file, ""
             if isinstance(message, NetParameter) and (place := re.match(r"layer\[(\d+)\]\.(.*)", path)):
@@ -167,7 +168,7 @@ def _extensions(subject: Subject, strict: bool) -> Iterator[Finding]:
                         continue
                 line = lines_of(file, message)[i]
                 where, name = f"{file}:{line}" if line else file, message.layer[i].name
-                what = f"{place[2]} is an extension of minicaffe that Caffe does not read"
+                what = f"{place[2]} is {use.what} that Caffe does not read"
             yield Finding(ERROR if strict else ADVICE, "extension", where, name, what, remedy)
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ..errors import fold
@@ -25,6 +26,7 @@ from .schema import BlobProto
 
 MARK = 53000  # the unknown field of a net that names its fork
 UNKNOWN = 52000  # plus a number below 1000: an unknown field whose number has a meaning here
+MOST = 10_000  # fields that are asked; no net has as many
 
 # Fields that belong to types of other names: norm_param to Normalize.
 OF_TYPES = {
@@ -52,7 +54,7 @@ def to_ours(data: wire.Bytes) -> tuple[wire.Bytes, str]:
     """The bytes of a net with the numbers of our schema, and the name of the fork that wrote them; unchanged,
     with CAFFE, if it is of no fork."""
     try:
-        evidence = list(_evidence(data))
+        evidence = list(islice(_evidence(data), MOST))
         if not evidence:
             return data, CAFFE
         fork, undecided = decide(evidence)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicaffe.proto import binary, fork_files, fork_schema, forks, wire
+from minicaffe.convert import formats
+from minicaffe.proto import binary, fork_files, fork_schema, forks, text, wire
 from minicaffe.proto.schema import LayerParameter, NetParameter, message_class, pool
 
 from .test_forks import fill
@@ -281,3 +283,17 @@ def test_whatever_a_net_of_a_fork_says_is_written_back(random, fork):
 def test_bytes_that_are_no_net(data):
     ours, _ = fork_files.to_ours(data)
     assert isinstance(ours, bytes)
+
+
+def test_converted_to_weights_it_is_the_same_file(tmp_path):
+    blob = binary.from_array(np.ones((2, 3), np.float32)).SerializeToString()
+    data = net(
+        layer("InnerProduct", field(7, blob), field(117, field(1, 2))),
+        layer("Normalize", field(206, field(1, 0), float_field(4))),
+        layer("Permute", field(202, field(1, 0), field(1, 2))),
+    )
+    path = tmp_path / "ssd.caffemodel"
+    path.write_bytes(data)
+    message = formats.read(path)
+    assert formats.write(message, tmp_path / "copy.caffemodel") == data
+    assert "norm_param" in text.spell(message) and "53000" not in text.spell(message)
