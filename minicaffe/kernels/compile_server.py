@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import importlib
 import inspect
 import pickle
@@ -11,8 +12,11 @@ import signal
 import sys
 from typing import Any
 
+from numba.core.registry import cpu_target
+
 from . import cache, cpu
 from .cpu import Loops, by_address, compiled, dispatcher
+from .linked import Codegen
 from .registry import KernelSpec
 
 
@@ -22,6 +26,7 @@ def serve() -> None:
     folder = pickle.load(sys.stdin.buffer)
     cache.folder = lambda: folder
     cpu.PLACE.compiles = True
+    prepare()
     replies, sys.stdout = sys.stdout, sys.stderr  # what is printed by others must not pass for a reply
     while True:
         try:
@@ -30,6 +35,17 @@ def serve() -> None:
             return
         with contextlib.suppress(BrokenPipeError):
             print(store(module, name, types, wait), file=replies, flush=True)
+
+
+def prepare() -> None:
+    """Make compiling short: see linked.py; no search for cycles of garbage after every few objects of the
+    many that a compiler makes; and none of SciPy, the import of which takes as long as a kernel."""
+    cpu_target.target_context._internal_codegen = Codegen("numba.exec")
+    gc.freeze()
+    gc.set_threshold(20_000)
+    sys.modules["scipy"] = None  # type: ignore[assignment]  # not to be found
+    importlib.import_module("numba.np.arraymath")  # which looks whether there is a BLAS
+    del sys.modules["scipy"]
 
 
 def store(module: str, name: str, types: bytes, wait: bool) -> str:

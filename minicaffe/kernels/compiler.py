@@ -43,8 +43,12 @@ class Child:
     """A compiling process; started by its first request, ends when it is closed or this process ends."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder, self.announced = folder, False
         self.process: subprocess.Popen | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self.process is not None and self.process.poll() is None
 
     def start(self) -> subprocess.Popen:
         process = subprocess.Popen(
@@ -88,8 +92,7 @@ class Child:
 
 @functools.cache
 def child(folder: Path) -> Child:
-    """The child that is asked for what was not ordered in advance."""
-    log.notice("Compiling kernels for this processor; later runs load them from the cache")
+    """The child that is asked for what was not ordered in advance; it stays."""
     return Child(folder)
 
 
@@ -97,7 +100,11 @@ def order(folder: Path, request: Request) -> bool:
     """Have something compiled; whether it now lies in the cache folder."""
     if Stored.full or request[0] == "__main__":  # which is another module in the child
         return False
-    reply = child(folder).compile(request)
+    asked = child(folder)
+    if not asked.announced:
+        asked.announced = True
+        log.notice("Compiling kernels for this processor; later runs load them from the cache")
+    reply = asked.compile(request)
     _note_full(folder, reply)
     return reply == "stored"
 
@@ -109,7 +116,8 @@ def _note_full(folder: Path, reply: str) -> None:
 
 def compile_all(folder: Path, requests: list[Request]) -> None:
     """Have all of this compiled, on all processors at once, and say how far it is; but a few kernels by the
-    child that is there anyway, since others would be about as long in starting.
+    child that stays, since others would be about as long in starting.  If it runs already, it is one of all:
+    it knows many of the functions that kernels call.
 
     What another process compiles meanwhile is left to it, and waited for at the end.
     """
@@ -124,14 +132,14 @@ def compile_all(folder: Path, requests: list[Request]) -> None:
     log.notice(f"Compiling {count} kernels for this processor; later runs load them from the cache")
     said, lock = time.monotonic(), threading.Lock()
 
-    def work(child: Child) -> None:
+    def work(asked: Child) -> None:
         nonlocal done, said
         while left:
             try:
                 request, wait = left.popleft()
             except IndexError:  # another thread took the last one
                 break
-            reply = child.compile(request, wait=wait)
+            reply = asked.compile(request, wait=wait)
             if reply == "busy":
                 left.append((request, True))
                 continue
@@ -143,10 +151,13 @@ def compile_all(folder: Path, requests: list[Request]) -> None:
                 if time.monotonic() - said > REPORT_S and done < count:
                     said = time.monotonic()
                     log.notice(f"Compiling kernels: {done} of {count} done")
-        child.close()
+        if asked is not staying:
+            asked.close()
 
-    children = [Child(folder) for _ in range(min(usable_processors(), count))]
-    threads = [threading.Thread(target=work, args=(child,), daemon=True) for child in children]
+    staying = child(folder)
+    children = [staying] * staying.runs
+    children += [Child(folder) for _ in range(min(usable_processors(), count) - len(children))]
+    threads = [threading.Thread(target=work, args=(each,), daemon=True) for each in children]
     try:
         for thread in threads:
             thread.start()
@@ -154,8 +165,8 @@ def compile_all(folder: Path, requests: list[Request]) -> None:
             thread.join()
     except BaseException:  # interrupted
         left.clear()
-        for child in children:
-            child.kill()
+        for each in children:
+            each.kill()
         raise
 
 

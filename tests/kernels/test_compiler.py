@@ -133,13 +133,17 @@ def test_what_another_process_compiles_is_left_to_it(folder):
 
 
 def test_all_is_compiled_by_all_and_said(folder, monkeypatch, caplog):
-    """What another process is busy with is asked for again, and waited for."""
+    """What another process is busy with is asked for again, and waited for.  The child that stays is one of
+    all, if it runs."""
 
     class Helper:
+        runs = False
+
         def __init__(self, folder):
             helpers.append(self)
 
         def compile(self, request, *, wait):
+            by.add(self)
             number = request[2][0]
             asked.append((number, wait))
             return "busy" if number == 1 and not wait else "stored"
@@ -147,7 +151,7 @@ def test_all_is_compiled_by_all_and_said(folder, monkeypatch, caplog):
         def close(self):
             helpers.remove(self)
 
-    helpers, asked = [], []
+    helpers, asked, by = [], [], set()
     monkeypatch.setattr(compiler, "Child", Helper)
     monkeypatch.setattr(compiler, "REPORT_S", 0)
     monkeypatch.setattr(compiler, "usable_processors", lambda: 3)
@@ -156,9 +160,14 @@ def test_all_is_compiled_by_all_and_said(folder, monkeypatch, caplog):
     caplog.set_level("INFO", "minicaffe")
     requests = [("module", "name", (number,)) for number in range(7)]
     compiler.compile_all(folder, requests)
-    assert sorted(asked) == sorted([*((n, False) for n in range(7)), (1, True)]) and helpers == []
+    assert sorted(asked) == sorted([*((n, False) for n in range(7)), (1, True)])
+    staying = compiler.child(folder)
+    assert helpers == [staying] and staying not in by
     assert caplog.messages[0].startswith("Compiling 7 kernels for this processor")
     assert caplog.messages[1:] == [f"Compiling kernels: {done} of 7 done" for done in range(1, 7)]
+    staying.runs = True
+    compiler.compile_all(folder, requests)
+    assert helpers == [staying] and staying in by
 
 
 def test_an_interrupted_request_leaves_no_reply_behind(folder, monkeypatch):

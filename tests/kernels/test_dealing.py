@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import inspect
 import math
+import pkgutil
+import textwrap
 import threading
+from collections.abc import Callable
 
 import numba
 import numpy as np
 import pytest
 from numba import prange
 
+import minicaffe.kernels
 from minicaffe.kernels.cpu import Loops
 from minicaffe.kernels.micro import dealing
 from minicaffe.kernels.micro.dealing import worker
+from minicaffe.kernels.registry import KernelSpec
 from minicaffe.kernels.team import PARTS
 from minicaffe.kernels.threads import limited
 
@@ -138,3 +146,93 @@ def test_loops_of_several_threads_of_python():
         thread.join()
     for x in arrays:
         np.testing.assert_array_equal(x, 300)
+
+
+def names(nodes, context) -> set[str]:
+    """The names that are read (ast.Load) or bound (ast.Store) in statements; x += 1 reads x as well."""
+    found = set()
+    for node in (node for statement in nodes for node in ast.walk(statement)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, context):
+            found.add(node.id)
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+    return found
+
+
+def wrong(function) -> list[str]:
+    """What of a function would not be right in parts: every part does what stands before its loop, with
+    variables of its own, and none of these are there behind it."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    if dealing.loops(function) is None:
+        return []
+    at = next(i for i, node in enumerate(definition.body) if dealing._is_dealt(node))
+    before, loop, after = definition.body[:at], definition.body[at], definition.body[at + 1 :]
+    found = []
+    for node in (node for statement in before for node in ast.walk(statement)):
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store):
+            found.append("writes an array before its loop")
+        if isinstance(node, ast.Expr) and not isinstance(node.value, ast.Constant):
+            found.append("calls what may write before its loop")
+    outside = names(before, ast.Store) | {argument.arg for argument in definition.args.args}
+    inside = names(loop.body, ast.Store) | names([loop.target], ast.Store)
+    found += [f"changes {name} of outside its loop" for name in sorted(inside & outside)]
+    behind = names(after, ast.Load) - outside - names(after, ast.Store)
+    found += [f"reads {name} of its loop behind it" for name in sorted(inside & behind)]
+    return found
+
+
+def dealt() -> dict[str, Callable]:
+    """All functions of the package that have a loop over prange to be dealt."""
+    found = {}
+    for info in pkgutil.walk_packages(minicaffe.kernels.__path__, "minicaffe.kernels."):
+        for name, value in vars(importlib.import_module(info.name)).items():
+            if isinstance(value, KernelSpec) and value.parallel:
+                found[f"{info.name}.{name}"] = value.python
+            elif isinstance(value, Loops) and value.parallel:
+                found[f"{info.name}.{name}"] = value.py_func
+    return found
+
+
+def test_no_kernel_leaves_to_its_parts_what_only_one_may_do():
+    found = {name: wrong(function) for name, function in dealt().items()}
+    assert len(found) > 50
+    assert {name: faults for name, faults in found.items() if faults} == {}
+
+
+def clears_first(x, y):
+    y[0] = 0
+    for i in prange(x.size):
+        x[i] = 1
+
+
+def calls_first(x, y):
+    y.fill(0)
+    for i in prange(x.size):
+        x[i] = 1
+
+
+def sums_across(x, y):
+    total = x.dtype.type(0)
+    for i in prange(x.size):
+        total += x[i]
+    y[0] = total
+
+
+def last_across(x, y):
+    for i in prange(x.size):
+        last = x[i]
+    y[0] = last
+
+
+FAULTS = [
+    (clears_first, "writes an array before its loop"),
+    (calls_first, "calls what may write before its loop"),
+    (sums_across, "changes total of outside its loop"),
+    (last_across, "reads last of its loop behind it"),
+]
+
+
+@pytest.mark.parametrize("function, fault", FAULTS)
+def test_what_parts_may_not_do_is_found(function, fault):
+    assert wrong(function) == [fault]
+    assert wrong(sums) == [], "what stands behind the loop is done once"

@@ -31,6 +31,10 @@ WATCHED = [
 ]
 
 
+# What every translation unit of kernels begins with, which takes as long to read as kernels to compile.
+HEADERS = '#include "cuda/emulator.h"\n#include "runtime/launch.h"\n'
+
+
 class BuildError(Exception):
     """g++ refused the source; the message is what it said."""
 
@@ -38,7 +42,17 @@ class BuildError(Exception):
 def library(code: str, races: bool = False) -> Path:
     """The shared library of a translation unit of kernels, with the runtime in it; `races`: every access is
     noted, and looked at in launches that ask for it."""
-    return build(code, [*KERNELS, *(WATCHED if races else ())], runtime(), ".so")
+    flags = [*KERNELS, *(WATCHED if races else ())]
+    return build(code, [*flags, "-include", str(headers(tuple(flags)))], runtime(), ".so")
+
+
+@functools.cache
+def headers(flags: tuple[str, ...]) -> Path:
+    """HEADERS as a file, beside which they lie compiled for these flags; g++ takes whichever it can."""
+    path = build(HEADERS, [*flags, "-x", "c++-header"], (), ".h.gch").with_suffix("")
+    if not path.exists():
+        path.write_text(HEADERS)
+    return path
 
 
 @functools.cache

@@ -75,7 +75,7 @@ class EmuModule:
     def __init__(self, code: str, name_expressions: Sequence[str] = (), *, races: bool = False) -> None:
         self.flush, self.races = "typedef double real" not in code, races
         names = list(name_expressions) or declared(code)
-        lines = ['#include "cuda/emulator.h"', '#include "runtime/launch.h"', '#line 1 "kernels.cu"', code]
+        lines = ['#line 1 "kernels.cu"', code]
         for i, name in enumerate(names):
             quoted = ", ".join(f'"{p}"' for p in parameter_names(code, name))
             lines += [
