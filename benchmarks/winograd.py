@@ -3,10 +3,11 @@
     python benchmarks/winograd.py [--layers conv2,keras2] [--batch 1] [--threads 2] [--rounds 7]
     python benchmarks/winograd.py --errors
 
-Layers of GoogLeNet, VGG, ResNet, Keras' CNN, AlexNet, LeNet and CIFAR-10 quick, in float32.  Both ways take turns; reported are the quartiles
-of the rounds, in ms of the wall clock, or with --threads 1 of the thread's processor time, which others who
-use the machine change little; and what the cost rule expected.  --errors: the largest error of either way
-against float64, as a share of the largest value, on inputs as ReLU leaves them.
+Layers of GoogLeNet, VGG, ResNet, Keras' CNN, AlexNet, LeNet and CIFAR-10 quick, in float32.  Both ways take
+turns; reported are the quartiles of the rounds, in ms of the wall clock, or with --threads 1 of the thread's
+processor time, which others who use the machine change little; and what the cost rule expected.  --errors:
+the largest error of either way against float64, as a share of the largest value, on inputs as ReLU leaves
+them.
 """
 
 from __future__ import annotations

@@ -11,8 +11,11 @@ from ..kernels.convolution import contiguous
 from ..kernels.tiled.choice import WAYS, choose
 from . import flags, terminal
 
-# Typical 3x3 convolutions: images, channels, outputs, size
-CONVOLUTIONS = (32, 64, 192, 56), (32, 160, 320, 14), (1, 64, 64, 56), (1, 512, 512, 7), (32, 3, 64, 224)
+# Typical convolutions that keep the size: images, channels, outputs, size, window
+CONVOLUTIONS = (
+    *((32, 64, 192, 56, 3), (32, 160, 320, 14, 3), (1, 64, 64, 56, 3), (1, 512, 512, 7, 3)),
+    *((32, 3, 64, 224, 3), (32, 32, 96, 28, 5), (1, 16, 32, 28, 5)),
+)
 
 
 def parser() -> flags.Parser:
@@ -50,9 +53,10 @@ def run(arguments: list[str]) -> int:
     device = CpuDevice(math=args.math)
     for name, value in {"Device": device.name, **device.describe()}.items():
         terminal.say(f"{name + ':':28}{value}")
-    terminal.say("3x3 convolutions:")
-    for n, c, m, size in CONVOLUTIONS:
-        axes = 1, size, size, 1, size, size, 1, 3, 3, 1, 1, 1, 0, 1, 1, 1, 1, 1
+    terminal.say("3x3 and 5x5 convolutions:")
+    for n, c, m, size, taps in CONVOLUTIONS:
+        pad = taps // 2
+        axes = 1, size, size, 1, size, size, 1, taps, taps, 1, 1, 1, 0, pad, pad, 1, 1, 1
         g = contiguous(n, 1, c, m, 1, *axes)
         for way in WAYS:
             words = choose(way, g, device.math, device.dtype.itemsize, device.machine.lanes(4)).words

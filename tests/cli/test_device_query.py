@@ -71,6 +71,7 @@ def test_the_cpu(capsys):
     result = run(capsys, "device_query")
     assert result.status == 0 and "Register tile" in result.out
     assert "  batch 32, forward         winograd F(4x4): 64->192 3x3@56, 4.0x fewer products" in result.out
+    assert "  batch 32, forward         winograd F(4x4): 32->96 5x5@28, 6.2x fewer products" in result.out
     assert run(capsys, "device_query", "--cpu") == result
     assert "64->192 3x3@56, math is EXACT" in run(capsys, "device_query", "--math=exact").out
 
