@@ -26,7 +26,7 @@ from .schema import BlobProto
 
 MARK = 53000  # the unknown field of a net that names its fork
 UNKNOWN = 52000  # plus a number below 1000: an unknown field whose number has a meaning here
-MOST = 10_000  # fields that are asked; no net has as many
+MOST = 1000  # fields that are asked about; more decide nothing else
 
 # Fields that belong to types of other names: norm_param to Normalize.
 OF_TYPES = {
