@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+from ..device.cpu import CpuDevice
 from ..errors import ConfigError, DataError
 from ..files import write_together
 from ..reading import arithmetic, table
@@ -37,6 +38,7 @@ def parser() -> flags.Parser:
     p.flag("net", metavar="NET", help="another deploy net for glyphs of 28x28, with --weights")
     p.flag("weights", metavar="FILE", help="its weights")
     p.flag("labels", metavar="FILE", help="its labels, one a line (default: labels.txt beside it, or 0 to 9)")
+    flags.add_threads(p)
     return p
 
 
@@ -45,7 +47,7 @@ def run(arguments: list[str]) -> int:
     names = _names(args.photos) if args.output else [""] * len(args.photos)
     if args.output and os.path.exists(args.output) and not os.path.isdir(args.output):
         raise ConfigError(f"{args.output} is a file; expected a folder", hint="-o results")
-    recognizer = Recognizer(args.net, args.weights, args.labels)
+    recognizer = Recognizer(args.net, args.weights, args.labels, CpuDevice(threads=args.threads))
     for photo, name in zip(args.photos, names):
         recorder = Recorder() if args.output else None
         page = read(photo, recognizer=recognizer, steps=recorder)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from .. import log
 from ..checking.table import aligned, short, spelled
 from ..convert import formats
+from ..device.cpu import CpuDevice
 from ..errors import ConfigError
 from ..inference.files import STDIN
 from ..inference.show import Activations, Inside
@@ -44,6 +45,7 @@ def parser() -> flags.Parser:
     p.flag("invert", choices=INVERT, help="--image: exchange light and dark; see classify (default auto)")
     flags.add_shapes(p, "--image: shape of an input that the net does not tell")
     flags.add_largest(p)
+    flags.add_threads(p)
     return p
 
 
@@ -59,8 +61,8 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     terminal.start_log(level=log.NOTICE)
     named = _named(args.words)
-    if args.image is None and (args.invert or args.shape):
-        raise ConfigError("--invert and --shape go with --image FILE")
+    if args.image is None and (args.invert or args.shape or args.threads):
+        raise ConfigError("--invert, --shape and --threads go with --image FILE")
     if named.layer is None:
         if args.image or args.histogram or args.output:
             raise ConfigError(
@@ -105,7 +107,8 @@ def _picture(named: ShowArguments, layer: str, args: argparse.Namespace) -> byte
     if named.net is None:
         raise ConfigError("--image needs the net", hint="minicaffe show NET WEIGHTS LAYER --image FILE")
     shapes, invert = flags.shapes(args), args.invert or INVERT[0]
-    made = Activations(named.net, named.weights, args.image, shapes=shapes, invert=invert)
+    device = CpuDevice(threads=args.threads)
+    made = Activations(named.net, named.weights, args.image, shapes=shapes, invert=invert, device=device)
     return made.histogram(layer) if args.histogram else made.picture(layer)
 
 

@@ -52,7 +52,7 @@ class Codegen(JITCPUCodegen):
 
     _library_class = Library
 
-    def set_env(self, name: str, environment) -> None:
+    def set_env(self, name: str, env) -> None:
         """Where a function finds its Python objects: nowhere before there is machine code."""
         if self._engine.get_global_value_address(name):
-            super().set_env(name, environment)
+            super().set_env(name, env)

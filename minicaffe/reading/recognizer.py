@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..device.base import Device
 from ..errors import ConfigError, DataError, ShapeError, locate
 from ..files import read_text
 from ..net import Net
@@ -25,6 +26,7 @@ class Recognizer:
 
     net, weights  files; those that are shipped if left out
     labels        a file of labels, one a line, or the labels; `labels.txt` beside the net, or else 0 to 9
+    device        where the net runs; a CpuDevice if left out
 
     Raises a MiniCaffeError for files that cannot be read, or a net that takes anything but one grey picture
     of 28x28.
@@ -35,6 +37,7 @@ class Recognizer:
         net: str | os.PathLike | None = None,
         weights: str | os.PathLike | None = None,
         labels: str | os.PathLike | Sequence[str] | None = None,
+        device: Device | None = None,
     ) -> None:
         if (net is None) != (weights is None):
             raise ConfigError("a net and its weights go together", hint="give both, or neither")
@@ -48,7 +51,7 @@ class Recognizer:
             shape = outline.blobs[self.input].shape
             if tuple(shape[1:]) != (1, SIDE, SIDE):
                 raise ShapeError(f"its input is {shape}; expected glyphs, (N, 1, {SIDE}, {SIDE})")
-        self.net = Net(str(net), phase="TEST", forward_only=True, keep="needed")
+        self.net = Net(str(net), phase="TEST", device=device, forward_only=True, keep="needed")
         self.net.load(str(weights))
         self.labels = self._labels(labels, Path(net))
         classes = self._run(np.zeros((1, SIDE, SIDE), np.float32)).shape[1]

@@ -50,7 +50,7 @@ def test_forms(capsys, written):
     path, lines = written
     found = json.loads(run(capsys, "read", "--json", path).out)
     assert [line["text"].replace(" ", "") for line in found["lines"]] == lines and found["equations"] == []
-    rows = run(capsys, "read", "--table", path).out.splitlines()
+    rows = run(capsys, "read", "--table", "--threads", 1, path).out.splitlines()
     assert [row.replace(",", "") for row in rows] == lines
     assert run(capsys, "read", "--arithmetic", path).out == ""
 
