@@ -180,14 +180,16 @@ MEASURES = sorted(name for name in LAYERS if issubclass(resolve(name), Measure))
 @pytest.mark.skipif(not available(), reason="the CUDA emulator needs g++")
 @pytest.mark.parametrize("name", MEASURES)
 def test_a_measure_is_one_launch(name):
-    """Sum, divisor and complaint together; but the accuracies of classes, and the softmax of InfogainLoss."""
+    """Sum, divisor and complaint together; but the accuracies of classes, the losses of examples, and the
+    softmax of InfogainLoss."""
     device = EmulatedCuda(np.float32)
     for case in module_of(name).CASES:
         rig = laws.Rig(case, device)
         rig.forward(case.arrays())
         before = device.cupy.launches
         rig.layer.forward(rig.bottom, rig.top)
-        more = name == "InfogainLoss" or (name == "Accuracy" and case.tops == 2)
+        tops = {"InfogainLoss": case.tops, "Accuracy": 2, "SoftmaxWithLossOHEM": 3}
+        more = case.tops == tops.get(name)
         assert device.cupy.launches - before == 1 + more
 
 

@@ -32,9 +32,15 @@ RECURRENT = f"recurrent_param {{ num_output: 4 {FILL} }}"
 SNIPPETS = {
     "Accuracy": Snippet(SCORES, "accuracy_param { top_k: 2 }"),
     "ArgMax": Snippet(ROWS, "argmax_param { axis: 1 top_k: 2 }"),
+    "Axpy": Snippet({"a": (2, 4), "x": (2, 4, 6, 6), "b": (2, 4, 6, 6)}),
     "BatchNorm": Snippet(IMAGES),
     "BatchReindex": Snippet({"x": (5, 3), "picks": (2,)}),
     "Bias": Snippet(IMAGES, "bias_param { filler { value: 1 } }"),
+    "BoxAnnotatorOHEM": Snippet(
+        {"rois": (6, 5), "losses": (6,), "labels": (6,), "weights": (6, 8)},
+        "box_annotator_ohem_param { roi_per_img: 2 }",
+        ("hard_labels", "hard_weights"),
+    ),
     "Clip": Snippet(ROWS, "clip_param { min: -1 max: 1 }"),
     "Concat": Snippet({"a": (2, 3), "b": (2, 5)}, "concat_param { axis: 1 }"),
     "ContrastiveLoss": Snippet(
@@ -79,6 +85,7 @@ SNIPPETS = {
     "InfogainLoss": Snippet(SCORES, 'infogain_loss_param { source: "infogain.binaryproto" }', ("loss",)),
     "InnerProduct": Snippet(IMAGES, f"inner_product_param {{ num_output: 10 {FILL} }}"),
     "Input": Snippet({}, "input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } }", ("data",)),
+    "Interp": Snippet(IMAGES, "interp_param { zoom_factor: 8 }"),
     "Log": Snippet(ROWS, "log_param { shift: 2 }"),
     "LRN": Snippet(IMAGES, "lrn_param { local_size: 3 alpha: 0.0001 beta: 0.75 }"),
     "LSTM": Snippet(SEQUENCE, RECURRENT, ("h",)),
@@ -93,16 +100,44 @@ SNIPPETS = {
     "Pooling": Snippet(IMAGES, "pooling_param { pool: MAX kernel_size: 3 stride: 2 }"),
     "Power": Snippet(ROWS, "power_param { power: 2 scale: 0.5 shift: 1 }"),
     "PReLU": Snippet(IMAGES, "prelu_param { filler { value: 0.1 } }"),
+    "Proposal": Snippet(
+        {"prob": (1, 4, 3, 3), "deltas": (1, 8, 3, 3), "info": (1, 4)},
+        "proposal_param { ratio: 0.5 ratio: 1 scale: 8 }",
+        ("rois", "scores"),
+    ),
+    "PSROIPooling": Snippet(
+        {"x": (2, 18, 6, 6), "rois": (3, 5)},
+        "psroi_pooling_param { spatial_scale: 0.0625 output_dim: 2 group_size: 3 }",
+    ),
     "Python": Snippet(ROWS, 'python_param { module: "twice" layer: "Twice" }'),
     "Reduction": Snippet(IMAGES, "reduction_param { operation: MEAN axis: 1 }"),
     "ReLU": Snippet(ROWS, "relu_param { negative_slope: 0.1 }"),
+    "Reorg": Snippet(IMAGES, "reorg_param { stride: 2 }"),
     "Reshape": Snippet(IMAGES, "reshape_param { shape { dim: 0 dim: -1 dim: 12 } }"),
     "RNN": Snippet(SEQUENCE, RECURRENT, ("o",)),
+    "ROIPooling": Snippet(
+        {"x": (2, 4, 6, 6), "rois": (3, 5)},
+        "roi_pooling_param { pooled_h: 2 pooled_w: 2 spatial_scale: 0.0625 }",
+    ),
     "Scale": Snippet(IMAGES, "scale_param { bias_term: true }"),
+    "ShuffleChannel": Snippet(IMAGES, "shuffle_channel_param { group: 2 }"),
     "SigmoidCrossEntropyLoss": Snippet({"scores": (4, 3), "target": (4, 3)}, "", ("loss",)),
     "Silence": Snippet(ROWS, "", ()),
     "Slice": Snippet({"x": (2, 5)}, "slice_param { axis: 1 slice_point: 2 }", ("a", "b")),
+    "SmoothL1Loss": Snippet(
+        {"x": (2, 8), "t": (2, 8), "inside": (2, 8), "outside": (2, 8)},
+        "loss_weight: 1 smooth_l1_loss_param { sigma: 3 }",
+        ("loss",),
+    ),
+    "SmoothL1LossOHEM": Snippet(
+        {"x": (4, 8, 1, 1), "t": (4, 8, 1, 1), "weights": (4, 8, 1, 1)},
+        "loss_param { normalization: PRE_FIXED pre_fixed_normalizer: 128 }",
+        ("loss", "each"),
+    ),
     "SoftmaxWithLoss": Snippet(SCORES, "loss_param { ignore_label: 2 }", ("loss",)),
+    "SoftmaxWithLossOHEM": Snippet(
+        SCORES, "loss_weight: 1 loss_weight: 0 loss_weight: 0", ("loss", "p", "each")
+    ),
     "Split": Snippet(ROWS, "", ("a", "b")),
     "SPP": Snippet({"x": (2, 4, 8, 8)}, "spp_param { pyramid_height: 3 }"),
     "Swish": Snippet(ROWS, "swish_param { beta: 1.5 }"),

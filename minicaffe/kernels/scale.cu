@@ -31,6 +31,11 @@ KERNEL bias_forward(const real* x, const real* bias, real* y, Extent g, int relu
   map(n, y, [=](int i, real v) { return rectified(v + bias[of(i)], relu); }, x);
 }
 
+KERNEL scale_add_forward(const real* x, const real* scale, const real* summand, real* y, Extent g, int n) {
+  const Operand of(g);
+  map(n, y, [=](int i, real v, real w) { return v * scale[of(i)] + w; }, x, summand);
+}
+
 KERNEL scale_gradient(const real* x, const real* dy, real* dscale, Extent g, int add, int n) {
   FOR_BLOCK(j, n) {
     const real total = channel_sum(g.outer, g.size, g.inner, j, [](real above, real v) { return above * v; }, dy, x);

@@ -88,6 +88,15 @@ def bias_forward(x, bias, y, g: Extent, relu: int):
             y[i] = zero if relu and value <= 0 else value
 
 
+@kernel(threads=lambda x, scale, summand, y, g: y.size)
+def scale_add_forward(x, scale, summand, y, g: Extent):
+    """y = x * scale[j] + summand, which is as large as x."""
+    for row in prange(g.outer * g.size):
+        factor = scale[row % g.size]
+        for i in range(row * g.inner, (row + 1) * g.inner):
+            y[i] = x[i] * factor + summand[i]
+
+
 @kernel(blocks=lambda x, dy, dscale, g, add: g.size)
 def scale_gradient(x, dy, dscale, g: Extent, add: int):
     """dscale[j] = sum over outer and inner of dy * x, + dscale[j] if add."""

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from minicaffe.convert.onnx.graph import NoEquivalent
 from minicaffe.convert.onnx.rules import RULES
 from minicaffe.errors import ShapeError
+from minicaffe.net import Net
 
 from .exporting import computed, layer, net, operators, written
 
@@ -35,6 +36,10 @@ def biased(text: str) -> str:
     return f'bias_param {{ {text} filler {{ type: "gaussian" std: 1 }} }}'
 
 
+def roi_pooled(h: int, w: int, scale: float) -> str:
+    return f"roi_pooling_param {{ pooled_h: {h} pooled_w: {w} spatial_scale: {scale} }}"
+
+
 def recurrent(text: str) -> str:
     return f"recurrent_param {{ num_output: 3 {text} {WEIGHTS} }}"
 
@@ -48,6 +53,7 @@ CASES = {
         for shape in (IMAGE, ROWS)
     ]
     + [("argmax_param { top_k: 2 out_max_val: true }", [IMAGE], 1)],
+    "Axpy": [("", [a, IMAGE, IMAGE], 1) for a in ((2, 4), (2, 4, 1, 1))],
     "BatchNorm": [
         ("", [IMAGE], 1),
         ("", [ROWS], 1),
@@ -124,6 +130,17 @@ CASES = {
         ("log_param { base: 10 scale: 0.1 shift: 3 }", [IMAGE], 1),
         ("log_param { shift: 9 }", [ROWS], 1),
     ],
+    "Interp": [
+        (f"interp_param {{ {text} }}", [(2, 3, 6, 5)], 1)
+        for text in (
+            "height: 9 width: 4",
+            "zoom_factor: 3 pad_beg: -1",
+            "shrink_factor: 2",
+            "zoom_factor: 2 shrink_factor: 3 pad_beg: -1 pad_end: -1",
+            "height: 1 width: 1",
+            "zoom_factor: 1",
+        )
+    ],
     "LRN": [
         (f"lrn_param {{ {text} }}", [(2, 6, 5, 4)], 1)
         for text in (
@@ -177,6 +194,11 @@ CASES = {
         for axis, coeff in ((0, 1), (1, 1), (-1, 0.5))
     ],
     "ReLU": [("", [IMAGE], 1), ("relu_param { negative_slope: 0.1 }", [IMAGE], 1)],
+    "Reorg": [
+        (f"reorg_param {{ stride: {s} reverse: {back} }}", [(2, 36, 6, 12)], 1)
+        for s in (1, 2, 3)
+        for back in ("true", "false")
+    ],
     "Reshape": [
         (f"reshape_param {{ {text} }}", [IMAGE], 1)
         for text in (
@@ -190,6 +212,15 @@ CASES = {
         (recurrent(""), [(4, 2, 5), (4, 2)], 1),
         (recurrent("expose_hidden: true"), [(4, 2, 5), (4, 2), (2, 2), (1, 2, 3)], 2),
     ],
+    "ROIPooling": [
+        (
+            f"roi_pooling_param {{ pooled_h: {h} pooled_w: {w} spatial_scale: {scale} }}",
+            [(3, 2, 9, 7), rois],
+            1,
+        )
+        for h, w, scale in ((2, 3, 1), (7, 7, 0.5))
+        for rois in ((4, 5), (4, 5, 1, 1))
+    ],
     "Scale": [
         (scaled(text), [IMAGE], 1)
         for text in ("", "bias_term: true", "axis: 1 num_axes: 2 bias_term: true", "num_axes: 0")
@@ -199,6 +230,10 @@ CASES = {
         (scaled("axis: 0"), [IMAGE, (2,)], 1),
         (scaled("axis: 1 bias_term: true"), [IMAGE, (4, 5)], 1),
         (scaled(""), [IMAGE, ()], 1),
+    ],
+    "ShuffleChannel": [
+        (f"shuffle_channel_param {{ group: {group} }}", [shape], 1)
+        for group, shape in ((3, (2, 6, 5, 4)), (2, (2, 6)), (1, IMAGE), (4, (2, 4, 3)))
     ],
     "Sigmoid": [("", [IMAGE], 1)],
     "Silence": [],  # in test_onnx.py
@@ -351,3 +386,15 @@ def test_dropout_that_trains_is_refused():
         NoEquivalent, match=r"layer 'layer' \(Dropout\): it drops at random.*remove its phase"
     ):
         written(net(layer("Dropout", "phase: TRAIN"), x=ROWS))
+
+
+def test_regions_all_over_an_image_and_beside_it():
+    """The proof makes up small whole numbers; here regions end anywhere, and cells are empty."""
+    param = net(layer("ROIPooling", roi_pooled(3, 2, 0.0625), ["x", "rois"]), x=(2, 3, 8, 9), rois=(40, 5))
+    _, model = written(param)
+    rng = np.random.default_rng(1)
+    x = rng.standard_normal((2, 3, 8, 9)).astype(np.float32)
+    rois = np.concatenate([rng.integers(0, 2, (40, 1)), rng.uniform(-60, 200, (40, 4))], 1)
+    (y,) = computed(model, x=x, rois=rois.astype(np.float32))
+    ours = Net(param, phase="TEST")
+    np.testing.assert_array_equal(ours.forward(x=x, rois=rois)["y"], y)

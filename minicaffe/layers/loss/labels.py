@@ -118,20 +118,20 @@ class CrossEntropy(LabelLoss):
         super().setup(bottom, top)
         self.softmax = self.device.bind(softmax)
         self.noted = self.labels = LabelReader(self, "loss_param")
-        if len(top) == 2:
+        if len(top) > 1:
             self.backward_reads = frozenset({"top.data"})
 
     def reshape(self, bottom, top):
         super().reshape(bottom, top)
         self.g = self.labels.geometry(bottom, getattr(self.param, self.message).axis)
         self.columns = softmax.Columns(self.g.outer, self.g.classes, self.g.inner)
-        if len(top) == 2:
+        if len(top) > 1:
             top[1].reshape_like(bottom[0])
-        self.p = top[1] if len(top) == 2 else self.saved(bottom[0].shape)
+        self.p = top[1] if len(top) > 1 else self.saved(bottom[0].shape)
 
     def backward(self, top, propagate_down, bottom):
         if not propagate_down[0]:
             return
-        if len(top) == 2:
+        if len(top) > 1:
             self.softmax.softmax_backward(self.p.data, top[1].diff, bottom[0].diff, self.columns)
-        self.pass_down(top[0].diff, bottom[0].diff, int(len(top) == 2))
+        self.pass_down(top[0].diff, bottom[0].diff, int(len(top) > 1))

@@ -79,6 +79,7 @@ class NormalizedLoss(Loss):
     VALID       positions whose label is not ignore_label (all, if none is given)
     BATCH_SIZE  the product of the axes before the class axis
     NONE        1
+    PRE_FIXED   loss_param.pre_fixed_normalizer, of forks: for losses that declare to know it
 
     The divisor is never below 1.  Without `normalization`, the old flag `normalize` means VALID (true) or
     BATCH_SIZE (false); without either, what the class says holds.
@@ -100,6 +101,8 @@ class NormalizedLoss(Loss):
         """The divisor where it does not depend on the labels; 0 where it does (VALID with ignore_label)."""
         if self.normalization == "VALID" and g.ignoring:
             return 0.0
+        if self.normalization == "PRE_FIXED":
+            return max(1.0, self.param.loss_param.pre_fixed_normalizer)
         all_of = {"FULL": g.positions, "VALID": g.positions, "BATCH_SIZE": g.outer, "NONE": 1}
         return float(max(1, all_of[self.normalization]))
 

@@ -48,7 +48,14 @@ def scale(w: Draft) -> Tensor:
     return w("Add", y, aligned(w, w.layer.bias)) if w.layer.bias else y
 
 
+def axpy(w: Draft) -> Tensor:
+    a, x, b = w.bottom
+    missing = list(range(len(w.shapes[0]), len(w.shapes[1])))
+    return w("Add", w("Mul", w("Unsqueeze", a, missing) if missing else a, x), b)
+
+
 RULES = {
+    "Axpy": axpy,
     "Bias": lambda w: w("Add", w.x, operand(w)),
     "Embed": embed,
     "InnerProduct": inner_product,

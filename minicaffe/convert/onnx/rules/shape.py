@@ -96,6 +96,21 @@ def one_hot(w: Draft) -> Tensor:
     return w("OneHot", w("Cast", w.x, to=INT64), [classes], off_on, axis=-1)
 
 
+def shuffle_channel(w: Draft) -> Tensor:
+    group, shape = w.layer.group, w.shape
+    apart = w("Reshape", w.x, [0, group, shape[1] // group, -1])
+    return w.reshaped(w("Transpose", apart, perm=[0, 2, 1, 3]))
+
+
+def reorg(w: Draft) -> Tensor:
+    """DepthToSpace (DCR) is the reverse; SpaceToDepth undoes it, on x seen as what that makes."""
+    layer, g = w.layer, w.layer.g
+    if not layer.coarse:
+        return w("DepthToSpace", w.x, blocksize=layer.side, mode="DCR")
+    fine = w("Reshape", w.x, [-1, g.channels, g.h * g.side, g.w * g.side])
+    return w.reshaped(w("SpaceToDepth", fine, blocksize=layer.side))
+
+
 RULES = {
     "ArgMax": arg_max,
     "BatchReindex": batch_reindex,
@@ -106,7 +121,9 @@ RULES = {
     "OneHot": one_hot,
     "Parameter": lambda w: w.param(w.layer.params[0]),
     "Reduction": reduction,
+    "Reorg": reorg,
     "Reshape": lambda w: w.reshaped(w.x),
+    "ShuffleChannel": shuffle_channel,
     "Silence": lambda w: [],
     "Slice": cut,
     "Split": lambda w: [w.x] * len(w.top_shapes),

@@ -72,8 +72,18 @@ def im2col(w: Draft) -> Tensor:
     return y if layer.axis == 1 else w.reshaped(y)
 
 
+def interp(w: Draft) -> Tensor:
+    """Resize by sizes takes those of batch and channels too."""
+    g, x = w.layer.g, w.x
+    if (g.h, g.w) != (g.rows, g.columns):
+        x = w("Slice", x, [g.top, g.left], [g.top + g.h, g.left + g.w], [2, 3])
+    sizes = w("Concat", w("Slice", w("Shape", x), [0], [2]), [g.oh, g.ow], axis=0)
+    return w("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")
+
+
 RULES = {
     "Convolution": lambda w: convolving(w, "Conv"),
     "Deconvolution": lambda w: convolving(w, "ConvTranspose"),
     "Im2col": im2col,
+    "Interp": interp,
 }

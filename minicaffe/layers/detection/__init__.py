@@ -1,0 +1,1 @@
+"""Layers of detectors: regions of images, and what is found in them."""

@@ -1,0 +1,129 @@
+"""Proposal: regions that may hold an object."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...core.layer import Layer
+from ...errors import ShapeError
+from ...kernels import proposal
+from .regions import positive
+
+SYNOPSYS = ("anchor_base_size", "anchor_scale", "anchor_ratio", "max_rois", "rpn_min_size", "rpn_nms_thresh")
+
+
+class Proposal(Layer):
+    """y = the boxes with the highest scores, of those that overlap by more than nms_thresh the best alone.
+
+    Every cell has an anchor for each ratio r and scale s, ratio after ratio, of width v s and height int(v r
+    + 1/2) s with v = int(sqrt(base_size^2 / r) + 1/2).  Its centre is (base_size - 1) / 2 + feat_stride *
+    (column, row).
+    A box is its anchor, moved by its first two deltas, in widths and heights, and widened by e^(the others);
+    it is cut to the image.  With a side below min_size * scale its score is 0.  The pre_nms_topn best boxes
+    are looked at in turn, and one that overlaps none taken before is taken, up to post_nms_topn.
+
+    Param     proposal_param: feat_stride (16), base_size (16), min_size (16), ratio and scale, one or more of
+              each, pre_nms_topn (6000), post_nms_topn (300), nms_thresh (0.7).
+    Shapes    with a anchors: bottom[0]: probabilities (n, 2 a, h, w), first of ground; bottom[1]: deltas (n,
+              4 a, h, w); bottom[2]: (n, 4), height and width of the image, scale_h, scale_w; top[0]: (r, 5),
+              image, x1, y1, x2, y2; top[1], optional: (r), their scores; r is known only when forward runs.
+    Backward  nothing: boxes are constants for what reads them.
+    Source    Proposal of PVANet's Caffe; Ren, He, Girshick & Sun 2015.
+    Differs   runs on every device, and takes several images, each by itself.  Of equal scores the first box
+              is first; the fork's order is not defined.  The fields of Synopsys' Proposal are refused.
+    Raises    ShapeError for shapes that do not fit.
+    """
+
+    type = "Proposal"
+    settles = True
+    bottoms = 3
+    tops = (1, 2)
+    kernels = proposal
+    backward_reads = frozenset()
+    not_differentiable = Layer.ALL
+    capturable = False
+    not_in_onnx = "how many regions it finds is known only when it runs"
+    operations = (0, 0, 0)
+
+    def setup(self, bottom, top):
+        conf = self.param.proposal_param
+        for name in SYNOPSYS:
+            self.require(
+                not conf.HasField(name),
+                f"proposal_param.{name} is not supported: it is of another Proposal, that of Synopsys' fork",
+            )
+        self.stride, base, self.before, self.most = positive(
+            self, conf, "feat_stride", "base_size", "pre_nms_topn", "post_nms_topn"
+        )
+        self.require(
+            bool(conf.ratio) and bool(conf.scale), "proposal_param must have a ratio and a scale at least"
+        )
+        self.require(min(*conf.ratio, *conf.scale) > 0, "ratios and scales must be greater than 0")
+        corners = anchors(base, conf.ratio, conf.scale)
+        self.anchors = self.device.empty(corners.shape)
+        self.device.put(corners.astype(self.device.dtype), self.anchors)
+
+    def reshape(self, bottom, top):
+        count = len(self.anchors)
+        prob, deltas, info = (blob.shape for blob in bottom)
+        for i, (shape, channels) in enumerate(((prob, 2 * count), (deltas, 4 * count))):
+            if len(shape) != 4 or shape[1] != channels or shape[::2] != prob[::2] or shape[3] != prob[3]:
+                raise ShapeError(
+                    f"bottoms 0 and 1 must have {2 * count} and {4 * count} channels, for {count} anchors,"
+                    f" and equal images; bottom {i} has {shape}"
+                )
+        if bottom[2].count != 4 * prob[0]:
+            raise ShapeError(
+                f"bottom 2 must have 4 numbers for each of {prob[0]} images; got {info}",
+                hint="they are height, width, scale_h and scale_w",
+            )
+        self.g = g = proposal.Grid(prob[0], count, *prob[2:], self.stride)
+        self.looked_at = min(self.before, g.boxes)
+        self.boxes, self.scores = self.saved((g.images, g.boxes, 4)), self.saved((g.images, g.boxes))
+        self.order, self.gone = (self.saved((self.looked_at,), np.int32) for _ in range(2))
+        self.kept = self.saved((1 + self.most,), np.int32)
+        self._shape(top, g.images * min(self.most, self.looked_at))  # until forward knows
+
+    def forward(self, bottom, top):
+        conf, (prob, deltas, info) = self.param.proposal_param, (blob.data for blob in bottom)
+        boxes, scores = self.boxes.data, self.scores.data
+        self.k.propose(prob, deltas, info, self.anchors, boxes, scores, self.g, conf.min_size)
+        hosts, rows, best = self.device.get(scores), [], []
+        for i, (host, found) in enumerate(zip(hosts, self.device.get(boxes))):
+            order = np.argsort(-host, kind="stable")[: self.looked_at]
+            self.device.put(order.astype(np.int32), self.order.data)
+            lists = self.order.data, self.gone.data, self.kept.data
+            self.k.suppress(boxes[i], *lists, self.looked_at, self.most, conf.nms_thresh)
+            kept = self.device.get(self.kept.data)
+            kept = kept[1 : 1 + kept[0]]
+            rows.append(np.insert(found[kept], 0, i, axis=1))
+            best.append(host[kept])
+        regions = np.concatenate(rows)
+        if top[0].shape[0] != len(regions):
+            self._shape(top, len(regions))
+            self.settle()
+        for blob, values in zip(top, (regions, np.concatenate(best))):
+            self.device.put(values, blob.data)
+
+    def backward(self, top, propagate_down, bottom):
+        pass  # force_backward runs it; there is nothing to pass down
+
+    def _shape(self, top, count: int) -> None:
+        top[0].reshape(count, 5)
+        if len(top) == 2:
+            top[1].reshape(count)
+
+
+def anchors(base: int, ratios: Sequence[float], scales: Sequence[float]) -> np.ndarray:
+    """Corners (x1, y1, x2, y2) of the anchors of the first cell."""
+    centre, found = (base - 1) / 2, []
+    for ratio in ratios:
+        width = int(math.sqrt(base * base / ratio) + 0.5)
+        height = int(width * ratio + 0.5)
+        for scale in scales:
+            w, h = (width * scale - 1) / 2, (height * scale - 1) / 2
+            found.append((centre - w, centre - h, centre + w, centre + h))
+    return np.array(found)
