@@ -162,6 +162,8 @@ def layer_line(kind: str) -> str:
     words = [f'name: "{kind.lower()}"', f'type: "{kind}"']
     words += [f'bottom: "{name}"' for name in snippet.bottoms] + [f'top: "{name}"' for name in snippet.tops]
     head = "layer { " + " ".join(words)
+    if len(head) > 116:
+        head = f"layer {{ {' '.join(words[:2])}\n  {' '.join(words[2:])}"
     if not snippet.settings:
         return head + " }"
     one_line = f"{head} {snippet.settings} }}"

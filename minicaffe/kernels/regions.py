@@ -119,27 +119,27 @@ def region_max_forward(x, spans: np.int32, y, argmax: np.int32, g: Regions):
     NaN and index -1.
     """
     span, area, cells = 1 + 2 * (g.rows + g.columns), g.h * g.w, g.rows * g.columns
-    for plane in prange(g.count * g.channels):
-        r, c = plane // g.channels, plane % g.channels
+    for item in prange(g.channels * g.count):  # region after region in one plane, which stays in the cache
+        r, c = item % g.count, item // g.count
         spanned = spans[r * span : (r + 1) * span]
         image = spanned[0]
         pixels = x[(max(image, 0) * g.channels + c) * area : (max(image, 0) * g.channels + c + 1) * area]
-        for cell in range(cells):
-            i, j = cell // g.columns, cell % g.columns
+        first_cell = (r * g.channels + c) * cells
+        for i in range(g.rows):
             top, bottom = spanned[1 + 2 * i], spanned[2 + 2 * i]
-            left, right = spanned[1 + 2 * (g.rows + j)], spanned[2 + 2 * (g.rows + j)]
-            best, at = x.dtype.type(math.nan), -1
-            if image >= 0 and (top >= bottom or left >= right):
-                best = x.dtype.type(0)
-            elif image >= 0:
-                for row in range(top, bottom):
-                    for index in range(row * g.w + left, row * g.w + right):
-                        number = pixels[index]
-                        wins = (not number <= best) & (number == number)
-                        best = number if wins else best
-                        at = index if wins else at
-            y[plane * cells + cell] = best
-            argmax[plane * cells + cell] = at
+            for j in range(g.columns):
+                left, right = spanned[1 + 2 * (g.rows + j)], spanned[2 + 2 * (g.rows + j)]
+                best, at = x.dtype.type(math.nan), -1
+                if image >= 0 and (top >= bottom or left >= right):
+                    best = x.dtype.type(0)
+                elif image >= 0:
+                    for row in range(top, bottom):
+                        for index in range(row * g.w + left, row * g.w + right):
+                            number = pixels[index]
+                            if number > best or (at < 0 and number == number):  # seldom: a branch is faster
+                                best, at = number, index
+                y[first_cell + i * g.columns + j] = best
+                argmax[first_cell + i * g.columns + j] = at
 
 
 @kernel(threads=lambda dy, spans, argmax, dx, g: g.images * g.channels * g.h * g.w)
