@@ -1,0 +1,1 @@
+"""Layers of detectors: boxes, and what is in them."""
