@@ -42,7 +42,8 @@ def our_names() -> set[tuple[str, int]]:
                 walk(field.message_type)
             if field.enum_type:
                 values = field.enum_type.values
-                found.update((v.name, v.number) for v in values if v.number >= extensions.FIRST)
+                ours = range(extensions.FIRST, extensions.LAST + 1)
+                found.update((v.name, v.number) for v in values if v.number in ours)
 
     walk(NetParameter.DESCRIPTOR)
     walk(SolverParameter.DESCRIPTOR)

@@ -16,6 +16,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from minicaffe.layers import LAYERS, resolve
 from minicaffe.net import Net
 from minicaffe.proto import text
+from minicaffe.proto.forks import is_forks
 from minicaffe.proto.schema import LayerParameter, NetParameter
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -50,8 +51,16 @@ def fields(kind: type) -> Iterator[str]:
     of_layer = LayerParameter.DESCRIPTOR.fields_by_name
     for name in dict.fromkeys(re.findall(r"\b\w+_param\b", inspect.getdoc(kind) or "")):
         if name in of_layer:
-            listed = ", ".join(map(field, of_layer[name].message_type.fields))
+            message = of_layer[name].message_type
+            theirs = ".Forks." in message.full_name  # the layer is a fork's, and all of its fields are
+            known = [f for f in message.fields if theirs or _is_read(f.number, f"{name}.{f.name}", kind)]
+            listed = ", ".join(map(field, known))
             yield textwrap.fill(f"`{name}`: {listed}", 116, break_long_words=False)
+
+
+def _is_read(number: int, path: str, kind: type) -> bool:
+    """Whether a layer reads a field in a message of Caffe's, which may be one that forks added."""
+    return not is_forks(number) or path in kind.fork_fields
 
 
 def field(entry: FieldDescriptor) -> str:
@@ -60,7 +69,9 @@ def field(entry: FieldDescriptor) -> str:
     if entry.message_type:
         return f"{entry.name} {{ {entry.message_type.name} }}{more}"
     if entry.enum_type:
-        values = " / ".join(value.name for value in entry.enum_type.values)
+        theirs = ".Forks." in entry.enum_type.full_name
+        known = [value for value in entry.enum_type.values if theirs or not is_forks(value.number)]
+        values = " / ".join(value.name for value in known)
         default = entry.enum_type.values_by_number[entry.default_value].name
         return f"{entry.name} = {default} ({values}){more}"
     if entry.is_repeated or not entry.has_default_value:

@@ -12,8 +12,8 @@ from ..data import datasets
 from ..data.absent import Given
 from ..errors import MiniCaffeError
 from ..layers.user.module import forgetting
-from ..proto import extensions
-from ..proto.schema import NetParameter
+from ..proto import extensions, text
+from ..proto.schema import Message, NetParameter
 from . import rules
 from .cost import Bytes, LayerCost, memory, per_layer
 from .finding import ADVICE, ERROR, NEEDS, SEVERITIES, Finding, from_error, merged
@@ -155,9 +155,11 @@ def _deploy(subject: Subject, report: Report, found: list[Finding]) -> None:
 def _extensions(subject: Subject, strict: bool) -> Iterator[Finding]:
     """Fields and values that Caffe does not read; those of a named data set, which is not for Caffe anyway,
     only if asked for strictly."""
-    for message, file in subject.written:
-        for path in extensions.used(message):
-            what = f"{path} is an extension of minicaffe that Caffe does not read"
+    for read_as, file in subject.written:
+        message = _as_written(read_as, file)
+        for use in extensions.find(message):
+            path = use.place
+            what = f"{path} is {use.what} that Caffe does not read"
             remedy = "remove it if Caffe is to read the file"
             where, name = file, ""
             if isinstance(message, NetParameter) and (place := re.match(r"layer\[(\d+)\]\.(.*)", path)):
@@ -167,8 +169,16 @@ def _extensions(subject: Subject, strict: bool) -> Iterator[Finding]:
                         continue
                 line = lines_of(file, message)[i]
                 where, name = f"{file}:{line}" if line else file, message.layer[i].name
-                what = f"{place[2]} is an extension of minicaffe that Caffe does not read"
+                what = f"{place[2]} is {use.what} that Caffe does not read"
             yield Finding(ERROR if strict else ADVICE, "extension", where, name, what, remedy)
+
+
+def _as_written(message: Message, file: str) -> Message:
+    """A net or solver as its file says it, before layers were taken as others."""
+    try:
+        return text.read(file, type(message))
+    except MiniCaffeError:  # it came from elsewhere
+        return message
 
 
 def totals(reports: list[Report]) -> dict[str, int]:

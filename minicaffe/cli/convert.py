@@ -41,7 +41,11 @@ def parser() -> flags.Parser:
     p.add_argument(
         "files", nargs="*", metavar="FILE", help="to read, then to write; write - to print a net or solver"
     )
-    p.flag("strip", action="store_true", help="remove our extensions, so that Caffe reads it; says what went")
+    p.flag(
+        "strip",
+        action="store_true",
+        help="remove our extensions and what only forks have; says what went",
+    )
     p.flag("model", metavar="NET", help="write the weights as this net has them, all checked against it")
     p.flag(
         "reshape",

@@ -17,7 +17,7 @@ from ..device.gpus import or_cpu
 from ..errors import ConfigError, locate, suggest
 from ..files import LARGEST_BYTES
 from ..net import PHASES, Net
-from ..proto import extensions, upgrade
+from ..proto import upgrade
 from ..proto.schema import NetParameter, SolverParameter
 from ..runs.home import Home
 from ..solvers import all_in_one
@@ -328,9 +328,7 @@ def described(path: str, arguments: argparse.Namespace, phase: str) -> tuple[str
     """The net's file, and the net in the state that the flags name, not yet built; the log starts here."""
     terminal.start_log(arguments.log)
     path = named(path)
-    param = upgrade.read_net(path)
-    if arguments.strict:
-        extensions.refuse(param)
+    param = upgrade.read_net(path, strict=arguments.strict)
     param.state.phase, param.state.level = PHASES[phase], arguments.level
     param.state.stage.extend(stages(arguments))
     if all_in_one.has_stages(param):

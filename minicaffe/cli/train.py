@@ -219,8 +219,11 @@ def _solver(args, home: Home | None) -> tuple[SolverParameter, str, NetParameter
         return _go_on(args, home), str(home.solver), None
     path = args.solver or args.file
     wishes = Wishes(*(getattr(args, name) for name in Wishes._fields))
-    net = upgrade.read_net(path) if text.is_net(path) else None
-    param = upgrade.read_solver(path) if net is None else _solver_of(net, path, wishes, args.strict)
+    net = upgrade.read_net(path, strict=args.strict) if text.is_net(path) else None
+    if net is None:
+        param = upgrade.read_solver(path, strict=args.strict)
+    else:
+        param = _solver_of(net, path, wishes, args.strict)
     if net is None and any(value is not None for value in wishes):
         given = next(name for name, value in wishes._asdict().items() if value is not None)
         raise ConfigError(f"--{given} is for a net; {path} is a solver", hint="set it in the prototxt")

@@ -12,6 +12,6 @@ program = Upgrade(
     "NetParameter binary",
     read=lambda path: binary.read(path, NetParameter),
     upgrade=upgrade_net,
-    spell=lambda net: net.SerializeToString(),
+    spell=binary.to_bytes,
 )
 parser, run = program.parser, program.run

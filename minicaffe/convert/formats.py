@@ -160,7 +160,7 @@ def _as_text(message: Message, path: str | Path) -> bytes:
 
 def _as_weights(net: NetParameter, path: str | Path, form: str) -> bytes:
     if form == WEIGHTS:
-        return net.SerializeToString()
+        return binary.to_bytes(net)
     today = in_todays_shapes(net)
     if form == HDF5:
         return hdf5.from_weights(today)

@@ -25,7 +25,7 @@ READERS: dict[str, Callable[[str | Path, int], NetParameter]] = {  # of a path, 
     ".safetensors": lambda path, _: safetensors_file.read(path),
 }
 WRITERS: dict[str, Callable[[NetParameter], Content]] = {
-    ".caffemodel": lambda message: message.SerializeToString(),
+    ".caffemodel": lambda message: binary.to_bytes(message),
     ".h5": hdf5.from_weights,
     ".npz": npz.write,
     ".safetensors": safetensors_file.write,

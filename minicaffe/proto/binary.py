@@ -9,7 +9,6 @@ keeps those as unknown fields, from which they are read.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,9 +17,11 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError
 from google.protobuf.unknown_fields import UnknownFieldSet
 
-from ..errors import Place, SchemaError, WeightsError, locate
+from .. import log
+from ..errors import Place, SchemaError, WeightsError, fold, locate
 from ..files import read_bytes, refuse_foreign
-from .schema import BlobProto, Message, SolverState
+from . import fork_files, wire
+from .schema import BlobProto, Message, NetParameter, SolverState
 
 M = TypeVar("M", bound=Message)
 
@@ -32,37 +33,68 @@ _DATA, _DIFF, _DOUBLE_DATA, _DOUBLE_DIFF = 5, 6, 8, 9  # field numbers of BlobPr
 _RAW_TYPE, _RAW_DIFF_TYPE, _RAW_DATA, _RAW_DIFF = 10, 11, 12, 13  # NVIDIA Caffe's
 # NVIDIA Caffe's enum Type: DOUBLE, FLOAT, FLOAT16
 _RAW_TYPES: dict[int | None, np.dtype[Any]] = {0: np.dtype("<f8"), 1: np.dtype("<f4"), 2: np.dtype("<f2")}
-_LENGTH_DELIMITED = 2  # wire type
 _TEXTUAL = (FieldDescriptor.TYPE_STRING, FieldDescriptor.TYPE_MESSAGE)  # fields that are or hold strings
 
 
 def parse(data: bytes | memoryview, kind: type[M], source: str = "<bytes>") -> M:
-    """The message of class `kind` that `data` encodes; SchemaError if it does not."""
+    """The message of class `kind` that `data` encodes; SchemaError if it does not.  A net whose fields have
+    the numbers of a fork gets ours, and the log names the fork (`fork_files`)."""
     with locate(Place(file=source)):
-        try:
-            message = kind.FromString(data)  # type: ignore[arg-type]  # any buffer will do
-        except DecodeError:
+        message, walk = _parsed(data, kind), _Walk()
+        if message is not None:
+            walk.through(message)
+        if kind is NetParameter and (message is None or walk.odd):
+            data, fork = fork_files.to_ours(data)
+            if fork:
+                log.info(f"{source}: its fields are numbered as those of the fork {fork}")
+            message, walk = _parsed(data, kind), _Walk()
+            if message is not None:
+                walk.through(message)
+        if message is None:
             hint = "the file is damaged, cut short, or of another kind"
             if ".solverstate" in Path(source).name and kind is not SolverState:
                 hint = "it is the state of a solver; its weights lie in a .caffemodel beside it"
             elif (whole := bytes(data)).isascii() and b"\0" not in whole:
                 hint = "it is text; weights and solver states are binary"
-            raise SchemaError(f"not a whole binary {kind.DESCRIPTOR.name}", hint=hint) from None
-        _check_strings(message)
+            raise SchemaError(f"not a whole binary {kind.DESCRIPTOR.name}", hint=hint)
+        if walk.broken:
+            raise SchemaError(walk.broken, hint="the file is damaged")
         return message
 
 
-def _check_strings(message: Message, path: str = "") -> None:
-    """SchemaError if a string field of the message, or of a message in it, is not UTF-8; protobuf would
-    return it as bytes."""
-    for field, value in message.ListFields():
-        if field.type in _TEXTUAL and field.message_type is not BlobProto.DESCRIPTOR:
-            for i, item in enumerate(value if field.is_repeated else [value]):
-                place = f"{path}{field.name}[{i}]" if field.is_repeated else f"{path}{field.name}"
-                if field.message_type:
-                    _check_strings(item, f"{place}.")
-                elif isinstance(item, bytes):
-                    raise SchemaError(f"{place} is not UTF-8: {item[:40]!r}", hint="the file is damaged")
+def _parsed(data: bytes | memoryview, kind: type[M]) -> M | None:
+    try:
+        return kind.FromString(data)  # type: ignore[arg-type, no-any-return]  # any buffer will do
+    except DecodeError:
+        return None
+
+
+class _Walk:
+    """A look at all of a message but its blobs.
+
+    broken   what the first string field that is not UTF-8 is called; protobuf would return it as bytes
+    odd      it has fields that Caffe does not, or not in such a layer
+    """
+
+    def __init__(self) -> None:
+        self.broken = ""
+        self.odd = False
+
+    def through(self, message: Message, path: str = "") -> None:
+        self.odd = self.odd or len(UnknownFieldSet(message)) > 0  # type: ignore[arg-type]
+        contested = fork_files.CONTESTED_IN.get(message.DESCRIPTOR.full_name)
+        for field, value in message.ListFields():
+            if contested and field.number in contested:
+                self.odd = self.odd or not fork_files.belongs(field.name, fold(str(message.type)))
+            if field.type in _TEXTUAL and field.message_type is not BlobProto.DESCRIPTOR:
+                for i, item in enumerate(value if field.is_repeated else [value]):
+                    if field.message_type:
+                        self.through(
+                            item, f"{path}{field.name}[{i}]." if field.is_repeated else f"{path}{field.name}."
+                        )
+                    elif isinstance(item, bytes) and not self.broken:
+                        place = f"{path}{field.name}[{i}]" if field.is_repeated else f"{path}{field.name}"
+                        self.broken = f"{place} is not UTF-8: {item[:40]!r}"
 
 
 def read(path: str | Path, kind: type[M]) -> M:
@@ -72,6 +104,14 @@ def read(path: str | Path, kind: type[M]) -> M:
     data = read_bytes(path, LARGEST_BYTES)
     refuse_foreign(data, path)
     return parse(data, kind, str(path))
+
+
+def to_bytes(message: Message) -> bytes:
+    """The message as it is written to a file: a net that was read from the file of a fork has the numbers of
+    that fork."""
+    data: bytes = message.SerializeToString()
+    fork = unknown_fields(message).get(fork_files.MARK) if isinstance(message, NetParameter) else None
+    return data if fork is None else fork_files.to_theirs(data, fork.decode())
 
 
 def is_legacy(blob: BlobProto) -> bool:
@@ -155,9 +195,11 @@ def _values(blob: BlobProto, diff: bool) -> np.ndarray:
         else (_DATA, _DOUBLE_DATA, _RAW_DATA, _RAW_TYPE)
     )
     found: dict[int, list] = {single: [], double: [], raw: [], kind: []}
-    for number, value in _fields(blob.SerializeToString()):
-        if number in found and isinstance(value, int) == (number == kind):
-            found[number].append(value)
+    for field in wire.fields(blob.SerializeToString()):
+        if field.number == kind and field.kind == wire.VARINT:
+            found[kind].append(wire.read_varint(field.value, 0)[0])
+        elif field.number in found and field.number != kind and field.kind == wire.LENGTH:
+            found[field.number].append(field.value)
     if found[raw]:
         return _raw_values(found[raw][-1], found[kind][-1] if found[kind] else None)
     return np.frombuffer(b"".join(found[double] or found[single]), _LITTLE[8 if found[double] else 4])
@@ -177,56 +219,13 @@ def _raw_values(data: memoryview, kind: int | None) -> np.ndarray:
 def from_array(array: np.ndarray, diff: np.ndarray | None = None) -> BlobProto:
     """The blob with an array's shape and values and, if given, gradients.  float64 arrays go to the double
     fields."""
-    wire = bytearray()
+    encoded = bytearray()
     for values, fields in ((array, (_DATA, _DOUBLE_DATA)), (diff, (_DIFF, _DOUBLE_DIFF))):
         if values is None:
             continue
         double = values.dtype.itemsize == 8
         payload = np.ascontiguousarray(values, _LITTLE[8 if double else 4]).tobytes()
-        wire += _varint(fields[double] << 3 | _LENGTH_DELIMITED) + _varint(len(payload)) + payload
-    blob = BlobProto.FromString(bytes(wire))
+        encoded += wire.field(fields[double], payload)
+    blob = BlobProto.FromString(bytes(encoded))
     blob.shape.dim.extend(array.shape)
     return blob
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, int | memoryview]]:
-    """The fields of a serialized message in wire order, as number and value.  Groups and fields of fixed
-    width are left out."""
-    wire = memoryview(data)
-    at = depth = 0
-    while at < len(wire):
-        tag, at = _read_varint(wire, at)
-        kind = tag & 7
-        value: int | memoryview | None = None
-        if kind == _LENGTH_DELIMITED:
-            length, at = _read_varint(wire, at)
-            value = wire[at : at + length]
-            at += length
-        elif kind == 0:
-            value, at = _read_varint(wire, at)
-        elif kind in (3, 4):  # a group, which only an unknown field can be, begins or ends
-            depth += 1 if kind == 3 else -1
-        else:  # fixed 8 or 4 bytes
-            at += 8 if kind == 1 else 4
-        if value is not None and depth == 0:
-            yield tag >> 3, value
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _read_varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at += 1
-        if byte < 128:
-            return value, at
-        shift += 7

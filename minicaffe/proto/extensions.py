@@ -1,4 +1,5 @@
-"""Fields and values that minicaffe adds to Caffe's: finding, refusing and removing them.
+"""Fields and values that minicaffe adds to Caffe's, and those of Caffe's forks: finding, refusing and
+removing them.
 
 Added fields and enum values have numbers from 50000 to 50999, which neither BVLC nor NVIDIA Caffe uses.
 Caffe's text parser refuses a file with such a field, its binary parser keeps it as an unknown field.  Where
@@ -14,19 +15,21 @@ from typing import NamedTuple
 from google.protobuf.descriptor import FieldDescriptor
 
 from ..errors import SchemaError
-from .layer_types import CAFFE_TYPES, LAYERS
+from .forks import forks_of, is_forks
+from .layer_types import CAFFE_TYPES, FORK_TYPES, LAYERS
 from .schema import Message
+from .unread import HOW, matters
 
 FIRST, LAST = 50000, 50999
 
-# (message, field) -> our strings, and what comes closest to each in Caffe.
+# (message, field) -> our strings, and what comes closest to each in Caffe; for layers, nothing does.
 STRINGS: dict[tuple[str, str], dict[str, dict]] = {
     ("SolverParameter", "type"): {"AdamW": {"type": "Adam"}},
     ("SolverParameter", "lr_policy"): {
         "cosine": {"lr_policy": "poly", "power": 1},
         "plateau": {"lr_policy": "fixed"},
     },
-    ("LayerParameter", "type"): {name: {} for name in LAYERS.keys() - CAFFE_TYPES},  # nothing comes close
+    ("LayerParameter", "type"): {name: {} for name in LAYERS.keys() - CAFFE_TYPES - FORK_TYPES.keys()},
 }
 
 
@@ -40,63 +43,95 @@ NOTES = {
 
 
 class Use(NamedTuple):
-    """One extension that a message uses: `message` has it in `field`; `place` is where, for error
-    messages."""
+    """Something that a message uses and Caffe does not have: `message` has it in `field`; `place` is where,
+    for error messages."""
 
     message: Message
     field: FieldDescriptor
     place: str
     instead: dict  # fields to set when it is removed
+    forks: tuple[str, ...] | None = None  # that have it; None if it is an extension
+    lost: bool = False  # without it something else is computed, and Caffe has nothing in its place
+
+    @property
+    def what(self) -> str:
+        """Whose it is, for error messages."""
+        if self.forks is None:
+            return "an extension of minicaffe"
+        few = ", ".join(self.forks[:4]) + (", ..." if len(self.forks) > 4 else "")
+        return f"of forks of Caffe ({few})"
+
+
+# Messages whose fields can go: what a net computes is the same, if not what it is trained on.
+_CAN_GO = ("transform_param", "data_param", "image_data_param")
+_OUTER = ("NetParameter", "SolverParameter", "LayerParameter", "V1LayerParameter")
 
 
 def find(message: Message, path: str = "") -> Iterator[Use]:
-    """All extensions that a message uses.  Their places are paths such as layer[0].data_param.shuffle, after
-    `path`."""
+    """All extensions, and all that only forks of Caffe have, that a message uses.  Their places are paths
+    such as layer[0].data_param.shuffle, after `path`."""
+    owner = message.DESCRIPTOR.name
     for field, value in message.ListFields():
-        repeated = field.is_repeated
-        strings = STRINGS.get((message.DESCRIPTOR.name, field.name), {})
-        for i, item in enumerate(value if repeated else [value]):
-            place = f"{path}{field.name}[{i}]" if repeated else f"{path}{field.name}"
+        strings = STRINGS.get((owner, field.name), {})
+        for i, item in enumerate(value if field.is_repeated else [value]):
+            place = f"{path}{field.name}[{i}]" if field.is_repeated else f"{path}{field.name}"
             if FIRST <= field.number <= LAST:
                 yield Use(message, field, place, {})
+            elif is_forks(field.number):
+                inside = not any(f"{name}." in path for name in _CAN_GO) and owner not in _OUTER
+                lost = inside and matters(owner, field, value)
+                yield Use(message, field, place, {}, forks_of(owner, field.name), lost)
+                break  # of a list, once
             elif field.type == FieldDescriptor.TYPE_MESSAGE:
-                yield from find(item, f"{place}.")
-            elif field.type == FieldDescriptor.TYPE_ENUM and FIRST <= item <= LAST:
-                yield Use(message, field, f"{place}: {field.enum_type.values_by_number[item].name}", {})
+                if field.name != "blobs":
+                    yield from find(item, f"{place}.")
+            elif field.type == FieldDescriptor.TYPE_ENUM and item >= FIRST:
+                name = field.enum_type.values_by_number[item].name
+                if not is_forks(item):
+                    yield Use(message, field, f"{place}: {name}", {})
+                    continue
+                enum = field.enum_type.full_name.removeprefix("caffe.")
+                forks = forks_of(enum, name)
+                yield Use(message, field, f"{place}: {name}", {}, forks, field.name not in HOW)
             elif strings and item in strings:
-                yield Use(message, field, f"{place}: {item}", strings[item])
+                yield Use(message, field, f"{place}: {item}", strings[item], lost=not strings[item])
+            elif field.name == "type" and owner == "LayerParameter" and item in FORK_TYPES:
+                yield Use(message, field, f"{place}: {item}", {}, tuple(FORK_TYPES[item].split()), True)
 
 
 def used(message: Message) -> list[str]:
-    """The places of all extensions in a message."""
+    """The places of all that `find` finds."""
     return [use.place for use in find(message)]
 
 
 def refuse(message: Message) -> None:
-    """SchemaError if the message uses an extension.  Called for files that Caffe should be able to read
-    (--strict)."""
-    found = used(message)
+    """SchemaError if the message uses an extension, or something of a fork.  Called for files that Caffe
+    should be able to read (--strict)."""
+    found: dict[str, list[str]] = {}
+    for use in find(message):
+        found.setdefault(use.what, []).append(use.place)
     if found:
-        raise SchemaError(
-            f"--strict: {', '.join(found)} is an extension of minicaffe that Caffe does not read"
-        )
+        said = "; ".join(f"{', '.join(places)} is {what}" for what, places in found.items())
+        raise SchemaError(f"--strict: {said} that Caffe does not read")
 
 
 def strip(message: Message) -> list[str]:
-    """Remove every extension from a message, in place; returns a line for each that says how the message
-    changed.
+    """Remove every extension, and what is of forks alone, from a message, in place; returns a line for each
+    that says how the message changed.
 
-    Raises SchemaError, before anything is removed, if a layer has a type that Caffe lacks and has no
-    replacement for.
+    Raises SchemaError, before anything is removed, for all that Caffe lacks and has no replacement for:
+    layers of other types, and fields of forks without which something else is computed.
     """
     lines = []
     uses = list(find(message))
-    for use in uses:
-        if use.field.name == "type" and not use.instead:
-            raise SchemaError(
-                f"{use.place}: Caffe has no such layer, and none that could take its place",
-                hint="remove the layer and what needs it, and convert the rest",
-            )
+    lost = [use.place for use in uses if use.lost]
+    if lost:
+        few = ", ".join(lost[:12]) + (f" and {len(lost) - 12} more" if len(lost) > 12 else "")
+        kinds = all(".type: " in f".{place}" for place in lost)
+        raise SchemaError(
+            f"{few}: Caffe has no such {'layer' if kinds else 'thing'}, and none that could take its place",
+            hint="remove the layer and what needs it, and convert the rest",
+        )
     for use in uses:
         use.message.ClearField(use.field.name)
         for name, value in use.instead.items():

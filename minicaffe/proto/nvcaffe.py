@@ -1,9 +1,7 @@
 """Converting weights that NVIDIA Caffe wrote into Caffe's.  The differences:
 
     raw_data          arrays as raw bytes in float64, float32 or float16 (`binary.to_array` reads them)
-    145 to 148        field numbers that NVIDIA uses for types of layers and Caffe for other fields; the wire
-                      type tells which is meant
-    recurrent_param   has number 151, not 146
+    recurrent_param   one that `fork_files` could not read, of number 151
     BatchNorm         may hold five blobs, of which the last two are those of a Scale layer; a correction of
                       0 where Caffe needs 1; eps counts as at least 1e-5
 
@@ -20,45 +18,13 @@ import numpy as np
 
 from ..errors import Place, SchemaError, WeightsError, in_layer, locate
 from . import binary
+from .forks import forks_of, is_forks
 from .schema import LayerParameter, Message, NetParameter, message_class
 
 EPS = 1e-5  # of BatchNorm, at least (CUDNN_BN_MIN_EPSILON)
 RECURRENT = 151
 
-TYPES = (145, 146, 147, 148)  # how precisely a layer computes: enums where Caffe has messages
-
-# What Caffe has no fields for: how and how precisely to compute, and settings of NVIDIA's own layers.
-NET_FIELDS = {
-    11: "default_forward_type",
-    12: "default_backward_type",
-    13: "default_forward_math",
-    14: "default_backward_math",
-    15: "global_grad_scale",
-    16: "global_grad_scale_adaptive",
-    17: "default_conv_algos_override",
-    18: "reduce_buckets",
-    19: "default_cudnn_math_override",
-    20: "eltwise_mem_sharing",
-}
-LAYER_FIELDS = {
-    145: "forward_type",
-    146: "backward_type",
-    147: "forward_math",
-    148: "backward_math",
-    149: "debug",
-    150: "cudnn_math_override",
-    152: "trt_param",
-    200: "annotated_data_param",
-    201: "multibox_loss_param",
-    202: "permute_param",
-    203: "prior_box_param",
-    204: "detection_output_param",
-    205: "detection_evaluate_param",
-    206: "norm_param",
-    207: "video_data_param",
-    6801: "detectnet_groundtruth_param",
-    6802: "detectnet_augmentation_param",
-}
+TYPES = ("forward_type", "backward_type", "forward_math", "backward_math")  # how precisely a layer computes
 
 
 def scale_name(batch_norm: str) -> str:
@@ -69,9 +35,7 @@ def scale_name(batch_norm: str) -> str:
 def is_nvidias(net: NetParameter) -> bool:
     """Whether NVIDIA Caffe wrote these weights."""
     return any(
-        _has_five(layer)
-        or any(isinstance(binary.unknown_fields(layer).get(number), int) for number in TYPES)
-        or any(map(binary.is_raw, layer.blobs))
+        _has_five(layer) or any(map(layer.HasField, TYPES)) or any(map(binary.is_raw, layer.blobs))
         for layer in net.layer
     )
 
@@ -85,11 +49,11 @@ def repair(net: NetParameter) -> list[str]:
     if not is_nvidias(net):
         return []
     said: list[str] = []
-    left_out = {*_known(net, NET_FIELDS)}
+    left_out = set(_clear(net))
     layers: list[LayerParameter] = []
     for layer in net.layer:
         with in_layer(layer):
-            left_out.update(_known(layer, LAYER_FIELDS))
+            left_out.update(_clear(layer))
             _plain_blobs(layer)
             _move_recurrent(layer)
             layers.append(layer)
@@ -107,10 +71,12 @@ def repair(net: NetParameter) -> list[str]:
     return said
 
 
-def _known(message: NetParameter | LayerParameter, known: dict[int, str]) -> Iterator[str]:
-    for number in binary.unknown_fields(message):
-        if number in known:
-            yield known[number]
+def _clear(message: NetParameter | LayerParameter) -> Iterator[str]:
+    """Remove the fields that NVIDIA Caffe alone has: how, and how precisely, to compute."""
+    for field, _ in message.ListFields():
+        if is_forks(field.number) and forks_of(message.DESCRIPTOR.name, field.name) == ("nvcaffe",):
+            message.ClearField(field.name)
+            yield field.name
 
 
 def _has_five(layer: LayerParameter) -> bool:

@@ -34,7 +34,7 @@ def unread(message: Message, known: Collection[str] = (), path: str = "") -> Ite
         if place in known or field.name in HOW or field.name == "blobs":
             continue
         if is_forks(field.number):
-            if (path or owner != LayerParameter.DESCRIPTOR.name) and _matters(owner, field, value):
+            if (path or owner != LayerParameter.DESCRIPTOR.name) and matters(owner, field, value):
                 yield place, ", ".join(forks_of(owner, field.name))
         elif field.message_type is not None:
             for item in value if field.is_repeated else [value]:
@@ -46,7 +46,11 @@ def unread(message: Message, known: Collection[str] = (), path: str = "") -> Ite
                 yield f"{place}: {name}", ", ".join(forks_of(enum, name))
 
 
-def _matters(owner: str, field: Any, value: Any) -> bool:
+def matters(owner: str, field: Any, value: Any) -> bool:
+    """Whether a field of forks, in a message of Caffe's called `owner`, makes a difference to what is
+    computed."""
+    if field.name in HOW:
+        return False
     if (owner, field.name) in CAFFES:
         return bool(value != CAFFES[owner, field.name])
     if field.is_repeated or field.message_type is not None:

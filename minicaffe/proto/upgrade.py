@@ -13,16 +13,19 @@ from pathlib import Path
 
 from .. import log
 from ..errors import ConfigError, Place, locate
-from . import aliases, binary, nvcaffe, text, v0, v1
+from . import aliases, binary, extensions, nvcaffe, text, v0, v1
 from .schema import LayerParameter, NetParameter, SolverParameter
 
 SOLVER_TYPES = ("SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam")  # by value of the old enum
 
 
-def read_net(path: str | Path) -> NetParameter:
-    """The net of a prototxt file, upgraded."""
+def read_net(path: str | Path, *, strict: bool = False) -> NetParameter:
+    """The net of a prototxt file, upgraded.  strict: refuse what Caffe does not read
+    (`extensions.refuse`)."""
     net = text.read(path, NetParameter)
     with text.in_file(str(path)):
+        if strict:
+            extensions.refuse(net)
         upgrade_net(net, str(path))
     return net
 
@@ -38,12 +41,14 @@ def read_weights(path: str | Path) -> NetParameter:
     return net
 
 
-def read_solver(path: str | Path) -> SolverParameter:
+def read_solver(path: str | Path, *, strict: bool = False) -> SolverParameter:
     """The solver of a prototxt file, upgraded, with Caffe's default for snapshot_prefix: the file's path
     without its extension.  If snapshot_prefix is a folder, the file's name without extension is added to
-    it."""
+    it.  strict: as for `read_net`."""
     solver = text.read(path, SolverParameter)
     with text.in_file(str(path)):
+        if strict:
+            extensions.refuse(solver)
         upgrade_solver(solver, str(path))
     if not solver.HasField("snapshot_prefix"):
         solver.snapshot_prefix = str(Path(path).with_suffix(""))

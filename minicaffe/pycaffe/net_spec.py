@@ -57,12 +57,12 @@ class UnknownTopError(UnknownTypeError, AttributeError):
 def param_name_dict() -> dict[str, str]:
     """The types that a message is named after, each with its field: {"InnerProduct": "inner_product",
     ...}."""
-    fields = caffe_pb2.LayerParameter.DESCRIPTOR.fields
-    return {
-        field.message_type.name.removesuffix("Parameter"): field.name.removesuffix("_param")
-        for field in fields
-        if field.name.endswith("_param") and field.message_type
-    }
+    found: dict[str, str] = {}
+    for field in caffe_pb2.LayerParameter.DESCRIPTOR.fields:  # Caffe's stand before those of its forks
+        if field.name.endswith("_param") and field.message_type:
+            name = field.message_type.name.removesuffix("Parameter")
+            found.setdefault(name, field.name.removesuffix("_param"))
+    return found
 
 
 def to_proto(*tops: Top) -> Any:

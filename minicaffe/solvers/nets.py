@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from .. import log, zoo
 from ..device.base import Device
-from ..errors import ConfigError, DataError, locate
+from ..errors import ConfigError, DataError
 from ..net import Net
-from ..proto import extensions, upgrade
+from ..proto import upgrade
 from ..proto.schema import TEST, TRAIN, Message, NetParameter, NetState
 
 TRAIN_NETS = ("net", "net_param", "train_net", "train_net_param")
@@ -166,11 +166,7 @@ def _read(
         beside = ", from the folder of the solver file and, by its name, in it" if solver_file else ""
         hint = f"looked from {Path.cwd()}{beside}"
         raise DataError(f"net {path!r} does not exist", hint=hint, field=field)
-    net = upgrade.read_net(path)
-    if strict:
-        with locate(path):
-            extensions.refuse(net)
-    return net, path
+    return upgrade.read_net(path, strict=strict), path
 
 
 def _in_state(net: NetParameter, phase: int, state: Message) -> NetParameter:

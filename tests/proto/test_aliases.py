@@ -15,6 +15,8 @@ from minicaffe.proto.layer_types import ALIASES, CAFFE_TYPES, FORK_TYPES
 from minicaffe.proto.schema import NetParameter, SolverParameter
 from minicaffe.solvers import settings
 
+from . import test_nvcaffe as nvidias
+
 
 def upgraded(source: str) -> NetParameter:
     net = text.parse(source, NetParameter)
@@ -211,3 +213,21 @@ def test_v1_names():
         layers { name: "b" type: BN bn_param { } } layers { name: "r" type: RELU6 bottom: "x" top: "y" }""")
     assert [layer.type for layer in net.layer] == ["Unpooling", "BN", "Clip"]
     assert net.layer[0].unpooling_param.kernel_size == 2
+
+
+def test_weights_of_what_was_taken_as_something_else(tmp_path):
+    """A file of NVIDIA's, with five blobs in a BatchNorm, and one of a depthwise convolution's."""
+    five = [np.array(v, np.float32) for v in ([1, 2], [4, 9], [1], [3, 5], [6, 7])]
+    (tmp_path / "bn").write_bytes(nvidias.net(nvidias.layer("bn", "BatchNorm", map(nvidias.raw_blob, five))))
+    built = Net(text.parse(NORM, NetParameter), phase="TEST", seed=1)
+    built.load(tmp_path / "bn")
+    assert [blob.data.tolist() for blob in built.params["bn/scale"]] == [[3, 5], [6, 7]]
+    depthwise = """layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [1, 3, 4, 4] } } }
+        layer { name: "c" type: "ConvolutionDepthwise" bottom: "x" top: "y" %s
+            convolution_param { num_output: 3 kernel_size: 2 bias_term: false } }"""
+    values = "blobs { shape { dim: [3, 1, 2, 2] } data: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] }"
+    stored = text.parse(depthwise % values, NetParameter)
+    (tmp_path / "c.caffemodel").write_bytes(stored.SerializeToString())
+    built = Net(text.parse(depthwise % "", NetParameter), phase="TEST", seed=1)
+    built.load(tmp_path / "c.caffemodel")
+    assert built.params["c"][0].data.ravel().tolist() == list(range(1, 13))

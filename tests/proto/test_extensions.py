@@ -3,7 +3,7 @@
 import pytest
 
 from minicaffe.errors import SchemaError
-from minicaffe.proto import extensions, text
+from minicaffe.proto import extensions, text, upgrade
 from minicaffe.proto.schema import NetParameter, SolverParameter
 
 
@@ -44,3 +44,56 @@ def test_strip_leaves_what_caffe_reads_and_says_what_it_did():
     assert "lr_policy: cosine: replaced by lr_policy: poly, power: 1" in lines
     assert "net_param.layer[0].data_param.shuffle: removed" in lines
     assert extensions.strip(solver) == []
+
+
+FORKED = """layer { name: "a" type: "Normalize" norm_param { across_spatial: false } }
+layer { name: "b" type: "Pooling" pooling_param { pad_l: 1 pad_r: 1 engine: MKLDNN } forward_type: FLOAT16 }
+layer { name: "c" type: "SoftmaxWithLoss" loss_param { normalization: PRE_FIXED } }
+layers { name: "d" type: UNPOOLING }"""
+
+
+def test_what_is_of_forks_is_refused_with_their_names():
+    with pytest.raises(SchemaError) as caught:
+        extensions.refuse(text.parse(FORKED, NetParameter))
+    said = str(caught.value)
+    assert said.startswith("--strict: layers[0].type: UNPOOLING is of forks of Caffe (deconvnet); ")
+    assert "layer[0].type: Normalize, layer[0].norm_param is of forks of Caffe (ssd, ssd-mobilenet," in said
+    assert "layer[1].pooling_param.pad_l, layer[1].pooling_param.pad_r is of forks" in said
+    assert "layer[2].loss_param.normalization: PRE_FIXED is of forks of Caffe" in said
+
+
+def test_strip_refuses_what_would_compute_something_else():
+    net = text.parse(FORKED, NetParameter)
+    before = NetParameter()
+    before.CopyFrom(net)
+    with pytest.raises(SchemaError) as caught:
+        extensions.strip(net)
+    assert str(caught.value).startswith(
+        "layers[0].type: UNPOOLING, layer[0].type: Normalize, layer[1].pooling_param.pad_l,"
+        " layer[1].pooling_param.pad_r, layer[2].loss_param.normalization: PRE_FIXED: Caffe has no such thing"
+    )
+    assert net == before
+
+
+def test_strip_removes_what_changes_nothing():
+    net = text.parse(
+        """layer { type: "Pooling" forward_type: FLOAT16 norm_param { } data_param { threads: 4 }
+            pooling_param { pad_l: 0 engine: MKLDNN kernel_size: 2 }
+            transform_param { distort_param { } } }""",
+        NetParameter,
+    )
+    lines = extensions.strip(net)
+    assert net == text.parse(
+        """layer { type: "Pooling" data_param { } pooling_param { kernel_size: 2 } transform_param { } }""",
+        NetParameter,
+    )
+    assert len(lines) == 6 and "layer[0].transform_param.distort_param: removed" in lines
+
+
+def test_strict_looks_at_what_the_file_says(tmp_path):
+    """Not at what its layers were taken as."""
+    path = tmp_path / "net.prototxt"
+    path.write_text('layer { name: "a" type: "ReLU6" bottom: "x" top: "y" }')
+    assert upgrade.read_net(path).layer[0].type == "Clip"
+    with pytest.raises(SchemaError, match=r"net.prototxt: --strict: layer\[0\].type: ReLU6 is of forks"):
+        upgrade.read_net(path, strict=True)

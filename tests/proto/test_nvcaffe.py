@@ -135,13 +135,15 @@ def test_what_a_file_of_nvidias_becomes(tmp_path, caplog):
     assert not got.layer[0].HasField("parameter_param")
     again = NetParameter.FromString(got.SerializeToString())
     assert again == got and not binary.unknown_fields(again.layer[0])
+    assert got.layer[4].HasField("permute_param")  # SSD's, too
     told = [line.split("nv.caffemodel: ")[1] for line in caplog.messages]
     assert told == [
+        "its fields are numbered as those of the fork nvcaffe",
         "layer 'bn': eps 1e-09 is 1e-05 now, as NVIDIA Caffe counts it",
         "layer 'bn': the correction of its statistics is 1 now; it was 0",
         "layer 'bn': scale and bias are layer 'bn/scale' now",
         "fields of NVIDIA Caffe alone are left out: "
-        "backward_math, backward_type, default_forward_type, forward_math, forward_type, permute_param",
+        "backward_math, backward_type, default_forward_type, forward_math, forward_type",
     ]
 
 

@@ -208,3 +208,11 @@ def test_caffe_pb2():
     assert net.layer[0].power_param.power == 2 and 'name: "x"' in str(net)
     with pytest.raises(AttributeError, match=r"caffe\.proto has no message, enum or value 'NetParam'"):
         _ = caffe_pb2.NetParam
+
+
+def test_fields_of_forks_do_not_stand_in_front_of_caffes():
+    from minicaffe.pycaffe.net_spec import param_name_dict
+
+    names = param_name_dict()
+    assert names["ReLU"] == "relu" and names["Recurrent"] == "recurrent"
+    assert names["PriorBox"] == "prior_box" and names["Normalize"] == "norm"
