@@ -60,6 +60,10 @@ SNIPPETS = {
         "convolution_param { num_output: 4 group: 4 kernel_size: 4 stride: 2 pad: 1 bias_term: false"
         ' weight_filler { type: "bilinear" } }',
     ),
+    "DetectionOutput": Snippet(
+        {"offsets": (1, 32), "scores": (1, 24), "priors": (1, 2, 32)},
+        "detection_output_param { num_classes: 3 code_type: CENTER_SIZE nms_param { top_k: 5 } }",
+    ),
     "Dropout": Snippet(ROWS, "dropout_param { dropout_ratio: 0.4 }"),
     "DummyData": Snippet(
         {},
@@ -95,11 +99,18 @@ SNIPPETS = {
     ),
     "MultinomialLogisticLoss": Snippet({"prob": (4, 3), "label": (4,)}, "", ("loss",)),
     "MVN": Snippet(IMAGES, "mvn_param { across_channels: true }"),
+    "Normalize": Snippet(
+        IMAGES, "norm_param { across_spatial: false channel_shared: false scale_filler { value: 20 } }"
+    ),
     "OneHot": Snippet({"label": (4,)}, "one_hot_param { num_output: 10 }"),
     "Parameter": Snippet({}, "parameter_param { shape { dim: 2 dim: 3 } }", ("w",)),
+    "Permute": Snippet(IMAGES, "permute_param { order: 0 order: 2 order: 3 order: 1 }"),
     "Pooling": Snippet(IMAGES, "pooling_param { pool: MAX kernel_size: 3 stride: 2 }"),
     "Power": Snippet(ROWS, "power_param { power: 2 scale: 0.5 shift: 1 }"),
     "PReLU": Snippet(IMAGES, "prelu_param { filler { value: 0.1 } }"),
+    "PriorBox": Snippet(
+        {"x": (2, 4, 3, 3), "image": (2, 3, 24, 24)}, "prior_box_param { min_size: 8 aspect_ratio: 2 }"
+    ),
     "Proposal": Snippet(
         {"prob": (1, 4, 3, 3), "deltas": (1, 8, 3, 3), "info": (1, 4)},
         "proposal_param { ratio: 0.5 ratio: 1 scale: 8 }",

@@ -20,19 +20,29 @@ KERNEL copy_rows(const real* x, real* y, Rows g, int n) {
     copy_by<1>(x, y, g);
 }
 
-// Where element e of a box lies in the larger array.
-__device__ int in_box(int e, const Box& g) {
-  int row = e / g.length, at = g.start + e % g.length;
-  at += row % g.d * g.d_step;
-  row /= g.d;
-  at += row % g.c * g.c_step;
-  row /= g.c;
-  return at + row / g.b * g.a_step + row % g.b * g.b_step;
+// Where an element of a box lies in the larger array.
+struct Inside {
+  const Box g;
+  const Divisor length, d, c, b;
+
+  __device__ explicit Inside(const Box& g) : g(g), length(g.length), d(g.d), c(g.c), b(g.b) {}
+
+  __device__ int operator()(int e) const {
+    const int rows = e / length, upper = rows / d, outer = upper / c, i = outer / b;
+    return g.start + i * g.a_step + (outer - i * g.b) * g.b_step + (upper - outer * g.c) * g.c_step +
+           (rows - upper * g.d) * g.d_step + e - rows * g.length;
+  }
+};
+
+KERNEL take_box(const real* x, real* y, Box g, int n) {
+  const Inside inside(g);
+  FOR(e, n) y[e] = x[inside(e)];
 }
 
-KERNEL take_box(const real* x, real* y, Box g, int n) { FOR(e, n) y[e] = x[in_box(e, g)]; }
-
-KERNEL put_box(const real* x, real* y, Box g, int n) { FOR(e, n) y[in_box(e, g)] = x[e]; }
+KERNEL put_box(const real* x, real* y, Box g, int n) {
+  const Inside inside(g);
+  FOR(e, n) y[inside(e)] = x[e];
+}
 
 KERNEL repeat_rows(const real* x, real* y, Repeats g, int n) {
   FOR(e, n) y[e] = x[e / (g.times * g.length) * g.length + e % g.length];

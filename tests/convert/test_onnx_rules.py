@@ -16,6 +16,7 @@ from minicaffe.net import Net
 from .exporting import computed, layer, net, operators, written
 
 WEIGHTS = 'weight_filler { type: "gaussian" std: 1 } bias_filler { type: "gaussian" std: 1 }'
+RANDOM = 'type: "gaussian" std: 1'
 IMAGE, ROWS = (2, 4, 5, 6), (3, 4)
 
 
@@ -166,8 +167,24 @@ CASES = {
         for text in ("", "normalize_variance: false", "across_channels: true eps: 0.1")
         for shape in (IMAGE, (2, 3, 5))
     ],
+    "Normalize": [
+        (
+            f"norm_param {{ across_spatial: {across} channel_shared: {shared} scale_filler {{ {RANDOM} }} }}",
+            [shape],
+            1,
+        )
+        for across in ("true", "false")
+        for shared in ("true", "false")
+        for shape in (IMAGE, ROWS)
+    ]
+    + [("", [IMAGE], 1)]
+    + [(f'normalize_param {{ normalize_type: "{kind}" }}', [IMAGE], 1) for kind in ("L1", "L2")],
     "OneHot": [("one_hot_param { num_output: 6 }", [shape], 1) for shape in ((5,), (2, 3))],
     "Parameter": [("parameter_param { shape { dim: 2 dim: 3 } }", [], 1)],
+    "Permute": [
+        ("permute_param { order: 0 order: 2 }", [IMAGE], 1),
+        ("permute_param { order: 1 }", [ROWS], 1),
+    ],
     "Pooling": [],  # below
     "Power": [
         (f"power_param {{ {text} }}", [IMAGE], 1)
@@ -188,6 +205,7 @@ CASES = {
         for shape in (IMAGE, ROWS, (2, 4, 5), (2, 4, 2, 3, 2))
     ]
     + [("prelu_param { channel_shared: true }", [IMAGE], 1)],
+    "PriorBox": [("prior_box_param { min_size: 3 max_size: 5 aspect_ratio: 2 }", [IMAGE, (2, 3, 10, 12)], 1)],
     "Reduction": [
         (f"reduction_param {{ operation: {operation} axis: {axis} coeff: {coeff} }}", [IMAGE], 1)
         for operation in ("SUM", "ASUM", "SUMSQ", "MEAN")

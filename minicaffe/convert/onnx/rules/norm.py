@@ -57,9 +57,22 @@ def lrn(w: Draft) -> Tensor:
     return w("Mul", w.x, w("Pow", level, -conf.beta))
 
 
+def normalize(w: Draft) -> Tensor:
+    layer = w.layer
+    axes = list(range(1, len(w.shape))) if layer.across else [1]
+    total = reduce(w, "ReduceL1" if layer.absolute else "ReduceSumSquare", w.x, axes, keepdims=1)
+    total = w("Add", total, layer.eps) if layer.eps else total
+    y = w("Div", w.x, total if layer.absolute else w("Sqrt", total))
+    if not layer.params:
+        return y
+    factors = layer.params[0]
+    return w("Mul", y, w.param(factors, factors.shape and (factors.count, *[1] * (len(w.shape) - 2))))
+
+
 RULES = {
     "BatchNorm": batch_norm,
     "LRN": lrn,
     "MVN": mvn,
+    "Normalize": normalize,
     "Softmax": lambda w: w("Softmax", w.x, axis=w.axis(w.layer.param.softmax_param.axis)),
 }

@@ -120,6 +120,8 @@ RULES = {
     "Flatten": lambda w: w.reshaped(w.x),
     "OneHot": one_hot,
     "Parameter": lambda w: w.param(w.layer.params[0]),
+    "PriorBox": lambda w: w.constant(np.array(w.layer.device.get(w.layer.boxes), np.float32)),
+    "Permute": lambda w: w("Transpose", w.x, perm=w.layer.full_order),
     "Reduction": reduction,
     "Reorg": reorg,
     "Reshape": lambda w: w.reshaped(w.x),
