@@ -131,7 +131,6 @@ def test_rows_change_from_pass_to_pass(cpu):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ("num_classes: 0", "num_classes must be at least 1"),
         ("nms_param { eta: 0 }", "eta above 0 and at most 1; got 0.3 and 0"),
         ("visualize: true", "visualize is not supported"),
         ("tflite_detection: true", "tflite_detection is not supported"),
@@ -141,6 +140,11 @@ def test_rows_change_from_pass_to_pass(cpu):
 def test_refuses(cpu, fields, message):
     with pytest.raises(ConfigError, match=message):
         Rig(detect(fields), cpu)
+
+
+def test_refuses_no_classes(cpu):
+    with pytest.raises(ConfigError, match="num_classes must be at least 1"):
+        Rig(detect("", classes=0), cpu)
 
 
 @pytest.mark.parametrize(
