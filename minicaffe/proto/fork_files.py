@@ -8,7 +8,7 @@ the layer's type.  The fork that explains most is the file's; Caffe, where no fo
 
 What the fork explains is translated to our numbers.  What it does not stays an unknown field, byte for byte,
 under another number if ours would mean something else; `to_theirs` turns all of it back.  The name of the
-fork is an unknown field of the net, which copies keep.
+fork, and the numbers that were left alone, are an unknown field of the net, which copies keep.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .fork_schema import CAFFE, LAYERS, NET, ForkSchema, Meaning
 from .forks import is_forks
 from .schema import BlobProto
 
-MARK = 53000  # the unknown field of a net that names its fork
+MARK = 53000  # the unknown field of a net that names its fork, and after it numbers of layers' fields
 UNKNOWN = 52000  # plus a number below 1000: an unknown field whose number has a meaning here
 MOST = 1000  # fields that are asked about; more decide nothing else
 
@@ -63,12 +63,14 @@ def to_ours(data: wire.Bytes) -> tuple[wire.Bytes, str]:
         return data, CAFFE
     if changed == data and fork == CAFFE:
         return data, CAFFE
-    return changed + wire.field(MARK, fork.encode()), fork
+    mark = " ".join([fork, *map(str, sorted(undecided))])
+    return changed + wire.field(MARK, mark.encode()), fork
 
 
-def to_theirs(data: bytes, fork: str) -> bytes:
+def to_theirs(data: bytes, mark: str) -> bytes:
     """The bytes of a net with the numbers of the fork that its MARK names."""
-    return _ToTheirs(fork_schema.of(fork)).message(NET, data)
+    fork, *undecided = mark.split(" ")
+    return _ToTheirs(fork_schema.of(fork), frozenset(map(int, undecided))).message(NET, data)
 
 
 def decide(evidence: list[Evidence]) -> tuple[str, frozenset[int]]:
@@ -235,8 +237,9 @@ class _ToOurs:
 
 
 class _ToTheirs:
-    def __init__(self, schema: ForkSchema) -> None:
+    def __init__(self, schema: ForkSchema, undecided: frozenset[int]) -> None:
         self.schema = schema
+        self.undecided = undecided
 
     def message(self, message: Any, content: wire.Bytes) -> bytes:
         """The message in the fork's numbers, its fields in their order, as protobuf writes them."""
@@ -245,7 +248,9 @@ class _ToTheirs:
             if message is NET and found.number == MARK:
                 continue
             number = self.schema.numbers(message).get(found.number)
-            if number is not None:
+            if message in LAYERS.values() and found.number in self.undecided:
+                parts.append((found.number, found.whole))
+            elif number is not None:
                 parts.append((number, self._field(message, found, number)))
             elif UNKNOWN <= found.number < UNKNOWN + 1000:
                 number = found.number - UNKNOWN

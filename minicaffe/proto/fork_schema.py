@@ -91,6 +91,8 @@ class ForkSchema:
             return inner is BlobProto.DESCRIPTOR or self.explains(inner, found.value)
         if meaning.values is not None:
             return wire.read_varint(found.value, 0)[0] in meaning.values
+        if meaning.field.type == meaning.field.TYPE_BOOL and found.kind == wire.VARINT:
+            return wire.read_varint(found.value, 0)[0] <= 1  # a count, if it is more
         return meaning.field.type != meaning.field.TYPE_STRING or _is_text(found.value)
 
     def _entries(self, owner: Any) -> dict[str, dict[str, int]]:

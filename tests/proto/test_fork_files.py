@@ -267,7 +267,7 @@ def test_whatever_a_net_of_a_fork_says_is_written_back(random, fork):
     """Nets of any content in a fork's numbers: what is read and written again is the same file."""
     made = NetParameter(name="n")
     for _ in range(3):
-        fill(made.layer.add(), random, 2)
+        fill(made.layer.add(), random, 2, fork_schema.of(fork))
     theirs = fork_files.to_theirs(made.SerializeToString(), fork)
     try:
         got = binary.parse(theirs, NetParameter)

@@ -137,19 +137,24 @@ def messages(name: str) -> st.SearchStrategy:
     return st.builds(lambda random: fill(message_class(name)(), random, 3), st.randoms(use_true_random=False))
 
 
-def fill(message, random, depth):
-    """Set some fields of a message, and of messages in it."""
+def fill(message, random, depth, schema=None):
+    """Set some fields of a message, and of messages in it; with a schema, those that a fork has."""
     fields = [f for f in message.DESCRIPTOR.fields if f.name != "blobs"]
+    meanings = schema.meanings(message.DESCRIPTOR) if schema else {}
+    has = {m.field.number: m for number, m in meanings.items() if number < extensions.FIRST}
+    fields = [f for f in fields if schema is None or f.number in has]
     for field in random.sample(fields, min(4, len(fields))):
         if field.message_type is not None:
             if depth:
                 inner = getattr(message, field.name)
                 inner = inner.add() if field.is_repeated else inner
                 inner.SetInParent()
-                fill(inner, random, depth - 1)
+                fill(inner, random, depth - 1, schema)
             continue
         if field.enum_type is not None:
-            value = random.choice(list(field.enum_type.values)).number
+            known = has[field.number].values if schema else None
+            value = random.choice(list((known or field.enum_type.values_by_number).values()))
+            value = getattr(value, "number", value)
         elif field.type in (field.TYPE_STRING, field.TYPE_BYTES):
             value = random.choice(["", "a", "ab"])
             value = value.encode() if field.type == field.TYPE_BYTES else value
