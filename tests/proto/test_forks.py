@@ -152,9 +152,11 @@ def fill(message, random, depth, schema=None):
                 fill(inner, random, depth - 1, schema)
             continue
         if field.enum_type is not None:
+            values = {number: number for number in field.enum_type.values_by_number}
             known = has[field.number].values if schema else None
-            value = random.choice(list((known or field.enum_type.values_by_number).values()))
-            value = getattr(value, "number", value)
+            value = random.choice(
+                [v for n, v in (known or values).items() if not (schema and n >= extensions.FIRST)]
+            )
         elif field.type in (field.TYPE_STRING, field.TYPE_BYTES):
             value = random.choice(["", "a", "ab"])
             value = value.encode() if field.type == field.TYPE_BYTES else value
