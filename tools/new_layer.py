@@ -86,8 +86,10 @@ def indexed(name: str, index: str) -> str:
 
 
 def module_of(name: str) -> str:
-    """The name of a type's files: hard_sign for HardSign, lstm_unit for LSTMUnit, prelu for PReLU."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[A-Z]{2})(?=[A-Z][a-z])", "_", name).lower()
+    """The name of a type's files: hard_sign for HardSign, lstm_unit for LSTMUnit, prelu for PReLU, and
+    l1_loss_ohem for L1LossOHEM."""
+    begins = r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[A-Z]{2})(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z]\d|[A-Z]{3,}$)"
+    return re.sub(begins, "_", name).lower()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any
 from ..drawing.picture import FORMATS, picture, write
 from ..errors import ConfigError, extra
 from ..graph.filter import takes_part
+from ..proto.forks import is_forks
 from ..proto.upgrade import upgrade_net
 from .proto import caffe_pb2
 
@@ -34,9 +35,9 @@ class PydotError(ConfigError, ImportError):
 
 
 def get_pooling_types_dict() -> dict[int, str]:
-    """The names of pooling methods by number."""
+    """The names of Caffe's pooling methods by number."""
     values = caffe_pb2.PoolingParameter.PoolMethod.DESCRIPTOR.values_by_name
-    return {value.number: name for name, value in values.items()}
+    return {value.number: name for name, value in values.items() if not is_forks(value.number)}
 
 
 def get_edge_label(layer: Any) -> str:
