@@ -73,7 +73,7 @@ class _Walk:
     """A look at all of a message but its blobs.
 
     broken   what the first string field that is not UTF-8 is called; protobuf would return it as bytes
-    odd      it has fields that Caffe does not, or not in such a layer
+    odd      it has fields that Caffe does not, or not in such a layer, or that may be a fork's
     """
 
     def __init__(self) -> None:
@@ -83,7 +83,10 @@ class _Walk:
     def through(self, message: Message, path: str = "") -> None:
         self.odd = self.odd or len(UnknownFieldSet(message)) > 0  # type: ignore[arg-type]
         contested = fork_files.CONTESTED_IN.get(message.DESCRIPTOR.full_name)
+        counts = fork_files.COUNTS.get(message.DESCRIPTOR.full_name, ())
         for field, value in message.ListFields():
+            if field.number in counts:
+                self.odd = True
             if contested and field.number in contested:
                 self.odd = self.odd or not fork_files.belongs(field.name, fold(str(message.type)))
             if field.type in _TEXTUAL and field.message_type is not BlobProto.DESCRIPTOR:

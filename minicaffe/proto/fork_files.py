@@ -168,6 +168,11 @@ CONTESTED_IN = {LAYERS[number].full_name: numbers for number, numbers in CONTEST
 _TYPE = {number: message.fields_by_name["type"].number for number, message in LAYERS.items()}
 
 
+# Fields of messages in layers that are bool in Caffe and counts in a fork: what protobuf has read as true may
+# have been 2.
+COUNTS = {"caffe.ConvolutionParameter": frozenset((17,))}
+
+
 def _is_contested(number: int) -> bool:
     return any(number in numbers for numbers in CONTESTED.values())
 

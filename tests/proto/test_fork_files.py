@@ -229,6 +229,33 @@ def test_contested_numbers_are_all_that_forks_use():
         assert fork_files.CONTESTED[number] == wanted
 
 
+def test_counts_are_those_of_the_table():
+    found = {}
+    for name, message in pool.FindFileByName("caffe.proto").message_types_by_name.items():
+        for schema in map(fork_schema.of, () if name == "SolverParameter" else fork_schema.names()):
+            for number, meaning in schema.meanings(message).items():
+                field = message.fields_by_number.get(number)
+                if field is not None and field.type == field.TYPE_BOOL != meaning.field.type:
+                    found.setdefault(message.full_name, set()).add(number)
+    assert found == fork_files.COUNTS
+
+
+@pytest.mark.parametrize(
+    ("fork", "parts"),
+    [
+        (
+            "enet",
+            (101, field(3, 1), field(5, 1)),
+        ),  # weights and normalization there: forks contradict each other
+        ("yjxiong", (106, field(1, 8), field(17, 90))),  # dilation_h, in Caffe a bool
+    ],
+)
+def test_what_protobuf_would_change_is_written_back(fork, parts):
+    data = net(layer("Convolution", field(*parts)))
+    assert fork_files.to_ours(data)[1] == fork
+    assert binary.to_bytes(binary.parse(data, NetParameter)) == data
+
+
 def extensions_begin() -> int:
     return fork_schema.FIRST
 
