@@ -13,10 +13,8 @@ from typing import NamedTuple
 from numba import prange
 
 from .cpu import compiled, jit
-from .gemm import add_row
+from .gemm import add_row, row_part, row_parts
 from .registry import geometry, kernel
-
-COLUMNS = 64  # channels of one number summed up together: a few cache lines of every image
 
 
 @geometry
@@ -42,9 +40,9 @@ class Wanted(NamedTuple):
 def channel_moments(x, mean, variance, g: Channels):
     """mean[c] and (biased) variance[c] of the elements of channel c; two passes, so that nothing cancels."""
     zero, count = x.dtype.type(0), x.dtype.type(g.n * g.inner)
-    for c in prange((g.channels + COLUMNS - 1) // COLUMNS if g.inner == 1 else g.channels):
+    for c in prange(row_parts(g.channels) if g.inner == 1 else g.channels):
         if g.inner == 1:  # some channels together, which are neighbours in memory
-            first, last = c * COLUMNS, min((c + 1) * COLUMNS, g.channels)
+            first, last = row_part(c, g.channels)
             means, variances = mean[first:last], variance[first:last]
             means[:], variances[:] = 0, 0
             for at in range(0, g.n * g.channels, g.channels):
@@ -136,8 +134,8 @@ def columns_backward(x, mean, variance, scale, bias, dy, dx, dscale, dbias, g, e
     """batch_norm_backward for g.inner = 1: some channels together, which are neighbours in memory.  `sums`
     holds two numbers for each channel."""
     count = x.dtype.type(g.n)
-    for block in prange((g.channels + COLUMNS - 1) // COLUMNS):
-        first, last = block * COLUMNS, min((block + 1) * COLUMNS, g.channels)
+    for block in prange(row_parts(g.channels)):
+        first, last = row_part(block, g.channels)
         here = mean[first:last], variance[first:last], scale[first:last], bias[first:last]
         p, q = sums[first:last], sums[g.channels + first : g.channels + last]
         p[:], q[:] = 0, 0

@@ -63,8 +63,8 @@ def add_bias(bias, y, rows: int, columns: int, relu: int):
 @kernel(blocks=lambda dy, dbias, rows, columns: -(-columns // 32))
 def add_column_sums(dy, dbias, rows: int, columns: int):
     """dbias[j] += sum over i of dy[i, j]."""
-    for block in prange((columns + COLUMNS - 1) // COLUMNS):
-        first, last = block * COLUMNS, min(columns, (block + 1) * COLUMNS)
+    for block in prange(row_parts(columns)):
+        first, last = row_part(block, columns)
         for i in range(rows):
             add_row(dy[i * columns + first : i * columns + last], dbias[first:last])
 
@@ -72,8 +72,8 @@ def add_column_sums(dy, dbias, rows: int, columns: int):
 @kernel(blocks=lambda y, dy, dbias, rows, columns: -(-columns // 32))
 def relu_add_column_sums(y, dy, dbias, rows: int, columns: int):
     """dy = dy where y > 0, 0 * dy elsewhere; dbias[j] += sum over i of dy[i, j]."""
-    for block in prange((columns + COLUMNS - 1) // COLUMNS):
-        first, last = block * COLUMNS, min(columns, (block + 1) * COLUMNS)
+    for block in prange(row_parts(columns)):
+        first, last = row_part(block, columns)
         for i in range(rows):
             slopes = dy[i * columns + first : i * columns + last]
             rectify(y[i * columns + first : i * columns + last], slopes)
@@ -83,6 +83,18 @@ def relu_add_column_sums(y, dy, dbias, rows: int, columns: int):
 # The loops over a part of a row, which become vector code.
 
 COLUMNS = 256  # of a row, in a part: loops that are much shorter take longer to begin than to run
+
+
+@jit
+def row_parts(columns):
+    """How many parts rows of so many columns have."""
+    return (columns + COLUMNS - 1) // COLUMNS
+
+
+@jit
+def row_part(part, columns):
+    """The first column of a part, and the one behind its last."""
+    return part * COLUMNS, min(columns, (part + 1) * COLUMNS)
 
 
 @jit

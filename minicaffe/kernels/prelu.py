@@ -10,9 +10,8 @@ from typing import NamedTuple
 from numba import prange
 
 from .cpu import jit
+from .gemm import row_part, row_parts
 from .registry import geometry, kernel
-
-COLUMNS = 64  # channels summed up together: a few cache lines of every image
 
 
 @geometry
@@ -61,9 +60,9 @@ def prelu_backward(x, slope, dy, dx, g: Planes):
 def prelu_sums(x, dy, sums, g: Planes):
     """sums[c] = sum of dy * x over the elements of channel c with x <= 0."""
     zero = x.dtype.type(0)
-    for c in prange((g.channels + COLUMNS - 1) // COLUMNS if g.inner == 1 else g.channels):
+    for c in prange(row_parts(g.channels) if g.inner == 1 else g.channels):
         if g.inner == 1:
-            first, last = c * COLUMNS, min((c + 1) * COLUMNS, g.channels)
+            first, last = row_part(c, g.channels)
             totals = sums[first:last]
             totals[:] = 0
             for at in range(0, g.n * g.channels, g.channels):

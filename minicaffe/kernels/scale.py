@@ -11,7 +11,7 @@ from typing import NamedTuple
 from numba import prange
 
 from .cpu import jit
-from .gemm import add_row, rectify
+from .gemm import add_row, rectify, row_part, row_parts
 from .registry import geometry, kernel
 
 
@@ -24,9 +24,6 @@ class Extent(NamedTuple):
     inner: int
 
 
-COLUMNS = 64  # of an operand summed up together: a few cache lines of every row
-
-
 @jit
 def rows(g):
     """How many pieces of x have one factor, or where inner is 1, one of each."""
@@ -37,7 +34,7 @@ def rows(g):
 def blocks(g):
     """How many parts of an operand are summed up by themselves: its elements, or if inner is 1, some of them
     together."""
-    return (g.size + COLUMNS - 1) // COLUMNS if g.inner == 1 else g.size
+    return row_parts(g.size) if g.inner == 1 else g.size
 
 
 @kernel(threads=lambda x, scale, y, g, relu: x.size)
@@ -103,7 +100,7 @@ def scale_gradient(x, dy, dscale, g: Extent, add: int):
     for j in prange(blocks(g)):
         zero = x.dtype.type(0)
         if g.inner == 1:
-            first, last = j * COLUMNS, min((j + 1) * COLUMNS, g.size)
+            first, last = row_part(j, g.size)
             totals = dscale[first:last]
             if not add:
                 totals[:] = 0
@@ -126,7 +123,7 @@ def bias_gradient(dy, dbias, g: Extent, add: int):
     for j in prange(blocks(g)):
         zero = dy.dtype.type(0)
         if g.inner == 1:
-            first, last = j * COLUMNS, min((j + 1) * COLUMNS, g.size)
+            first, last = row_part(j, g.size)
             totals = dbias[first:last]
             if not add:
                 totals[:] = 0
@@ -149,7 +146,7 @@ def relu_bias_gradient(y, dy, dbias, g: Extent, add: int):
     for j in prange(blocks(g)):
         zero = dy.dtype.type(0)
         if g.inner == 1:
-            first, last = j * COLUMNS, min((j + 1) * COLUMNS, g.size)
+            first, last = row_part(j, g.size)
             totals = dbias[first:last]
             if not add:
                 totals[:] = 0

@@ -83,13 +83,20 @@ def finished(f: Function, value, follows: Sequence[str], m: int):
         f.broadcast(f.at(f.pointer(name), m), lanes) if name in follows else None
         for name in ("scale", "bias")
     )
+    return ended(f, value, scale, bias, "relu" in follows)
+
+
+def ended(f: Function, value, scale, bias, relu: bool):
+    """A vector times `scale` plus `bias`, each a vector or None; with `relu` then 0 in place of what is
+    negative (NaN stays)."""
+    zero = f.zero(value.type.count)
     if scale is not None:
-        value = f.multiply_add(value, scale, f.zero(lanes) if bias is None else bias)
+        value = f.multiply_add(value, scale, zero if bias is None else bias)
     elif bias is not None:
         value = f.build.fadd(value, bias)
-    if "relu" in follows:
-        negative = f.build.fcmp_ordered("<=", value, f.zero(lanes))
-        value = f.build.select(negative, f.zero(lanes), value)
+    if relu:
+        negative = f.build.fcmp_ordered("<=", value, zero)
+        value = f.build.select(negative, zero, value)
     return value
 
 

@@ -24,6 +24,7 @@ import numpy as np
 
 from .builder import Function
 from .machine import Machine
+from .tile import ended
 
 
 class Scheme(NamedTuple):
@@ -106,16 +107,6 @@ def sandwich(scheme: Scheme, name: str, finish: str, itemsize: int, machine: Mac
         row, column = f.arguments[f"{side}_row"], f.arguments[f"{side}_column"]
         return lambda i, j: f.at(first, (row, i), (column, j))
 
-    def end(value):
-        if scale is not None:
-            value = f.multiply_add(value, scale, f.zero(lanes) if bias is None else bias)
-        elif bias is not None:
-            value = f.build.fadd(value, bias)
-        if "relu" in follows:
-            negative = f.build.fcmp_ordered("<=", value, f.zero(lanes))
-            value = f.build.select(negative, f.zero(lanes), value)
-        return value
-
     def block(number, _):
         source, target = place("src", number), place("dst", number)
         height, extent = matrix.shape
@@ -124,7 +115,7 @@ def sandwich(scheme: Scheme, name: str, finish: str, itemsize: int, machine: Mac
             columns.append(_product(f, matrix, [f.load(source(i, j), lanes) for i in range(extent)]))
         for i in range(height):
             for j, value in enumerate(_product(f, matrix, [column[i] for column in columns])):
-                f.store(end(value), target(i, j))
+                f.store(ended(f, value, scale, bias, "relu" in follows), target(i, j))
         return []
 
     f.loop(f.arguments["count"], [], block)
