@@ -28,7 +28,8 @@ import time
 from pathlib import Path
 
 from .. import log
-from .stored import Request, Stored
+from .kept import Full, complain
+from .stored import Request
 
 REPORT_S = 2  # between two lines on how far compiling is
 FEW = 3  # kernels
@@ -98,7 +99,7 @@ def child(folder: Path) -> Child:
 
 def order(folder: Path, request: Request) -> bool:
     """Have something compiled; whether it now lies in the cache folder."""
-    if Stored.full or request[0] == "__main__":  # which is another module in the child
+    if Full.said or request[0] == "__main__":  # which is another module in the child
         return False
     asked = child(folder)
     if not asked.announced:
@@ -111,7 +112,7 @@ def order(folder: Path, request: Request) -> bool:
 
 def _note_full(folder: Path, reply: str) -> None:
     if reply.startswith("full: "):
-        Stored.complain(folder, reply.removeprefix("full: "))
+        complain(folder, reply.removeprefix("full: "))
 
 
 def compile_all(folder: Path, requests: list[Request]) -> None:
@@ -122,7 +123,7 @@ def compile_all(folder: Path, requests: list[Request]) -> None:
     What another process compiles meanwhile is left to it, and waited for at the end.
     """
     requests = [request for request in requests if request[0] != "__main__"]
-    if not requests or Stored.full:
+    if not requests or Full.said:
         return
     if len(requests) <= FEW:
         for request in requests:

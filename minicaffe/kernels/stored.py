@@ -2,7 +2,7 @@
 
     kernels-<digest>/minicaffe.kernels.softmax/softmax_forward-<key>.code
 
-is 32 bytes, the SHA-256 of the rest, and what Numba stores of a compiled function.
+holds what Numba stores of a compiled function (kept.py: how).
 
 Numba keeps its own cache up to date by the time of one source file, and numbers its files by an index that
 processes change in turns.  Here the folder is named after all sources (cache.py) and a file after what it
@@ -14,9 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import secrets
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from numba.core.caching import _Cache
@@ -24,9 +22,7 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
-from .. import log
-
-CHECK_BYTES = 32
+from . import kept
 
 # What is ordered: module and name of a function, the types of its arguments.
 Request = tuple[str, str, tuple]
@@ -38,8 +34,6 @@ class Stored(_Cache):
     order  called with module and name of the function and the types of arguments for which there is no code;
            True once there is.  Numba compiles here if it is False; None: always
     """
-
-    full = False  # whether it was said that nothing more can be stored
 
     def __init__(self, function: Callable, folder: Path, order: Callable[[Request], bool] | None) -> None:
         self.owner = function.__module__, function.__name__
@@ -71,19 +65,7 @@ class Stored(_Cache):
         return found
 
     def _load(self, path: Path, target_context):
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
-        try:
-            if hashlib.sha256(content[CHECK_BYTES:]).digest() != content[:CHECK_BYTES]:
-                raise ValueError("its check sum is wrong")
-            return CompileResult._rebuild(target_context, *pickle.loads(content[CHECK_BYTES:]))
-        except Exception as error:  # whatever unpickling raises
-            log.warning(f"{path} is damaged and made anew: {error}")
-            with suppress(OSError):
-                path.unlink()
-            return None
+        return kept.read(path, lambda content: CompileResult._rebuild(target_context, *pickle.loads(content)))
 
     def save_overload(self, sig, data) -> None:
         """Store the code for a signature; where that cannot be, it runs all the same.  OSError if nobody can
@@ -93,28 +75,12 @@ class Stored(_Cache):
         except OSError as error:
             if self.order is None:
                 raise
-            Stored.complain(self.folder.parent, error.strerror or str(error))
-
-    @classmethod
-    def complain(cls, folder: Path, reason: str) -> None:
-        """Say, once in a process, that nothing can be stored."""
-        if not cls.full:
-            cls.full = True
-            log.warning(f"Compiled kernels cannot be kept in {folder}: {reason}; every process compiles them")
+            kept.complain(self.folder.parent, error.strerror or str(error))
 
     def _save(self, sig, data) -> None:
         if data.library.has_dynamic_globals:  # addresses of this process: ctypes functions, large arrays
             return
-        content = dumps(data._reduce())
-        path = self.path(sig, data.target_context)
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
-        try:
-            unfinished.write_bytes(hashlib.sha256(content).digest() + content)
-            unfinished.replace(path)
-        finally:
-            with suppress(OSError):
-                unfinished.unlink()
+        kept.write(self.path(sig, data.target_context), dumps(data._reduce()))
 
     # Numba's other methods: these files are always in use.
 

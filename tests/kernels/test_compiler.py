@@ -13,7 +13,7 @@ import pytest
 
 from minicaffe.kernels import cache, compiler
 from minicaffe.kernels.cpu import jit
-from minicaffe.kernels.stored import CHECK_BYTES, Stored
+from minicaffe.kernels.kept import CHECK_BYTES, Full
 
 from ..support.running import ROOT
 
@@ -72,7 +72,7 @@ def test_the_run_that_compiles_computes_what_later_runs_compute(tmp_path):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     monkeypatch.setattr("minicaffe.kernels.cache.folder", lambda: tmp_path)
-    monkeypatch.setattr(Stored, "full", False)
+    monkeypatch.setattr(Full, "said", False)
     compiler.child.cache_clear()
     yield tmp_path
     compiler.child(tmp_path).close()

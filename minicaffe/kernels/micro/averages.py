@@ -8,9 +8,8 @@ element is then a sum of some neighbours, the same ones for elements at the same
 
 from __future__ import annotations
 
-import functools
-
 from .builder import I32, INT, Function
+from .kernel import micro_kernel
 from .machine import Machine
 
 FORWARD = (
@@ -40,11 +39,11 @@ WHOLE = (
 )
 
 
-@functools.cache
-def mean(itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def mean(itemsize: int, machine: Machine) -> Function:
     """The address of the kernel with arguments WHOLE for windows that hold the whole image:
     single = sum of a plane / area."""
-    f = Function("mean", WHOLE, itemsize, machine)
+    f = Function(WHOLE, itemsize, machine)
     build, given, lanes = f.build, f.arguments, machine.lanes(itemsize)
     area = build.load(f.pointer("area"))
 
@@ -66,14 +65,14 @@ def mean(itemsize: int, machine: Machine) -> int:
         return []
 
     f.loop(given["planes"], [], plane)
-    return f.compile()
+    return f
 
 
-@functools.cache
-def even(add: bool, itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def even(add: bool, itemsize: int, machine: Machine) -> Function:
     """The address of the kernel with arguments WHOLE, on the way back:  every element of a plane is, or has
     added to it, single / area."""
-    f = Function("even", WHOLE, itemsize, machine)
+    f = Function(WHOLE, itemsize, machine)
     build, given, lanes = f.build, f.arguments, machine.lanes(itemsize)
     area = f.broadcast(f.pointer("area"), lanes)
 
@@ -91,7 +90,7 @@ def even(add: bool, itemsize: int, machine: Machine) -> int:
         return f.loop(_vectors(f, lanes), [], vector)
 
     f.loop(given["planes"], [], plane)
-    return f.compile()
+    return f
 
 
 def _vectors(f: Function, lanes: int):
@@ -99,12 +98,12 @@ def _vectors(f: Function, lanes: int):
     return f.build.udiv(f.build.add(f.arguments["count"], INT(lanes - 1)), INT(lanes))
 
 
-@functools.cache
+@micro_kernel
 def average(
     kernel: tuple[int, int], stride: tuple[int, int], lanes: int, itemsize: int, machine: Machine
-) -> int:
+) -> Function:
     """The address of the kernel with arguments FORWARD."""
-    f = Function("average", FORWARD, itemsize, machine)
+    f = Function(FORWARD, itemsize, machine)
     build, given = f.build, f.arguments
     pixels, outputs = (
         build.mul(*[given[n] for n in names]) for names in (("height", "width"), ("rows", "columns"))
@@ -147,7 +146,7 @@ def average(
         return f.loop(given["rows"], [], row)
 
     f.loop(given["planes"], [], plane)
-    return f.compile()
+    return f
 
 
 def above(kernel: tuple[int, int], stride: tuple[int, int]) -> list[int]:
@@ -155,13 +154,13 @@ def above(kernel: tuple[int, int], stride: tuple[int, int]) -> list[int]:
     return [(k - 1) // s for k, s in zip(kernel, stride)]
 
 
-@functools.cache
+@micro_kernel
 def spread(
     kernel: tuple[int, int], stride: tuple[int, int], add: bool, lanes: int, itemsize: int, machine: Machine
-) -> int:
+) -> Function:
     """The address of the kernel with arguments BACKWARD; no stride longer than the window.  It writes dx, or
     adds to it."""
-    f = Function("spread", BACKWARD, itemsize, machine)
+    f = Function(BACKWARD, itemsize, machine)
     build, given = f.build, f.arguments
     pixels, outputs = (
         build.mul(*[given[n] for n in names]) for names in (("height", "width"), ("rows", "columns"))
@@ -218,4 +217,4 @@ def spread(
         return f.loop(given["height"], [], row)
 
     f.loop(given["planes"], [], plane)
-    return f.compile()
+    return f

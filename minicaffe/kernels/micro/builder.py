@@ -17,19 +17,18 @@ llvm.initialize_native_asmprinter()
 INT = ir.IntType(64)
 I32 = ir.IntType(32)
 AHEAD = 4096  # bytes, a page: measured at 0.5 to 8 KB
-_engines = []  # compiled code lives as long as its engine
 
 
 class Function:
-    """A `void name(int64, ...)` under construction: vector loads, stores, arithmetic and loops."""
+    """A `void f(int64, ...)` under construction: vector loads, stores, arithmetic and loops."""
 
-    def __init__(self, name: str, arguments: Sequence[str], itemsize: int, machine: Machine) -> None:
-        self.name, self.machine, self.itemsize = name, machine, itemsize
+    def __init__(self, arguments: Sequence[str], itemsize: int, machine: Machine) -> None:
+        self.machine, self.itemsize = machine, itemsize
         self.real = {4: ir.FloatType(), 8: ir.DoubleType()}[itemsize]
-        self.module = ir.Module(name)
+        self.module = ir.Module()
         self.module.triple = llvm.get_default_triple()
         kind = ir.FunctionType(ir.VoidType(), [INT] * len(arguments))
-        self.function = ir.Function(self.module, kind, name)
+        self.function = ir.Function(self.module, kind, "f")
         self.build = ir.IRBuilder(self.function.append_basic_block("entry"))
         self.arguments = dict(zip(arguments, self.function.args, strict=True))
 
@@ -216,18 +215,16 @@ class Function:
         build.position_at_end(done)
         return results
 
-    def compile(self) -> int:
-        """Finish the function, compile it for the machine, and return its address."""
+    def compile(self, symbol: str) -> bytes:
+        """Finish the function, and compile it for the machine: an object file, in which it has this name."""
         self.build.ret_void()
+        self.function.name = symbol
         module = llvm.parse_assembly(str(self.module))
         module.verify()
         target = llvm.Target.from_default_triple().create_target_machine(
             cpu=self.machine.cpu, features=self.machine.features, opt=3
         )
-        engine = llvm.create_mcjit_compiler(module, target)
-        engine.finalize_object()
-        _engines.append(engine)
-        return engine.get_function_address(self.name)
+        return target.emit_object(module)
 
 
 @intrinsic

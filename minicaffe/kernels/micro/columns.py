@@ -14,9 +14,8 @@ last element of image and panel, with a stride of 2 up to two.
 
 from __future__ import annotations
 
-import functools
-
 from .builder import Function
+from .kernel import micro_kernel
 from .machine import Machine
 
 ARGUMENTS = (
@@ -34,11 +33,11 @@ ARGUMENTS = (
 )
 
 
-@functools.cache
-def gather(lanes: int, itemsize: int, machine: Machine, step: int = 1) -> int:
+@micro_kernel
+def gather(lanes: int, itemsize: int, machine: Machine, step: int = 1) -> Function:
     """The address of the kernel image -> panel with vectors of `lanes`, whose elements are `step`, 1 or 2,
     apart in the image; every count at least 1."""
-    f = Function("gather", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
 
     def copy_run(outside, inside, _):
         value = f.load(outside, lanes)
@@ -51,13 +50,13 @@ def gather(lanes: int, itemsize: int, machine: Machine, step: int = 1) -> int:
         return []
 
     f.loop(f.arguments["channels"], [], channel)
-    return f.compile()
+    return f
 
 
-@functools.cache
-def scatter(lanes: int, itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def scatter(lanes: int, itemsize: int, machine: Machine) -> Function:
     """The address of the kernel image += panel, the transpose of `gather`."""
-    f = Function("scatter", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
 
     def add_run(outside, inside, length):
         live = f.build.icmp_signed("<", f.counting(lanes), f.integers(length, lanes))
@@ -69,7 +68,7 @@ def scatter(lanes: int, itemsize: int, machine: Machine) -> int:
         return []
 
     f.loop(f.arguments["taps"], [], tap)
-    return f.compile()
+    return f
 
 
 def _row(f: Function, c, t, move) -> list:

@@ -5,19 +5,18 @@ Numba's own loop over so short a row of unknown overlap takes ten times as long.
 
 from __future__ import annotations
 
-import functools
-
 from .builder import Function
+from .kernel import micro_kernel
 from .machine import Machine
 
 ARGUMENTS = ("rows", "src", "lds", "dst", "ldd")  # addresses; strides in elements; rows >= 1
 
 
-@functools.cache
-def copy(vectors: int, itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def copy(vectors: int, itemsize: int, machine: Machine) -> Function:
     """The address of the kernel with ARGUMENTS."""
     lanes = machine.lanes(itemsize)
-    f = Function(f"copy_{vectors}", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
     src, dst = f.pointer("src"), f.pointer("dst")
 
     def row(i, _):
@@ -27,4 +26,4 @@ def copy(vectors: int, itemsize: int, machine: Machine) -> int:
         return []
 
     f.loop(f.arguments["rows"], [], row)
-    return f.compile()
+    return f

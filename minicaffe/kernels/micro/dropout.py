@@ -8,10 +8,9 @@ the order of the elements that take them.
 
 from __future__ import annotations
 
-import functools
-
 from ...philox import M0, M1, ROUNDS, W0, W1
 from .builder import INT, Function
+from .kernel import micro_kernel
 from .machine import Machine
 
 ARGUMENTS = (
@@ -28,10 +27,10 @@ ARGUMENTS = (
 )
 
 
-@functools.cache
-def dropout(itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def dropout(itemsize: int, machine: Machine) -> Function:
     """The address of the kernel with ARGUMENTS: y = x * scale where the word reaches the limit, else 0."""
-    f = Function("dropout", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
     build, given = f.build, f.arguments
     lanes = machine.lanes(8)
     wide = 4 * lanes  # elements at a time, in as many registers as they need
@@ -73,7 +72,7 @@ def dropout(itemsize: int, machine: Machine) -> int:
         live = build.icmp_signed("<", f.counting(wide), f.integers(rest, wide))
         value = build.select(kept(blocks), build.fmul(f.load_where(live, x), scale), zero)
         f.store_where(live, value, y)
-    return f.compile()
+    return f
 
 
 def rounds(f: Function, counter, keys):

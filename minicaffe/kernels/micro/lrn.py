@@ -6,9 +6,8 @@ the columns from `begin` to `end` are few.  Neighbours that there are not are no
 
 from __future__ import annotations
 
-import functools
-
 from .builder import INT, Function
+from .kernel import micro_kernel
 from .machine import Machine
 
 ARGUMENTS = (
@@ -26,11 +25,11 @@ ARGUMENTS = (
 )
 
 
-@functools.cache
-def forward(lines: int, columns: int, lanes: int, itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def forward(lines: int, columns: int, lanes: int, itemsize: int, machine: Machine) -> Function:
     """The address of the kernel with ARGUMENTS for neighbourhoods of that reach:
     inverse = 1 / (k + alpha * sum of x^2), y = x * inverse^(3/4)."""
-    f = Function("lrn_forward", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
     build = f.build
     one, zero = f.constant(1.0, lanes), f.zero(lanes)
     k, alpha = (f.broadcast(f.at(f.pointer("settings"), i), lanes) for i in range(2))
@@ -46,14 +45,14 @@ def forward(lines: int, columns: int, lanes: int, itemsize: int, machine: Machin
         store(build.fmul(x, _three_quarters(f, inverse)), "y")
 
     _walk(f, lines, columns, zero, square, finish, ("x",), ("y", "inverse"))
-    return f.compile()
+    return f
 
 
-@functools.cache
-def backward(lines: int, columns: int, lanes: int, itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def backward(lines: int, columns: int, lanes: int, itemsize: int, machine: Machine) -> Function:
     """The address of the kernel with ARGUMENTS:
     dx = dy * inverse^(3/4) - factor * x * sum of dy * y * inverse."""
-    f = Function("lrn_backward", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
     build, zero = f.build, f.zero(lanes)
     factor = f.broadcast(f.pointer("settings"), lanes)
 
@@ -71,7 +70,7 @@ def backward(lines: int, columns: int, lanes: int, itemsize: int, machine: Machi
         store(dx, "dx")
 
     _walk(f, lines, columns, zero, product, finish, ("x", "y", "inverse", "dy"), ("dx",))
-    return f.compile()
+    return f
 
 
 def _walk(f: Function, lines: int, columns: int, zero, add, finish, read, written) -> None:

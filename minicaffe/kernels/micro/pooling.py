@@ -14,12 +14,12 @@ around it name it, a vector of elements at a time.
 
 from __future__ import annotations
 
-import functools
 import math
 
 from llvmlite import ir
 
 from .builder import I32, INT, Function
+from .kernel import micro_kernel
 from .machine import Machine
 
 ARGUMENTS = (
@@ -50,17 +50,17 @@ BACKWARD = (
 )
 
 
-@functools.cache
+@micro_kernel
 def max_pool(
     kernel: tuple[int, int], stride: int, inside: bool, lanes: int, itemsize: int, machine: Machine
-) -> int:
+) -> Function:
     """The address of the kernel with ARGUMENTS for windows of `kernel` rows and columns that move by `stride`
     columns, 1 or 2.
 
     inside   True if no window sticks out at the left or right
     lanes    of a vector; it may run over the end of a row, but not over the end of the next one
     """
-    f = Function("max_pool", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
     build, given = f.build, f.arguments
     x, y, mask = f.pointer("x"), f.pointer("y"), build.inttoptr(given["mask"], I32.as_pointer())
     steps = f.counting(lanes, step=stride)
@@ -110,19 +110,19 @@ def max_pool(
         return []
 
     f.loop(given["rows"], [], row)
-    return f.compile()
+    return f
 
 
-@functools.cache
+@micro_kernel
 def max_pool_back(
     kernel: tuple[int, int], stride: tuple[int, int], add: bool, lanes: int, itemsize: int, machine: Machine
-) -> int:
+) -> Function:
     """The address of the kernel with arguments BACKWARD.  An element gets the gradients of those windows that
     name it: all that hold it are asked, and maybe others beside them, which name another.
 
     lanes  columns of the output that are looked at together
     """
-    f = Function("max_pool_back", BACKWARD, itemsize, machine)
+    f = Function(BACKWARD, itemsize, machine)
     build, given = f.build, f.arguments
     pixels, outputs = (
         build.mul(*[given[n] for n in names]) for names in (("height", "width"), ("rows", "columns"))
@@ -182,7 +182,7 @@ def max_pool_back(
         return f.loop(given["height"], [], row)
 
     f.loop(given["planes"], [], plane)
-    return f.compile()
+    return f
 
 
 def _taps(f: Function, source, count: int, stride: int, lanes: int):

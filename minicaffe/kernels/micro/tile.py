@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .builder import Function
+from .kernel import micro_kernel
 from .machine import Machine
 
 # Addresses a, b, c, scale and bias; strides in elements.  What `finish` does not ask for is not read.
@@ -31,18 +32,20 @@ ARGUMENTS = ("depth", "a", "b", "ldb", "c", "ldc", "scale", "bias")
 IN_PLACE = ("depth", "a", "lda", *ARGUMENTS[2:])
 
 
-@functools.cache
-def tile(rows: tuple[int, ...], step: int, vectors: int, finish: str, itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def tile(
+    rows: tuple[int, ...], step: int, vectors: int, finish: str, itemsize: int, machine: Machine
+) -> Function:
     """The address of a tile kernel with ARGUMENTS; depth >= 1."""
-    f = Function(f"tile_{len(rows)}x{vectors}_{finish}", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
     a = f.pointer("a")
     return _write(f, len(rows), vectors, finish, lambda k, m: f.at(a, (k, step), rows[m]))
 
 
-@functools.cache
-def tile_in_place(rows: int, vectors: int, finish: str, itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def tile_in_place(rows: int, vectors: int, finish: str, itemsize: int, machine: Machine) -> Function:
     """The same with arguments IN_PLACE: a[m * lda + k] is the element of row m; depth >= 1."""
-    f = Function(f"tile_in_place_{rows}x{vectors}_{finish}", IN_PLACE, itemsize, machine)
+    f = Function(IN_PLACE, itemsize, machine)
     starts = [f.at(f.pointer("a"), (m, f.arguments["lda"])) for m in range(rows)]
     return _write(f, rows, vectors, finish, lambda k, m: f.at(starts[m], k))
 
@@ -72,7 +75,7 @@ def _write(f: Function, rows: int, vectors: int, finish: str, element_of_a: Call
             if finish == "add":
                 value = f.build.fadd(f.load(target, lanes), value)
             f.store(finished(f, value, follows, m), target)
-    return f.compile()
+    return f
 
 
 def finished(f: Function, value, follows: Sequence[str], m: int):

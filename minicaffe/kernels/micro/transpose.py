@@ -6,19 +6,18 @@ blocks.
 
 from __future__ import annotations
 
-import functools
-
 from .builder import Function
+from .kernel import micro_kernel
 from .machine import Machine
 
 ARGUMENTS = ("src", "lds", "dst", "ldd")  # addresses and row strides in elements
 
 
-@functools.cache
-def transpose(itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def transpose(itemsize: int, machine: Machine) -> Function:
     """The address of the kernel with ARGUMENTS; it reads and writes lanes x lanes elements."""
     lanes = machine.lanes(itemsize)
-    f = Function("transpose", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
     src, dst = f.pointer("src"), f.pointer("dst")
     rows = [f.load(f.at(src, (i, f.arguments["lds"])), lanes) for i in range(lanes)]
     stride = lanes // 2
@@ -33,4 +32,4 @@ def transpose(itemsize: int, machine: Machine) -> int:
         stride //= 2
     for j, row in enumerate(rows):
         f.store(row, f.at(dst, (j, f.arguments["ldd"])))
-    return f.compile()
+    return f

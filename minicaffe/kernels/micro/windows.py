@@ -12,10 +12,10 @@ other taps each, and the vectors of their sums are put together lane by lane whe
 
 from __future__ import annotations
 
-import functools
 from typing import NamedTuple
 
 from .builder import INT, Function
+from .kernel import micro_kernel
 from .machine import Machine
 from .tile import finished
 
@@ -60,7 +60,7 @@ class Rows(NamedTuple):
     vectors: int  # that cover it, `stride` at a time
 
 
-@functools.cache
+@micro_kernel
 def windows(
     height: int,
     stride: int,
@@ -71,7 +71,7 @@ def windows(
     finish: str,
     itemsize: int,
     machine: Machine,
-) -> int:
+) -> Function:
     """The address of a kernel with ARGUMENTS.
 
     height   rows of taps in a column of them, with that stride and dilation
@@ -79,7 +79,7 @@ def windows(
     counts   columns of taps, for each of the turns
     finish   as of micro.tile
     """
-    f = Function(f"windows_{height}_{rows}x{vectors}_{finish}", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
     build, lanes, follows = f.build, machine.lanes(itemsize), finish.split("_")
     given = _fields(f, "pass", Pass)
     x, y, w = (f.at(f.pointer(name), given[name]) for name in ("x", "y", "w"))
@@ -131,15 +131,15 @@ def windows(
         return f.loop(given["across"], [], across)
 
     f.loop(given["blocks"], [], block)
-    return f.compile()
+    return f
 
 
-@functools.cache
-def weights(rows: int, columns: int, itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def weights(rows: int, columns: int, itemsize: int, machine: Machine) -> Function:
     """The address of a kernel with arguments WEIGHTS for windows of so many rows (all but the last axis) and
     columns:  sums[tap] += dy[i, j] * x[i, j, tap], a vector for every tap, in each lane the pixels that fall
     to it."""
-    f = Function(f"weights_{rows}x{columns}", WEIGHTS, itemsize, machine)
+    f = Function(WEIGHTS, itemsize, machine)
     build, given, lanes = f.build, _fields(f, "table", Sums), machine.lanes(itemsize)
     x, dy, sums = f.pointer("x"), f.pointer("dy"), f.pointer("sums")
     taps = [(r, c) for r in range(rows) for c in range(columns)]
@@ -169,7 +169,7 @@ def weights(rows: int, columns: int, itemsize: int, machine: Machine) -> int:
         for tap, total in enumerate(found, begin):
             target = f.at(sums, tap * lanes)
             f.store(build.fadd(f.load(target, lanes), total), target)
-    return f.compile()
+    return f
 
 
 def lanes_of(stride: int, itemsize: int, machine: Machine) -> int:
@@ -177,11 +177,11 @@ def lanes_of(stride: int, itemsize: int, machine: Machine) -> int:
     return machine.lanes(itemsize) if stride <= SORTED else 1
 
 
-@functools.cache
-def into_borders(stride: int, itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def into_borders(stride: int, itemsize: int, machine: Machine) -> Function:
     """The address of a kernel with arguments COPY: rows of a plane to their places in a bordered one, whose
     columns are sorted by their place within the stride."""
-    f = Function(f"into_borders_{stride}", COPY, itemsize, machine)
+    f = Function(COPY, itemsize, machine)
     build, given, lanes = f.build, _fields(f, "table", Rows), lanes_of(stride, itemsize, machine)
     x, image, wide = f.pointer("x"), f.pointer("image"), stride * lanes
     columns = [f.entry("table", INT(len(given) + c)) for c in range(stride)]
@@ -205,7 +205,7 @@ def into_borders(stride: int, itemsize: int, machine: Machine) -> int:
         return []
 
     f.loop(given["rows"], [], row)
-    return f.compile()
+    return f
 
 
 def _fields(f: Function, argument: str, kind) -> dict:

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .builder import Function
+from .kernel import micro_kernel
 from .machine import Machine
 from .tile import ended
 
@@ -88,8 +89,8 @@ def matrices(scheme: Scheme) -> dict[str, np.ndarray]:
     }
 
 
-@functools.cache
-def sandwich(scheme: Scheme, name: str, finish: str, itemsize: int, machine: Machine) -> int:
+@micro_kernel
+def sandwich(scheme: Scheme, name: str, finish: str, itemsize: int, machine: Machine) -> Function:
     """The address of the kernel with ARGUMENTS: L X L^T, for `count` blocks X of vectors; L is
     matrices(scheme)[name].
 
@@ -98,7 +99,7 @@ def sandwich(scheme: Scheme, name: str, finish: str, itemsize: int, machine: Mac
             negative (NaN stays); or "set": nothing, and `scale` and `bias` are not read
     """
     matrix, lanes, follows = matrices(scheme)[name], machine.lanes(itemsize), finish.split("_")
-    f = Function(f"winograd_{name}_{finish}", ARGUMENTS, itemsize, machine)
+    f = Function(ARGUMENTS, itemsize, machine)
     scale, bias = (f.load(f.pointer(k), lanes) if k in follows else None for k in ("scale", "bias"))
 
     def place(side: str, block):
@@ -119,7 +120,7 @@ def sandwich(scheme: Scheme, name: str, finish: str, itemsize: int, machine: Mac
         return []
 
     f.loop(f.arguments["count"], [], block)
-    return f.compile()
+    return f
 
 
 def _product(f: Function, matrix: np.ndarray, vectors: Sequence) -> list:
