@@ -27,7 +27,7 @@ class Team:
 
     def __init__(self, launcher: int, serve: Callable[[int, int], None]) -> None:
         self.launcher, self.serve = launcher, serve
-        numba.get_num_threads()  # which makes the layer ready that keeps them
+        numba.get_num_threads()  # which makes the layer ready that keeps how many Numba's loops have
         self.words = np.zeros((SIZE + LINE) // 8, np.int64)
         self.address = -(-self.words.ctypes.data // LINE) * LINE
         self.members: list[threading.Thread] = []
@@ -58,25 +58,32 @@ class Team:
 
     def place(self) -> tuple[int, int, int]:
         """What a compiled loop is called with: the launcher, the team, and how many threads it has."""
-        threads = min(parallel._get_num_threads(), MOST)
+        threads = min(LIMIT.threads or parallel._get_num_threads(), MOST)
         if len(self.members) < threads - 1:
             self.grow(threads)
         return self.launcher, self.address, threads
 
 
+class Limit(threading.local):
+    """How many threads the loops have that a thread of Python calls; None: as many as Numba's would have."""
+
+    threads: int | None = None
+
+
+LIMIT = Limit()
+
+
 def wanted() -> int:
     """How many threads a loop has that is called now."""
-    return numba.get_num_threads()
+    return LIMIT.threads or numba.get_num_threads()
 
 
 def limited(threads: int | None, function: Callable, arguments: tuple) -> None:
-    """function(*arguments), whose loops have so many threads; None: as many as Numba's would have."""
-    if threads is None:
-        function(*arguments)
-        return
-    before = numba.get_num_threads()
-    parallel._set_num_threads(threads)  # also more than there are processors
+    """function(*arguments), whose loops have so many threads, also more than there are processors; None: as
+    many as they would have without."""
+    before = LIMIT.threads
+    LIMIT.threads = threads or before
     try:
         function(*arguments)
     finally:
-        parallel._set_num_threads(before)
+        LIMIT.threads = before
