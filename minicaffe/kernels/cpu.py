@@ -60,6 +60,8 @@ def launcher(spec: KernelSpec, function: Callable, dtype: np.dtype) -> Callable:
     """`function` behind the contract of registry.py: arrays flattened, scalars in the net's floating type."""
 
     def flat(array: np.ndarray) -> np.ndarray:
+        if array.ndim == 1:
+            return array
         return array.reshape(-1, copy=False)  # raises rather than hand the kernel a copy
 
     def same(value):
