@@ -1,8 +1,9 @@
-"""Where compiled kernels are kept between runs: a folder of the user's cache, named after a digest of every
-source that kernels are made of, and of the versions of Python and Numba that compile them.
+"""Where compiled kernels are kept between runs: a folder of the user's cache, named after a digest of what
+compiles them, our sources and the versions of Python and Numba.  In it is one for each module that has
+kernels, named after a digest of what their code is made of (sources.py).
 
-So any edit or upgrade starts a new one, and copies of the same sources share it.  Folders that no run has
-used for a month are removed.
+So an edit or upgrade starts new ones where it must, and copies of the same sources share them.  Folders that
+no run has used for a month are removed.
 
 What is kept is machine code and pickles: who can write them can run code as the user who loads them.  So a
 folder is used only if nobody else can write into it (`foreign`).
@@ -27,13 +28,13 @@ import numba
 
 from .. import log
 from ..files import user_cache
+from .sources import Sources
 
 try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-PACKAGE = Path(__file__).resolve().parent
 PREFIX = "kernels-"
 UNUSED_S = 30 * 24 * 3600
 
@@ -101,9 +102,9 @@ def foreign(path: Path) -> str:
 
 
 def _remove_unused(used: Path) -> None:
-    for old in kept():
+    for old in (*kept(), *used.iterdir()):
         with suppress(OSError):  # another process may be removing it too
-            if old != used and time.time() - old.stat().st_mtime > UNUSED_S:
+            if old != used and old.is_dir() and time.time() - old.stat().st_mtime > UNUSED_S:
                 shutil.rmtree(old, ignore_errors=True)
 
 
@@ -121,9 +122,7 @@ def alone(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 
 def digest() -> str:
-    """Of the text of every Python source that compiled code can come from, and of who compiles it."""
-    total = hashlib.sha256(f"{sys.version_info[:2]} {numba.__version__}".encode())
-    for path in [PACKAGE.parent / "philox.py", *sorted(PACKAGE.rglob("*.py"))]:
-        total.update(path.relative_to(PACKAGE.parent).as_posix().encode())
-        total.update(path.read_bytes())
-    return total.hexdigest()[:16]
+    """Of the sources of what compiles, and of what it is done with."""
+    with_what = f"{sys.version_info[:2]} {numba.__version__} "
+    ours = Sources.ours().digest(["kernels/compile_server.py"])
+    return hashlib.sha256((with_what + ours).encode()).hexdigest()[:16]

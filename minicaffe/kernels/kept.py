@@ -1,9 +1,11 @@
-"""Files of the cache folder: the SHA-256 of the rest, 32 bytes, and the rest.  One that is there is whole: it
+"""Files in the cache folder: the SHA-256 of the rest, 32 bytes, and the rest.  One that is there is whole: it
 takes its name when it is complete."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import os
 import secrets
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,12 +28,21 @@ def read(path: Path, make: Callable[[bytes], Made]) -> Made | None:
     try:
         if hashlib.sha256(content[CHECK_BYTES:]).digest() != content[:CHECK_BYTES]:
             raise ValueError("its check sum is wrong")
-        return make(content[CHECK_BYTES:])
+        made = make(content[CHECK_BYTES:])
     except Exception as error:  # whatever unpickling raises
         log.warning(f"{path} is damaged and made anew: {error}")
         with suppress(OSError):
             path.unlink()
         return None
+    _note_use(path.parent)
+    return made
+
+
+@functools.cache
+def _note_use(folder: Path) -> None:
+    """Once in a process: cache.py removes what is not used for long."""
+    with suppress(OSError):  # it may be another user's, or read-only
+        os.utime(folder)
 
 
 def write(path: Path, content: bytes) -> None:

@@ -1,12 +1,12 @@
 """Compiled functions as files: one for every function and types of arguments, in the cache folder.
 
-    kernels-<digest>/minicaffe.kernels.softmax/softmax_forward-<key>.code
+    kernels-<digest>/minicaffe.kernels.softmax-<digest>/softmax_forward-<key>.code
 
 holds what Numba stores of a compiled function (kept.py: how).
 
 Numba keeps its own cache up to date by the time of one source file, and numbers its files by an index that
-processes change in turns.  Here the folder is named after all sources (cache.py) and a file after what it
-holds, so that there is nothing to keep up to date, and a file that is there is whole.
+processes change in turns.  Here folders are named after sources (cache.py) and a file after what it holds, so
+that there is nothing to keep up to date, and a file that is there is whole.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from numba.core.compiler import CompileResult
 from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
-from . import kept
+from . import kept, sources
 
 # What is ordered: module and name of a function, the types of its arguments.
 Request = tuple[str, str, tuple]
@@ -37,7 +37,7 @@ class Stored(_Cache):
 
     def __init__(self, function: Callable, folder: Path, order: Callable[[Request], bool] | None) -> None:
         self.owner = function.__module__, function.__name__
-        self.folder = folder / function.__module__
+        self.folder = sources.place(folder, function.__module__)
         self.order = order
         self.made_from = _made_from(function)
 

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from minicaffe.cli.main import main
-from minicaffe.kernels import cache
+from minicaffe.kernels import cache, kept
 
 find = cache.folder.__wrapped__  # without the memory of the process
 
@@ -103,9 +103,20 @@ def test_folders_that_no_run_uses_are_removed(places):
     for name, age_s in ("kernels-old", cache.UNUSED_S + 60), ("kernels-new", 60):
         (used.parent / name).mkdir()
         os.utime(used.parent / name, (0, time.time() - age_s))
+        (used / f"module-{name}").mkdir()
+        os.utime(used / f"module-{name}", (0, time.time() - age_s))
     os.utime(used, (0, 0))
     assert find() == used
     assert sorted(path.name for path in used.parent.iterdir()) == sorted([used.name, "kernels-new"])
+    assert [path.name for path in used.iterdir()] == ["module-kernels-new"]
+
+
+def test_what_is_used_is_noted(places):
+    path = find() / "module" / "some.code"
+    kept.write(path, b"code")
+    os.utime(path.parent, (0, 0))
+    assert kept.read(path, bytes.decode) == "code"
+    assert time.time() - path.parent.stat().st_mtime < 60
 
 
 def test_one_at_a_time(tmp_path):

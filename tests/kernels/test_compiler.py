@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numba
 import pytest
 
-from minicaffe.kernels import cache, compiler
+from minicaffe.kernels import cache, compiler, sources
 from minicaffe.kernels.cpu import jit
 from minicaffe.kernels.kept import CHECK_BYTES, Full
 
@@ -113,7 +113,7 @@ def test_a_damaged_cache_is_made_anew(damage, folder, caplog, monkeypatch):
 
 def test_code_that_cannot_be_stored_runs_and_one_line_says_so(folder, monkeypatch, caplog):
     """Of two functions, the first of which the child was asked for."""
-    (folder / __name__).write_text("a file in the place of a folder")
+    sources.place(folder, __name__).write_text("a file in the place of a folder")
     kept = compiler.child(folder).compile((__name__, "thrice", (numba.int64,)))
     assert kept == "full: File exists"
     compiler.compile_all(folder, 5 * [(__name__, "thrice", (numba.int64,))])

@@ -6,7 +6,7 @@ import ctypes
 
 import pytest
 
-from minicaffe.kernels import cache
+from minicaffe.kernels import cache, sources
 from minicaffe.kernels.kept import Full
 from minicaffe.kernels.micro.builder import INT, Function
 from minicaffe.kernels.micro.kernel import micro_kernel
@@ -54,7 +54,7 @@ def test_later_processes_load_what_the_first_has_made(folder, written):
         assert product(times(5, machine=host()), 5) == 25
         assert times(3, host()) == times(3, host())
     assert written == [3, 5]
-    assert len([*(folder / "micro").glob("times-*.code")]) == 2
+    assert len([*sources.place(folder, __name__).glob("times-*.code")]) == 2
 
 
 def test_every_processor_has_its_own(folder, written):
@@ -75,7 +75,7 @@ def test_one_that_is_damaged_is_made_anew(damage, folder, written, caplog):
 
 
 def test_where_nothing_can_be_kept_it_runs_and_one_line_says_so(folder, written, caplog):
-    (folder / "micro").write_text("a file in the place of a folder")
+    sources.place(folder, __name__).write_text("a file in the place of a folder")
     for _ in range(2):
         assert product(process(written)(3, host()), 14) == 42
     assert written == [3, 3]

@@ -1,9 +1,9 @@
 """Micro-kernels as machine code: written and compiled once, kept in the cache folder, loaded ever after.
 
-    kernels-<digest>/micro/tile_in_place-<key>.code
+    kernels-<digest>/minicaffe.kernels.micro.tile-<digest>/tile_in_place-<key>.code
 
 is an object file for the linker.  The key is made of the name of what writes the kernel and of its arguments,
-the processor among them, and the folder's name of all sources.  To load one takes 0.1 ms; to write and
+the processor among them, the folders' names of sources (cache.py).  To load one takes 0.1 ms; to write and
 compile one takes 8 to 130 ms, and a LeNet that trains has 25.
 """
 
@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import llvmlite.binding as llvm
 
-from .. import cache, kept
+from .. import cache, kept, sources
 from .builder import Function
 
 _LINKER = threading.Lock()
@@ -31,7 +31,7 @@ def micro_kernel(write: Callable[..., Function]) -> Callable[..., int]:
         owner = f"{write.__module__}.{write.__qualname__}"
         key = hashlib.sha256(repr((owner, arguments, named)).encode()).hexdigest()[:20]
         symbol, folder = f"{write.__name__}-{key}", cache.folder()
-        path = folder / "micro" / f"{symbol}.code" if folder else None
+        path = sources.place(folder, write.__module__) / f"{symbol}.code" if folder else None
         found = kept.read(path, lambda content: _linked(content, symbol)) if path else None
         if found is not None:
             return found
