@@ -15,9 +15,12 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 from xml.parsers import expat
+
+import numpy as np
 
 from ...errors import DataError, locate
 from ...files import read_bytes, read_text
@@ -87,6 +90,15 @@ class Voc:
         raise DataError(f"no image {stem}{ENDINGS[0]}", hint=f"looked for {', '.join(ENDINGS[:4])} too")
 
 
+def is_here(source: str) -> bool:
+    """Whether there is the list that a source names."""
+    try:
+        where(source)
+    except DataError:
+        return False
+    return True
+
+
 def where(source: str) -> tuple[str, str]:
     """The list that a source names, and the folder of its data set; DataError if there is none."""
     path = Path(ranges.without(source))
@@ -131,6 +143,31 @@ def parse(data: bytes, labels: LabelMap) -> tuple[tuple[int, int], Boxes]:
         numbers.append(labels.label(name))
         difficult.append((thing.findtext("difficult") or "").strip() == "1")
     return (max(height, 0), max(width, 0)), marked(corners, numbers, difficult)
+
+
+def spelled(file: str, size: tuple[int, int], boxes: Boxes, names: Sequence[str]) -> bytes:
+    """The bytes of the annotation of an image file of this height and width.
+
+    boxes  whose corners are shares of the image
+    names  of the classes, by number
+    """
+    height, width = size
+    root = ElementTree.Element("annotation")
+    ElementTree.SubElement(root, "filename").text = file
+    _add(root, "size", width=width, height=height, depth=3)
+    corners = np.rint(boxes.corners * [width, height, width, height]).astype(int)
+    for corner, label, difficult in zip(corners.tolist(), boxes.labels.tolist(), boxes.difficult.tolist()):
+        thing = _add(root, "object", name=names[label], difficult=int(difficult))
+        _add(thing, "bndbox", **dict(zip(CORNERS, corner)))
+    ElementTree.indent(root)
+    return ElementTree.tostring(root) + b"\n"
+
+
+def _add(to: ElementTree.Element, tag: str, **values: object) -> ElementTree.Element:
+    element = ElementTree.SubElement(to, tag)
+    for name, value in values.items():
+        ElementTree.SubElement(element, name).text = str(value)
+    return element
 
 
 def _tree(data: bytes) -> ElementTree.Element:

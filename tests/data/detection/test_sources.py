@@ -117,6 +117,15 @@ def test_sizes_that_are_not_there_are_those_of_the_image(tmp_path):
         check(Voc(source))
 
 
+def test_annotations_that_are_written():
+    for scene in SCENES:
+        data = voc.spelled("a.png", scene[0], objects_of(scene), ["", *NAMES])
+        size, boxes = voc.parse(data, LABELS)
+        assert size == scene[0]
+        for found, wanted in zip(boxes, objects_of(scene)):
+            np.testing.assert_allclose(found / ([*size[::-1]] * 2) if found.ndim == 2 else found, wanted)
+
+
 @pytest.mark.parametrize(
     "wide, high, fits", [(120, 80, True), (60, 40, True), (40, 60, False), (60, 60, False)]
 )
