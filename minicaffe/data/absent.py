@@ -135,8 +135,9 @@ def _annotated(layer: LayerParameter) -> list[Shape] | None:
     """Images of one size, and rows of boxes."""
     transform, batch = layer.transform_param, layer.data_param.batch_size
     fit = transform.resize_param[0] if len(transform.resize_param) == 1 else None
-    fixed = fit is not None and enum_name(fit, "resize_mode") != "FIT_SMALL_SIZE"
-    size = (fit.height, fit.width) if fixed else (0, 0)
+    size = (0, 0)
+    if fit is not None and enum_name(fit, "resize_mode") != "FIT_SMALL_SIZE":
+        size = (fit.height, fit.width)
     crop = transform.crop_size or transform.crop_h
     image = (1 if transform.force_gray else 3, *((crop, crop) if crop else size))
     return [(batch, *image), ROWS] if batch > 0 and math.prod(image) else None

@@ -30,7 +30,6 @@ class AnnotatedDatabase:
     def __init__(self, path: str | os.PathLike, channels: Channels, labelled: bool = False) -> None:
         self._database, self.channels, self.labelled = Database(path, channels), channels, labelled
         self.classes: list[str] = []
-        self.kind = message_class("Forks.AnnotatedDatum")
 
     def __len__(self) -> int:
         return len(self._database)
@@ -39,15 +38,15 @@ class AnnotatedDatabase:
         return self._database.place(index)
 
     def read(self, index: int) -> Found:
-        try:
-            record = binary.parse(self._database.value(index), self.kind)
-        except SchemaError:
-            raise DataError("no whole AnnotatedDatum", hint=HINT) from None
-        return parse(record, self.channels, self.labelled)
+        return parse(self._database.value(index), self.channels, self.labelled)
 
 
-def parse(record: Message, channels: Channels, labelled: bool = False) -> Found:
-    """The image and the objects of an AnnotatedDatum."""
+def parse(data: bytes, channels: Channels, labelled: bool = False) -> Found:
+    """The image and the objects in the bytes of a record."""
+    try:
+        record = binary.parse(data, message_class("Forks.AnnotatedDatum"))
+    except SchemaError:
+        raise DataError("no whole AnnotatedDatum", hint=HINT) from None
     if not record.HasField("datum"):  # type: ignore[attr-defined]
         raise DataError("an AnnotatedDatum without an image", hint="Data reads databases of Datum")
     stored = record.datum  # type: ignore[attr-defined]
