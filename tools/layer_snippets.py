@@ -62,7 +62,7 @@ SNIPPETS = {
     ),
     "DetectionEvaluate": Snippet(
         {"found": (1, 1, 5, 7), "objects": (1, 1, 3, 8)},
-        "detection_evaluate_param { num_classes: 3 }",
+        "detection_evaluate_param { num_classes: 3 background_label_id: 2 }",
     ),
     "DetectionOutput": Snippet(
         {"offsets": (1, 32), "scores": (1, 24), "priors": (1, 2, 32)},
@@ -103,7 +103,7 @@ SNIPPETS = {
     ),
     "MultiBoxLoss": Snippet(
         {"offsets": (2, 32), "scores": (2, 24), "priors": (1, 2, 32), "objects": (1, 1, 3, 8)},
-        "multibox_loss_param { num_classes: 3 code_type: CENTER_SIZE }",
+        "multibox_loss_param { num_classes: 3 background_label_id: 2 code_type: CENTER_SIZE }",
         ("loss",),
     ),
     "MultinomialLogisticLoss": Snippet({"prob": (4, 3), "label": (4,)}, "", ("loss",)),

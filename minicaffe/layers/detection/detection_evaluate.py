@@ -57,6 +57,7 @@ class DetectionEvaluate(Layer):
         self.sizes = _sizes(conf.name_size_file) if conf.name_size_file and self.allocate else None
         self.carries = bool(conf.name_size_file)
         self.seen = 0  # images before this batch
+        self.complaint = ""  # of rows that forward met
 
     def reset_state(self):
         self.seen = 0
@@ -79,14 +80,17 @@ class DetectionEvaluate(Layer):
     def backward(self, top, propagate_down, bottom):
         pass  # force_backward runs it; there is nothing to pass down
 
+    def verify(self):
+        complaint, self.complaint = self.complaint, ""
+        if complaint:
+            raise DataError(f"{complaint}, the background", hint="is background_label_id that of the data?")
+
     def _rows(self, found: np.ndarray, truth: np.ndarray) -> Iterator[tuple]:
         found, truth = found.reshape(-1, FOUND), truth.reshape(-1, OBJECT)
         found, truth = found[found[:, 1] != -1], truth[truth[:, 0] != -1]
-        background = self.conf.background_label_id
         for i, labels in enumerate((found[:, 1], truth[:, 1])):
-            if (labels == background).any():
-                what = f"bottom {i} has rows of class {background}, the background"
-                raise DataError(what, hint="set background_label_id as in DetectionOutput and the data")
+            if (labels == self.conf.background_label_id).any():
+                self.complaint = f"bottom {i} has rows of class {self.conf.background_label_id}"
         counting = truth if self.conf.evaluate_difficult_gt else truth[truth[:, 7] == 0]
         for c in self.classes:
             yield -1, c, (counting[:, 1] == c).sum(), -1, -1
