@@ -99,6 +99,12 @@ def is_here(source: str) -> bool:
     return True
 
 
+def lists(folder: str) -> list[str]:
+    """The parts of a VOC folder: train, val, test, ..., as far as it has lists of this name."""
+    usual = ("train", "val", "trainval", "test")
+    return [name for name in usual if os.path.isfile(os.path.join(folder, SETS, "Main", f"{name}.txt"))]
+
+
 def where(source: str) -> tuple[str, str]:
     """The list that a source names, and the folder of its data set; DataError if there is none."""
     path = Path(ranges.without(source))
