@@ -12,7 +12,7 @@ from ...errors import ConfigError
 from ...proto.schema import Message, TransformationParameter, enum_name
 from ..transformer import Transformer
 from .distortion import Change, Distortion, Expansion
-from .fitting import SMALL, Fit
+from .fitting import SMALL, WARP, Fit
 from .noise import Noise
 from .resampling import METHODS
 from .sampling import Constraint, Sampler
@@ -112,6 +112,23 @@ def _rest(transform: Message) -> Message:
     if rest.HasField("resize"):
         raise ConfigError("transform_param.resize has no effect here", hint="resize_param { height width }")
     return rest
+
+
+def in_use(transform: Message) -> str:
+    """Make of the transform_param of training what is done to images in use: changes at random go, crop_h and
+    crop_w become crop_size, a resize_param that warps becomes resize.  Returns the mode of another one, which
+    nothing can stand for."""
+    fits, crop = list(transform.resize_param), transform.crop_h  # type: ignore[attr-defined]
+    for name in FORKS_OWN:
+        transform.ClearField(name)
+    transform.crop_size = transform.crop_size or crop  # type: ignore[attr-defined]
+    if not transform.crop_size:  # type: ignore[attr-defined]
+        transform.ClearField("crop_size")
+    if not fits or (mode := enum_name(fits[0], "resize_mode")) == WARP:
+        for fit in fits[:1]:
+            transform.resize.height, transform.resize.width = fit.height, fit.width  # type: ignore[attr-defined]
+        return ""
+    return mode
 
 
 def refuse_others(message: Message, path: str, read: Collection[str]) -> None:
