@@ -175,7 +175,8 @@ def test_captured(case, name):
     laws.check_captured(case, make_device(name))
 
 
-MEASURES = sorted(name for name in LAYERS if issubclass(resolve(name), Measure))
+SEVERAL = {"MultiBoxLoss"}  # it has to find out what is compared first
+MEASURES = sorted(name for name in LAYERS if issubclass(resolve(name), Measure) and name not in SEVERAL)
 
 
 @pytest.mark.skipif(not available(), reason="the CUDA emulator needs g++")

@@ -75,7 +75,7 @@ def field(entry: FieldDescriptor) -> str:
         if entry.is_repeated:
             return f"{entry.name} ({values}){more}"
         default = entry.enum_type.values_by_number[entry.default_value].name
-        return f"{entry.name} = {default} ({values}){more}"
+        return f"{entry.name} = {default} ({values})"
     if entry.is_repeated or not entry.has_default_value:
         return f"{entry.name}{more}"
     value = entry.default_value

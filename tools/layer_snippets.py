@@ -66,6 +66,10 @@ SNIPPETS = {
         "convolution_param { num_output: 4 group: 4 kernel_size: 4 stride: 2 pad: 1 bias_term: false"
         ' weight_filler { type: "bilinear" } }',
     ),
+    "DetectionEvaluate": Snippet(
+        {"found": (1, 1, 5, 7), "objects": (1, 1, 3, 8)},
+        "detection_evaluate_param { num_classes: 3 background_label_id: 2 }",
+    ),
     "DetectionOutput": Snippet(
         {"offsets": (1, 32), "scores": (1, 24), "priors": (1, 2, 32)},
         "detection_output_param { num_classes: 3 code_type: CENTER_SIZE nms_param { top_k: 5 } }",
@@ -102,6 +106,11 @@ SNIPPETS = {
     "LSTMUnit": Snippet({"c_before": (1, 2, 4), "gates": (1, 2, 16), "cont": (1, 2)}, "", ("c", "h")),
     "MemoryData": Snippet(
         {}, "memory_data_param { batch_size: 2 channels: 1 height: 4 width: 4 }", ("data", "label")
+    ),
+    "MultiBoxLoss": Snippet(
+        {"offsets": (2, 32), "scores": (2, 24), "priors": (1, 2, 32), "objects": (1, 1, 3, 8)},
+        "multibox_loss_param { num_classes: 3 background_label_id: 2 code_type: CENTER_SIZE }",
+        ("loss",),
     ),
     "MultinomialLogisticLoss": Snippet({"prob": (4, 3), "label": (4,)}, "", ("loss",)),
     "MVN": Snippet(IMAGES, "mvn_param { across_channels: true }"),

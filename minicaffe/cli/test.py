@@ -14,6 +14,8 @@ from ..log import number
 from ..net import Net
 from ..reports import words
 from ..reports.evaluation import Evaluation
+from ..solvers.average_precision import VERSIONS, Verdicts, mean
+from ..solvers.testing import detections
 from . import flags, terminal
 
 Outputs = dict[str, np.ndarray]  # flat, by the name of the output, in Caffe's order
@@ -31,6 +33,12 @@ def parser() -> flags.Parser:
         "file", nargs="?", metavar="WEIGHTS", help="one .caffemodel, binary or HDF5, or a run: its newest"
     )
     p.flag("weights", metavar="FILE", help="the same, as Caffe spells it")
+    p.flag(
+        "ap_version",
+        choices=VERSIONS,
+        default=VERSIONS[0],
+        help="of a net that ends in DetectionEvaluate: what average precision is (default %(default)s)",
+    )
     report = p.add_argument_group(
         "a report on a net of classes",
         "How good the net is, class by class, and where it errs, as a page, pictures and JSON.",
@@ -61,27 +69,36 @@ def run(arguments: list[str]) -> int:
             raise ConfigError(f"--{flag} is for a report", hint="--report DIR")
     net = flags.net(model, args, "TEST", forward_only=True)
     net.load(flags.weights(weights), must_match=True)
-    loss, means = _score(net, args.iterations or BATCHES)
+    loss, means, verdicts = _score(net, args.iterations or BATCHES)
     log.info(f"Loss: {number(loss)}")
+    for name, rows in verdicts.items():
+        precisions = rows.of_classes(args.ap_version)
+        for c, value in precisions.items():
+            log.info(f"class{c}: {number(value)}")
+        log.info(f"{name} = {number(mean(precisions))}")
     for name, values in means.items():
         weight = net.loss_weight(name)
-        for mean in values:
-            part = f" (* {number(weight)} = {number(weight * mean)} loss)" if weight else ""
-            log.info(f"{name} = {number(mean)}{part}")
+        for value in values:
+            part = f" (* {number(weight)} = {number(weight * value)} loss)" if weight else ""
+            log.info(f"{name} = {number(value)}{part}")
     return 0
 
 
-def _score(net: Net, batches: int) -> tuple[float, Outputs]:
-    """The means over the batches of the loss and of every element of the outputs; logs each batch.
+def _score(net: Net, batches: int) -> tuple[float, Outputs, dict[str, Verdicts]]:
+    """The means over the batches of the loss and of every element of the outputs, and the verdicts of a
+    detector; logs each batch.
 
     Raises ShapeError for an output that changes its size: its elements then have no means.
     """
     log.info(f"Running for {batches} iterations.")
     loss = 0.0
     sums: Outputs = {}
+    verdicts = {name: Verdicts() for name in detections(net)}
     for i in range(batches):
         outputs = {name: values.ravel() for name, values in net.forward().items()}
         loss += net.loss()
+        for name, rows in verdicts.items():
+            rows.add(outputs.pop(name))
         for name, values in outputs.items():
             for value in values:
                 log.detail(f"Batch {i}, {name} = {number(value)}")
@@ -93,7 +110,7 @@ def _score(net: Net, batches: int) -> tuple[float, Outputs]:
                     hint="end its path with a layer whose top keeps its size, or Silence",
                 )
             total += values
-    return loss / batches, {name: total / batches for name, total in sums.items()}
+    return loss / batches, {name: total / batches for name, total in sums.items()}, verdicts
 
 
 def _report(args, model: str, weights: str) -> int:

@@ -1,6 +1,7 @@
 // CUDA half of detection.py.
 
 #include "divisor.cuh"
+#include "overlap.cuh"
 
 enum { CORNER = 1, CENTER_SIZE, CORNER_SIZE };
 
@@ -26,18 +27,6 @@ KERNEL decode_boxes(const real* loc, const real* prior, real* boxes, Detection g
         out[k] = base[k] + (g.code == CORNER_SIZE ? d[k] * (k % 2 ? height : width) : d[k]);
     }
   }
-}
-
-__device__ real area(const real* box) {
-  const real width = box[2] - box[0], height = box[3] - box[1];
-  return width < 0 || height < 0 ? real(0) : width * height;
-}
-
-__device__ real overlap(const real* a, const real* b) {
-  const real width = min(a[2], b[2]) - max(a[0], b[0]), height = min(a[3], b[3]) - max(a[1], b[1]);
-  if (width <= 0 || height <= 0) return 0;
-  const real common = width * height;
-  return common / (area(a) + area(b) - common);
 }
 
 // A block has one image and class.  Of each candidate its threads count those that come before it, which is its place; then

@@ -103,7 +103,7 @@ def select_boxes(
             sink(heap, 0, size, score, c, g)
             apart = True
             for i in range(count):
-                if overlap(box, p, found[i]) > limit:
+                if overlap(box, p, box, found[i]) > limit:
                     apart = False
                     break
             if apart:
@@ -154,12 +154,12 @@ def area(box, p):
 
 
 @jit
-def overlap(box, p, q):
-    """What boxes p and q have in common, as a share of what they cover together."""
+def overlap(box, p, other, q):
+    """What box p and q of the others have in common, as a share of what they cover together."""
     zero = box.dtype.type(0)
-    width = min(box[4 * p + 2], box[4 * q + 2]) - max(box[4 * p], box[4 * q])
-    height = min(box[4 * p + 3], box[4 * q + 3]) - max(box[4 * p + 1], box[4 * q + 1])
+    width = min(box[4 * p + 2], other[4 * q + 2]) - max(box[4 * p], other[4 * q])
+    height = min(box[4 * p + 3], other[4 * q + 3]) - max(box[4 * p + 1], other[4 * q + 1])
     if width <= zero or height <= zero:
         return zero
     common = width * height
-    return common / (area(box, p) + area(box, q) - common)
+    return common / (area(box, p) + area(other, q) - common)

@@ -17,6 +17,7 @@ MADE_FROM = (
     *("plateau", "early_stop", "keep_best", "keep_last", "ema"),
 )
 NETS = ("net_param", "train_net_param", "test_net_param")  # their layers are checked when they are built
+SCORING = ("eval_type", "ap_version")  # fields of forks that tests read
 
 
 def check(param: Message, *, trial: bool = True) -> None:
@@ -25,7 +26,7 @@ def check(param: Message, *, trial: bool = True) -> None:
     for described, value in param.ListFields():
         if isinstance(value, float) and not math.isfinite(value):
             raise ConfigError(f"{described.name} must be finite; got {value}", field=described.name)
-    for place, forks in unread(param, NETS):
+    for place, forks in unread(param, (*NETS, *SCORING)):
         hint = f"it is of forks of Caffe ({forks})"
         raise ConfigError(f"{place} is not supported", hint=hint, field=place.split(":")[0])
     for field in ("average_loss", "iter_size"):

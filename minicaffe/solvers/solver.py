@@ -100,6 +100,7 @@ class Solver:
             making = nets.Making(source, strict, self.device, self.seed, keep, passes, folder)
             self.net = nets.train_net(param, making)
             self.test_nets = nets.test_nets(param, making, self.net)
+            testing.check(param, self.test_nets)
             self.callbacks = [*extras.of(param, self.test_nets, self.device), *callbacks]
         self.net.parameters.trained = True
         self.device_step = DeviceStep(self.net, self.rule, self._step_settings())
@@ -340,16 +341,14 @@ class Solver:
     def test(self, index: int = 0) -> dict[str, list[float]] | None:
         """Run test net `index` for its test_iter batches on the present weights.
 
-        Returns the mean of every output element, by blob, nothing for test_iter 0; None if a stop was
-        requested on the way.
+        Returns the mean of every output element, by blob, or a detector's mean average precision, nothing for
+        test_iter 0; None if a stop was requested on the way.
         """
         net, batches = self.test_nets[index], self.param.test_iter[index]
         log.info(f"Iteration {self.iteration}, Testing net (#{index})")
         net.share_with(self.net)  # whose parameters may have become those of another net since
         net.debug_info = net.param.debug_info or self.param.debug_info
-        means = testing.mean_outputs(
-            net, batches, log_loss=self.param.test_compute_loss, interrupted=self._interrupted
-        )
+        means = testing.mean_outputs(net, batches, self.param, interrupted=self._interrupted)
         if means is None:
             log.info("Test interrupted.")
             return None

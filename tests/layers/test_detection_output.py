@@ -7,16 +7,9 @@ from hypothesis import strategies as st
 
 from minicaffe.errors import ConfigError, ShapeError
 
+from ..support.boxes import PRIORS, decoded, overlap, random_priors
 from ..support.devices import each_device, make_device
 from ..support.laws import Case, Rig, check_forward, uniform
-
-PRIORS = 12
-
-
-def random_priors(shape, rng) -> np.ndarray:
-    corners = rng.uniform(0, 0.7, (PRIORS, 2))
-    boxes = np.concatenate([corners, corners + rng.uniform(0.1, 0.4, (PRIORS, 2))], axis=1)
-    return np.stack([boxes.reshape(-1), rng.uniform(0.1, 0.3, PRIORS * 4)])[None]
 
 
 def offsets(shape, rng) -> np.ndarray:
@@ -36,25 +29,6 @@ CASES = [
     detect("code_type: CORNER_SIZE share_location: false nms_param { nms_threshold: 0.7 eta: 0.8 }", sets=3),
     detect("confidence_threshold: 2"),
 ]
-
-
-def decoded(l, prior, v, code):
-    size = np.tile([prior[2] - prior[0], prior[3] - prior[1]], 2)
-    if code == "CORNER":
-        return prior + v * l
-    if code == "CORNER_SIZE":
-        return prior + v * l * size
-    centre = (prior[:2] + prior[2:]) / 2 + (v * l * size)[:2]
-    half = np.exp((v * l)[2:]) * size[:2] / 2
-    return np.concatenate([centre - half, centre + half])
-
-
-def overlap(a, b):
-    def area(box):
-        return max(box[2] - box[0], 0) * max(box[3] - box[1], 0)
-
-    common = area(np.concatenate([np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])]))
-    return common / (area(a) + area(b) - common) if common else 0.0
 
 
 def reference(loc, conf, prior, *, classes, sets=1, code="CORNER", background=0, threshold=-1e38, top_k=None,

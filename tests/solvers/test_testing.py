@@ -8,7 +8,7 @@ import pytest
 from minicaffe.errors import DataError
 from minicaffe.net import Net
 from minicaffe.proto import text
-from minicaffe.proto.schema import NetParameter
+from minicaffe.proto.schema import NetParameter, SolverParameter
 from minicaffe.solvers.testing import mean_outputs
 
 from ..support.devices import each_device
@@ -34,7 +34,8 @@ def net_of(device, labels: np.ndarray = LABELS) -> Net:
 
 def means(net: Net, batches: int = BATCHES, log_loss: bool = False, stop_before: int = -1):
     numbers = iter(range(batches))
-    return mean_outputs(net, batches, log_loss=log_loss, interrupted=lambda: next(numbers) == stop_before)
+    param = SolverParameter(test_compute_loss=log_loss)
+    return mean_outputs(net, batches, param, interrupted=lambda: next(numbers) == stop_before)
 
 
 @each_device

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.layer import Layer
-from ...errors import ShapeError
 from ...kernels import detection
 from ..foreign import refuse_others
+from .priors import count_priors
 
 READ = frozenset(
     """num_classes share_location background_label_id nms_param code_type keep_top_k
@@ -70,15 +70,10 @@ class DetectionOutput(Layer):
         self.threshold = conf.confidence_threshold if given else lowest
 
     def reshape(self, bottom, top):
-        conf, (loc, scores, prior) = self.conf, bottom
+        conf, loc = self.conf, bottom[0]
         nms, n, classes = conf.nms_param, loc.shape[0] if loc.shape else 0, conf.num_classes
-        sets, priors = 1 if conf.share_location else classes, prior.count // 8
-        if prior.count % 8 or prior.count == 0:
-            raise ShapeError(f"bottom 2 must be (1, 2, priors * 4), boxes and variances; got {prior.shape}")
-        for i, (blob, each) in enumerate(((loc, sets * 4), (scores, classes))):
-            if blob.shape[:1] != (n,) or blob.count != n * priors * each:
-                wanted = (n, priors * each)
-                raise ShapeError(f"bottom {i} must be {wanted}, {priors} priors by {each}; got {blob.shape}")
+        sets = 1 if conf.share_location else classes
+        priors = count_priors(bottom, sets, classes)
         most = min(priors, nms.top_k) if nms.HasField("top_k") and nms.top_k >= 0 else priors
         flags = conf.background_label_id, conf.code_type, int(conf.variance_encoded_in_target)
         self.g = detection.Detection(n, priors, classes, sets, *flags, most)
