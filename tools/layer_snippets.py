@@ -36,6 +36,7 @@ SNIPPETS = {
     "BatchNorm": Snippet(IMAGES),
     "BatchReindex": Snippet({"x": (5, 3), "picks": (2,)}),
     "Bias": Snippet(IMAGES, "bias_param { filler { value: 1 } }"),
+    "BN": Snippet(IMAGES, "bn_param { slope_filler { value: 1 } momentum: 0.95 }"),
     "BoxAnnotatorOHEM": Snippet(
         {"rois": (6, 5), "losses": (6,), "labels": (6,), "weights": (6, 8)},
         "box_annotator_ohem_param { roi_per_img: 2 }",

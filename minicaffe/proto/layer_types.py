@@ -15,6 +15,7 @@ LAYERS = {
     "BatchNorm": "norm.batch_norm",
     "BatchReindex": "shape.batch_reindex",
     "Bias": "linear.bias",
+    "BN": "norm.bn",
     "BNLL": "neuron.bnll",
     "BoxAnnotatorOHEM": "detection.box_annotator_ohem",
     "Clip": "neuron.clip",
