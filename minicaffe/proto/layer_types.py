@@ -85,6 +85,9 @@ LAYERS = {
     "TanH": "neuron.tanh",
     "Threshold": "neuron.threshold",
     "Tile": "shape.tile",
+    "Unpooling": "vision.unpooling",
+    "Upsample": "vision.upsample",
+    "UpsampleDarknet": "vision.upsample_darknet",
     "WindowData": "source.window_data",
 }
 

@@ -285,6 +285,16 @@ CASES = {
         ("tile_param { axis: -1 tiles: 2 }", [ROWS], 1),
         ("tile_param { tiles: 1 }", [ROWS], 1),
     ],
+    "Unpooling": [
+        ("unpooling_param { kernel_size: 2 stride: 2 unpool_size: 12 }", [IMAGE, IMAGE], 1),
+        ("unpooling_param { kernel_size: 3 stride: 2 }", [IMAGE], 1),
+        ("unpooling_param { unpool: TILE kernel_size: 2 stride: 2 unpool_h: 10 unpool_w: 12 }", [IMAGE], 1),
+    ],
+    "Upsample": [
+        ("upsample_param { scale: 2 pad_out_h: true }", [IMAGE, IMAGE], 1),
+        ("upsample_param { scale: 3 }", [IMAGE], 1),
+    ],
+    "UpsampleDarknet": [("upsample_darknet_param { stride: 2 }", [IMAGE], 1)],
 }
 
 
