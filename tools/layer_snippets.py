@@ -132,7 +132,11 @@ SNIPPETS = {
         "roi_pooling_param { pooled_h: 2 pooled_w: 2 spatial_scale: 0.0625 }",
     ),
     "Scale": Snippet(IMAGES, "scale_param { bias_term: true }"),
+    "SegAccuracy": Snippet(
+        {"scores": (2, 3, 4, 4), "label": (2, 1, 4, 4)}, "seg_accuracy_param { ignore_label: 255 }"
+    ),
     "ShuffleChannel": Snippet(IMAGES, "shuffle_channel_param { group: 2 }"),
+    "SigmoidCrossEntropyBalanceLoss": Snippet({"x": (2, 1, 6, 6), "target": (2, 1, 6, 6)}, "", ("loss",)),
     "SigmoidCrossEntropyLoss": Snippet({"scores": (4, 3), "target": (4, 3)}, "", ("loss",)),
     "Silence": Snippet(ROWS, "", ()),
     "Slice": Snippet({"x": (2, 5)}, "slice_param { axis: 1 slice_point: 2 }", ("a", "b")),
