@@ -16,8 +16,9 @@ from minicaffe.proto.upgrade import upgrade_net
 from .test_golden_nets import random, signature
 
 NETS = sorted((Path(__file__).parent / "golden" / "forks" / "nets").glob("*.npz"))
-UNIFORM = {("BatchNorm", 1), ("Scale", 0)}  # parameters between 0.5 and 1.5
-SMALL = {("BatchNorm", 0), ("Scale", 1)}  # those with a deviation of 0.1
+# Parameters between 0.5 and 1.5, and those with a deviation of 0.1.
+UNIFORM = {("BatchNorm", 1), ("BN", 0), ("BN", 3), ("Scale", 0)}
+SMALL = {("BatchNorm", 0), ("BN", 1), ("BN", 2), ("Scale", 1)}
 
 
 def weights(kind: str, name: str, i: int, shape: tuple[int, ...]) -> np.ndarray:
@@ -58,7 +59,20 @@ def test_blobs(path):
             assert net.blobs[name].shape == tuple(stored[key])
         if section == "blob":
             wanted, got = stored[key], signature(device.get(net.blobs[name].data))
+            got = np.pad(got, (0, len(wanted) - len(got)))  # of fewer than eight values
             np.testing.assert_allclose(got, wanted, rtol=2e-3, atol=2e-3 * np.abs(wanted).max(), err_msg=key)
+
+
+def test_a_segnet_returns_maxima_to_where_they_stood():
+    """Through a Pooling whose mask an Upsample reads: in every plane as many pixels as there were windows."""
+    net, device = run(np.load(next(path for path in NETS if path.stem == "segnet")))
+    (up,) = [layer for layer in net.layers if layer.type == "Upsample"][:1]
+    x, mask, y = (net.blobs[name] for name in (*up.param.bottom, *up.param.top))
+    values, places = device.get(x.data), device.get(mask.data).astype(int)
+    planes = device.get(y.data).reshape(*y.shape[:2], -1)
+    flat = places.reshape(*x.shape[:2], -1)
+    np.testing.assert_array_equal(np.take_along_axis(planes, flat, 2), values.reshape(flat.shape))
+    assert np.count_nonzero(planes) == np.count_nonzero(values)
 
 
 def test_an_ssd_finds_boxes():

@@ -183,15 +183,21 @@ MEASURES = sorted(name for name in LAYERS if issubclass(resolve(name), Measure) 
 @pytest.mark.parametrize("name", MEASURES)
 def test_a_measure_is_one_launch(name):
     """Sum, divisor and complaint together; but the accuracies of classes, the losses of examples, and the
-    softmax of InfogainLoss."""
+    softmax in front of InfogainLoss and of weighted classes; the counts of a balanced loss, of a matrix."""
     device = EmulatedCuda(np.float32)
     for case in module_of(name).CASES:
         rig = laws.Rig(case, device)
         rig.forward(case.arrays())
         before = device.cupy.launches
         rig.layer.forward(rig.bottom, rig.top)
-        tops = {"InfogainLoss": case.tops, "Accuracy": 2, "SoftmaxWithLossOHEM": 3}
-        more = case.tops == tops.get(name)
+        tops = {
+            "InfogainLoss": case.tops,
+            "Accuracy": 2,
+            "SoftmaxWithLossOHEM": 3,
+            "SigmoidCrossEntropyBalanceLoss": 1,
+        }
+        more = case.tops == tops.get(name) or "class_weighting" in case.layer
+        more += 2 * (name == "SegAccuracy")
         assert device.cupy.launches - before == 1 + more
 
 

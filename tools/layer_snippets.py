@@ -42,6 +42,7 @@ SNIPPETS = {
     "BatchNorm": Snippet(IMAGES),
     "BatchReindex": Snippet({"x": (5, 3), "picks": (2,)}),
     "Bias": Snippet(IMAGES, "bias_param { filler { value: 1 } }"),
+    "BN": Snippet(IMAGES, "bn_param { slope_filler { value: 1 } momentum: 0.95 }"),
     "BoxAnnotatorOHEM": Snippet(
         {"rois": (6, 5), "losses": (6,), "labels": (6,), "weights": (6, 8)},
         "box_annotator_ohem_param { roi_per_img: 2 }",
@@ -146,7 +147,11 @@ SNIPPETS = {
         "roi_pooling_param { pooled_h: 2 pooled_w: 2 spatial_scale: 0.0625 }",
     ),
     "Scale": Snippet(IMAGES, "scale_param { bias_term: true }"),
+    "SegAccuracy": Snippet(
+        {"scores": (2, 3, 4, 4), "label": (2, 1, 4, 4)}, "seg_accuracy_param { ignore_label: 255 }"
+    ),
     "ShuffleChannel": Snippet(IMAGES, "shuffle_channel_param { group: 2 }"),
+    "SigmoidCrossEntropyBalanceLoss": Snippet({"x": (2, 1, 6, 6), "target": (2, 1, 6, 6)}, "", ("loss",)),
     "SigmoidCrossEntropyLoss": Snippet({"scores": (4, 3), "target": (4, 3)}, "", ("loss",)),
     "Silence": Snippet(ROWS, "", ()),
     "Slice": Snippet({"x": (2, 5)}, "slice_param { axis: 1 slice_point: 2 }", ("a", "b")),
@@ -169,6 +174,11 @@ SNIPPETS = {
     "Swish": Snippet(ROWS, "swish_param { beta: 1.5 }"),
     "Threshold": Snippet(ROWS, "threshold_param { threshold: 0.5 }"),
     "Tile": Snippet(ROWS, "tile_param { axis: 1 tiles: 2 }"),
+    "Unpooling": Snippet(IMAGES, "unpooling_param { unpool: AVE kernel_size: 2 stride: 2 }"),
+    "Upsample": Snippet(
+        {"x": (2, 4, 3, 3), "mask": (2, 4, 3, 3)}, "upsample_param { scale: 2 pad_out_h: true }"
+    ),
+    "UpsampleDarknet": Snippet(IMAGES, "upsample_darknet_param { stride: 2 }"),
     "WindowData": Snippet(
         {},
         'transform_param { crop_size: 4 } window_data_param { source: "windows.txt" batch_size: 4 }',

@@ -49,6 +49,41 @@ def multinomial_loss_forward(
 
 
 @measuring()
+def class_weights_loss_forward(
+    p, labels, weights, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels,
+    fixed: float,
+):  # fmt: skip
+    """The sum of -weights[label] * log(max(p[label], 2^-126)) where the label counts; NaN if it is no class.
+
+    slope = the derivative by the scores whose softmax p is: weights[label] * (p[c] - [c is the label]).
+    """
+    tiny, zero, one = p.dtype.type(2.0**-126), p.dtype.type(0), p.dtype.type(1)
+    positions = g.outer * g.inner
+    for chunk in range(sums.size):
+        total, counted, first = zero, 0, NONE
+        for i in range(chunk * CHUNK, min(positions, (chunk + 1) * CHUNK)):
+            start = i // g.inner * g.classes * g.inner + i % g.inner
+            label = whole(labels[i])
+            counts = not (g.ignoring and label == g.ignore)
+            known = 0 <= label < g.classes
+            weight = weights[label] if counts and known else zero
+            counted += counts
+            for c in range(g.classes):
+                k = start + c * g.inner
+                slope[k] = weight * (p[k] - (one if c == label else zero))
+            if counts and known:
+                likelihood = p[start + label * g.inner]
+                total -= weight * math.log(tiny if likelihood < tiny else likelihood)
+            elif counts:
+                first = min(first, i)
+                total += p.dtype.type(math.nan)
+        sums[chunk] = total
+        tally[2 * chunk] = counted
+        tally[2 * chunk + 1] = first
+    conclude(labels, sums, tally, y, outcome, noted, value, fixed)
+
+
+@measuring()
 def infogain_loss_forward(
     p, labels, gain, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels, fixed: float
 ):

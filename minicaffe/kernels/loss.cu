@@ -63,6 +63,38 @@ KERNEL sigmoid_loss_forward(const real* x, const real* t, real* slope, real* sum
   conclude(t, sums, tally, y, outcome, noted, value, fixed, n);
 }
 
+KERNEL balance(const real* t, real* shares, Labels g, int n) {
+  FOR_BLOCK(image, n) {
+    int ones = 0, zeros = 0;
+    for (int i = threadIdx.x; i < g.inner; i += BLOCK) {
+      ones += t[image * g.inner + i] == 1;
+      zeros += t[image * g.inner + i] == 0;
+    }
+    ones = block_sum(ones);
+    zeros = block_sum(zeros);
+    if (threadIdx.x == 0) shares[image] = real(zeros) / max(ones + zeros, 1);
+  }
+}
+
+KERNEL balanced_loss_forward(const real* x, const real* t, const real* shares, real* slope, real* sums, int* tally, real* y,
+                             real* outcome, int* noted, real* value, Labels g, real fixed, int n) {
+  FOR_BLOCK(chunk, n) {
+    const int size = chunk_size(chunk, g.outer * g.inner);
+    real total = 0;
+    for (int j = threadIdx.x; j < size; j += BLOCK) {
+      const int i = chunk * CHUNK + j;
+      const real share = shares[i / g.inner], weight = t[i] == 1 ? share : 1 - share;
+      const bool counts = t[i] == 1 || t[i] == 0;
+      const real e = exp(-fabs(x[i]));  // at most 1
+      if (counts) total += weight * (x[i] * (real(x[i] > 0) - t[i]) + log1p(e));
+      const real error = (x[i] > 0 ? 1 : e) / (1 + e) - t[i];
+      slope[i] = counts ? weight * error : error;
+    }
+    leave(chunk, total, threadIdx.x == 0 ? size : 0, NONE, sums, tally);
+  }
+  conclude(t, sums, tally, y, outcome, noted, value, fixed, n);
+}
+
 KERNEL euclidean_loss_forward(const real* a, const real* b, real* slope, real* sums, int* tally, real* y, real* outcome,
                               int* noted, real* value, int count, real fixed, int n) {
   FOR_BLOCK(chunk, n) {

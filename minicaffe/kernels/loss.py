@@ -126,6 +126,43 @@ def sigmoid_loss_forward(
     conclude(t, sums, tally, y, outcome, noted, value, fixed)
 
 
+@kernel(blocks=lambda t, shares, g: g.outer)
+def balance(t, shares, g: Labels):
+    """shares[image] = the share of the zeros among the zeros and ones of t; 0 if there are none."""
+    for image in prange(g.outer):
+        ones, zeros = 0, 0
+        for i in range(image * g.inner, (image + 1) * g.inner):
+            ones += t[i] == 1
+            zeros += t[i] == 0
+        shares[image] = zeros / max(ones + zeros, 1)
+
+
+@measuring(parallel=True)
+def balanced_loss_forward(
+    x, t, shares, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, g: Labels, fixed: float
+):
+    """As sigmoid_loss_forward: where t is 1 times the image's share, where it is 0 times the rest of 1.
+
+    What else t is does not count in the sum; slope is there that of sigmoid_loss_forward.
+    """
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    for chunk in prange(sums.size):
+        total, size = zero, min(x.size - chunk * CHUNK, CHUNK)
+        for i in range(chunk * CHUNK, chunk * CHUNK + size):
+            share = shares[i // g.inner]
+            e = exp(-abs(x[i]))  # at most 1
+            weight = share if t[i] == 1 else one - share
+            counts = t[i] == 1 or t[i] == 0
+            if counts:
+                total += weight * (x[i] * ((one if x[i] > 0 else zero) - t[i]) + log1p(e))
+            error = (one if x[i] > 0 else e) / (one + e) - t[i]
+            slope[i] = weight * error if counts else error
+        sums[chunk] = total
+        tally[2 * chunk] = size
+        tally[2 * chunk + 1] = NONE
+    conclude(t, sums, tally, y, outcome, noted, value, fixed)
+
+
 @measuring()
 def euclidean_loss_forward(
     a, b, slope, sums, tally: np.int32, y, outcome, noted: np.int32, value, count: int, fixed: float

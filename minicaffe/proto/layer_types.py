@@ -16,6 +16,7 @@ LAYERS = {
     "BatchNorm": "norm.batch_norm",
     "BatchReindex": "shape.batch_reindex",
     "Bias": "linear.bias",
+    "BN": "norm.bn",
     "BNLL": "neuron.bnll",
     "BoxAnnotatorOHEM": "detection.box_annotator_ohem",
     "Clip": "neuron.clip",
@@ -71,8 +72,10 @@ LAYERS = {
     "RNN": "recurrent.rnn",
     "ROIPooling": "detection.roi_pooling",
     "Scale": "linear.scale",
+    "SegAccuracy": "loss.seg_accuracy",
     "ShuffleChannel": "shape.shuffle_channel",
     "Sigmoid": "neuron.sigmoid",
+    "SigmoidCrossEntropyBalanceLoss": "loss.sigmoid_cross_entropy_balance_loss",
     "SigmoidCrossEntropyLoss": "loss.sigmoid_cross_entropy_loss",
     "Silence": "sink.silence",
     "Slice": "shape.slice",
@@ -87,6 +90,9 @@ LAYERS = {
     "TanH": "neuron.tanh",
     "Threshold": "neuron.threshold",
     "Tile": "shape.tile",
+    "Unpooling": "vision.unpooling",
+    "Upsample": "vision.upsample",
+    "UpsampleDarknet": "vision.upsample_darknet",
     "WindowData": "source.window_data",
 }
 

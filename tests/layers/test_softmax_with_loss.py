@@ -18,6 +18,9 @@ from .test_softmax import softmax
 LABELS5 = (distinct, labels(5))
 
 
+WEIGHTS5 = "weight_by_label_freqs: true class_weighting: [0.5, 1, 2, 0.25, 3]"
+
+
 def layer(loss: str = "", rest: str = "") -> str:
     return f'type: "SoftmaxWithLoss" loss_param {{ {loss} }} {rest}'
 
@@ -31,6 +34,7 @@ CASES = [
     Case(layer("normalize: false"), ((2, 5, 3), (2, 3)), LABELS5),
     Case(layer("normalize: true ignore_label: 0"), ((4, 5), (4, 1)), LABELS5),
     Case(layer("ignore_label: 2"), ((4, 5, 2), (4, 2)), LABELS5, tops=2),
+    Case(layer(f"ignore_label: 1 {WEIGHTS5}"), ((3, 5, 2, 2), (3, 1, 2, 2)), LABELS5),
 ]
 
 
@@ -238,3 +242,45 @@ def test_shapes_that_do_not_fit(cpu):
     assert "got 4 in shape (4,)" in str(error.value) and "as in the shape (4, 2, 2)" in str(error.value)
     with pytest.raises(ShapeError, match="axis 1 does not exist"):
         Rig(Case(layer(), ((4,), (4,))), cpu)
+
+
+@each_device
+@given(
+    shape=shapes(min_rank=2),
+    mode=st.sampled_from(["VALID", "BATCH_SIZE"]),
+    ignore=st.sampled_from([None, 0, 255]),
+    tops=st.sampled_from([1, 2]),
+)
+def test_class_weights(device, shape, mode, ignore, tops):
+    """The weights count in the sum, and not in what it is divided by."""
+    classes = shape[1]
+    weights = np.arange(1, classes + 1) / 4
+    listed = " ".join(f"class_weighting: {w}" for w in weights)
+    loss = f"normalization: {mode} weight_by_label_freqs: true {listed}"
+    loss += "" if ignore is None else f" ignore_label: {ignore}"
+    case = Case(layer(loss), (shape, tuple(np.delete(shape, 1))), (distinct, labels(classes)), tops=tops)
+
+    def formula(x, t):
+        p, t = softmax(x, 1), t.astype(int)
+        chosen = np.take_along_axis(p, t[:, None], 1)[:, 0]
+        counts = np.ones(t.shape) if ignore is None else t != ignore
+        z = counts.sum() if mode == "VALID" else len(x)
+        found = np.array(-(weights[t] * counts * np.log(chosen)).sum() / max(1, z))
+        return (found, p)[:tops]
+
+    check_forward(case, device, formula)
+    check_gradient(case, device, directions=1)
+
+
+def test_class_weights_that_do_not_fit(cpu):
+    both = "both weight_by_label_freqs: true and class_weighting, or neither"
+    for loss, error, message in [
+        ("class_weighting: 1", ConfigError, both),
+        ("weight_by_label_freqs: true", ConfigError, both),
+        ("weight_by_label_freqs: true class_weighting: [1, 2]", ShapeError, "each of the 5 classes .* got 2"),
+    ]:
+        with pytest.raises(error, match=message):
+            Rig(Case(layer(loss), ((4, 5), (4,)), LABELS5), cpu)
+    rig = Rig(Case(layer(WEIGHTS5), ((2, 5), (2,)), LABELS5), cpu)
+    with pytest.raises(DataError, match=r"label 5 at \[1\] of bottom 1 is none of the 5 classes"):
+        rig.forward([np.zeros((2, 5)), np.array([1.0, 5])])

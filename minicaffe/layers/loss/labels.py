@@ -34,9 +34,10 @@ class LabelReader(Noted):
 
     def geometry(self, bottom: Sequence[Blob], axis: int) -> loss.Labels:
         """The positions of the scores with the classes on `axis`; ShapeError unless each has a label."""
-        scores, axis, conf = bottom[0], bottom[0].axis(axis), getattr(self.layer.param, self.field)
+        scores, axis = bottom[0], bottom[0].axis(axis)
         outer, classes, inner = scores.count_over(0, axis), scores.shape[axis], scores.count_over(axis + 1)
-        g = loss.Labels(outer, classes, inner, *ignored(conf))
+        none = ignored(getattr(self.layer.param, self.field)) if self.field else (0, 0)
+        g = loss.Labels(outer, classes, inner, *none)
         shape = scores.shape[:axis] + scores.shape[axis + 1 :]
         return self.expect(bottom, g, f" with classes on axis {axis}", f", as in the shape {shape}")
 
