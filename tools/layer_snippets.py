@@ -43,6 +43,9 @@ SNIPPETS = {
     ),
     "Clip": Snippet(ROWS, "clip_param { min: -1 max: 1 }"),
     "Concat": Snippet({"a": (2, 3), "b": (2, 5)}, "concat_param { axis: 1 }"),
+    "ContinuationIndicator": Snippet(
+        {}, "continuation_indicator_param { time_step: 5 batch_size: 2 }", ("cont",)
+    ),
     "ContrastiveLoss": Snippet(
         {"a": (4, 2), "b": (4, 2), "same": (4,)}, "contrastive_loss_param { margin: 1 }", ("loss",)
     ),
@@ -125,6 +128,7 @@ SNIPPETS = {
     "ReLU": Snippet(ROWS, "relu_param { negative_slope: 0.1 }"),
     "Reorg": Snippet(IMAGES, "reorg_param { stride: 2 }"),
     "Reshape": Snippet(IMAGES, "reshape_param { shape { dim: 0 dim: -1 dim: 12 } }"),
+    "Reverse": Snippet({"x": (5, 2, 3)}, "reverse_param { axis: 0 }"),
     "RNN": Snippet(SEQUENCE, RECURRENT, ("o",)),
     "ROIPooling": Snippet(
         {"x": (2, 4, 6, 6), "rois": (3, 5)},
@@ -154,6 +158,7 @@ SNIPPETS = {
     "Swish": Snippet(ROWS, "swish_param { beta: 1.5 }"),
     "Threshold": Snippet(ROWS, "threshold_param { threshold: 0.5 }"),
     "Tile": Snippet(ROWS, "tile_param { axis: 1 tiles: 2 }"),
+    "Transpose": Snippet(IMAGES, "transpose_param { dim: 3 dim: 0 dim: 1 dim: 2 }"),
     "WindowData": Snippet(
         {},
         'transform_param { crop_size: 4 } window_data_param { source: "windows.txt" batch_size: 4 }',

@@ -19,6 +19,7 @@ LAYERS = {
     "BoxAnnotatorOHEM": "detection.box_annotator_ohem",
     "Clip": "neuron.clip",
     "Concat": "shape.concat",
+    "ContinuationIndicator": "recurrent.continuation_indicator",
     "ContrastiveLoss": "loss.contrastive_loss",
     "Convolution": "vision.convolution",
     "Crop": "shape.crop",
@@ -65,6 +66,7 @@ LAYERS = {
     "ReLU": "neuron.relu",
     "Reorg": "shape.reorg",
     "Reshape": "shape.reshape",
+    "Reverse": "shape.reverse",
     "RNN": "recurrent.rnn",
     "ROIPooling": "detection.roi_pooling",
     "Scale": "linear.scale",
@@ -84,6 +86,7 @@ LAYERS = {
     "TanH": "neuron.tanh",
     "Threshold": "neuron.threshold",
     "Tile": "shape.tile",
+    "Transpose": "shape.transpose",
     "WindowData": "source.window_data",
 }
 

@@ -70,6 +70,7 @@ CASES = {
         ("", [IMAGE], 1),
         ("concat_param { axis: -1 }", [IMAGE, (2, 4, 5, 1)], 1),
     ],
+    "ContinuationIndicator": [("continuation_indicator_param { time_step: 3 batch_size: 2 }", [], 1)],
     "Convolution": [
         (conv("num_output: 6 kernel_size: 3"), [IMAGE], 1),
         (conv("num_output: 6 kernel_size: 3 bias_term: false"), [IMAGE], 1),
@@ -226,6 +227,9 @@ CASES = {
             "axis: -1 shape { dim: 1 }",
         )
     ],
+    "Reverse": [
+        (f"reverse_param {{ {text} }}", [IMAGE], 1) for text in ("", "axis: 1", "axis: -1 axis: 0")
+    ],
     "RNN": [
         (recurrent(""), [(4, 2, 5), (4, 2)], 1),
         (recurrent("expose_hidden: true"), [(4, 2, 5), (4, 2), (2, 2), (1, 2, 3)], 2),
@@ -275,6 +279,7 @@ CASES = {
         ("tile_param { axis: -1 tiles: 2 }", [ROWS], 1),
         ("tile_param { tiles: 1 }", [ROWS], 1),
     ],
+    "Transpose": [("transpose_param { dim: 0 dim: 2 dim: 3 dim: 1 }", [IMAGE], 1)],
 }
 
 

@@ -96,4 +96,11 @@ def exposed(w: Draft, last: list[Tensor]) -> list[Tensor]:
     return [w("Unsqueeze", state, [0]) for state in last] if w.layer.exposed else []
 
 
-RULES = {"LSTM": lstm, "LSTMUnit": lstm_unit, "RNN": rnn}
+def continuation(w: Draft) -> Tensor:
+    """ContinuationIndicator."""
+    values = np.ones(w.layer.shape, np.float32)
+    values[0] = 0
+    return w.constant(values)
+
+
+RULES = {"ContinuationIndicator": continuation, "LSTM": lstm, "LSTMUnit": lstm_unit, "RNN": rnn}
