@@ -96,6 +96,7 @@ SNIPPETS = {
     "Log": Snippet(ROWS, "log_param { shift: 2 }"),
     "LRN": Snippet(IMAGES, "lrn_param { local_size: 3 alpha: 0.0001 beta: 0.75 }"),
     "LSTM": Snippet(SEQUENCE, RECURRENT, ("h",)),
+    "Lstm": Snippet({"x": (5, 2, 3)}, f"lstm_param {{ num_output: 4 {FILL} }}", ("h",)),
     "LSTMUnit": Snippet({"c_before": (1, 2, 4), "gates": (1, 2, 16), "cont": (1, 2)}, "", ("c", "h")),
     "MemoryData": Snippet(
         {}, "memory_data_param { batch_size: 2 channels: 1 height: 4 width: 4 }", ("data", "label")

@@ -47,6 +47,7 @@ LAYERS = {
     "Log": "neuron.log",
     "LRN": "norm.lrn",
     "LSTM": "recurrent.lstm",
+    "Lstm": "recurrent.lstm_sequences",
     "LSTMUnit": "recurrent.lstm_unit",
     "MemoryData": "source.memory_data",
     "MultinomialLogisticLoss": "loss.multinomial_logistic_loss",

@@ -162,6 +162,10 @@ CASES = {
         (recurrent("expose_hidden: true"), [(4, 2, 5), (4, 2), (1, 2, 3), (1, 2, 3)], 3),
         (recurrent("expose_hidden: true"), [(4, 2), (4, 2), (2, 2, 2), (1, 2, 3), (1, 2, 3)], 3),
     ],
+    "Lstm": [
+        (f"lstm_param {{ num_output: 3 batch_size: 2 {WEIGHTS} }}", shapes, 1)
+        for shapes in ([(8, 5)], [(8, 5), (8,)], [(4, 2, 5)], [(4, 2, 5), (4, 2)])
+    ],
     "LSTMUnit": [("", [(1, 2, 3), (1, 2, 12), (1, 2)], 2)],
     "MVN": [
         (f"mvn_param {{ {text} }}", [shape], 1)
@@ -227,9 +231,7 @@ CASES = {
             "axis: -1 shape { dim: 1 }",
         )
     ],
-    "Reverse": [
-        (f"reverse_param {{ {text} }}", [IMAGE], 1) for text in ("", "axis: 1", "axis: -1 axis: 0")
-    ],
+    "Reverse": [(f"reverse_param {{ {text} }}", [IMAGE], 1) for text in ("", "axis: 1", "axis: -1 axis: 0")],
     "RNN": [
         (recurrent(""), [(4, 2, 5), (4, 2)], 1),
         (recurrent("expose_hidden: true"), [(4, 2, 5), (4, 2), (2, 2), (1, 2, 3)], 2),

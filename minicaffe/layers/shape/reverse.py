@@ -33,7 +33,8 @@ class Reverse(Layer):
         x = bottom[0]
         self.axes = [x.axis(axis) for axis in self.param.reverse_param.axis or [0]]
         self.require(
-            len(set(self.axes)) == len(self.axes), f"reverse_param.axis must name an axis once; got {self.axes}"
+            len(set(self.axes)) == len(self.axes),
+            f"reverse_param.axis must name an axis once; got {self.axes}",
         )
         top[0].reshape(*x.shape)
         # Neighbours that go the same way are one axis; what goes back has negative steps.

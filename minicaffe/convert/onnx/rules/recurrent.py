@@ -1,4 +1,4 @@
-"""LSTM, RNN and LSTMUnit.
+"""LSTM, Lstm, RNN and LSTMUnit.
 
 ONNX's own LSTM and RNN know no `cont`, which starts sequences anew in the middle of a batch (and Caffe's RNN
 has a second tanh).  Scan runs a step's nodes once for every row of z, what all steps take of their inputs.
@@ -33,10 +33,9 @@ def lstm_unit(w: Draft) -> list[Tensor]:
     return [c, h]
 
 
-def inputs_share(w: Draft) -> Tensor:
-    """z (T, N, gates D) = x W_x^T + bias (+ x_static W_static^T)."""
+def inputs_share(w: Draft, x: Tensor) -> Tensor:
+    """z (T, N, gates D) = x W_x^T + bias (+ x_static W_static^T), x by steps."""
     layer = w.layer
-    x = w("Reshape", w.bottom[X], [0, 0, -1])
     z = w("Add", w("MatMul", x, transposed(w, layer.w_x)), w.param(layer.bias))
     if layer.static:
         static = w("Flatten", w.bottom[STATIC], axis=1)
@@ -48,16 +47,16 @@ def transposed(w: Draft, blob: Blob) -> np.ndarray:
     return np.ascontiguousarray(w.values(blob).T.astype(np.float32))
 
 
-def steps(w: Draft) -> tuple[Tensor, list[Tensor]]:
-    """h of all steps (T, N, D), and the states behind the last, (N, D) each."""
+def steps(w: Draft, x: Tensor, goes: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """h of all steps (T, N, D), and the states behind the last, (N, D) each, for x and cont by steps."""
     layer, outer = w.layer, w.graph
-    w.whole_numbers(w.bottom[CONT], 2)
     if layer.exposed:
         before = [w("Squeeze", x, [0]) for x in w.bottom[len(w.bottom) - layer.states :]]
     else:
         before = [w.constant(np.zeros((layer.n, layer.size), np.float32)) for _ in range(layer.states)]
-        w.note("every run starts from state 0; the layer itself goes on where its last pass ended")
-    z = inputs_share(w)
+        if layer.state:
+            w.note("every run starts from state 0; the layer itself goes on where its last pass ended")
+    z = inputs_share(w, x)
     weights = transposed(w, layer.w_h)
     name = f"{layer.name}/step"
     body = Graph()
@@ -74,19 +73,35 @@ def steps(w: Draft) -> tuple[Tensor, list[Tensor]]:
         after = [h]
     body.outputs = [*after, w("Identity", h)]
     w.graph = outer
-    *last, all_h = w.several(
-        "Scan", *before, z, w.bottom[CONT], outputs=layer.states + 1, body=body, num_scan_inputs=2
-    )
+    *last, all_h = w.several("Scan", *before, z, goes, outputs=layer.states + 1, body=body, num_scan_inputs=2)
     return all_h, last
 
 
+def by_steps(w: Draft) -> tuple[Tensor, list[Tensor]]:
+    """`steps` of bottoms that are so already."""
+    w.whole_numbers(w.bottom[CONT], 2)
+    return steps(w, w("Reshape", w.bottom[X], [0, 0, -1]), w.bottom[CONT])
+
+
 def lstm(w: Draft) -> list[Tensor]:
-    h, last = steps(w)
+    h, last = by_steps(w)
     return [h, *exposed(w, last)]
 
 
+def lstm_sequences(w: Draft) -> Tensor:
+    """Lstm."""
+    layer = w.layer
+    if layer.carrying:
+        w.whole_numbers(w.bottom[CONT], 2)
+        goes = w("Reshape", w.bottom[CONT], [-1, layer.n])
+    else:
+        goes = w.constant(np.array(layer.device.get(layer.going_on), np.float32))
+    h, _ = steps(w, w("Reshape", w.bottom[X], [-1, layer.n, layer.features]), goes)
+    return w.reshaped(h)
+
+
 def rnn(w: Draft) -> list[Tensor]:
-    h, last = steps(w)
+    h, last = by_steps(w)
     o = w("Add", w("MatMul", h, transposed(w, w.layer.w_o)), w.param(w.layer.bias_o))
     return [w("Tanh", o), *exposed(w, last)]
 
@@ -103,4 +118,10 @@ def continuation(w: Draft) -> Tensor:
     return w.constant(values)
 
 
-RULES = {"ContinuationIndicator": continuation, "LSTM": lstm, "LSTMUnit": lstm_unit, "RNN": rnn}
+RULES = {
+    "ContinuationIndicator": continuation,
+    "LSTM": lstm,
+    "Lstm": lstm_sequences,
+    "LSTMUnit": lstm_unit,
+    "RNN": rnn,
+}
