@@ -53,6 +53,11 @@ SNIPPETS = {
         IMAGES, f"convolution_param {{ num_output: 8 kernel_size: 3 pad: 1 group: 2 {FILL} }}"
     ),
     "Crop": Snippet({"x": (2, 4, 6, 6), "size": (2, 4, 3, 3)}, "crop_param { axis: 2 offset: 1 }"),
+    "CtcLoss": Snippet(
+        {"x": (10, 2, 5), "line": (2, 4)},
+        "ctc_loss_param { alphabet_size: 5 time_step: 10 blank_label: 4 }",
+        ("loss",),
+    ),
     "Data": Snippet(
         {},
         'transform_param { scale: 0.0625 } data_param { source: "digits/test" backend: IDX batch_size: 4 }',
@@ -160,6 +165,7 @@ SNIPPETS = {
     "Threshold": Snippet(ROWS, "threshold_param { threshold: 0.5 }"),
     "Tile": Snippet(ROWS, "tile_param { axis: 1 tiles: 2 }"),
     "Transpose": Snippet(IMAGES, "transpose_param { dim: 3 dim: 0 dim: 1 dim: 2 }"),
+    "WarpCTCLoss": Snippet({"x": (10, 2, 5), "line": (2, 4)}, "ctc_loss_param { blank_index: 4 }", ("loss",)),
     "WindowData": Snippet(
         {},
         'transform_param { crop_size: 4 } window_data_param { source: "windows.txt" batch_size: 4 }',

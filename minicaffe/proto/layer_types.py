@@ -23,6 +23,7 @@ LAYERS = {
     "ContrastiveLoss": "loss.contrastive_loss",
     "Convolution": "vision.convolution",
     "Crop": "shape.crop",
+    "CtcLoss": "loss.ctc_loss",
     "Data": "source.data",
     "Deconvolution": "vision.deconvolution",
     "DetectionOutput": "detection.detection_output",
@@ -88,6 +89,7 @@ LAYERS = {
     "Threshold": "neuron.threshold",
     "Tile": "shape.tile",
     "Transpose": "shape.transpose",
+    "WarpCTCLoss": "loss.warp_ctc_loss",
     "WindowData": "source.window_data",
 }
 

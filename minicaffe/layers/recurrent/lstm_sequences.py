@@ -38,7 +38,7 @@ class Lstm(LSTM):
 
     type = "Lstm"
     bottoms = (1, 2)
-    tops = 1
+    tops = (1, 1)
     exposed = static = False
     static_features = ends = 0
 
