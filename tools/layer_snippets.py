@@ -53,6 +53,7 @@ SNIPPETS = {
         IMAGES, f"convolution_param {{ num_output: 8 kernel_size: 3 pad: 1 group: 2 {FILL} }}"
     ),
     "Crop": Snippet({"x": (2, 4, 6, 6), "size": (2, 4, 3, 3)}, "crop_param { axis: 2 offset: 1 }"),
+    "CTCGreedyDecoder": Snippet({"x": (10, 2, 5)}, "ctc_decoder_param { blank_index: 4 }", ("line",)),
     "CtcLoss": Snippet(
         {"x": (10, 2, 5), "line": (2, 4)},
         "ctc_loss_param { alphabet_size: 5 time_step: 10 blank_label: 4 }",
@@ -98,6 +99,9 @@ SNIPPETS = {
     "InnerProduct": Snippet(IMAGES, f"inner_product_param {{ num_output: 10 {FILL} }}"),
     "Input": Snippet({}, "input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } }", ("data",)),
     "Interp": Snippet(IMAGES, "interp_param { zoom_factor: 8 }"),
+    "LabelsequenceAccuracy": Snippet(
+        {"x": (2, 10, 5), "line": (2, 4)}, "labelsequence_accuracy_param { blank_label: 4 }", ("accuracy",)
+    ),
     "Log": Snippet(ROWS, "log_param { shift: 2 }"),
     "LRN": Snippet(IMAGES, "lrn_param { local_size: 3 alpha: 0.0001 beta: 0.75 }"),
     "LSTM": Snippet(SEQUENCE, RECURRENT, ("h",)),

@@ -88,6 +88,11 @@ CASES = {
         ("crop_param { axis: 1 offset: 1 offset: 0 offset: 3 }", [IMAGE, (9, 2, 4, 3)], 1),
         ("crop_param { axis: -1 offset: 2 }", [IMAGE, (9, 9, 9, 3)], 1),
     ],
+    "CTCGreedyDecoder": [
+        (f"ctc_decoder_param {{ {text} }}", [shape], 1)
+        for text in ("", "blank_index: -1", "ctc_merge_repeated: false")
+        for shape in ((9, 3, 4), (1, 2, 3), (5, 2, 3, 1))
+    ],
     "Deconvolution": [
         (conv("num_output: 6 kernel_size: 3 stride: 2 pad: 1"), [IMAGE], 1),
         (conv("num_output: 6 kernel_size: 3 dilation: 2 group: 2"), [IMAGE, IMAGE], 2),

@@ -45,7 +45,7 @@ class Ctc(Loss):
         self.allot(max(n, 1))
 
     def extents(self, bottom) -> tuple[int, int, int]:
-        """Steps, sequences and classes of bottom 0; ShapeError unless bottom 1 has a line for each of these."""
+        """Steps, sequences and classes of bottom 0; ShapeError if a sequence has no line in bottom 1."""
         shape, lines = bottom[0].shape, bottom[1].shape
         if len(shape) < 3 or not shape[0] or not bottom[0].count_over(2):
             raise ShapeError(

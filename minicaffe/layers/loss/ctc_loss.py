@@ -13,8 +13,8 @@ class CtcLoss(Ctc):
     A path says a class at each of T steps, with the probability softmax(x) there; what it says is read by
     leaving out repetitions, then blanks.
 
-    Param     ctc_loss_param: alphabet_size, the number of classes with the blank, and time_step T, both needed;
-              blank_label (0), the class that says nothing.
+    Param     ctc_loss_param: alphabet_size, the number of classes with the blank, and time_step T, which must
+              both be given; blank_label (0), the class that says nothing.
     Shapes    bottom[0] x: (T, N, classes); bottom[1]: labels (N, length), cut to whole numbers; those that
               equal the blank are left out, wherever they stand; top[0]: ().
     Backward  dx = (softmax(x) - the share of p(line) whose paths say the class) * dloss: the gradient of the

@@ -1,4 +1,4 @@
-"""LSTM, Lstm, RNN and LSTMUnit.
+"""Layers of sequences: LSTM, Lstm, RNN, LSTMUnit; what starts them, and what reads lines out of scores.
 
 ONNX's own LSTM and RNN know no `cont`, which starts sequences anew in the middle of a batch (and Caffe's RNN
 has a second tanh).  Scan runs a step's nodes once for every row of z, what all steps take of their inputs.
@@ -10,7 +10,7 @@ import numpy as np
 
 from ....core.blob import Blob
 from ....layers.recurrent.bottoms import CONT, STATIC, X
-from ..graph import Draft, Graph, Tensor
+from ..graph import FLOAT, Draft, Graph, NoEquivalent, Tensor
 
 
 def goes_on(w: Draft, cont: Tensor, state: Tensor) -> Tensor:
@@ -111,6 +111,26 @@ def exposed(w: Draft, last: list[Tensor]) -> list[Tensor]:
     return [w("Unsqueeze", state, [0]) for state in last] if w.layer.exposed else []
 
 
+def greedy_decoder(w: Draft) -> Tensor:
+    """CTCGreedyDecoder: labels that count sort before all others, in the order of steps."""
+    g = w.layer.g
+    if len(w.bottom) > 1:
+        raise NoEquivalent("it compares lines with labels, which a net for use does not have")
+    x = w("Reshape", w.x, [0, 0, -1])
+    best = w("Transpose", w("Cast", w("ArgMax", x, axis=2, keepdims=0), to=FLOAT), perm=[1, 0])  # (N, T)
+    told = w("Abs", w("Sub", best, float(g.blank)))  # above 0 where a label is said
+    if g.merge and g.steps > 1:
+        first = w.constant(np.ones((g.n, 1), np.float32))
+        now, before = w("Slice", best, [1], [g.steps], [1]), w("Slice", best, [0], [g.steps - 1], [1])
+        told = w("Mul", told, w("Concat", first, w("Abs", w("Sub", now, before)), axis=1))
+    told = w("Min", told, 1.0)
+    steps = w.constant(np.arange(g.steps, dtype=np.float32))
+    keys = w("Add", steps, w("Mul", w("Sub", 1.0, told), float(g.steps)))
+    _, order = w.several("TopK", keys, [g.steps], outputs=2, axis=1, largest=0)
+    lines = w("Sub", w("Mul", w("Add", best, 1.0), told), 1.0)
+    return w.reshaped(w("GatherElements", lines, order, axis=1))
+
+
 def continuation(w: Draft) -> Tensor:
     """ContinuationIndicator."""
     values = np.ones(w.layer.shape, np.float32)
@@ -120,6 +140,7 @@ def continuation(w: Draft) -> Tensor:
 
 RULES = {
     "ContinuationIndicator": continuation,
+    "CTCGreedyDecoder": greedy_decoder,
     "LSTM": lstm,
     "Lstm": lstm_sequences,
     "LSTMUnit": lstm_unit,
