@@ -15,6 +15,7 @@ from .test_layers_catalogue import cases_of
 
 UNKNOWN_WORK = {"Python": "what a user's code computes and reads is not known"}
 NOT_FOLDED = {
+    "DenseBlock": "its first channels are what it reads, which no parameter of it could scale",
     "Embed": "no net puts a BatchNorm, Scale or Bias behind it",
     "LSTM": "it ends in products of gates",
     "Lstm": "it ends in products of gates",

@@ -69,6 +69,11 @@ SNIPPETS = {
         "convolution_param { num_output: 4 group: 4 kernel_size: 4 stride: 2 pad: 1 bias_term: false"
         ' weight_filler { type: "bilinear" } }',
     ),
+    "DenseBlock": Snippet(
+        IMAGES,
+        "denseblock_param { numTransition: 3 growthRate: 2\n"
+        '    Filter_Filler { type: "msra" } BN_Scaler_Filler { value: 1 } BN_Bias_Filler { value: 0 } }',
+    ),
     "DetectionOutput": Snippet(
         {"offsets": (1, 32), "scores": (1, 24), "priors": (1, 2, 32)},
         "detection_output_param { num_classes: 3 code_type: CENTER_SIZE nms_param { top_k: 5 } }",

@@ -27,6 +27,7 @@ LAYERS = {
     "CtcLoss": "loss.ctc_loss",
     "Data": "source.data",
     "Deconvolution": "vision.deconvolution",
+    "DenseBlock": "vision.dense_block",
     "DetectionOutput": "detection.detection_output",
     "Dropout": "neuron.dropout",
     "DummyData": "source.dummy_data",

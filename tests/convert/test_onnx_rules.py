@@ -102,6 +102,15 @@ CASES = {
         (conv("num_output: 6 kernel_size: 2 axis: 2"), [(2, 3, 4, 5)], 1),
         (conv("num_output: 6"), [ROWS], 1),
     ],
+    "DenseBlock": [
+        (
+            f"denseblock_param {{ numTransition: 2 growthRate: 3 use_BC: {bottleneck}"
+            f" Filter_Filler {{ {RANDOM} }} BN_Scaler_Filler {{ {RANDOM} }} BN_Bias_Filler {{ {RANDOM} }} }}",
+            [IMAGE],
+            1,
+        )
+        for bottleneck in ("true", "false")
+    ],
     "Dropout": [("dropout_param { dropout_ratio: 0.9 }", [IMAGE], 1)],
     "Eltwise": [
         ("", [IMAGE] * 2, 1),

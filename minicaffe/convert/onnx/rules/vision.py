@@ -81,8 +81,26 @@ def interp(w: Draft) -> Tensor:
     return w("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")
 
 
+def dense_block(w: Draft) -> Tensor:
+    """Frozen batch norms as factors and summands; filters turned round."""
+    layer, y = w.layer, w.x
+    w.require(layer.frozen, "its batch norms are those of training", hint="remove its phase")
+    factor = w.values(layer.factor)
+    for stages in layer.transitions:
+        x = y
+        for stage in stages:
+            a, b = (v.astype(np.float32).reshape(1, -1, 1, 1) for v in stage.folded(factor))
+            x = w("Relu", w("Add", w("Mul", x, a), b))
+            filters = w.values(stage.filters)[:, :, ::-1, ::-1].astype(np.float32)
+            pad, side = stage.side // 2, [stage.side] * 2
+            x = w("Conv", x, np.ascontiguousarray(filters), kernel_shape=side, pads=[pad] * 4)
+        y = w("Concat", y, x, axis=1)
+    return y
+
+
 RULES = {
     "Convolution": lambda w: convolving(w, "Conv"),
+    "DenseBlock": dense_block,
     "Deconvolution": lambda w: convolving(w, "ConvTranspose"),
     "Im2col": im2col,
     "Interp": interp,
