@@ -16,8 +16,10 @@ from .test_layers_catalogue import cases_of
 UNKNOWN_WORK = {"Python": "what a user's code computes and reads is not known"}
 NOT_FOLDED = {
     "BN": "in TEST a convolution does its work as it runs",
+    "DenseBlock": "its first channels are what it reads, which no parameter of it could scale",
     "Embed": "no net puts a BatchNorm, Scale or Bias behind it",
     "LSTM": "it ends in products of gates",
+    "Lstm": "it ends in products of gates",
     "Normalize": "only some of its forms have factors, and no net puts a Scale behind it",
     "Parameter": "it reads nothing that could be folded into it",
     "PReLU": "it bends: a factor below 0 would turn its sides round",

@@ -50,6 +50,9 @@ SNIPPETS = {
     ),
     "Clip": Snippet(ROWS, "clip_param { min: -1 max: 1 }"),
     "Concat": Snippet({"a": (2, 3), "b": (2, 5)}, "concat_param { axis: 1 }"),
+    "ContinuationIndicator": Snippet(
+        {}, "continuation_indicator_param { time_step: 5 batch_size: 2 }", ("cont",)
+    ),
     "ContrastiveLoss": Snippet(
         {"a": (4, 2), "b": (4, 2), "same": (4,)}, "contrastive_loss_param { margin: 1 }", ("loss",)
     ),
@@ -57,6 +60,12 @@ SNIPPETS = {
         IMAGES, f"convolution_param {{ num_output: 8 kernel_size: 3 pad: 1 group: 2 {FILL} }}"
     ),
     "Crop": Snippet({"x": (2, 4, 6, 6), "size": (2, 4, 3, 3)}, "crop_param { axis: 2 offset: 1 }"),
+    "CTCGreedyDecoder": Snippet({"x": (10, 2, 5)}, "ctc_decoder_param { blank_index: 4 }", ("line",)),
+    "CtcLoss": Snippet(
+        {"x": (10, 2, 5), "line": (2, 4)},
+        "ctc_loss_param { alphabet_size: 5 time_step: 10 blank_label: 4 }",
+        ("loss",),
+    ),
     "Data": Snippet(
         {},
         'transform_param { scale: 0.0625 } data_param { source: "digits/test" backend: IDX batch_size: 4 }',
@@ -70,6 +79,11 @@ SNIPPETS = {
     "DetectionEvaluate": Snippet(
         {"found": (1, 1, 5, 7), "objects": (1, 1, 3, 8)},
         "detection_evaluate_param { num_classes: 3 background_label_id: 2 }",
+    ),
+    "DenseBlock": Snippet(
+        IMAGES,
+        "denseblock_param { numTransition: 3 growthRate: 2\n"
+        '    Filter_Filler { type: "msra" } BN_Scaler_Filler { value: 1 } BN_Bias_Filler { value: 0 } }',
     ),
     "DetectionOutput": Snippet(
         {"offsets": (1, 32), "scores": (1, 24), "priors": (1, 2, 32)},
@@ -101,9 +115,13 @@ SNIPPETS = {
     "InnerProduct": Snippet(IMAGES, f"inner_product_param {{ num_output: 10 {FILL} }}"),
     "Input": Snippet({}, "input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } }", ("data",)),
     "Interp": Snippet(IMAGES, "interp_param { zoom_factor: 8 }"),
+    "LabelsequenceAccuracy": Snippet(
+        {"x": (2, 10, 5), "line": (2, 4)}, "labelsequence_accuracy_param { blank_label: 4 }", ("accuracy",)
+    ),
     "Log": Snippet(ROWS, "log_param { shift: 2 }"),
     "LRN": Snippet(IMAGES, "lrn_param { local_size: 3 alpha: 0.0001 beta: 0.75 }"),
     "LSTM": Snippet(SEQUENCE, RECURRENT, ("h",)),
+    "Lstm": Snippet({"x": (5, 2, 3)}, f"lstm_param {{ num_output: 4 {FILL} }}", ("h",)),
     "LSTMUnit": Snippet({"c_before": (1, 2, 4), "gates": (1, 2, 16), "cont": (1, 2)}, "", ("c", "h")),
     "MemoryData": Snippet(
         {}, "memory_data_param { batch_size: 2 channels: 1 height: 4 width: 4 }", ("data", "label")
@@ -141,6 +159,7 @@ SNIPPETS = {
     "ReLU": Snippet(ROWS, "relu_param { negative_slope: 0.1 }"),
     "Reorg": Snippet(IMAGES, "reorg_param { stride: 2 }"),
     "Reshape": Snippet(IMAGES, "reshape_param { shape { dim: 0 dim: -1 dim: 12 } }"),
+    "Reverse": Snippet({"x": (5, 2, 3)}, "reverse_param { axis: 0 }"),
     "RNN": Snippet(SEQUENCE, RECURRENT, ("o",)),
     "ROIPooling": Snippet(
         {"x": (2, 4, 6, 6), "rois": (3, 5)},
@@ -179,6 +198,8 @@ SNIPPETS = {
         {"x": (2, 4, 3, 3), "mask": (2, 4, 3, 3)}, "upsample_param { scale: 2 pad_out_h: true }"
     ),
     "UpsampleDarknet": Snippet(IMAGES, "upsample_darknet_param { stride: 2 }"),
+    "Transpose": Snippet(IMAGES, "transpose_param { dim: 3 dim: 0 dim: 1 dim: 2 }"),
+    "WarpCTCLoss": Snippet({"x": (10, 2, 5), "line": (2, 4)}, "ctc_loss_param { blank_index: 4 }", ("loss",)),
     "WindowData": Snippet(
         {},
         'transform_param { crop_size: 4 } window_data_param { source: "windows.txt" batch_size: 4 }',

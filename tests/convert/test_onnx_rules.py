@@ -80,6 +80,7 @@ CASES = {
         ("", [IMAGE], 1),
         ("concat_param { axis: -1 }", [IMAGE, (2, 4, 5, 1)], 1),
     ],
+    "ContinuationIndicator": [("continuation_indicator_param { time_step: 3 batch_size: 2 }", [], 1)],
     "Convolution": [
         (conv("num_output: 6 kernel_size: 3"), [IMAGE], 1),
         (conv("num_output: 6 kernel_size: 3 bias_term: false"), [IMAGE], 1),
@@ -97,6 +98,11 @@ CASES = {
         ("crop_param { axis: 1 offset: 1 offset: 0 offset: 3 }", [IMAGE, (9, 2, 4, 3)], 1),
         ("crop_param { axis: -1 offset: 2 }", [IMAGE, (9, 9, 9, 3)], 1),
     ],
+    "CTCGreedyDecoder": [
+        (f"ctc_decoder_param {{ {text} }}", [shape], 1)
+        for text in ("", "blank_index: -1", "ctc_merge_repeated: false")
+        for shape in ((9, 3, 4), (1, 2, 3), (5, 2, 3, 1))
+    ],
     "Deconvolution": [
         (conv("num_output: 6 kernel_size: 3 stride: 2 pad: 1"), [IMAGE], 1),
         (conv("num_output: 6 kernel_size: 3 dilation: 2 group: 2"), [IMAGE, IMAGE], 2),
@@ -105,6 +111,15 @@ CASES = {
         (conv("num_output: 6 kernel_size: 2 stride: 3"), [(2, 4, 3, 2, 2)], 1),
         (conv("num_output: 6 kernel_size: 2 axis: 2"), [(2, 3, 4, 5)], 1),
         (conv("num_output: 6"), [ROWS], 1),
+    ],
+    "DenseBlock": [
+        (
+            f"denseblock_param {{ numTransition: 2 growthRate: 3 use_BC: {bottleneck}"
+            f" Filter_Filler {{ {RANDOM} }} BN_Scaler_Filler {{ {RANDOM} }} BN_Bias_Filler {{ {RANDOM} }} }}",
+            [IMAGE],
+            1,
+        )
+        for bottleneck in ("true", "false")
     ],
     "Dropout": [("dropout_param { dropout_ratio: 0.9 }", [IMAGE], 1)],
     "Eltwise": [
@@ -171,6 +186,10 @@ CASES = {
         (recurrent("expose_hidden: true"), [(4, 2, 5), (4, 2), (1, 2, 3), (1, 2, 3)], 3),
         (recurrent("expose_hidden: true"), [(4, 2), (4, 2), (2, 2, 2), (1, 2, 3), (1, 2, 3)], 3),
     ],
+    "Lstm": [
+        (f"lstm_param {{ num_output: 3 batch_size: 2 {WEIGHTS} }}", shapes, 1)
+        for shapes in ([(8, 5)], [(8, 5), (8,)], [(4, 2, 5)], [(4, 2, 5), (4, 2)])
+    ],
     "LSTMUnit": [("", [(1, 2, 3), (1, 2, 12), (1, 2)], 2)],
     "MVN": [
         (f"mvn_param {{ {text} }}", [shape], 1)
@@ -236,6 +255,7 @@ CASES = {
             "axis: -1 shape { dim: 1 }",
         )
     ],
+    "Reverse": [(f"reverse_param {{ {text} }}", [IMAGE], 1) for text in ("", "axis: 1", "axis: -1 axis: 0")],
     "RNN": [
         (recurrent(""), [(4, 2, 5), (4, 2)], 1),
         (recurrent("expose_hidden: true"), [(4, 2, 5), (4, 2), (2, 2), (1, 2, 3)], 2),
@@ -295,6 +315,7 @@ CASES = {
         ("upsample_param { scale: 3 }", [IMAGE], 1),
     ],
     "UpsampleDarknet": [("upsample_darknet_param { stride: 2 }", [IMAGE], 1)],
+    "Transpose": [("transpose_param { dim: 0 dim: 2 dim: 3 dim: 1 }", [IMAGE], 1)],
 }
 
 

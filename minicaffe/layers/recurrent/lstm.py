@@ -40,16 +40,28 @@ class LSTM(Recurrent):
     states = 2
     beside_products = (13, 20)  # LSTMUnit and cont h; e = dh + cont down
 
-    def reshape(self, bottom, top):
-        super().reshape(bottom, top)
-        t, n, d = top[0].shape
+    def make_room(self):
+        super().make_room()
+        t, n, d = self.steps, self.n, self.size
         self.z = self.saved((t, n, 4 * d))  # what the gates are taken of; then the gates
         self.dz = self.saved((t, n, 4 * d))
         self.c = self.saved((t + 1, n, d))  # from before the first step on
         self.dc = self.saved((n, d))
 
+    def cont(self, bottom):
+        """Whether sequences go on, (T, N)."""
+        return bottom[CONT].data
+
+    def by_steps(self, h):
+        """What top 0 holds as (T, N, D)."""
+        return h.reshape(self.steps, self.n, self.size)
+
+    def bound(self, dz) -> None:
+        """Limit the gradients that a step hands on; there is no limit here."""
+
     def forward(self, bottom, top):
-        z, kept, c, h, cont = self.z.data, self.kept.data, self.c.data, top[0].data, bottom[CONT].data
+        z, kept, c, h = self.z.data, self.kept.data, self.c.data, self.by_steps(top[0].data)
+        cont = self.cont(bottom)
         h_0, c_0 = self.start(bottom)
         self.project(bottom, z)
         self.device.copy(c_0, c[0])
@@ -61,10 +73,11 @@ class LSTM(Recurrent):
 
     def backward(self, top, propagate_down, bottom):
         gates, dz, c, dc, down = self.z.data, self.dz.data, self.c.data, self.dc.data, self.down.data
-        dh, cont = top[0].diff, bottom[CONT].data
+        dh, cont = self.by_steps(top[0].diff), self.cont(bottom)
         self.device.fill(dc, 0)
         for t in reversed(range(self.steps)):
             if t + 1 < self.steps:
                 self.device.gemm(dz[t + 1], self.w_h.data, down)
             self.k.lstm_backward(gates[t], cont[t:], c[t], c[t + 1], dh[t], down, dc, dz[t], self.step(t))
+            self.bound(dz[t])
         self.project_backward(dz, propagate_down, bottom)

@@ -1,4 +1,4 @@
-"""The base of LSTM and RNN: what they are fed, what they learn, and what one pass hands to the next.
+"""The base of LSTM, Lstm and RNN: what they are fed, what they learn, and what one pass hands to the next.
 
 Nothing is unrolled.  What all T steps of a batch have in common is one matrix product over T N rows: the
 inputs' share z of what the steps take, and on the way back, from dz, the gradients of weights and inputs.
@@ -25,8 +25,7 @@ class Recurrent(Layer):
     states   how many arrays a step hands to the next
     beside_products  multiply-adds for a hidden number of a step beside those with weights: forward, backward
 
-    Parameters, in this order: w_x (gates D, I), bias (gates D), w_static (gates D, S) if there is x_static,
-    w_h (gates D, D).
+    Parameters: w_x (gates D, I), bias (gates D), w_static (gates D, S) with x_static, w_h (gates D, D).
     """
 
     kernels = recurrent
@@ -40,8 +39,7 @@ class Recurrent(Layer):
     def setup(self, bottom, top):
         conf = self.param.recurrent_param
         self.require(conf.num_output > 0, "recurrent_param.num_output must be at least 1")
-        self.size = conf.num_output
-        self.exposed = conf.expose_hidden
+        self.size, self.exposed = conf.num_output, conf.expose_hidden
         self.linear = self.device.bind(gemm)
         self.ends = self.states if conf.expose_hidden else 0  # how many states are bottoms and tops
         check_counts(len(bottom), len(top), self.ends)
@@ -62,13 +60,16 @@ class Recurrent(Layer):
         top[0].reshape(self.steps, self.n, self.size)
         for blob in top[1:]:
             blob.reshape(1, self.n, self.size)
+        self.make_room()
+
+    def make_room(self) -> None:
+        """In reshape, once `steps` and `n` are known: the states, and what a pass saves."""
         if not self.exposed and not (self.state and self.state[0].shape == (self.n, self.size)):
             self.state = [self.device.zeros((self.n, self.size)) for _ in range(self.states)]
-        rows = self.gates * self.size
         self.kept = self.saved((self.steps, self.n, self.size))  # cont * h of the step before
         self.down = self.saved((self.n, self.size))  # the gradient by `kept` of the next step
         if self.static:
-            self.shared = self.saved((self.n, rows))  # what x_static gives to every step; then its gradient
+            self.shared = self.saved((self.n, self.gates * self.size))  # x_static's share; then its gradient
 
     def step(self, t: int) -> recurrent.TimeStep:
         return recurrent.TimeStep(self.n, self.size, int(t + 1 < self.steps))

@@ -44,10 +44,10 @@ class RNN(Recurrent):
         self.bias_o = self.add_param((self.size,), conf.bias_filler)
         self.tanh = self.device.bind(activation)
 
-    def reshape(self, bottom, top):
-        super().reshape(bottom, top)
+    def make_room(self):
+        super().make_room()
         self.rows = (self.steps * self.n, self.size)
-        self.h, self.dh, self.do = (self.saved(top[0].shape) for _ in range(3))
+        self.h, self.dh, self.do = (self.saved((self.steps, self.n, self.size)) for _ in range(3))
 
     def forward(self, bottom, top):
         h, kept, cont, o = self.h.data, self.kept.data, bottom[CONT].data, top[0].data

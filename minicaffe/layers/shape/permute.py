@@ -23,12 +23,13 @@ class Permute(Layer):
     kernels = shape
     backward_reads = frozenset()
     operations = (0, 0, 0)
+    field = "permute_param.order"
 
     def setup(self, bottom, top):
-        self.order = list(self.param.permute_param.order)
+        message, name = self.field.split(".")
+        self.order = list(getattr(getattr(self.param, message), name))
         self.require(
-            len(set(self.order)) == len(self.order),
-            f"permute_param.order must name an axis once; got {self.order}",
+            len(set(self.order)) == len(self.order), f"{self.field} must name an axis once; got {self.order}"
         )
         self.shared = self.order == list(range(len(self.order)))
         self.turning = self.device.bind(transpose)
@@ -36,9 +37,9 @@ class Permute(Layer):
     def reshape(self, bottom, top):
         x = bottom[0]
         for axis in self.order:
-            if axis >= len(x.shape):
+            if not 0 <= axis < len(x.shape):
                 raise ShapeError(
-                    f"permute_param.order names axis {axis}; bottom 0 has {len(x.shape)} axes, {x.shape}"
+                    f"{self.field} names axis {axis}; bottom 0 has {len(x.shape)} axes, {x.shape}"
                 )
         order = self.order + [axis for axis in range(len(x.shape)) if axis not in self.order]
         top[0].reshape(*(x.shape[axis] for axis in order))
@@ -48,7 +49,7 @@ class Permute(Layer):
         except ValueError as error:
             raise ShapeError(
                 f"{error} axes of bottom 0, {x.shape}, move apart from each other; {transpose.MOST} can",
-                hint="use two Permute layers, one behind the other",
+                hint=f"use two {self.type} layers, one behind the other",
             ) from None
         self.full_order = order
         if self.shared:

@@ -111,6 +111,11 @@ def reorg(w: Draft) -> Tensor:
     return w.reshaped(w("SpaceToDepth", fine, blocksize=layer.side))
 
 
+def reverse(w: Draft) -> Tensor:
+    axes = w.layer.axes
+    return w("Slice", w.x, [-1] * len(axes), [-END] * len(axes), axes, [-1] * len(axes))
+
+
 RULES = {
     "ArgMax": arg_max,
     "BatchReindex": batch_reindex,
@@ -125,9 +130,11 @@ RULES = {
     "Reduction": reduction,
     "Reorg": reorg,
     "Reshape": lambda w: w.reshaped(w.x),
+    "Reverse": reverse,
     "ShuffleChannel": shuffle_channel,
     "Silence": lambda w: [],
     "Slice": cut,
     "Split": lambda w: [w.x] * len(w.top_shapes),
     "Tile": tile,
+    "Transpose": lambda w: w("Transpose", w.x, perm=w.layer.full_order),
 }

@@ -100,10 +100,26 @@ def enlarging(w: Draft) -> Tensor:
     zeros = w("Expand", np.zeros((1, 1, 1), np.float32), w("Concat", batch, [g.oh * g.ow], axis=0))
     y = w("ScatterElements", zeros, places, values, axis=2)
     return w("Reshape", y, w("Concat", batch, [g.oh, g.ow], axis=0))
+def dense_block(w: Draft) -> Tensor:
+    """Frozen batch norms as factors and summands; filters turned round."""
+    layer, y = w.layer, w.x
+    w.require(layer.frozen, "its batch norms are those of training", hint="remove its phase")
+    factor = w.values(layer.factor)
+    for stages in layer.transitions:
+        x = y
+        for stage in stages:
+            a, b = (v.astype(np.float32).reshape(1, -1, 1, 1) for v in stage.folded(factor))
+            x = w("Relu", w("Add", w("Mul", x, a), b))
+            filters = w.values(stage.filters)[:, :, ::-1, ::-1].astype(np.float32)
+            pad, side = stage.side // 2, [stage.side] * 2
+            x = w("Conv", x, np.ascontiguousarray(filters), kernel_shape=side, pads=[pad] * 4)
+        y = w("Concat", y, x, axis=1)
+    return y
 
 
 RULES = {
     "Convolution": lambda w: convolving(w, "Conv"),
+    "DenseBlock": dense_block,
     "Deconvolution": lambda w: convolving(w, "ConvTranspose"),
     "Im2col": im2col,
     "Interp": interp,
