@@ -74,6 +74,11 @@ SNIPPETS = {
     "ELU": Snippet(ROWS, "elu_param { alpha: 0.5 }"),
     "Embed": Snippet({"word": (2, 5)}, f"embed_param {{ input_dim: 100 num_output: 8 {FILL} }}"),
     "EuclideanLoss": Snippet({"a": (2, 3), "b": (2, 3)}, "", ("loss",)),
+    "EvalDetection": Snippet(
+        {"x": (1, 16, 7, 7), "objects": (1, 1, 3, 8)},
+        "eval_detection_param { num_class: 3 biases: 1 biases: 2 biases: 3 biases: 2 nms: 0.5 }",
+        ("judged",),
+    ),
     "Exp": Snippet(ROWS, "exp_param { base: 2 }"),
     "Filter": Snippet({"x": (4, 3), "selector": (4,)}),
     "Flatten": Snippet(IMAGES),
@@ -158,6 +163,17 @@ SNIPPETS = {
         {},
         'transform_param { crop_size: 4 } window_data_param { source: "windows.txt" batch_size: 4 }',
         ("data", "label"),
+    ),
+    "YoloDetectionOutput": Snippet(
+        {"x": (1, 16, 4, 4)},
+        "yolo_detection_output_param { num_classes: 3 num_box: 2 biases: 1 biases: 2 biases: 3 biases: 2 }",
+        ("found",),
+    ),
+    "Yolov3DetectionOutput": Snippet(
+        {"coarse": (1, 8, 4, 4), "fine": (1, 8, 8, 8)},
+        "yolov3_detection_output_param { num_classes: 3 num_box: 1 mask: 1 mask: 0 anchors_scale: 32"
+        " anchors_scale: 16 biases: 10 biases: 14 biases: 80 biases: 60 }",
+        ("found",),
     ),
 }
 

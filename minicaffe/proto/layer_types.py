@@ -31,6 +31,7 @@ LAYERS = {
     "ELU": "neuron.elu",
     "Embed": "linear.embed",
     "EuclideanLoss": "loss.euclidean_loss",
+    "EvalDetection": "detection.eval_detection",
     "Exp": "neuron.exp",
     "Filter": "shape.filter",
     "Flatten": "shape.flatten",
@@ -85,6 +86,8 @@ LAYERS = {
     "Threshold": "neuron.threshold",
     "Tile": "shape.tile",
     "WindowData": "source.window_data",
+    "YoloDetectionOutput": "detection.yolo_detection_output",
+    "Yolov3DetectionOutput": "detection.yolov3_detection_output",
 }
 
 # What Caffe 1.0 registers.
