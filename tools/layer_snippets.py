@@ -127,6 +127,11 @@ SNIPPETS = {
     ),
     "Python": Snippet(ROWS, 'python_param { module: "twice" layer: "Twice" }'),
     "Reduction": Snippet(IMAGES, "reduction_param { operation: MEAN axis: 1 }"),
+    "RegionLoss": Snippet(
+        {"x": (2, 16, 4, 4), "objects": (2, 15)},
+        "region_loss_param { num_class: 3 num: 2 biases: 1 biases: 2 biases: 3 biases: 2 }",
+        ("loss",),
+    ),
     "ReLU": Snippet(ROWS, "relu_param { negative_slope: 0.1 }"),
     "Reorg": Snippet(IMAGES, "reorg_param { stride: 2 }"),
     "Reshape": Snippet(IMAGES, "reshape_param { shape { dim: 0 dim: -1 dim: 12 } }"),

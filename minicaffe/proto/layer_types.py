@@ -63,6 +63,7 @@ LAYERS = {
     "PSROIPooling": "detection.psroi_pooling",
     "Python": "user.python",
     "Reduction": "shape.reduction",
+    "RegionLoss": "loss.region_loss",
     "ReLU": "neuron.relu",
     "Reorg": "shape.reorg",
     "Reshape": "shape.reshape",
