@@ -99,6 +99,8 @@ SNIPPETS = {
     "LRN": Snippet(IMAGES, "lrn_param { local_size: 3 alpha: 0.0001 beta: 0.75 }"),
     "LSTM": Snippet(SEQUENCE, RECURRENT, ("h",)),
     "LSTMUnit": Snippet({"c_before": (1, 2, 4), "gates": (1, 2, 16), "cont": (1, 2)}, "", ("c", "h")),
+    "MaskPooling": Snippet({"x": (3, 4, 7, 7), "mask": (3, 1, 7, 7)}),
+    "MaskResize": Snippet({"x": (3, 1, 21, 21)}, "mask_resize_param { output_height: 14 output_width: 14 }"),
     "MemoryData": Snippet(
         {}, "memory_data_param { batch_size: 2 channels: 1 height: 4 width: 4 }", ("data", "label")
     ),
@@ -139,6 +141,10 @@ SNIPPETS = {
     "ROIPooling": Snippet(
         {"x": (2, 4, 6, 6), "rois": (3, 5)},
         "roi_pooling_param { pooled_h: 2 pooled_w: 2 spatial_scale: 0.0625 }",
+    ),
+    "ROIWarping": Snippet(
+        {"x": (2, 4, 6, 6), "rois": (3, 5)},
+        "roi_warping_param { pooled_h: 3 pooled_w: 3 spatial_scale: 0.0625 }",
     ),
     "Scale": Snippet(IMAGES, "scale_param { bias_term: true }"),
     "ShuffleChannel": Snippet(IMAGES, "shuffle_channel_param { group: 2 }"),

@@ -77,7 +77,8 @@ class RegionLoss(Loss):
         self.corners = labels.shape[:2] == (1, 1) and labels.shape[3:] == (CORNERS,)
         if not self.corners and (labels.shape[:1] != (n,) or labels.count % (CENTRE * n)):
             raise ShapeError(
-                f"bottom 1 must be ({n}, objects * {CENTRE}) or (1, 1, objects, {CORNERS}); got {labels.shape}"
+                f"bottom 1 must be ({n}, objects * {CENTRE}) or (1, 1, objects, {CORNERS}); got"
+                f" {labels.shape}"
             )
         rows = labels.count // (CORNERS if self.corners else CENTRE * n)
         flags = int(self.corners), int(conf.bias_match != 0), int(conf.rescore != 0)
