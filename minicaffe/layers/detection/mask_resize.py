@@ -25,7 +25,6 @@ class MaskResize(Layer):
     kernels = masks
     backward_reads = frozenset()
     operations = (4, 4, 0)
-    not_in_onnx = "no rule has been written for it"
 
     def setup(self, bottom, top):
         conf = self.param.mask_resize_param
