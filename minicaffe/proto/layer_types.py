@@ -144,6 +144,8 @@ FORK_TYPES = {
     "MaskResize": "mnc",
     "Mul": "synopsys",
     "MultiBoxLoss": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel synopsys",
+    "NdConvolution": "video-caffe",
+    "NdPooling": "video-caffe",
     "Normalize": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel happynear yjxiong synopsys",
     "PSROIPooling": "rfcn microsoft intel happynear",
     "Pad": "synopsys",
@@ -178,4 +180,6 @@ FORK_TYPES = {
 }
 
 # Those that `aliases` rewrites into layers of Caffe when a net is read.
-ALIASES = frozenset("ConvolutionDepthwise DepthwiseConvolution HardSwish ReLU6 Squeeze".split())
+ALIASES = frozenset(
+    "ConvolutionDepthwise DepthwiseConvolution HardSwish NdConvolution NdPooling ReLU6 Squeeze".split()
+)

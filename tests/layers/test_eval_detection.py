@@ -87,7 +87,7 @@ def test_refuses(cpu):
     with pytest.raises(ShapeError, match="bottom 1 must hold objects of 8 numbers"):
         Rig(Case(CASES[0].layer, (CASES[0].shapes[0], (1, 1, 1, 7)), gradient=False), cpu)
     rig = Rig(CASES[0], cpu)
-    for column, value in ((0, 2), (1, 0), (1, 4)):
+    for column, value in ((0, 2), (1, -1), (1, 4)):
         x, labels = rig.case.arrays()
         labels[0, 0, 3] = [0, 1, 0, 0, 0, 0.5, 0.5, 0]
         labels[0, 0, 3, column] = value

@@ -342,7 +342,7 @@ def test_refuses_settings(cpu, case, message):
 @pytest.mark.parametrize(
     ("case", "shapes", "message"),
     [
-        (CASES[0], ((1, 5, 2, 3), (1, 8, 2, 3), (1, 3)), r"have 4 and 8 channels, for 2 anchors"),
+        (CASES[0], ((1, 5, 2, 3), (1, 8, 2, 3), (1, 3)), "4 and 8 channels, for 2 anchors.*in param_str"),
         (CASES[0], ((1, 4, 2, 3), (1, 8, 2, 3), (1, 4)), "3 numbers.*they are height, width and scale"),
         (CASES[2], ((2, 4, 5, 6), (3, 5), (1, 3)), r"bottom 0 must be \(1, 4, h, w\), for one image"),
         (CASES[2], ((1, 4, 5, 6), (3, 4), (1, 3)), r"bottom 1 must hold objects \(n, 5\); got \(3, 4\)"),

@@ -28,8 +28,9 @@ class EvalDetection(CellReader):
               anchors; biases, two numbers for each; threshold (0.5); nms (-1: none); score_type (MULTIPLY);
               sqrt and constriant, read and without meaning in the fork too.
     Shapes    bottom[0]: (n, num_object (5 + num_class), side, side); bottom[1]: objects (1, 1, g, 8): image,
-              -1 for none, class from 1, instance, xmin, ymin, xmax, ymax as shares of the image, difficult;
-              top[0]: (n, num_class + side side num_object 4), classes from 0, with zeros behind the last box.
+              -1 for none, class from 1, 0 for none, instance, xmin, ymin, xmax, ymax as shares of the image,
+              difficult; top[0]: (n, num_class + side side num_object 4), classes from 0, with zeros behind
+              the last box.
     Source    EvalDetection of Intel's Caffe.
     Differs   runs on every device.  A box's class is the best one, where it is always the first in the fork.
     Raises    DataError for an object of an image or class that there is not.
@@ -47,6 +48,7 @@ class EvalDetection(CellReader):
         )
         self.sizes = anchor_sizes(self, NAME, conf.biases, conf.num_object)
         self.kind = enum_name(conf, "score_type")
+        self.wrong: list[np.ndarray] = []  # image and class of objects that cannot be
 
     def reshape(self, bottom, top):
         conf, (n, *_, h, w) = self.conf, bottom[0].shape if len(bottom[0].shape) == 4 else (0, 0, 0, 0)
@@ -63,16 +65,12 @@ class EvalDetection(CellReader):
     def forward(self, bottom, top):
         conf = self.conf
         objects = self.device.get(bottom[1].data).reshape(-1, ROW)
-        objects = objects[objects[:, 0] != -1]
+        objects = objects[(objects[:, 0] != -1) & (objects[:, 1] != 0)]
         out = np.zeros(top[0].shape)
         images, classes = objects[:, 0], objects[:, 1] - 1
-        wrong = (images < 0) | (images >= len(out)) | (classes < 0) | (classes >= conf.num_class)
-        if wrong.any():
-            image, label = objects[wrong][0, :2]
-            raise DataError(
-                f"bottom 1 has an object of image {image:g} and class {label:g}; expected image 0 to"
-                f" {len(out) - 1} and class 1 to {conf.num_class}"
-            )
+        known = (images >= 0) & (images < len(out)) & (classes >= 0) & (classes < conf.num_class)
+        self.wrong = self.wrong or [*objects[~known][:1, :2]]
+        objects, images, classes = objects[known], images[known], classes[known]
         low, high = objects[:, 3:5], objects[:, 5:7]
         boxes = np.concatenate([(low + high) / 2, high - low], axis=1)
         for image, said in enumerate(self.said(bottom[:1])):
@@ -81,6 +79,15 @@ class EvalDetection(CellReader):
             rows = self._judged(said, boxes[mine], classes[mine]).reshape(-1)
             out[image, conf.num_class : conf.num_class + len(rows)] = rows
         self.device.put(out.astype(self.device.dtype), top[0].data)
+
+    def verify(self):
+        wrong, self.wrong = self.wrong, []
+        if wrong:
+            raise DataError(
+                f"bottom 1 has an object of image {wrong[0][0]:g} and class {wrong[0][1]:g}; expected image 0"
+                f" to {self.maps[0][0].images - 1} and class 1 to"
+                f" {self.conf.num_class}"
+            )
 
     def _judged(self, said: Said, boxes: np.ndarray, classes: np.ndarray) -> np.ndarray:
         """A row for every box that is said, beside the objects of these classes."""

@@ -49,6 +49,7 @@ class Proposal(Layer):
     not_in_onnx = "how many regions it finds is known only when it runs"
     operations = (0, 0, 0)
     about: tuple[str, ...] = ("height", "width", "scale_h", "scale_w")  # what bottom 2 says of an image
+    advice = "ratio and scale of proposal_param say what anchors there are"
 
     def setup(self, bottom, top):
         conf = self.param.proposal_param
@@ -81,7 +82,8 @@ class Proposal(Layer):
             if len(shape) != 4 or shape[1] != channels or shape[::2] != prob[::2] or shape[3] != prob[3]:
                 raise ShapeError(
                     f"bottoms 0 and 1 must have {2 * count} and {4 * count} channels, for {count} anchors,"
-                    f" and equal images; bottom {i} has {shape}"
+                    f" and equal images; bottom {i} has {shape}",
+                    hint=self.advice,
                 )
         if bottom[2].count != len(self.about) * prob[0]:
             raise ShapeError(

@@ -37,6 +37,7 @@ class ProposalLayer(Proposal):
 
     type = "Python"
     about = ("height", "width", "scale")
+    advice = "scales and ratios in param_str say what anchors there are"
     smallest = 0.0  # small boxes are left out afterwards
     not_differentiable = frozenset()  # the scores come from what is trained
 
