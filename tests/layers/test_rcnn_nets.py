@@ -219,6 +219,13 @@ def test_refuses_damaged_annotations(voc):
             built(named(voc))
 
 
+def test_refuses_annotations_that_declare_entities(voc):
+    bomb = '<!DOCTYPE a [<!ENTITY b "x">]><annotation><object><name>&b;</name></object></annotation>'
+    (voc / "Annotations" / "a.xml").write_text(bomb)
+    with pytest.raises(DataError, match="declarations of its own"):
+        built(named(voc))
+
+
 def test_regions_chosen_beforehand_can_be_looked_at_only():
     net = """layer { name: "data" type: "Python" top: "data" top: "rois" top: "labels" top: "bbox_targets"
       top: "bbox_inside_weights" top: "bbox_outside_weights" python_param { module: "roi_data_layer.layer"
