@@ -38,6 +38,7 @@ LAYERS = {
     "ELU": "neuron.elu",
     "Embed": "linear.embed",
     "EuclideanLoss": "loss.euclidean_loss",
+    "EvalDetection": "detection.eval_detection",
     "Exp": "neuron.exp",
     "Filter": "shape.filter",
     "Flatten": "shape.flatten",
@@ -56,6 +57,8 @@ LAYERS = {
     "LSTM": "recurrent.lstm",
     "Lstm": "recurrent.lstm_sequences",
     "LSTMUnit": "recurrent.lstm_unit",
+    "MaskPooling": "detection.mask_pooling",
+    "MaskResize": "detection.mask_resize",
     "MemoryData": "source.memory_data",
     "MultiBoxLoss": "detection.multi_box_loss",
     "MultinomialLogisticLoss": "loss.multinomial_logistic_loss",
@@ -72,12 +75,14 @@ LAYERS = {
     "PSROIPooling": "detection.psroi_pooling",
     "Python": "user.python",
     "Reduction": "shape.reduction",
+    "RegionLoss": "loss.region_loss",
     "ReLU": "neuron.relu",
     "Reorg": "shape.reorg",
     "Reshape": "shape.reshape",
     "Reverse": "shape.reverse",
     "RNN": "recurrent.rnn",
     "ROIPooling": "detection.roi_pooling",
+    "ROIWarping": "detection.roi_warping",
     "Scale": "linear.scale",
     "SegAccuracy": "loss.seg_accuracy",
     "ShuffleChannel": "shape.shuffle_channel",
@@ -103,6 +108,8 @@ LAYERS = {
     "Transpose": "shape.transpose",
     "WarpCTCLoss": "loss.warp_ctc_loss",
     "WindowData": "source.window_data",
+    "YoloDetectionOutput": "detection.yolo_detection_output",
+    "Yolov3DetectionOutput": "detection.yolov3_detection_output",
 }
 
 # What Caffe 1.0 registers.
@@ -155,6 +162,8 @@ FORK_TYPES = {
     "MaskResize": "mnc",
     "Mul": "synopsys",
     "MultiBoxLoss": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel synopsys",
+    "NdConvolution": "video-caffe",
+    "NdPooling": "video-caffe",
     "Normalize": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel happynear yjxiong synopsys",
     "PSROIPooling": "rfcn microsoft intel happynear",
     "Pad": "synopsys",
@@ -189,4 +198,6 @@ FORK_TYPES = {
 }
 
 # Those that `aliases` rewrites into layers of Caffe when a net is read.
-ALIASES = frozenset("ConvolutionDepthwise DepthwiseConvolution HardSwish ReLU6 Squeeze".split())
+ALIASES = frozenset(
+    "ConvolutionDepthwise DepthwiseConvolution HardSwish NdConvolution NdPooling ReLU6 Squeeze".split()
+)
