@@ -35,7 +35,7 @@ def pooling(fields):
     ],
 )
 def test_reads_a_convolution(fields, axes, window):
-    assert read_window(convolution(fields), axes) == window
+    assert read_window(convolution(fields), axes) == Window(*window)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +70,14 @@ def test_refuses_a_convolution(fields, axes, message):
     ],
 )
 def test_extent_of_a_convolution(size, kernel, stride, pad, dilation, out):
-    assert convolved(size, kernel, stride, pad, dilation) == out
+    assert convolved(size, kernel, stride, pad, dilation, pad) == out
 
 
 def test_a_convolution_needs_room():
     with pytest.raises(
         ShapeError, match="a kernel that reaches over 5 does not fit an input of 4 with padding 0"
     ):
-        convolved(4, 3, 1, 0, 2)
+        convolved(4, 3, 1, 0, 2, 0)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_convolution_needs_room():
     ],
 )
 def test_reads_a_pooling(fields, window):
-    assert read_pooling_window(pooling(fields), 2) == window
+    assert read_pooling_window(pooling(fields), 2) == Window(*window)
 
 
 def test_refuses_a_pooling():

@@ -61,7 +61,8 @@ class PlanePooler(Pooler):
         self.g: Any = g
         if len(out) < 3:
             self.k = device.bind(pooling)
-            self.g = pooling.Pool(g.volumes, g.h, g.w, g.oh, g.ow, g.kh, g.kw, g.sh, g.sw, g.ph, g.pw)
+            sizes = g.h, g.w, g.oh, g.ow, g.kh, g.kw, g.sh, g.sw, g.ph, g.pw
+            self.g = pooling.Pool(g.volumes, *sizes, *[0] * (2 - len(out)), *window.ends)
 
     def arrange(self, channels: int, x_step: int | None, y_step: int | None) -> None:
         """For images of at most two axes: how far they lie apart, as Blob.step says, in x and in y."""

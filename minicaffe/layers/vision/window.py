@@ -11,20 +11,84 @@ from ...proto.schema import Message
 SPATIAL = 3  # the most spatial axes; kernels see fewer behind leading axes of extent 1
 
 
+PADS = ("pad_t", "pad_l", "pad_b", "pad_r")  # fields of forks: rows and columns of padding on each side
+SAME = 1  # pad_type of TensorFlow's SAME
+
+
+def fields_of_padding(message: str) -> frozenset[str]:
+    """The fields of forks that `read_padding` reads, as Layer.fork_fields names them."""
+    return frozenset(f"{message}.{name}" for name in (*PADS, "pad_type"))
+
+
 class Window(NamedTuple):
-    """A sliding window; one entry per spatial axis."""
+    """A sliding window; one entry per spatial axis.
+
+    pad     elements of padding in front of the image, and behind it where `behind` is empty
+    behind  elements of padding behind the image
+    same    the padding follows from the size: as little as makes size / stride outputs, rounded up
+    """
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     pad: tuple[int, ...]
     dilation: tuple[int, ...]
+    behind: tuple[int, ...] = ()
+    same: bool = False
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Elements of padding behind the image."""
+        return self.behind or self.pad
+
+    @property
+    def padded(self) -> bool:
+        """Whether there is padding, or may be."""
+        return self.same or any(self.pad) or any(self.ends)
+
+    @property
+    def axes(self) -> list[tuple[int, ...]]:
+        """Of each axis kernel, stride, pad, dilation, and the padding behind the image."""
+        return list(zip(self.kernel, self.stride, self.pad, self.dilation, self.ends))
+
+    def over(self, size: Sequence[int]) -> Window:
+        """The window with the padding that it has over an image of that size; of two sides that cannot be
+        alike the one behind has one more."""
+        if not self.same:
+            return self
+        total = [
+            max(0, (-(-n // s) - 1) * s + l * (k - 1) + 1 - n) for n, (k, s, _, l, _) in zip(size, self.axes)
+        ]
+        pad = tuple(n // 2 for n in total)
+        return self._replace(pad=pad, behind=tuple(n - p for n, p in zip(total, pad)))
+
+
+def read_padding(conf: Message, window: Window) -> Window:
+    """The window with what forks say of its padding: pad_t, pad_b, pad_l and pad_r, where one is not 0; else
+    pad_type 1, TensorFlow's SAME; else pad, as ever.
+
+    Raises ConfigError naming the field.
+    """
+    sides, kind = [getattr(conf, name) for name in PADS], conf.pad_type
+    if kind not in (0, SAME):
+        raise ConfigError(f"pad_type must be 0, or 1 for TensorFlow's SAME; got {kind}")
+    if any(sides):
+        if len(window.stride) != 2:
+            raise ConfigError(
+                f"{', '.join(PADS)} are for two spatial axes; there are {len(window.stride)}", hint="use pad"
+            )
+        if min(sides) < 0:
+            raise ConfigError(f"{', '.join(PADS)} must be at least 0; got {sides}")
+        top, left, bottom, right = sides
+        return window._replace(pad=(top, left), behind=(bottom, right))
+    return window._replace(same=True, pad=(0,) * len(window.pad)) if kind == SAME else window
 
 
 def read_window(conf: Message, axes: int) -> Window:
     """The window of a convolution_param for `axes` spatial axes.
 
     Lists hold one value for all axes or one each (stride, pad and dilation may be left out); for two axes the
-    fields _h and _w may be used instead.  Raises ConfigError naming the field.
+    fields _h and _w may be used instead.  What forks say of padding is not read.  Raises ConfigError naming
+    the field.
     """
     return Window(
         _values(conf, "kernel_size", "kernel", axes, None),
@@ -38,16 +102,23 @@ def read_pooling_window(conf: Message, axes: int) -> Window:
     """The window of a pooling_param for `axes` spatial axes, without dilation.
 
     kernel_size, stride and pad are single values for all axes; for two the fields _h and _w may be used
-    instead.  With global_pooling the kernel is the image, which only a reshape knows: it is empty here.
-    Raises ConfigError naming the field.
+    instead, and padding as `read_padding` takes it.  With global_pooling the kernel is the image, which only
+    a reshape knows: it is empty here.  Raises ConfigError naming the field.
     """
     stride, pad = _values(conf, "stride", "stride", axes, 1), _values(conf, "pad", "pad", axes, 0)
     once = (1,) * axes
     if not conf.global_pooling:
-        window = Window(_values(conf, "kernel_size", "kernel", axes, None), stride, pad, once)
-        if any(p >= k for p, k in zip(window.pad, window.kernel)):
-            raise ConfigError(f"pad must be less than the kernel, {window.kernel}; got {window.pad}")
+        kernel = _values(conf, "kernel_size", "kernel", axes, None)
+        window = read_padding(conf, Window(kernel, stride, pad, once))
+        if window.same and axes > 2:
+            raise ConfigError("pad_type: 1 of a pooling is for images of at most two axes", hint="use pad")
+        for sides in (window.pad, window.behind):
+            if any(p >= k for p, k in zip(sides, kernel)):
+                raise ConfigError(f"pad must be less than the kernel, {kernel}; got {sides}")
         return window
+    given = [name for name in (*PADS, "pad_type") if getattr(conf, name)]
+    if given:
+        raise ConfigError(f"global_pooling takes no padding; got {', '.join(given)}", hint="remove it")
     for field in ("kernel_size", "kernel_h", "kernel_w"):
         if conf.HasField(field):
             raise ConfigError(
@@ -97,50 +168,57 @@ def _values(conf: Message, field: str, pair: str | None, axes: int, default: int
 def in_three_axes(size: Sequence[int], out: Sequence[int], window: Window) -> tuple[int, ...]:
     """Depth, row and column of each of size, out, kernel, stride, pad and dilation in turn: how geometries
     list them.  Axes that are missing become leading ones of extent 1."""
-    filled = zip((size, out, *window), (1, 1, 1, 1, 0, 1))
+    filled = zip((size, out, *window[:4]), (1, 1, 1, 1, 0, 1))
     return tuple(n for values, fill in filled for n in (*[fill] * (SPATIAL - len(values)), *values))
 
 
-def convolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
-    """Output extent of a convolution, (size + 2 pad - reach) / stride + 1 with C's truncating division: an
-    input up to stride - 1 short of the kernel still gives one output, as in Caffe.
+def convolved(size: int, kernel: int, stride: int, pad: int, dilation: int, behind: int) -> int:
+    """Output extent of a convolution, (size + pad + behind - reach) / stride + 1 with C's truncating division:
+    an input up to stride - 1 short of the kernel still gives one output, as in Caffe.
 
     Raises ShapeError if no output is left.
     """
     reach = dilation * (kernel - 1) + 1
-    out = int((size + 2 * pad - reach) / stride) + 1
+    out = int((size + pad + behind - reach) / stride) + 1
     if out < 1:
         raise ShapeError(
-            f"a kernel that reaches over {reach} does not fit an input of {size} with padding {pad}"
+            f"a kernel that reaches over {reach} does not fit an input of {size} with padding"
+            f" {_both(pad, behind)}"
         )
     return out
 
 
-def deconvolved(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
-    """Output extent of a transposed convolution, stride (size - 1) + reach - 2 pad: the image from which a
-    convolution makes `size` outputs.  Raises ShapeError if no output is left.
+def deconvolved(size: int, kernel: int, stride: int, pad: int, dilation: int, behind: int) -> int:
+    """Output extent of a transposed convolution, stride (size - 1) + reach - pad - behind: the image from
+    which a convolution makes `size` outputs.  Raises ShapeError if no output is left.
     """
-    out = stride * (size - 1) + dilation * (kernel - 1) + 1 - 2 * pad
+    out = stride * (size - 1) + dilation * (kernel - 1) + 1 - pad - behind
     if out < 1:
-        raise ShapeError(f"padding {pad} leaves nothing of the output of an input of {size}")
+        raise ShapeError(f"padding {_both(pad, behind)} leaves nothing of the output of an input of {size}")
     return out
 
 
+def _both(pad: int, behind: int) -> str:
+    return f"{pad}" if pad == behind else f"{pad} and {behind}"
+
+
 def pooled(size: Sequence[int], window: Window, ceil: bool) -> tuple[int, ...]:
-    """Output extents of pooling: (size + 2 pad - kernel) / stride + 1, rounded up or down.
+    """Output extents of pooling: (size + pad + behind - kernel) / stride + 1, rounded up or down; down where
+    the padding follows from the size.
 
     With padding along any axis, a last window that would start behind the image and its first padding is left
     out.  Raises ShapeError if no window is left, or if one would lie outside the image, where it has nothing
     to pool.
     """
-    out = []
-    for extent, kernel, stride, pad in zip(size, window.kernel, window.stride, window.pad):
-        room = extent + 2 * pad - kernel
-        count = (-(-room // stride) if ceil else room // stride) + 1
-        if any(window.pad) and (count - 1) * stride >= extent + pad:
+    out, window = [], window.over(size)
+    for extent, (kernel, stride, pad, _, behind) in zip(size, window.axes):
+        room = extent + pad + behind - kernel
+        count = (-(-room // stride) if ceil and not window.same else room // stride) + 1
+        if window.padded and (count - 1) * stride >= extent + pad:
             count -= 1
         if count < 1:
-            raise ShapeError(f"a window of {kernel} does not fit an input of {extent} with padding {pad}")
+            padding = _both(pad, behind)
+            raise ShapeError(f"a window of {kernel} does not fit an input of {extent} with padding {padding}")
         if (count - 1) * stride - pad >= extent:
             raise ShapeError(
                 f"the last window would start at {(count - 1) * stride}, outside an input of {extent}",
