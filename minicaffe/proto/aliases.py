@@ -6,8 +6,8 @@ read, so that no other module knows of them.
     HardSwish                                    x times a Clip of x + 3, over 6
     Squeeze of named axes                        Reshape
     pooling_param { ceil_mode: false }           round_mode: FLOOR
-    pad_l, pad_r, pad_t, pad_b; pad_type         pad_h and pad_w, where both sides are padded alike; the layers
-                                                 read the others
+    pad_l, pad_r, pad_t, pad_b; pad_type         pad_h and pad_w, where both sides are padded alike:
+                                                 the layers read the others
     batch_norm_param { scale_bias: true }        BatchNorm and Scale, as `nvcaffe` splits its weights
 
 A step changes a layer in place and returns what it is taken as, or None if it leaves it alone; it may put

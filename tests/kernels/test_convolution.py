@@ -17,7 +17,6 @@ from minicaffe.kernels.tiled.panels import sums_apart
 
 from .test_micro import MACHINES
 
-
 ONES = 1, 1, 1
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from minicaffe.errors import ConfigError, ShapeError
-from minicaffe.layers.vision.window import Window, convolved, pooled, read_pooling_window, read_window
+from minicaffe.layers.vision.window import Window, convolved, pooled
+from minicaffe.layers.vision.window_fields import read_pooling_window, read_window
 from minicaffe.proto import text
 from minicaffe.proto.schema import message_class
 

@@ -9,15 +9,8 @@ from ...core.workload import elements
 from ...errors import ShapeError
 from ...kernels import convolution
 from ...proto.schema import enum_name
-from .window import (
-    SPATIAL,
-    convolved,
-    deconvolved,
-    fields_of_padding,
-    in_three_axes,
-    read_padding,
-    read_window,
-)
+from .window import SPATIAL, convolved, deconvolved, in_three_axes
+from .window_fields import fields_of_padding, read_padding, read_window
 
 
 class Convolving(Layer):

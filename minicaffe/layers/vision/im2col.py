@@ -7,7 +7,8 @@ import math
 from ...core.layer import Layer
 from ...errors import ShapeError
 from ...kernels import im2col
-from .window import SPATIAL, convolved, in_three_axes, read_window
+from .window import SPATIAL, convolved, in_three_axes
+from .window_fields import read_window
 
 
 class Im2col(Layer):

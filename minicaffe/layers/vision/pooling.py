@@ -8,7 +8,8 @@ from ...core.layer import Layer
 from ...errors import ShapeError
 from ...proto.schema import enum_name
 from .poolers import MaxPooler, PlanePooler, make_pooler
-from .window import SPATIAL, fields_of_padding, pooled, read_pooling_window
+from .window import SPATIAL, pooled
+from .window_fields import fields_of_padding, read_pooling_window
 
 
 class Pooling(Layer):
