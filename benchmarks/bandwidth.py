@@ -110,7 +110,7 @@ class Cases:
             "ave GoogLeNet loss": (16384, 14, 4, 5, 3, 0),
         }
         for name, (planes, side, out, kernel, stride, pad) in nets.items():
-            g = pooling.Pool(planes, side, side, out, out, *[kernel] * 2, *[stride] * 2, *[pad] * 2)
+            g = pooling.Pool(planes, side, side, out, out, *[kernel] * 2, *[stride] * 2, *[pad] * 4)
             g = g._replace(channels=planes)
             x, y = self.array(planes, side, side), self.array(planes, out, out)
             mask = self.array(planes, out, out, dtype=np.int32)

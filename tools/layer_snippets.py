@@ -144,6 +144,7 @@ SNIPPETS = {
         IMAGES, "norm_param { across_spatial: false channel_shared: false scale_filler { value: 20 } }"
     ),
     "OneHot": Snippet({"label": (4,)}, "one_hot_param { num_output: 10 }"),
+    "Pad": Snippet(IMAGES, "pad_param { paddings: [0, 0, 0, 0, 1, 1, 2, 2] }"),
     "Parameter": Snippet({}, "parameter_param { shape { dim: 2 dim: 3 } }", ("w",)),
     "Permute": Snippet(IMAGES, "permute_param { order: 0 order: 2 order: 3 order: 1 }"),
     "Pooling": Snippet(IMAGES, "pooling_param { pool: MAX kernel_size: 3 stride: 2 }"),

@@ -180,7 +180,8 @@ class Convolutions:
     device     whose dtype, workspace and math are used.  math "TF32": tensor cores may round float32
                operands to 10 bits behind the point; else the accuracy is that of float32
     own        the same family by other means: what follows a product; and all of it for geometries that cuDNN
-               refuses: a kernel larger than the padded image, or one with no algorithm that will do
+               refuses: a kernel larger than the padded image, other padding behind it than before it, or one with
+               no algorithm that will do
     strict     where images do not lie apart, a refusal is an error
     address    of a device array, as the library takes it
     limit      bytes of workspace that an algorithm may take
@@ -282,6 +283,10 @@ class Convolutions:
         return plan
 
     def _plan(self, direction: str, g: Conv, addresses: tuple[int, int, int], add: int) -> PreparedCall:
+        if _lopsided(g):
+            raise DeviceError(
+                "cuDNN pads both ends of an axis alike", hint="engine: CAFFE in convolution_param"
+            )
         dnn, dtype = self._dnn, self._device.dtype
         shapes = _shapes(g)
         x, y = dnn.tensor(dtype, shapes[0], g.x_step), dnn.tensor(dtype, shapes[2], g.y_step)
@@ -351,6 +356,17 @@ def _axes(g: Conv, depth: int, rows: int, columns: int) -> tuple[int, ...]:
     """cuDNN convolves over two axes or three: the depth counts where there is any."""
     flat = g.d == g.od == g.kd == 1 and g.pd == 0
     return (rows, columns) if flat else (depth, rows, columns)
+
+
+def _lopsided(g: Conv) -> bool:
+    """Whether an axis has more or fewer outputs than with the same padding at both ends."""
+    axes = (
+        (g.d, g.od, g.sd, g.pd, g.ld * (g.kd - 1)),
+        (g.h, g.oh, g.sh, g.ph, g.lh * (g.kh - 1)),
+        (g.w, g.ow, g.sw, g.pw, g.lw * (g.kw - 1)),
+    )
+    rooms = ((n + 2 * p - reach - 1, s, o) for n, o, s, p, reach in axes)
+    return any(room >= 0 and room // s + 1 != o for room, s, o in rooms)
 
 
 def _apart(g: Conv) -> bool:

@@ -108,7 +108,7 @@ KERNEL ave_pool_forward(const real* x, real* y, Pool g, int n) {
     real total = 0;
     for (int r = rows.first; r < rows.last; ++r)
       for (int c = columns.first; c < columns.last; ++c) total += plane[r * g.w + c];
-    const int covers = counted(rows.start, g.kh, g.ph, g.h) * counted(columns.start, g.kw, g.pw, g.w);
+    const int covers = counted(rows.start, g.kh, g.eh, g.h) * counted(columns.start, g.kw, g.ew, g.w);
     y[image * g.y_step + channel * g.oh * g.ow + o.at] = total / covers;
   }
 }
@@ -123,7 +123,7 @@ KERNEL ave_pool_backward(const real* dy, real* dx, Pool g, int add, int n) {
     real total[PLANES] = {};
     for (int i = rows.first; i < rows.last; ++i)
       for (int j = columns.first; j < columns.last; ++j) {
-        const int covers = counted(i * g.sh - g.ph, g.kh, g.ph, g.h) * counted(j * g.sw - g.pw, g.kw, g.pw, g.w);
+        const int covers = counted(i * g.sh - g.ph, g.kh, g.eh, g.h) * counted(j * g.sw - g.pw, g.kw, g.ew, g.w);
         for (int k = 0; k < PLANES; ++k) total[k] += dy[of.y(k) + i * g.ow + j] / covers;
       }
     leave(total, dx + b.at, of, add);

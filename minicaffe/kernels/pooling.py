@@ -29,7 +29,7 @@ ANY = 2**31 - 1  # planes next to each other
 @geometry
 class Pool(NamedTuple):
     """planes (images times channels) of h rows and w columns; rows and columns of the output, of the window,
-    of its stride and of the padding.
+    of its stride and of the padding before the image (ph, pw) and behind it (eh, ew).
 
     channels        planes of an image, which lie next to each other; all planes do by default
     x_step, y_step  elements from the first of an image to the first of the next
@@ -46,6 +46,8 @@ class Pool(NamedTuple):
     sw: int
     ph: int
     pw: int
+    eh: int
+    ew: int
     channels: int = ANY
     x_step: int = 0
     y_step: int = 0
@@ -181,7 +183,7 @@ def max_pool_backward(dy, mask: np.int32, dx, g: Pool, add: int):
 def window_of(i, j, g):
     """The rows and columns of window (i, j) that lie in the image, first and end, and its area."""
     top, left = i * g.sh - g.ph, j * g.sw - g.pw
-    area = (min(top + g.kh, g.h + g.ph) - top) * (min(left + g.kw, g.w + g.pw) - left)
+    area = (min(top + g.kh, g.h + g.eh) - top) * (min(left + g.kw, g.w + g.ew) - left)
     return max(top, 0), min(top + g.kh, g.h), max(left, 0), min(left + g.kw, g.w), area
 
 

@@ -7,7 +7,8 @@ read, so that no other module knows of them.
     HardSwish                                    x times a Clip of x + 3, over 6
     Squeeze of named axes                        Reshape
     pooling_param { ceil_mode: false }           round_mode: FLOOR
-    pad_l, pad_r, pad_t, pad_b; pad_type         pad_h and pad_w, where both sides are padded alike
+    pad_l, pad_r, pad_t, pad_b; pad_type         pad_h and pad_w, where both sides are padded alike:
+                                                 the layers read the others
     batch_norm_param { scale_bias: true }        BatchNorm and Scale, as `nvcaffe` splits its weights
 
 A step changes a layer in place and returns what it is taken as, or None if it leaves it alone; it may put
@@ -188,7 +189,7 @@ def _pads(site: Site) -> str | None:
         conf.ClearField(name)
     if not (top or left):
         return None if any(conf.HasField(f"pad_{axis}") for axis in "hw") else "its pad"
-    for name in ("pad", "pad_h", "pad_w"):
+    for name in ("pad", "pad_h", "pad_w", "pad_type"):
         conf.ClearField(name)
     conf.pad_h, conf.pad_w = top, left
     return f"pad_h {top}, pad_w {left}"
@@ -201,6 +202,8 @@ def _same(site: Site) -> str | None:
     kernel = [conf.kernel_h, conf.kernel_w] if conf.HasField("kernel_h") else list(conf.kernel_size)
     steps = [conf.stride_h, conf.stride_w] if conf.HasField("stride_h") else list(conf.stride)
     if conf.pad_type != 1 or not kernel or any(n % 2 == 0 for n in kernel):
+        return None
+    if conf.pad_t or conf.pad_b or conf.pad_l or conf.pad_r:  # they come first
         return None
     if any(n != 1 for n in (*steps, *conf.dilation)):
         return None

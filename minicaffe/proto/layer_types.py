@@ -65,6 +65,7 @@ LAYERS = {
     "MVN": "norm.mvn",
     "Normalize": "norm.normalize",
     "OneHot": "shape.one_hot",
+    "Pad": "shape.pad",
     "Parameter": "source.parameter",
     "Permute": "shape.permute",
     "Pooling": "vision.pooling",

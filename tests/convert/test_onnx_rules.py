@@ -214,6 +214,10 @@ CASES = {
     + [("", [IMAGE], 1)]
     + [(f'normalize_param {{ normalize_type: "{kind}" }}', [IMAGE], 1) for kind in ("L1", "L2")],
     "OneHot": [("one_hot_param { num_output: 6 }", [shape], 1) for shape in ((5,), (2, 3))],
+    "Pad": [
+        (f"pad_param {{ paddings: [{sides}] constant_values: {value} }}", [IMAGE], 1)
+        for sides, value in (("0, 0, 0, 0, 1, 2, 3, 0", 1.5), ("1, 0, 0, 2, 0, 0, 0, 1", 0))
+    ],
     "Parameter": [("parameter_param { shape { dim: 2 dim: 3 } }", [], 1)],
     "Permute": [
         ("permute_param { order: 0 order: 2 }", [IMAGE], 1),
@@ -359,14 +363,21 @@ def windows(draw, spatial):
     return [draw(st.tuples(extents, kernels, strides, pads)) for _ in range(spatial)]
 
 
-@given(windows(2), st.sampled_from(["MAX", "AVE", "STOCHASTIC"]), st.sampled_from(["CEIL", "FLOOR"]))
-@example([(4, 3, 2, 1), (4, 3, 2, 1)], "AVE", "CEIL")  # an overhang beyond the padding
-@example([(5, 2, 2, 1), (6, 3, 2, 1)], "MAX", "CEIL")  # a last window left out
-@example([(5, 2, 2, 1), (4, 3, 2, 0)], "AVE", "CEIL")
-@example([(7, 1, 3, 0), (7, 2, 4, 0)], "AVE", "FLOOR")  # rows left over
-def test_pooling_by_planes(window, method, rounding):
+# What forks say of padding.
+lopsided = st.sampled_from(["", "pad_b: 1", "pad_l: 2 pad_t: 1", "pad_l: 1 pad_r: 2", "pad_type: 1"])
+
+
+@given(
+    windows(2), st.sampled_from(["MAX", "AVE", "STOCHASTIC"]), st.sampled_from(["CEIL", "FLOOR"]), lopsided
+)
+@example([(4, 3, 2, 1), (4, 3, 2, 1)], "AVE", "CEIL", "")  # an overhang beyond the padding
+@example([(5, 2, 2, 1), (6, 3, 2, 1)], "MAX", "CEIL", "")  # a last window left out
+@example([(5, 2, 2, 1), (4, 3, 2, 0)], "AVE", "CEIL", "")
+@example([(7, 1, 3, 0), (7, 2, 4, 0)], "AVE", "FLOOR", "")  # rows left over
+@example([(6, 3, 2, 0), (7, 3, 3, 0)], "AVE", "CEIL", "pad_l: 1 pad_b: 2")
+def test_pooling_by_planes(window, method, rounding, forked):
     (h, kh, sh, ph), (w, kw, sw, pw) = window
-    text = f"kernel_h: {kh} kernel_w: {kw} stride_h: {sh} stride_w: {sw} pad_h: {ph} pad_w: {pw}"
+    text = f"kernel_h: {kh} kernel_w: {kw} stride_h: {sh} stride_w: {sw} pad_h: {ph} pad_w: {pw} {forked}"
     check_pooling(f"{text} pool: {method} round_mode: {rounding}", (2, 2, h, w))
 
 
@@ -398,11 +409,13 @@ def test_global_pooling(method):
 
 
 @given(
-    windows(2), st.integers(1, 2), st.sampled_from(["Convolution", "Deconvolution"]), st.sampled_from([1, 2])
-)
-def test_convolutions(window, dilation, kind, group):
+    windows(2), st.integers(1, 2), st.sampled_from(["Convolution", "Deconvolution"]), st.sampled_from([1, 2]),
+    lopsided,
+)  # fmt: skip
+def test_convolutions(window, dilation, kind, group, pads):
     (h, kh, sh, ph), (w, kw, sw, pw) = window
-    text = f"kernel_h: {kh} kernel_w: {kw} stride_h: {sh} stride_w: {sw} pad_h: {ph} pad_w: {pw}"
+    text = f"kernel_h: {kh} kernel_w: {kw} stride_h: {sh} stride_w: {sw} pad_h: {ph} pad_w: {pw} {pads}"
+    assume("pad_type" not in pads or kind == "Convolution")
     text += f" dilation: {dilation} group: {group} num_output: 4"
     try:
         written(net(layer(kind, conv(text)), x=(2, 2, h, w)))

@@ -106,6 +106,7 @@ def test_any_geometry(g, more, dtype, measure):
 
 TWO = geometry(2, 2, 3, 2, (1, 6, 5), (1, 3, 2), (1, 2, 1), (0, 1, 1), (1, 1, 2))
 POINTS = geometry(2, 1, 5, 3, (1, 4, 4), (1, 1, 1))
+LOPSIDED = geometry(2, 1, 3, 2, (1, 6, 5), (1, 3, 3), pad=(0, 1, 0), behind=(0, 2, 0))
 THREE = geometry(2, 1, 2, 3, (4, 5, 3), (2, 3, 1), (1, 2, 1), (1, 0, 0), (2, 1, 1))
 
 
@@ -165,7 +166,9 @@ def test_no_algorithm_left(monkeypatch):
     assert message.endswith("hint: engine: CAFFE in convolution_param")
 
 
-@pytest.mark.parametrize("why", ["no algorithm", "larger kernel", "a status of the first launch"])
+@pytest.mark.parametrize(
+    "why", ["no algorithm", "larger kernel", "other padding behind", "a status of the first launch"]
+)
 def test_what_cudnn_refuses_is_done_otherwise(why, monkeypatch, caplog):
     """All three directions, in the first call and in later ones; the log says it once for each."""
     device, g = StandIn(), TWO
@@ -174,6 +177,8 @@ def test_what_cudnn_refuses_is_done_otherwise(why, monkeypatch, caplog):
             monkeypatch.setitem(ALGORITHMS, direction, [one._replace(repeats=False)])
     elif why == "larger kernel":
         g = geometry(1, 1, 1, 1, (1, 1, 1), (1, 1, 2), (1, 1, 2), bias=1)
+    elif why == "other padding behind":
+        g = LOPSIDED
     else:
         device.workspace = lambda nbytes: SimpleNamespace(ctypes=SimpleNamespace(data=0))
     with caplog.at_level("INFO", "minicaffe"):
@@ -291,6 +296,8 @@ def test_refusals_name_function_and_status():
     ):
         check(StandIn(strict=True), larger)
     check(StandIn(strict=True), extended(larger, y_gap=1))  # what the user did not ask for is done otherwise
+    with pytest.raises(DeviceError, match="cuDNN pads both ends of an axis alike; hint: engine: CAFFE"):
+        check(StandIn(strict=True), LOPSIDED)
 
 
 def shifted(position: int, change):

@@ -59,7 +59,7 @@ def test_kernels_get_their_arguments(device):
     device.bind(shape).copy_rows(x, y, shape.Rows(2, 2, 1, 4, 0, 4))
     np.testing.assert_array_equal(device.get(y)[:, :2], [[2, 3], [6, 7]])
     tops, mask = device.empty((1, 2)), device.empty((1, 2), np.int32)
-    device.bind(pooling).max_pool_forward(x, tops, mask, pooling.Pool(1, 2, 4, 1, 2, 2, 2, 2, 2, 0, 0))
+    device.bind(pooling).max_pool_forward(x, tops, mask, pooling.Pool(1, 2, 4, 1, 2, 2, 2, 2, 2, 0, 0, 0, 0))
     np.testing.assert_array_equal(device.get(tops), [[6, 8]])
     np.testing.assert_array_equal(device.get(mask), [[5, 7]])
     stream = sent(device, np.array([1, 2, 3, 0], np.uint32), np.uint32)

@@ -63,7 +63,7 @@ COLUMN_SUMS = "add_column_sums", real(20, 70), real(70), 20, 70
 SOFTMAX = "softmax_backward", real(4, 300), real(4, 300), real(4, 300), softmax.Columns(4, 300, 1)
 SHORT = "softmax_forward", real(20, 10), real(20, 10), softmax.Columns(20, 10, 1)
 # 5 planes, 7 x 6 to 3 x 3, window 3 x 3, stride 2 x 2, pad 0 x 1
-POOL = pooling.Pool(5, 7, 6, 3, 3, 3, 3, 2, 2, 0, 1)
+POOL = pooling.Pool(5, 7, 6, 3, 3, 3, 3, 2, 2, 0, 1, 0, 1)
 MAX_POOL = "max_pool_forward", real(5, 7, 6), real(5, 3, 3), np.zeros((5, 3, 3), np.int32), POOL
 MASK = np.tile(np.array([0, 2, 4, 12, 14, 16, 24, 26, 28], np.int32), 5)
 MAX_POOL_BACKWARD = "max_pool_backward", real(5, 3, 3), MASK, real(5, 7, 6), POOL, 1

@@ -17,11 +17,15 @@ from minicaffe.kernels.tiled.panels import sums_apart
 
 from .test_micro import MACHINES
 
+ONES = 1, 1, 1
 
-def geometry(n, groups, c, m, size, kernel, stride=(1, 1, 1), pad=(0, 0, 0), dilation=(1, 1, 1), bias=1):
-    """The Conv of three axes, or None if no output is left."""
+
+def geometry(
+    n, groups, c, m, size, kernel, stride=ONES, pad=(0, 0, 0), dilation=ONES, bias=1, behind=None
+):  # fmt: skip
+    """The Conv of three axes, or None if no output is left; `behind` is the padding behind the image."""
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, kernel)]
-    out = [int((s + 2 * p - r) / t) + 1 for s, p, r, t in zip(size, pad, reach, stride)]
+    out = [int((s + p + b - r) / t) + 1 for s, p, b, r, t in zip(size, pad, behind or pad, reach, stride)]
     if min(out) < 1:
         return None
     return family.contiguous(n, groups, c, m, bias, *size, *out, *kernel, *stride, *pad, *dilation)
@@ -156,9 +160,10 @@ extras = st.fixed_dictionaries(
     three,
     flag,
     extras,
+    st.none() | st.tuples(*[st.integers(0, 4)] * 3),
 )
-def test_any_geometry(n, groups, c, m, size, kernel, stride, pad, dilation, bias, more):
-    g = geometry(n, groups, c, m, size, kernel, stride, tuple(p - 1 for p in pad), dilation, bias)
+def test_any_geometry(n, groups, c, m, size, kernel, stride, pad, dilation, bias, more, behind):
+    g = geometry(n, groups, c, m, size, kernel, stride, tuple(p - 1 for p in pad), dilation, bias, behind)
     assume(g is not None)
     compare(CpuDevice(np.float64), extended(g, **more), 1e-12)
 
@@ -183,6 +188,11 @@ CASES = {
     "depthwise, much padding": geometry(1, 2, 1, 1, (1, 5, 6), (1, 2, 2), pad=(0, 3, 2)),
     "depthwise, 3-D": geometry(2, 2, 1, 1, (4, 6, 9), (2, 3, 2), (2, 1, 3), (1, 2, 0), (1, 2, 3)),
     "3-D": geometry(1, 2, 2, 4, (5, 6, 7), (3, 2, 3), stride=(2, 1, 1), pad=(1, 0, 1)),
+    "more padding behind": geometry(2, 1, 3, 17, (1, 14, 14), (1, 3, 3), (1, 2, 2), behind=(0, 1, 1)),
+    "less padding behind": geometry(2, 2, 6, 33, (1, 9, 14), (1, 3, 5), pad=(0, 2, 3), behind=(0, 0, 1)),
+    "1x1, padding behind": geometry(2, 1, 7, 40, (1, 5, 6), (1, 1, 1), behind=(0, 1, 2)),
+    "depthwise, more behind": geometry(2, 3, 1, 1, (1, 12, 14), (1, 3, 3), (1, 2, 2), behind=(0, 1, 1)),
+    "depthwise, less behind": geometry(1, 3, 1, 1, (1, 9, 13), (1, 3, 3), pad=(0, 2, 1), behind=(0, 0, 2)),
     "window larger than the input": geometry(1, 1, 3, 4, (1, 2, 2), (1, 3, 3), stride=(1, 2, 2)),
 }
 

@@ -148,7 +148,12 @@ def test_column_sums(rows, columns, dtype):
     compare(gemm, "add_bias", bias, y, rows, columns, 1, dtype=dtype)
 
 
-WINDOWS = [(13, 11, 6, 5, 3, 3, 2, 2, 0, 0), (7, 8, 7, 8, 3, 3, 1, 1, 1, 1), (9, 7, 5, 4, 2, 3, 2, 2, 1, 1)]
+WINDOWS = [
+    (13, 11, 6, 5, 3, 3, 2, 2, 0, 0, 0, 0),
+    (7, 8, 7, 8, 3, 3, 1, 1, 1, 1, 1, 1),
+    (9, 7, 5, 4, 2, 3, 2, 2, 1, 1, 1, 1),
+    (7, 8, 4, 4, 3, 3, 2, 2, 0, 1, 2, 0),
+]
 
 
 @each_dtype

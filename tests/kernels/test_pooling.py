@@ -22,13 +22,14 @@ FENCE = 96  # elements around every array that must not change
 gaps = st.integers(0, 30)  # elements between images
 
 
-def geometry(planes, size, kernel, stride, pad, ceil=True):
+def geometry(planes, size, kernel, stride, pad, ceil=True, behind=()):
     """The Pool of two axes, or None if a window has nothing to pool."""
+    window = Window(kernel, stride, pad, (1, 1), behind)
     try:
-        out = pooled(size, Window(kernel, stride, pad, (1, 1)), ceil)
+        out = pooled(size, window, ceil)
     except ShapeError:
         return None
-    return family.Pool(planes, *size, *out, *kernel, *stride, *pad)
+    return family.Pool(planes, *size, *out, *kernel, *stride, *pad, *window.ends)
 
 
 def places(g, step, size):
@@ -115,8 +116,9 @@ def test_any_geometry(data, planes, ceil, seed):
     kernel = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 5)))
     stride = data.draw(st.tuples(st.integers(1, 4), st.integers(1, 3)))
     pad = tuple(data.draw(st.integers(0, k - 1)) for k in kernel)
+    behind = tuple(data.draw(st.integers(0, k - 1)) for k in kernel) if data.draw(st.booleans()) else ()
     size = data.draw(st.tuples(st.integers(1, 12), st.integers(1, 40)))
-    g = geometry(planes, size, kernel, stride, pad, ceil)
+    g = geometry(planes, size, kernel, stride, pad, ceil, behind)
     assume(g is not None)
     compare(values(g, seed), g)
     compare_averages(g)

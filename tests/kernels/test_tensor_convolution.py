@@ -104,10 +104,11 @@ def test_cases(name, math):
     flag,
     extras,
     st.integers(1, 3),
+    st.none() | three,
 )
 @settings(max_examples=60)
-def test_any_geometry(math, n, groups, c, m, size, kernel, stride, pad, dilation, bias, more, parts):
-    g = geometry(n, groups, c, m, size, kernel, stride, pad, dilation, bias)
+def test_any_geometry(math, n, groups, c, m, size, kernel, stride, pad, dilation, bias, more, parts, behind):
+    g = geometry(n, groups, c, m, size, kernel, stride, pad, dilation, bias, behind)
     assume(g is not None)
     g = extended(g, **more)
     with pytest.MonkeyPatch.context() as patch:

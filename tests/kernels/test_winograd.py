@@ -24,10 +24,11 @@ NAMES = tuple(matrices(SCHEMES[3]))
 each_window = pytest.mark.parametrize("taps", SCHEMES)
 
 
-def windows(n, groups, c, m, height, width, top=None, left=None, bias=1, taps=3):
+def windows(n, groups, c, m, height, width, top=None, left=None, bias=1, taps=3, behind=None):
     """With padding that keeps the size, unless told otherwise."""
     pad = 0, *(taps // 2 if side is None else side for side in (top, left))
-    return geometry(n, groups, c, m, (1, height, width), (1, taps, taps), pad=pad, bias=bias)
+    size, ends = (1, height, width), behind and (0, *behind)
+    return geometry(n, groups, c, m, size, (1, taps, taps), pad=pad, bias=bias, behind=ends)
 
 
 CASES = {
@@ -100,10 +101,11 @@ def test_the_transforms_make_a_correlation(taps):
     st.tuples(st.integers(0, 3), st.integers(0, 3)),
     st.integers(0, 1),
     extras,
+    st.none() | st.tuples(st.integers(0, 3), st.integers(0, 3)),
 )
-def test_any_geometry(n, groups, taps, c, m, size, pad, bias, more):
-    assume(min(s + 2 * p for s, p in zip(size, pad)) >= taps)
-    g = extended(windows(n, groups, c, m, *size, *pad, bias=bias, taps=taps), **more)
+def test_any_geometry(n, groups, taps, c, m, size, pad, bias, more, behind):
+    assume(min(s + p + b for s, p, b in zip(size, pad, behind or pad)) >= taps)
+    g = extended(windows(n, groups, c, m, *size, *pad, bias=bias, taps=taps, behind=behind), **more)
     assert all(choose(way, g).winograd for way in WAYS)
     compare(CpuDevice(np.float32), g, TOLERANCES[taps])
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from minicaffe.errors import ConfigError, ShapeError
-from minicaffe.layers.vision.window import Window, convolved, pooled, read_pooling_window, read_window
+from minicaffe.layers.vision.window import Window, convolved, pooled
+from minicaffe.layers.vision.window_fields import read_pooling_window, read_window
 from minicaffe.proto import text
 from minicaffe.proto.schema import message_class
 
@@ -35,7 +36,7 @@ def pooling(fields):
     ],
 )
 def test_reads_a_convolution(fields, axes, window):
-    assert read_window(convolution(fields), axes) == window
+    assert read_window(convolution(fields), axes) == Window(*window)
 
 
 @pytest.mark.parametrize(
@@ -70,14 +71,14 @@ def test_refuses_a_convolution(fields, axes, message):
     ],
 )
 def test_extent_of_a_convolution(size, kernel, stride, pad, dilation, out):
-    assert convolved(size, kernel, stride, pad, dilation) == out
+    assert convolved(size, kernel, stride, pad, dilation, pad) == out
 
 
 def test_a_convolution_needs_room():
     with pytest.raises(
         ShapeError, match="a kernel that reaches over 5 does not fit an input of 4 with padding 0"
     ):
-        convolved(4, 3, 1, 0, 2)
+        convolved(4, 3, 1, 0, 2, 0)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +95,7 @@ def test_a_convolution_needs_room():
     ],
 )
 def test_reads_a_pooling(fields, window):
-    assert read_pooling_window(pooling(fields), 2) == window
+    assert read_pooling_window(pooling(fields), 2) == Window(*window)
 
 
 def test_refuses_a_pooling():

@@ -178,8 +178,8 @@ def test_an_input_keeps_its_name():
     ("layer", "said"),
     [
         (
-            'type: "Pooling" pooling_param { kernel_size: 2 pad_l: 1 }',
-            r"pooling_param.pad_l is not supported.*synopsys",
+            'type: "Pooling" pooling_param { kernel_size: 2 input_scale: 0.5 }',
+            r"pooling_param.input_scale is not supported.*synopsys",
         ),
         (
             'type: "Pooling" pooling_param { kernel_size: 2 pool: AVE_TF }',

@@ -89,8 +89,8 @@ def taken(g) -> bool:
 @functools.lru_cache(maxsize=256)
 def areas(g, dtype: np.dtype) -> np.ndarray:
     """The areas of a plane's windows, padding included but not what lies beyond it."""
-    ends = (g.oh, g.sh, g.kh, g.h, g.ph), (g.ow, g.sw, g.kw, g.w, g.pw)
-    rows, columns = (np.minimum(k, n + 2 * pad - s * np.arange(o)) for o, s, k, n, pad in ends)
+    ends = (g.oh, g.sh, g.kh, g.h + g.ph + g.eh), (g.ow, g.sw, g.kw, g.w + g.pw + g.ew)
+    rows, columns = (np.minimum(k, padded - s * np.arange(o)) for o, s, k, padded in ends)
     return np.outer(rows, columns).astype(dtype).reshape(-1)
 
 

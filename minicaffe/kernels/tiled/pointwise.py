@@ -61,7 +61,8 @@ multiply = jit(multiply, parallel=True)
 
 def fits(g) -> bool:
     """True where geometry g (kernels.convolution.Conv) is one of these."""
-    return g.groups == g.taps == g.sd == g.sh == g.sw == 1 and not (g.pd or g.ph or g.pw)
+    same = (g.d, g.h, g.w) == (g.od, g.oh, g.ow) and not (g.pd or g.ph or g.pw)
+    return same and g.groups == g.taps == g.sd == g.sh == g.sw == 1
 
 
 def backward_data(device, t, dys, weights, dx, outputs, steps, g) -> None:

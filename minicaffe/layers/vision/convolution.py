@@ -18,9 +18,12 @@ class Convolution(Convolving):
               (1), pad (0), dilation (1): one value or one per axis, or _h and _w; group (1); axis (1), the
               channel axis; weight_filler, bias_filler (constant 0); engine (DEFAULT), which counts on a GPU:
               CAFFE is the project's own, CUDNN is cuDNN, DEFAULT is cuDNN where it is installed.
-              force_nd_im2col is read and means nothing here.
-    Shapes    bottom[i] (n..., C, size...), all alike; top[i] (n..., num_output, out...), out = (size + 2 pad
-              - dilation (kernel - 1) - 1) / stride + 1, division truncated; weights (num_output, C / group,
+              force_nd_im2col is read and means nothing here.  Of Synopsys' fork: pad_t, pad_b, pad_l and
+              pad_r (0), for two axes, where one is not 0; else pad_type (0), if it is 1: as little padding as
+              makes ceil(size / stride) outputs, behind the image one more if it cannot be halved
+              (TensorFlow's SAME).  They take the place of pad.
+    Shapes    bottom[i] (n..., C, size...), all alike; top[i] (n..., num_output, out...), out = (size + pads -
+              dilation (kernel - 1) - 1) / stride + 1, division truncated; weights (num_output, C / group,
               kernel...); bias (num_output).  Up to three spatial axes, or none.
     Backward  dx: dy spread back through the weights; dW += sum over images of dy times x's columns; db += sum
               of dy. Reads bottom.data.
@@ -39,8 +42,8 @@ class Convolution(Convolving):
     def setup(self, bottom, top):
         super().setup(bottom, top)
         window = self.window
-        alone = zip(window.kernel, window.stride, window.pad)
-        simple = all(k == s == 1 and p == 0 for k, s, p in alone) and self.groups == 1
+        alone = zip(window.kernel, window.stride)
+        simple = all(k == s == 1 for k, s in alone) and not window.padded and self.groups == 1
         if simple and len(bottom) == 1:
             engine = self.param.convolution_param.engine
             self.family = ("1x1", self.axis, self.bias is None, engine)

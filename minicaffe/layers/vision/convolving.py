@@ -9,20 +9,23 @@ from ...core.workload import elements
 from ...errors import ShapeError
 from ...kernels import convolution
 from ...proto.schema import enum_name
-from .window import SPATIAL, convolved, deconvolved, in_three_axes, read_window
+from .window import SPATIAL, convolved, deconvolved, in_three_axes
+from .window_fields import fields_of_padding, read_padding, read_window
 
 
 class Convolving(Layer):
     """Bottoms (n..., C, size...), all alike; tops (n..., num_output, out...); weights, and a bias per output.
 
     self.geometries holds, for each bottom and top, the convolution from the image side, which has padding and
-    more pixels, to the other; a `transposed` layer goes the other way: its tops are the images.
+    more pixels, to the other; a `transposed` layer goes the other way: its tops are the images.  A geometry
+    knows the padding in front of the image; where windows end behind it follows from how many there are.
     """
 
     bottoms = tops = (1, None)
     matched = True
     has_params = True
     backward_reads = frozenset({"bottom.data"})
+    fork_fields = fields_of_padding("convolution_param")
     transposed = False
 
     def setup(self, bottom, top):
@@ -33,7 +36,12 @@ class Convolving(Layer):
             raise ShapeError(
                 f"at most {SPATIAL} spatial axes behind axis {self.axis}; bottom 0 has {bottom[0].shape}"
             )
-        self.window = read_window(conf, spatial)
+        self.window = read_padding(conf, read_window(conf, spatial))
+        self.require(
+            not (self.window.same and self.transposed),
+            "pad_type: 1 is for convolutions, which it gives as many outputs as there are strides",
+            hint="set pad_t, pad_b, pad_l and pad_r",
+        )
         self.channels, self.groups, self.outputs = bottom[0].shape[self.axis], conf.group, conf.num_output
         self.require(self.outputs > 0, "convolution_param.num_output must be at least 1")
         self.require(self.groups > 0, "convolution_param.group must be at least 1")
@@ -60,7 +68,9 @@ class Convolving(Layer):
                 f"bottom 0 of shape {shape} does not fit weights of shape {self.params[0].shape}"
             )
         size = shape[self.axis + 1 :]
-        out = tuple(map(deconvolved if self.transposed else convolved, size, *self.window))
+        self.window = self.window.over(size)
+        extent = deconvolved if self.transposed else convolved
+        out = tuple(extent(n, *axis) for n, axis in zip(size, self.window.axes))
         for blob in top:
             blob.reshape(*shape[: self.axis], self.outputs, *out)
         n = bottom[0].count_over(0, self.axis)

@@ -9,9 +9,9 @@ from .convolving import Convolving
 class Deconvolution(Convolving):
     """y = w^T * x + b: every input pixel spreads its weights over the output, by group.
 
-    Param     convolution_param, as for Convolution.
+    Param     convolution_param, as for Convolution, without pad_type.
     Shapes    bottom[i] (n..., C, size...), all alike; top[i] (n..., num_output, out...), out = stride
-              (size - 1) + dilation (kernel - 1) + 1 - 2 pad; weights (C, num_output / group, kernel...); bias
+              (size - 1) + dilation (kernel - 1) + 1 - pads; weights (C, num_output / group, kernel...); bias
               (num_output).  Up to three spatial axes, or none.
     Backward  dx: the convolution of dy; dW += sum over images of x times dy's columns; db += sum of dy.
               Reads bottom.data.

@@ -7,7 +7,8 @@ import math
 from ...core.layer import Layer
 from ...errors import ShapeError
 from ...kernels import im2col
-from .window import SPATIAL, convolved, in_three_axes, read_window
+from .window import SPATIAL, convolved, in_three_axes
+from .window_fields import read_window
 
 
 class Im2col(Layer):
@@ -40,7 +41,7 @@ class Im2col(Layer):
                 f"bottom 0 of shape {shape} does not fit a window of {len(self.window.kernel)} axes"
             )
         size = shape[axis + 1 :]
-        out = tuple(map(convolved, size, *self.window))
+        out = tuple(convolved(n, *axis) for n, axis in zip(size, self.window.axes))
         top[0].reshape(*shape[:axis], shape[axis] * math.prod(self.window.kernel), *out)
         self.g = im2col.Columns(bottom[0].count_over(0, axis + 1), *in_three_axes(size, out, self.window))
 

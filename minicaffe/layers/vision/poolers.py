@@ -57,11 +57,11 @@ class PlanePooler(Pooler):
 
     def plan(self, shape, out, window):
         device, g = self.layer.device, volumes(shape, out, window)
-        self.k: Any = device.bind(pooling3d)
+        self.k: Any = device.bind(pooling if len(out) < 3 else pooling3d)
         self.g: Any = g
         if len(out) < 3:
-            self.k = device.bind(pooling)
-            self.g = pooling.Pool(g.volumes, g.h, g.w, g.oh, g.ow, g.kh, g.kw, g.sh, g.sw, g.ph, g.pw)
+            end = (0, *window.ends)[-2:]
+            self.g = pooling.Pool(g.volumes, g.h, g.w, g.oh, g.ow, g.kh, g.kw, g.sh, g.sw, g.ph, g.pw, *end)
 
     def arrange(self, channels: int, x_step: int | None, y_step: int | None) -> None:
         """For images of at most two axes: how far they lie apart, as Blob.step says, in x and in y."""

@@ -8,7 +8,8 @@ from ...core.layer import Layer
 from ...errors import ShapeError
 from ...proto.schema import enum_name
 from .poolers import MaxPooler, PlanePooler, make_pooler
-from .window import SPATIAL, pooled, read_pooling_window
+from .window import SPATIAL, pooled
+from .window_fields import fields_of_padding, read_pooling_window
 
 
 class Pooling(Layer):
@@ -21,8 +22,9 @@ class Pooling(Layer):
 
     Param     pooling_param: pool (MAX); kernel_size or kernel_h and kernel_w; stride (1) and pad (0)
               likewise, pad < kernel; global_pooling (false), a kernel as large as the image; round_mode
-              (CEIL, or FLOOR).  engine is read and means nothing here.
-    Shapes    bottom[0] (n, c, h, w); top[0] (n, c, oh, ow) with oh = (h + 2 pad - kernel) / stride + 1,
+              (CEIL, or FLOOR).  engine is read and means nothing here.  pad_t, pad_b, pad_l, pad_r and
+              pad_type as for Convolution, for at most two axes; with pad_type 1 round_mode means nothing.
+    Shapes    bottom[0] (n, c, h, w); top[0] (n, c, oh, ow) with oh = (h + pads - kernel) / stride + 1,
               rounded by round_mode; if there is any padding, without a last window that would start behind
               the image and its first padding; top[1], optional and for MAX only: where each maximum stands,
               row * w + column of its plane.  Also (n, c, w) and (n, c, d, h, w): kernel_size, stride and
@@ -46,6 +48,7 @@ class Pooling(Layer):
     backward_reads = frozenset({"bottom.data", "top.data"})  # narrowed in setup
     apart = frozenset({"bottom", "top"})  # narrowed in setup
     adds = True
+    fork_fields = fields_of_padding("pooling_param")
     stochastic = True  # dropped in setup but for STOCHASTIC
     fork_fields = frozenset(f"pooling_param.{name}_3d" for name in ("kernel_size", "stride", "pad"))
 
@@ -73,6 +76,7 @@ class Pooling(Layer):
                 f"bottom 0 of shape {shape} does not fit a window of {len(self.window.stride)} axes"
             )
         window = self.window if self.window.kernel else self.window._replace(kernel=shape[2:])
+        window = window.over(shape[2:])
         out = pooled(shape[2:], window, self.ceil)
         for blob in top:
             blob.reshape(*shape[:2], *out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...proto.schema import enum_name
 from .enlarging import Enlarging
-from .window import values_of
+from .window_fields import values_of
 
 
 class Unpooling(Enlarging):

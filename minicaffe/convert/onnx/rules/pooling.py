@@ -4,7 +4,7 @@ ONNX has a ceil_mode too, but other windows at the border: Caffe leaves out one 
 behind the image, and its mean counts the padding but not what a window covers beyond it; ONNX counts all or
 nothing, and its versions disagree.  So ceil_mode is never used: the pads are made to fit.  With
 
-    overhang = (out - 1) stride + kernel - size - 2 pad,  where above 0,
+    overhang = (out - 1) stride + kernel - size - pads,  where above 0,
 
 a window reaches that far beyond image and padding.  MAX takes it as more padding behind, which never wins.
 A mean without overhang is AveragePool with its pads counted; with overhang the zeros of the padding are first
@@ -27,7 +27,7 @@ def ends(size: Sequence[int], out: Sequence[int], window: Window) -> list[int]:
     """How far the last windows reach behind the image; 0 if some of it is left over."""
     return [
         max(0, (o - 1) * stride + kernel - extent - pad)
-        for extent, o, kernel, stride, pad in zip(size, out, window.kernel, window.stride, window.pad)
+        for extent, o, (kernel, stride, pad, *_) in zip(size, out, window.axes)
     ]
 
 
@@ -42,13 +42,14 @@ def max_pool(
 
 def ave_pool(w: Draft, x: Tensor, size: Sequence[int], out: Sequence[int], window: Window) -> Tensor:
     pads, behind = [*window.pad], ends(size, out, window)
-    over = [max(0, end - pad) for end, pad in zip(behind, pads)]
+    over = [max(0, end - pad) for end, pad in zip(behind, window.ends)]
     counted = not any(over)
     if counted:
         pads += behind
     else:
-        if any(pads):  # Pad names the axes of batch and channels too
-            x = w("Pad", x, [0, 0, *pads, 0, 0, *(min(p, end) for p, end in zip(pads, behind))])
+        if window.padded:  # Pad names the axes of batch and channels too
+            inside = (min(pad, end) for pad, end in zip(window.ends, behind))
+            x = w("Pad", x, [0, 0, *pads, 0, 0, *inside])
         pads = [0] * len(pads) + over
     return w(
         "AveragePool",
@@ -77,7 +78,7 @@ def pooling(w: Draft) -> list[Tensor]:
     method = enum_name(layer.param.pooling_param, "pool")
     if not layer.window.kernel and len(w.top_shapes) == 1 and method != "STOCHASTIC":  # global_pooling
         return [w("GlobalMaxPool" if method == "MAX" else "GlobalAveragePool", w.x)]
-    window = layer.window if layer.window.kernel else layer.window._replace(kernel=size)
+    window = (layer.window if layer.window.kernel else layer.window._replace(kernel=size)).over(size)
     if len(w.top_shapes) == 1:
         return [pool(w, method, size, out, window)]
     y, places = max_pool(w, w.x, size, out, window, outputs=2)

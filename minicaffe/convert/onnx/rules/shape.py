@@ -43,6 +43,11 @@ def eltwise(w: Draft) -> Tensor:
     return y
 
 
+def pad(w: Draft) -> Tensor:
+    before, behind = zip(*w.layer.paddings)
+    return w("Pad", w.x, [*before, *behind], w.layer.param.pad_param.constant_values)
+
+
 def tile(w: Draft) -> Tensor:
     times = [1] * len(w.shape)
     times[w.axis(w.layer.param.tile_param.axis)] = w.layer.tiles
@@ -124,6 +129,7 @@ RULES = {
     "Eltwise": eltwise,
     "Flatten": lambda w: w.reshaped(w.x),
     "OneHot": one_hot,
+    "Pad": pad,
     "Parameter": lambda w: w.param(w.layer.params[0]),
     "PriorBox": lambda w: w.constant(np.array(w.layer.device.get(w.layer.boxes), np.float32)),
     "Permute": lambda w: w("Transpose", w.x, perm=w.layer.full_order),

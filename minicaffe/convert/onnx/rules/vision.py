@@ -29,7 +29,7 @@ def convolving(w: Draft, op: str) -> list[Tensor]:
         "kernel_shape": dims[2:],
         "strides": window.stride or (1,),
         "dilations": window.dilation or (1,),
-        "pads": padding(size, out, window) if op == "Conv" else [*window.pad * 2],
+        "pads": padding(size, out, window) if op == "Conv" else [*window.pad, *window.ends],
         "group": layer.groups,
     }
     if not size:
@@ -46,8 +46,8 @@ def padding(size: Sequence[int], out: Sequence[int], window: Window) -> list[int
     """Pads at the beginnings and ends of a convolution.  Caffe's division truncates: an input a little short
     of the kernel gives one output, as if there were more zeros behind it."""
     ends = [
-        max(pad, (o - 1) * stride + dilation * (kernel - 1) + 1 - extent - pad)
-        for extent, o, kernel, stride, pad, dilation in zip(size, out, *window)
+        max(behind, (o - 1) * stride + dilation * (kernel - 1) + 1 - extent - pad)
+        for extent, o, (kernel, stride, pad, dilation, behind) in zip(size, out, window.axes)
     ]
     return [*window.pad, *ends]
 
