@@ -1,11 +1,15 @@
-"""Trained nets at work on images: `Classifier` says what they show.
+"""Trained nets at work on images: `Classifier` says what they show, `Detector` where.
 
 preparation.py   an image of any size becomes what the net was trained on
 ground.py        ink on paper, where a net knows light on dark
 classifier.py    a net, its weights and labels: certainties of images
+heads.py         what detectors end in: rows of a DetectionOutput, or the regions of R-CNN
+detector.py      classes, scores and boxes of images; boxes.py: drawn into them
+palette.py       colours of classes
 files.py         the images that a command line names
 """
 
 from .classifier import Answer, Classifier
+from .detector import Detector, Sight, Thing
 
-__all__ = ["Answer", "Classifier"]
+__all__ = ["Answer", "Classifier", "Detector", "Sight", "Thing"]
