@@ -32,7 +32,8 @@ layer { name: "priors" type: "PriorBox" bottom: "quarters" bottom: "data" top: "
   prior_box_param { min_size: 4 variance: 0.1 } }
 layer { name: "detections" type: "DetectionOutput" bottom: "loc_flat" bottom: "prob_flat" bottom: "priors"
   top: "detections" detection_output_param { num_classes: 3 code_type: CENTER_SIZE keep_top_k: 10
-    confidence_threshold: 0.01 nms_param { nms_threshold: 0.45 top_k: 10 } } }
+    share_location: true background_label_id: 0 confidence_threshold: 0.01
+    nms_param { nms_threshold: 0.45 top_k: 10 } } }
 """
 
 REGIONS = """
