@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterable
 
 import numpy as np
@@ -12,7 +13,7 @@ from ..printable import printable
 from .detector import Thing
 from .palette import voc
 
-LINE = 300  # the shorter side of an image over this is how wide lines are, in pixels
+LINE = 150  # the shorter side of an image over this is how wide lines are, in pixels
 LETTERS = 30  # and over this how high letters are
 LEAST_PX = 11  # letters that can be read
 DARK = 140  # of a colour's brightness, above which dark letters are read on it
@@ -33,17 +34,20 @@ def drawn(pixels: np.ndarray, things: Iterable[Thing]) -> bytes:
     colours = voc()
     for thing in reversed(list(things)):
         ground = tuple(int(c) for c in colours[thing.number % len(colours)])
-        xmin, ymin, xmax, ymax = thing.box
-        pen.rectangle((xmin, ymin, max(xmin, xmax - 1), max(ymin, ymax - 1)), outline=ground, width=line)
+        xmin, ymin, xmax, ymax = (round(end) for end in thing.box)
+        right, lower = max(xmin, xmax - 1), max(ymin, ymax - 1)
+        # Between two dark lines a colour is seen on any ground.
+        pen.rectangle((xmin - 1, ymin - 1, right + 1, lower + 1), outline="black", width=line + 2)
+        pen.rectangle((xmin, ymin, right, lower), outline=ground, width=line)
         text = f"{printable(thing.label)} {thing.score:.2f}"
         letters = font(height, text.isascii())
         room = pen.textbbox((0, 0), text, letters)
-        wide, high = room[2] + 4, room[3] + 4
-        x = max(0, min(xmin, image.width - wide))
-        y = ymin - high if ymin >= high else min(ymin, image.height - high)
-        pen.rectangle((x, y, x + wide, y + high), fill=ground)
+        wide, high = math.ceil(room[2]) + 5, math.ceil(room[3]) + 5
+        x = max(0, min(xmin, image.width - 1 - wide))
+        y = ymin - high if ymin >= high else min(ymin, image.height - 1 - high)
+        pen.rectangle((x, y, x + wide, y + high), fill=ground, outline="black")
         dark = np.dot(ground, (0.299, 0.587, 0.114)) > DARK
-        pen.text((x + 2, y + 1), text, "black" if dark else "white", letters)
+        pen.text((x + 3, y + 2), text, "black" if dark else "white", letters)
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
