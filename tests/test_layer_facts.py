@@ -15,6 +15,7 @@ from .test_layers_catalogue import cases_of
 
 UNKNOWN_WORK = {"Python": "what a user's code computes and reads is not known"}
 NOT_FOLDED = {
+    "BN": "in TEST a convolution does its work as it runs",
     "Embed": "no net puts a BatchNorm, Scale or Bias behind it",
     "LSTM": "it ends in products of gates",
     "Normalize": "only some of its forms have factors, and no net puts a Scale behind it",

@@ -198,6 +198,43 @@ def test_hdf5_knows_no_legacy_shapes(tmp_path):
         net(dense("a")).load(tmp_path / "x")
 
 
+BN = """layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: 3 } } }
+layer { name: "bn" type: "BN" bottom: "x" top: "y" bn_param { FIELD } }"""
+
+
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (1, 3, 1, 1), "legacy"])
+@pytest.mark.parametrize("suffix", ["caffemodel", "h5"])
+def test_a_number_for_every_channel_has_many_shapes(shape, suffix, tmp_path):
+    """BN's parameters are (1, C, 1, 1) in one fork, (1, C) in another, (C) in a third."""
+    source = Net(text.parse(BN.replace("FIELD", "momentum: 0.9"), NetParameter), phase="TEST")
+    stored = source.to_message()
+    for i, blob in enumerate(stored.layer[1].blobs):
+        blob.ClearField("shape")
+        if shape == "legacy":
+            blob.num, blob.channels, blob.height, blob.width = 1, 3, 1, 1
+        else:
+            blob.shape.dim.extend(shape)
+        blob.data[:] = [i, i + 0.5, -i]
+    path = tmp_path / f"w.{suffix}"
+    path.write_bytes(hdf5.from_weights(stored) if suffix == "h5" else stored.SerializeToString())
+    source.load(path)
+    got = np.array([blob.data.ravel() for blob in source.params["bn"]])
+    np.testing.assert_array_equal(got, [[i, i + 0.5, -i] for i in range(4)])
+
+
+def test_the_other_kind_of_bn_is_told(tmp_path):
+    kinds = [
+        Net(text.parse(BN.replace("FIELD", field), NetParameter), phase="TEST")
+        for field in ("momentum: 0.9", "bn_mode: LEARN")
+    ]
+    kinds[0].save(tmp_path / "four.caffemodel")
+    kinds[1].save(tmp_path / "two.caffemodel")
+    with pytest.raises(ShapeError, match=r"4 blobs .* for 2 parameters; hint: the file has PSPNet's BN"):
+        kinds[1].load(tmp_path / "four.caffemodel")
+    with pytest.raises(ShapeError, match=r"2 blobs .* for 4 parameters; hint: the file has SegNet's BN"):
+        kinds[0].load(tmp_path / "two.caffemodel")
+
+
 def test_weights_inside_a_prototxt():
     values = " ".join(f"data: {i}" for i in range(6))
     blobs = f"""blobs {{ shape {{ dim: 2 dim: 3 }} {values} }}

@@ -36,6 +36,7 @@ SNIPPETS = {
     "BatchNorm": Snippet(IMAGES),
     "BatchReindex": Snippet({"x": (5, 3), "picks": (2,)}),
     "Bias": Snippet(IMAGES, "bias_param { filler { value: 1 } }"),
+    "BN": Snippet(IMAGES, "bn_param { slope_filler { value: 1 } momentum: 0.95 }"),
     "BoxAnnotatorOHEM": Snippet(
         {"rois": (6, 5), "losses": (6,), "labels": (6,), "weights": (6, 8)},
         "box_annotator_ohem_param { roi_per_img: 2 }",
@@ -154,6 +155,11 @@ SNIPPETS = {
     "Swish": Snippet(ROWS, "swish_param { beta: 1.5 }"),
     "Threshold": Snippet(ROWS, "threshold_param { threshold: 0.5 }"),
     "Tile": Snippet(ROWS, "tile_param { axis: 1 tiles: 2 }"),
+    "Unpooling": Snippet(IMAGES, "unpooling_param { unpool: AVE kernel_size: 2 stride: 2 }"),
+    "Upsample": Snippet(
+        {"x": (2, 4, 3, 3), "mask": (2, 4, 3, 3)}, "upsample_param { scale: 2 pad_out_h: true }"
+    ),
+    "UpsampleDarknet": Snippet(IMAGES, "upsample_darknet_param { stride: 2 }"),
     "WindowData": Snippet(
         {},
         'transform_param { crop_size: 4 } window_data_param { source: "windows.txt" batch_size: 4 }',

@@ -195,10 +195,15 @@ def _transposed(layer: Message) -> bool:
     return layer.type == "InnerProduct" and layer.inner_product_param.transpose
 
 
+NAMES = {  # of parameters
+    "BN": ("scale", "shift", "mean", "variance"),
+    "BatchNorm": ("mean", "variance", "factor"),
+    "PReLU": ("slopes",),
+}
+
+
 def _parameter(part: LayerBlobs, index: int) -> str:
-    names = {"BatchNorm": ("mean", "variance", "factor"), "PReLU": ("slopes",)}.get(
-        part.type, ("weights", "bias")
-    )
+    names = NAMES.get(part.type, ("weights", "bias"))
     name = names[index] if index < len(names) else f"parameter {index}"
     return f"{name} {_spelled(part.params[index].shape)}"
 

@@ -32,10 +32,10 @@ KERNEL channel_moments(const real* x, real* mean, real* variance, Channels g, in
 }
 
 KERNEL add_moments(const real* mean, const real* variance, real* means, real* variances, Channels g, real keep,
-                   real unbias, int n) {
+                   real first, real second, int n) {
   FOR(c, n) {
-    means[c] = keep * means[c] + mean[c];
-    variances[c] = keep * variances[c] + unbias * variance[c];
+    means[c] = keep * means[c] + first * mean[c];
+    variances[c] = keep * variances[c] + second * variance[c];
   }
 }
 

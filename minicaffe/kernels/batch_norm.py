@@ -65,12 +65,12 @@ def channel_moments(x, mean, variance, g: Channels):
         variance[c] = total / count
 
 
-@kernel(threads=lambda mean, variance, means, variances, g, keep, unbias: g.channels, parallel=False)
-def add_moments(mean, variance, means, variances, g: Channels, keep: float, unbias: float):
-    """means = keep * means + mean, variances = keep * variances + unbias * variance."""
+@kernel(threads=lambda mean, variance, means, variances, g, keep, first, second: g.channels, parallel=False)
+def add_moments(mean, variance, means, variances, g: Channels, keep: float, first: float, second: float):
+    """means = keep * means + first * mean, variances = keep * variances + second * variance."""
     for c in range(g.channels):
-        means[c] = keep * means[c] + mean[c]
-        variances[c] = keep * variances[c] + unbias * variance[c]
+        means[c] = keep * means[c] + first * mean[c]
+        variances[c] = keep * variances[c] + second * variance[c]
 
 
 @kernel(threads=lambda factor, keep: 1, parallel=False)

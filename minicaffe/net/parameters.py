@@ -234,15 +234,23 @@ def stored_array(blobs: Sequence[BlobProto], index: int, target: Blob, expected:
     """The array of blobs[index] in the shape of `target`.
 
     Legacy 4-D blobs fit a shape of up to four axes read from the right: a bias stored 1 x 1 x 1 x N is [N].
+    A parameter (1, N, 1, 1), as forks have them, is as well one of N values however they are stored.
     Raises ShapeError for another number of blobs or another shape.
     """
     if len(blobs) != expected:
         raise ShapeError(f"{len(blobs)} blobs are stored for {expected} parameters")
     shape = binary.blob_shape(blobs[index])
     padded = (1,) * (4 - len(target.shape)) + target.shape
-    if shape != (padded if binary.is_legacy(blobs[index]) else target.shape):
+    fits = shape == (padded if binary.is_legacy(blobs[index]) else target.shape)
+    if not (fits or are_channels(shape, target.shape)):
         raise other_shape(shape, target.shape)
     return binary.to_array(blobs[index]).reshape(target.shape)
+
+
+def are_channels(stored: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether a parameter is a number for each channel, (1, N, 1, 1), and N values are stored in a row."""
+    n = math.prod(stored)
+    return wanted == (1, n, 1, 1) and n in (*stored, 1)
 
 
 def other_shape(stored: tuple[int, ...], wanted: tuple[int, ...]) -> ShapeError:

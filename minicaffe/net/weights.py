@@ -15,7 +15,7 @@ from ..errors import ConfigError, ShapeError, WeightsError, in_layer, locate
 from ..files import Content, write_atomic
 from ..proto import binary, hdf5, npz, nvcaffe, safetensors_file, upgrade
 from ..proto.schema import NetParameter
-from .parameters import Parameters, other_shape, stored_array
+from .parameters import Parameters, are_channels, other_shape, stored_array
 
 Pending = Iterator[tuple[np.ndarray, Blob]]  # values, and the parameter that they are for
 
@@ -200,6 +200,11 @@ def _in_hdf5(parameters: Parameters, path: str | Path) -> Pending:
 
 # The layers whose last parameter is a bias, which bias_term gives or takes.
 _BIASED = {"Convolution", "Deconvolution", "InnerProduct", "Embed", "Scale"}
+# By parameters stored and in the net.
+BN_KINDS = {
+    (4, 2): "the file has PSPNet's BN, with running moments: say so with bn_param { momentum: 0.9 }",
+    (2, 4): "the file has SegNet's BN, without running moments: its bn_param has other fields",
+}
 
 
 def _why_other_count(layer: Layer, stored: int) -> str:
@@ -207,13 +212,15 @@ def _why_other_count(layer: Layer, stored: int) -> str:
         return "the file has a bias, the net has none: bias_term: true takes it"
     if layer.type in _BIASED and stored == len(layer.params) - 1:
         return "the net has a bias, the file has none: bias_term: false does without"
+    if layer.type == "BN" and (stored, len(layer.params)) in BN_KINDS:
+        return BN_KINDS[stored, len(layer.params)]
     return "to start it afresh instead, give the layer another name"
 
 
 def _read_dataset(dataset: Any, target: Blob) -> np.ndarray:
-    if dataset.shape != target.shape:
+    if dataset.shape != target.shape and not are_channels(dataset.shape, target.shape):
         raise other_shape(dataset.shape, target.shape)
-    return hdf5.read(dataset)
+    return hdf5.read(dataset).reshape(target.shape)
 
 
 def to_message(name: str, parameters: Parameters, *, diff: bool = False) -> NetParameter:

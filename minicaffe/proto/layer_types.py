@@ -15,6 +15,7 @@ LAYERS = {
     "BatchNorm": "norm.batch_norm",
     "BatchReindex": "shape.batch_reindex",
     "Bias": "linear.bias",
+    "BN": "norm.bn",
     "BNLL": "neuron.bnll",
     "BoxAnnotatorOHEM": "detection.box_annotator_ohem",
     "Clip": "neuron.clip",
@@ -84,6 +85,9 @@ LAYERS = {
     "TanH": "neuron.tanh",
     "Threshold": "neuron.threshold",
     "Tile": "shape.tile",
+    "Unpooling": "vision.unpooling",
+    "Upsample": "vision.upsample",
+    "UpsampleDarknet": "vision.upsample_darknet",
     "WindowData": "source.window_data",
 }
 

@@ -63,6 +63,16 @@ CASES = {
     "BatchReindex": [("", [ROWS, (5,)], 1)],
     "Bias": [(biased(text), [IMAGE], 1) for text in ("", "axis: 0 num_axes: 2", "axis: 2 num_axes: -1")]
     + [(biased("axis: 1"), [IMAGE, (4, 5)], 1), (biased("num_axes: 0"), [IMAGE], 1)],
+    "BN": [
+        (f"bn_param {{ {text} }}", [shape], 1)
+        for text in (
+            f"scale_filler {{ {RANDOM} }} shift_filler {{ {RANDOM} }}",
+            f"scale_filler {{ {RANDOM} }} shift_filler {{ {RANDOM} }} bn_mode: INFERENCE",
+            f"slope_filler {{ {RANDOM} }} bias_filler {{ {RANDOM} }} eps: 0.1",
+            f"slope_filler {{ {RANDOM} }} bias_filler {{ {RANDOM} }} frozen: true",
+        )
+        for shape in (IMAGE, (5, 4))
+    ],
     "BNLL": [("", [IMAGE], 1)],
     "Clip": [("clip_param { min: -0.5 max: 0.25 }", [IMAGE], 1)],
     "Concat": [
@@ -275,6 +285,16 @@ CASES = {
         ("tile_param { axis: -1 tiles: 2 }", [ROWS], 1),
         ("tile_param { tiles: 1 }", [ROWS], 1),
     ],
+    "Unpooling": [
+        ("unpooling_param { kernel_size: 2 stride: 2 unpool_size: 12 }", [IMAGE, IMAGE], 1),
+        ("unpooling_param { kernel_size: 3 stride: 2 }", [IMAGE], 1),
+        ("unpooling_param { unpool: TILE kernel_size: 2 stride: 2 unpool_h: 10 unpool_w: 12 }", [IMAGE], 1),
+    ],
+    "Upsample": [
+        ("upsample_param { scale: 2 pad_out_h: true }", [IMAGE, IMAGE], 1),
+        ("upsample_param { scale: 3 }", [IMAGE], 1),
+    ],
+    "UpsampleDarknet": [("upsample_darknet_param { stride: 2 }", [IMAGE], 1)],
 }
 
 

@@ -13,7 +13,9 @@ from ..state import SHAPING, State
 from .structure import made_layers
 
 SOURCES = {"Data": "data_param", "ImageData": "image_data_param"}
-SCALING = frozenset({"BatchNorm", "MVN", "Power", "Scale", "Bias", "Eltwise"})  # may centre what comes in
+SCALING = frozenset(
+    {"BN", "BatchNorm", "MVN", "Power", "Scale", "Bias", "Eltwise"}
+)  # may centre what comes in
 CHARACTERS = ("mnist", "digits", "svhn", "usps", "letters")
 CLASSIFIERS = ("SoftmaxWithLoss", "MultinomialLogisticLoss", "HingeLoss", "InfogainLoss", "Accuracy")
 

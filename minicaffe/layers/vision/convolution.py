@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...kernels.tiled.choice import choose
-from ..norm.batch_norm import BatchNorm
+from ..norm.normalizing import Normalizing
 from .convolving import Convolving
 from .folded import Folded
 from .siblings import Siblings
@@ -53,7 +53,7 @@ class Convolution(Convolving):
         self.fold = None
 
     def absorb(self, behind, backward):
-        frozen = isinstance(behind, BatchNorm) and behind.frozen and not backward
+        frozen = isinstance(behind, Normalizing) and behind.frozen and not backward
         return Folded(self, behind) if frozen and self.axis == 1 else None
 
     def arrange(self, bottom, top):

@@ -27,10 +27,10 @@ def read_window(conf: Message, axes: int) -> Window:
     fields _h and _w may be used instead.  Raises ConfigError naming the field.
     """
     return Window(
-        _values(conf, "kernel_size", "kernel", axes, None),
-        _values(conf, "stride", "stride", axes, 1),
-        _values(conf, "pad", "pad", axes, 0),
-        _values(conf, "dilation", None, axes, 1),
+        values_of(conf, "kernel_size", "kernel", axes, None),
+        values_of(conf, "stride", "stride", axes, 1),
+        values_of(conf, "pad", "pad", axes, 0),
+        values_of(conf, "dilation", None, axes, 1),
     )
 
 
@@ -41,10 +41,10 @@ def read_pooling_window(conf: Message, axes: int) -> Window:
     instead.  With global_pooling the kernel is the image, which only a reshape knows: it is empty here.
     Raises ConfigError naming the field.
     """
-    stride, pad = _values(conf, "stride", "stride", axes, 1), _values(conf, "pad", "pad", axes, 0)
+    stride, pad = values_of(conf, "stride", "stride", axes, 1), values_of(conf, "pad", "pad", axes, 0)
     once = (1,) * axes
     if not conf.global_pooling:
-        window = Window(_values(conf, "kernel_size", "kernel", axes, None), stride, pad, once)
+        window = Window(values_of(conf, "kernel_size", "kernel", axes, None), stride, pad, once)
         if any(p >= k for p, k in zip(window.pad, window.kernel)):
             raise ConfigError(f"pad must be less than the kernel, {window.kernel}; got {window.pad}")
         return window
@@ -61,7 +61,7 @@ def read_pooling_window(conf: Message, axes: int) -> Window:
     return Window((), stride, pad, once)
 
 
-def _values(conf: Message, field: str, pair: str | None, axes: int, default: int | None) -> tuple[int, ...]:
+def values_of(conf: Message, field: str, pair: str | None, axes: int, default: int | None) -> tuple[int, ...]:
     single = isinstance(getattr(conf, field), int)  # the field is not repeated
     values: tuple[int, ...]
     listed = [getattr(conf, field)] * conf.HasField(field) if single else list(getattr(conf, field))

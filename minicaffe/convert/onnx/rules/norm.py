@@ -19,6 +19,23 @@ def batch_norm(w: Draft) -> Tensor:
     return w("BatchNormalization", w.x, ones, 0 * ones, *statistics, epsilon=layer.eps)
 
 
+def bn(w: Draft) -> Tensor:
+    layer = w.layer
+    a, b, *running = layer.params
+    channels = (1, a.count, *[1] * (len(w.shape) - 2))
+    if not layer.frozen:  # SegNet's, of the batch
+        w.require(
+            len(w.top_shapes) == 1, "no moments of a batch as outputs", "remove the tops behind the first"
+        )
+        y = standardized(w, w.x, [i for i in range(len(w.shape)) if i != 1], layer.eps)
+    elif running:
+        rest = [w.param(blob, (blob.count,)) for blob in layer.params]
+        return w("BatchNormalization", w.x, *rest, epsilon=layer.eps)
+    else:
+        y = w.x
+    return w("Add", w("Mul", y, w.param(a, channels)), w.param(b, channels))
+
+
 def standardized(
     w: Draft, x: Tensor, axes: list[int], inside: float = 0, outside: float = 0, scaled: bool = True
 ) -> Tensor:
@@ -70,6 +87,7 @@ def normalize(w: Draft) -> Tensor:
 
 
 RULES = {
+    "BN": bn,
     "BatchNorm": batch_norm,
     "LRN": lrn,
     "MVN": mvn,

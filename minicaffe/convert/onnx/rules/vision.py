@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ....layers.vision.window import Window
-from ..graph import Draft, Tensor
+from ..graph import INT64, Draft, Tensor
 
 
 def in_batches(w: Draft, x: Tensor, shape: tuple[int, ...], axis: int) -> Tensor:
@@ -81,9 +81,33 @@ def interp(w: Draft) -> Tensor:
     return w("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")
 
 
+def enlarging(w: Draft) -> Tensor:
+    """Repeated pixels by Resize; values at their places of a plane of zeros, and the plane into rows."""
+    layer, g = w.layer, w.layer.g
+    batch = w("Slice", w("Shape", w.x), [0], [2])
+    if layer.method != "PLACES":
+        fits = (g.kh, g.kw) == (g.sh, g.sw) and (g.oh, g.ow) == (g.h * g.sh, g.w * g.sw)
+        w.require(layer.method == "SUM" and fits, "ONNX has no means or sums over windows that were pooled")
+        sizes, how = w("Concat", batch, [g.oh, g.ow], axis=0), {"mode": "nearest", "nearest_mode": "floor"}
+        return w("Resize", w.x, None, None, sizes, coordinate_transformation_mode="asymmetric", **how)
+    values = w("Reshape", w.x, [0, 0, g.h * g.w])
+    if layer.masked:
+        w.whole_numbers(w.bottom[1], g.oh * g.ow)
+        places = w("Cast", w("Reshape", w.bottom[1], [0, 0, g.h * g.w]), to=INT64)
+    else:
+        corners = np.add.outer(np.arange(g.h) * g.sh * g.ow, np.arange(g.w) * g.sw).reshape(1, 1, -1)
+        places = w("Expand", corners, w("Shape", values))
+    zeros = w("Expand", np.zeros((1, 1, 1), np.float32), w("Concat", batch, [g.oh * g.ow], axis=0))
+    y = w("ScatterElements", zeros, places, values, axis=2)
+    return w("Reshape", y, w("Concat", batch, [g.oh, g.ow], axis=0))
+
+
 RULES = {
     "Convolution": lambda w: convolving(w, "Conv"),
     "Deconvolution": lambda w: convolving(w, "ConvTranspose"),
     "Im2col": im2col,
     "Interp": interp,
+    "Unpooling": enlarging,
+    "Upsample": enlarging,
+    "UpsampleDarknet": enlarging,
 }
