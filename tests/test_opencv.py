@@ -38,13 +38,14 @@ def both(
     inputs: Mapping[str, np.ndarray],
     outputs: Sequence[str],
     theirs: str = "",
+    **filled: float,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """The outputs of a net of random weights, ours and OpenCV's.  theirs: the net as OpenCV is to read it,
     where it understands something else."""
     prototxt, weights = folder / "net.prototxt", folder / "net.caffemodel"
     prototxt.write_text(layers)
     net = Net(prototxt, phase="TEST", seed=1)
-    opencv_nets.fill(net)
+    opencv_nets.fill(net, **filled)
     net.save(str(weights))
     net.forward(**inputs)
     prototxt.write_text(theirs or layers)
@@ -80,6 +81,13 @@ def test_ssd(layers, size, priors, tmp_path):
     assert len(ours) > 20 and len(set(ours[:, 1])) > 2
     np.testing.assert_array_equal(ours[:, :2], theirs[:, :2])
     np.testing.assert_allclose(ours[:, 2:], theirs[:, 2:], rtol=0, atol=TOLERANCE)
+
+
+def test_enet(tmp_path):
+    """Poolings that say where the highest values were, and what undoes them; dilations; split kernels."""
+    ours, theirs = opencv_nets.small_enet(), opencv_nets.small_enet(theirs=True)
+    outputs = ["bn0_1", "prelu2_3_4", "upsample4_0_4", "deconv6_0_0"]
+    agree(both(tmp_path, ours, {"data": images(1, 3, 32, 64)}, outputs, theirs, gain=1))
 
 
 def test_pspnet(tmp_path):

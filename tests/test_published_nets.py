@@ -18,6 +18,7 @@ COUNTS = {
     "squeezenet/deploy": (1_235_496, 387_747_520),
     "mobilenet_ssd/deploy": (5_783_417, 1_148_479_168),
     "mobilenet_ssd/deploy_bn": (5_821_468, 1_148_479_168),
+    "enet/deploy": (367_687, 4_006_920_192),
 }
 SHAPES = {
     "squeezenet/deploy": {
@@ -41,6 +42,16 @@ SHAPES = {
         "mbox_loc": (1917 * 4,),
         "mbox_conf": (1917 * 21,),
         "mbox_priorbox": (2, 1917 * 4),
+    },
+    "enet/deploy": {
+        "bn0_1": (16, 256, 512),
+        "prelu1_4_4": (64, 128, 256),
+        "conv2_3_1_a": (32, 62, 130),
+        "prelu2_8_4": (128, 64, 128),
+        "prelu3_8_4": (128, 64, 128),
+        "upsample4_0_4": (64, 128, 256),
+        "prelu5_1_4": (16, 256, 512),
+        "deconv6_0_0": (19, 512, 1024),
     },
 }
 
@@ -102,3 +113,26 @@ def test_mobilenet_ssd_with_batch_norm_folds_into_the_other(tmp_path):
     for name in ("mbox_loc", "mbox_conf", "detection_out"):
         a, b = (built.blobs[name].data for built in (net, other))
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3 * np.abs(a).max(), err_msg=name)
+
+
+def test_the_names_of_enet():
+    """Those that the published weights have: conv1_0_0 is the first convolution of module 1.0, and so on."""
+    net = shipped("enet/deploy.prototxt")
+    names = [one.name for one in net.layer if one.type == "Convolution"]
+    modules = ["1_0", *(f"1_{i}" for i in range(1, 5)), "2_0"]
+    modules += [f"{stage}_{i}" for stage in (2, 3) for i in range(1, 9)] + ["4_0", "4_1", "4_2", "5_0", "5_1"]
+    expected = ["conv0_1"]
+    for module in modules:
+        parts = ("0", "2", "4") if module in ("4_0", "5_0") else ("0", "1", "2")
+        parts = ("0", "1_a", "1", "2") if module in ("2_3", "2_7", "3_3", "3_7") else parts
+        parts = (*parts, "4") if module in ("1_0", "2_0") else parts
+        expected += [f"conv{module}_{part}" for part in parts]
+    assert names == expected
+    dilations = {one.name: list(one.convolution_param.dilation) for one in net.layer}
+    assert [dilations[f"conv3_{i}_1"] for i in range(1, 9)] == [[], [2], [], [4], [], [8], [], [16]]
+    rectifiers = {one.name.partition("_")[0]: one.type for one in net.layer if one.name.startswith("prelu")}
+    assert rectifiers == dict.fromkeys(("prelu0", "prelu1", "prelu2", "prelu3"), "PReLU") | {
+        "prelu4": "ReLU",
+        "prelu5": "ReLU",
+    }
+    assert [one.name for one in net.layer if one.type == "BN"] == ["bn0_1", "bn4_0_1", "bn5_0_1"]

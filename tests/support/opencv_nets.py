@@ -87,8 +87,13 @@ def ssd_mobilenet() -> str:
     return spell(items)
 
 
-def small_enet() -> str:
-    return spell(enet.net(32, 64, 5, bn="Scale"))
+def small_enet(*, theirs: bool = False) -> str:
+    """The net of prototxt/enet for small images.  OpenCV has Scale for BN, and MaxUnpool for Upsample."""
+    if not theirs:
+        return spell(enet.net(32, 64, 5))
+    sides = " ".join(f"pool_k_{side}: 2 pool_stride_{side}: 2 pool_pad_{side}: 0" for side in "hw")
+    text = spell(enet.net(32, 64, 5, bn="Scale")).replace('"Upsample"', '"MaxUnpool"')
+    return text.replace("upsample_param { scale: 2 }", f"max_unpool_param {{ {sides} }}")
 
 
 def pspnet() -> str:
@@ -224,19 +229,20 @@ def regions(kind: str) -> str:
     return spell([*items, l.layer("Softmax", "cls_prob", "cls_score", "cls_prob")])
 
 
-def fill(net: Net, seed: int = 7) -> None:
-    """Give a net weights as they are after training: values stay of one size from layer to layer."""
+def fill(net: Net, gain: float = 2, seed: int = 7) -> None:
+    """Give a net weights as they are after training: values stay of one size from layer to layer, in a net
+    without sums of branches if `gain` is 2."""
     rng = np.random.default_rng(seed)
     for one in net.layers:
         for i, blob in enumerate(one.params):
             shape = blob.shape
             if one.type == "BatchNorm":
                 values = (0.1 * rng.standard_normal(shape), rng.uniform(0.5, 1.5, shape), np.ones(shape))[i]
-            elif one.type in ("Scale", "PReLU", "Normalize") and i == 0:
+            elif one.type in ("Scale", "BN", "PReLU", "Normalize") and i == 0:
                 values = rng.uniform(0.5, 1.5, shape) * {"PReLU": 0.25, "Normalize": 3}.get(one.type, 1)
             elif len(shape) > 1:
-                gain = 8 if one.name.endswith("conf") else 2
-                values = rng.standard_normal(shape) * np.sqrt(gain / np.prod(shape[1:]))
+                wider = 4 if one.name.endswith("conf") else 1  # scores that differ
+                values = rng.standard_normal(shape) * np.sqrt(wider * gain / np.prod(shape[1:]))
             else:
                 values = 0.1 * rng.standard_normal(shape)
             blob.data[...] = values.astype(np.float32)
