@@ -8,8 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from minicaffe.convert import bvlc
 from minicaffe.inference import Detector
 from minicaffe.net import Net
+from minicaffe.net.weights import save
+from minicaffe.proto import text, upgrade
 
 from .support import detectors, opencv_nets
 
@@ -37,11 +40,16 @@ def both(
     layers: str,
     inputs: Mapping[str, np.ndarray],
     outputs: Sequence[str],
+    *,
     theirs: str = "",
+    rewritten: bool = False,
     **filled: float,
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The outputs of a net of random weights, ours and OpenCV's.  theirs: the net as OpenCV is to read it,
-    where it understands something else."""
+    """The outputs of a net of random weights, ours and OpenCV's.
+
+    theirs     the net as OpenCV is to read it, where it understands something else
+    rewritten  OpenCV reads net and weights in Caffe's layers, as far as `convert --to bvlc` finds them
+    """
     prototxt, weights = folder / "net.prototxt", folder / "net.caffemodel"
     prototxt.write_text(layers)
     net = Net(prototxt, phase="TEST", seed=1)
@@ -49,6 +57,12 @@ def both(
     net.save(str(weights))
     net.forward(**inputs)
     prototxt.write_text(theirs or layers)
+    if rewritten:
+        param, stored = upgrade.read_net(prototxt), net.to_message()
+        assert bvlc.rewrite(param)
+        bvlc.rewrite(stored)
+        prototxt.write_text(text.spell(param))
+        save(stored, weights)
     other = cv2.dnn.readNetFromCaffe(str(prototxt), str(weights))
     for name, values in inputs.items():
         other.setInput(values, name)
@@ -87,17 +101,21 @@ def test_enet(tmp_path):
     """Poolings that say where the highest values were, and what undoes them; dilations; split kernels."""
     ours, theirs = opencv_nets.small_enet(), opencv_nets.small_enet(theirs=True)
     outputs = ["bn0_1", "prelu2_3_4", "upsample4_0_4", "deconv6_0_0"]
-    agree(both(tmp_path, ours, {"data": images(1, 3, 32, 64)}, outputs, theirs, gain=1))
+    agree(both(tmp_path, ours, {"data": images(1, 3, 32, 64)}, outputs, theirs=theirs, gain=1))
 
 
 def test_pspnet(tmp_path):
-    agree(both(tmp_path, opencv_nets.pspnet(), {"data": images(1, 3, 65, 49)}, ["pyramid", "scores"]))
+    """OpenCV cannot read BN: it gets BatchNorm and Scale."""
+    inputs = {"data": images(1, 3, 65, 49)}
+    agree(both(tmp_path, opencv_nets.pspnet(), inputs, ["pyramid", "scores"], rewritten=True))
 
 
 def test_se_resnet(tmp_path):
-    """OpenCV's Axpy has a factor for the third bottom, where Caffe's forks have it for the second."""
+    """OpenCV's Axpy has the factor for the third bottom, where Caffe's forks have it for the second, and
+    takes one image; of Caffe's own layers in its place it takes any number."""
     ours, theirs = opencv_nets.se_resnet(), opencv_nets.se_resnet(exchanged=True)
-    agree(both(tmp_path, ours, {"data": images(1, 3, 32, 32)}, ["pool5", "prob"], theirs))
+    agree(both(tmp_path, ours, {"data": images(1, 3, 32, 32)}, ["pool5", "prob"], theirs=theirs))
+    agree(both(tmp_path, ours, {"data": images(2, 3, 32, 32)}, ["pool5", "prob"], rewritten=True))
 
 
 def test_shufflenet(tmp_path):

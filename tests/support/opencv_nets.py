@@ -42,6 +42,16 @@ def normalized(
     ]
 
 
+def with_bn(name: str, bottom: str, count: int, kernel: int = 3, *, relu: bool = True, **conf) -> list[Item]:
+    """A convolution with PSPNet's BN behind it."""
+    fillers = {"slope_filler": l.constant(1), "bias_filler": l.constant(0), "frozen": True}
+    return [
+        conv(name, bottom, count, kernel, bias_term=False, **conf),
+        l.layer("BN", f"{name}/bn", name, name, bn_param=fillers),
+        *([l.relu(f"{name}/relu", name)] if relu else []),
+    ]
+
+
 def ssd_vgg() -> str:
     """SSD as its authors have it: the first map normalized, the last convolutions of VGG dilated."""
     norm = {"across_spatial": False, "channel_shared": False, "scale_filler": l.constant(20)}
@@ -97,15 +107,15 @@ def small_enet(*, theirs: bool = False) -> str:
 
 
 def pspnet() -> str:
-    """A residual block and the pyramid of PSPNet, with BN merged into the convolutions."""
+    """A residual block and the pyramid of PSPNet."""
     items = [
         l.inputs(1, 3, 65, 49),
-        *conv_relu("conv1_1", "data", 8, stride=2),
+        *with_bn("conv1_1", "data", 8, stride=2),
         l.pooling("pool1", "conv1_1", "MAX", 3, 2, pad=1),
-        *conv_relu("conv2_1", "pool1", 8, 1),
-        *conv_relu("conv2_2", "conv2_1", 8, pad=2, dilation=[2]),
-        conv("conv2_3", "conv2_2", 16, 1),
-        conv("conv2_proj", "pool1", 16, 1),
+        *with_bn("conv2_1", "pool1", 8, 1),
+        *with_bn("conv2_2", "conv2_1", 8, pad=2, dilation=[2]),
+        *with_bn("conv2_3", "conv2_2", 16, 1, relu=False),
+        *with_bn("conv2_proj", "pool1", 16, 1, relu=False),
         l.layer("Eltwise", "conv2", ["conv2_proj", "conv2_3"], "conv2"),
         l.relu("conv2/relu", "conv2"),
     ]
@@ -118,7 +128,7 @@ def pspnet() -> str:
             pool.pooling_param.ClearField("stride")
             pool.pooling_param.global_pooling = True
         interp = {"height": 17, "width": 13}
-        items += [pool, *conv_relu(f"{name}_conv", name, 4, 1)]
+        items += [pool, *with_bn(f"{name}_conv", name, 4, 1)]
         items.append(
             l.layer("Interp", f"{name}_interp", f"{name}_conv", f"{name}_interp", interp_param=interp)
         )
@@ -127,7 +137,7 @@ def pspnet() -> str:
         [
             *items,
             l.layer("Concat", "pyramid", ["conv2", *pyramid], "pyramid"),
-            *conv_relu("conv6", "pyramid", 8),
+            *with_bn("conv6", "pyramid", 8),
             l.dropout("drop6", "conv6", 0.1),
             conv("conv6_2", "conv6", 5, 1),
             l.layer("Interp", "scores", "conv6_2", "scores", interp_param={"zoom_factor": 4}),
@@ -236,7 +246,9 @@ def fill(net: Net, gain: float = 2, seed: int = 7) -> None:
     for one in net.layers:
         for i, blob in enumerate(one.params):
             shape = blob.shape
-            if one.type == "BatchNorm":
+            if one.type == "BN" and i > 1:
+                values = rng.uniform(0.5, 1.5, shape) if i == 3 else 0.1 * rng.standard_normal(shape)
+            elif one.type == "BatchNorm":
                 values = (0.1 * rng.standard_normal(shape), rng.uniform(0.5, 1.5, shape), np.ones(shape))[i]
             elif one.type in ("Scale", "BN", "PReLU", "Normalize") and i == 0:
                 values = rng.uniform(0.5, 1.5, shape) * {"PReLU": 0.25, "Normalize": 3}.get(one.type, 1)
