@@ -13,6 +13,7 @@ import pytest
 from minicaffe.convert import formats
 from minicaffe.data import datasets, facts, idx, images
 from minicaffe.data.database import Database, DatabaseWriter
+from minicaffe.data.detection import label_map
 from minicaffe.data.hdf5 import HDF5Batches
 from minicaffe.data.image_list import ImageList
 from minicaffe.data.window_list import WindowList
@@ -55,6 +56,10 @@ READERS = {
     "Data, IDX": source_of("Data", "backend: IDX"),
     "Data, LMDB": source_of("Data", "backend: LMDB"),
     "Data, LevelDB": source_of("Data", ""),
+    "AnnotatedData, VOC": source_of("AnnotatedData", "backend: VOC"),
+    "AnnotatedData, COCO": source_of("AnnotatedData", "backend: COCO"),
+    "AnnotatedData, LMDB": source_of("AnnotatedData", "backend: LMDB"),
+    "label map": label_map.read,
     "ImageData": source_of("ImageData", ""),
     "HDF5Data": source_of("HDF5Data", ""),
     "WindowData": source_of("WindowData", ""),

@@ -24,6 +24,7 @@ from .support.emulator import EmulatedCuda, available
 
 TESTS = Path(__file__).parent / "layers"
 SOURCES_AND_SINKS = {
+    "AnnotatedData",
     "Data",
     "DummyData",
     "HDF5Data",

@@ -72,6 +72,8 @@ def field(entry: FieldDescriptor) -> str:
         theirs = ".Forks." in entry.enum_type.full_name
         known = [value for value in entry.enum_type.values if theirs or not is_forks(value.number)]
         values = " / ".join(value.name for value in known)
+        if entry.is_repeated:
+            return f"{entry.name} ({values}){more}"
         default = entry.enum_type.values_by_number[entry.default_value].name
         return f"{entry.name} = {default} ({values}){more}"
     if entry.is_repeated or not entry.has_default_value:

@@ -31,6 +31,12 @@ RECURRENT = f"recurrent_param {{ num_output: 4 {FILL} }}"
 
 SNIPPETS = {
     "Accuracy": Snippet(SCORES, "accuracy_param { top_k: 2 }"),
+    "AnnotatedData": Snippet(
+        {},
+        'data_param { source: "pets/train" backend: VOC batch_size: 2 }'
+        " transform_param { resize_param { height: 8 width: 8 } }",
+        ("data", "label"),
+    ),
     "ArgMax": Snippet(ROWS, "argmax_param { axis: 1 top_k: 2 }"),
     "Axpy": Snippet({"a": (2, 4), "x": (2, 4, 6, 6), "b": (2, 4, 6, 6)}),
     "BatchNorm": Snippet(IMAGES),
@@ -220,11 +226,28 @@ def files() -> Iterator[None]:
             Path("images.txt").write_text("one.png 0\none.png 1\n")
             Path("windows.txt").write_text("# 0\none.png\n3\n10\n12\n2\n1 0.9 1 1 8 8\n1 0.1 0 0 3 3\n")
             Path("infogain.binaryproto").write_bytes(binary.from_array(np.eye(3)).SerializeToString())
+            _pets(Path("pets"))
             Path("twice.py").write_text(TWICE)
             yield
         finally:
             sys.path.remove(folder)
             os.chdir(here)
+
+
+def _pets(folder: Path) -> None:
+    """A VOC folder of two images with a cat each."""
+    from PIL import Image
+
+    from minicaffe.data.detection import boxes, label_map, voc
+
+    for name in (voc.IMAGES, voc.ANNOTATIONS, f"{voc.SETS}/Main"):
+        (folder / name).mkdir(parents=True)
+    (folder / voc.SETS / "Main" / "train.txt").write_text("1\n2\n")
+    (folder / label_map.FILE).write_text(label_map.spelled(["cat"]))
+    cat = voc.spelled("1.png", (10, 12), boxes.marked([[0.25, 0.2, 0.75, 0.6]], [1]), ["", "cat"])
+    for name in ("1", "2"):
+        Image.fromarray(np.full((10, 12, 3), 128, np.uint8)).save(folder / voc.IMAGES / f"{name}.png")
+        (folder / voc.ANNOTATIONS / f"{name}.xml").write_bytes(cat)
 
 
 TWICE = """import caffe

@@ -8,10 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from ..data.batches import Batches
+from ..data.detection.batches import AnnotatedBatches
+from ..data.detection.boxes import Boxes
 from ..data.order import Order
 from ..data.records import RecordBatches
 from ..data.transformer import Transformer
 from ..errors import ConfigError, Place, locate
+from ..layers.source.annotated_data import AnnotatedData
 from ..layers.source.prefetching import Prefetching
 from ..net import Net
 from ..proto.schema import NetParameter
@@ -24,11 +27,17 @@ SEED = 1  # where neither the caller nor a solver says
 
 class Seen(NamedTuple):
     """An image (C, H, W), its label if it has one, and how the net sees it in one epoch after the other, in
-    units of pixels, before mean, scale and std."""
+    units of pixels, before mean, scale and std.
+
+    boxes  of its objects, if it has such: those of the original, and those of each sample
+    names  of the classes of the objects
+    """
 
     original: np.ndarray
     label: int | None
     samples: list[np.ndarray]
+    boxes: Sequence[Boxes] = ()
+    names: Sequence[str] = ()
 
 
 def preview(
@@ -61,8 +70,11 @@ def preview(
     order = make.order
     found = []
     for index in order.samples(np.arange(min(images, order.count))).tolist():
-        image, label = make.read(index)
         at = places(order, index, samples)
+        if isinstance(make, AnnotatedBatches):
+            found.append(_annotated(make, index, at))
+            continue
+        image, label = make.read(index)
         found.append(Seen(image, label, _seen(image, make.transformer_for(image.shape), at, make.share.key)))
     return found
 
@@ -85,7 +97,18 @@ def _seen(
     return list(transformer.undo(values, transformer.draw(at, key, size)))
 
 
-def _maker(state: State, name: str, seed: int) -> Batches | RecordBatches:
+def _annotated(make: AnnotatedBatches, index: int, at: np.ndarray) -> Seen:
+    image, boxes = make.sample(index)
+    seen = make.seen(index, at)
+    samples = [changed for changed, _ in seen]
+    if boxes is None:
+        return Seen(image, None, samples)
+    classes = make.records.classes
+    names = [classes[k] if k < len(classes) else str(k) for k in boxes.labels.tolist()]
+    return Seen(image, None, samples, [boxes, *(b for _, b in seen if b is not None)], names)
+
+
+def _maker(state: State, name: str, seed: int) -> Batches | RecordBatches | AnnotatedBatches:
     """What makes the batches of the layer of this name, or of the first that reads images."""
     sources = [i for i, layer in enumerate(state.layers) if reads_images(state, i)]
     if name:
@@ -94,7 +117,7 @@ def _maker(state: State, name: str, seed: int) -> Batches | RecordBatches:
         which = f"no layer {name!r}" if name else "no layer"
         raise ConfigError(
             f"{state.file}: {which} of the net in phase {state.name} reads images that can be shown",
-            hint="Data and ImageData layers do; --phase chooses the phase",
+            hint="Data, ImageData and AnnotatedData layers do; --phase chooses the phase",
         )
     with locate(Place(file=state.file)):
         param = NetParameter(state=state.param.state)
@@ -103,6 +126,8 @@ def _maker(state: State, name: str, seed: int) -> Batches | RecordBatches:
 
 
 def reads_images(state: State, i: int) -> bool:
-    """Whether a layer reads images that it can change at random."""
+    """Whether a layer reads images that it shows as it changes them."""
     kind = state.kind(i)
-    return kind is not None and issubclass(kind, Prefetching) and kind.augments
+    if kind is None or not issubclass(kind, Prefetching):
+        return False
+    return kind.augments or issubclass(kind, AnnotatedData)

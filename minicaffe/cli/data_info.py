@@ -14,7 +14,11 @@ import numpy as np
 from ..data import datasets
 from ..data.class_folders import ImageFolder, reasons
 from ..data.database import FILE, Database
+from ..data.detection.coco import Coco
+from ..data.detection.records import opened
+from ..data.detection.voc import Voc
 from ..data.facts import backend, parts, summary
+from ..data.images import Channels
 from ..errors import ConfigError, DataError, locate
 from ..printable import printable
 from . import terminal
@@ -45,6 +49,9 @@ def _facts(source: str, names: list[str] | None = None) -> dict[str, Any]:
         folder = ImageFolder(source)
         facts, names = _of_records(source, folder), folder.classes
         facts["left out"] += [{"file": name, "reason": reason} for name, reason in folder.left_out]
+    elif kind in ("VOC", "COCO"):
+        annotated = Voc(source) if kind == "VOC" else Coco(source)
+        facts, names = _of_annotated(source, annotated), annotated.classes
     else:
         facts = _of_idx(source)
         if part := datasets.named_part(source):
@@ -116,6 +123,37 @@ def _of_records(source: str, records: Database | ImageFolder) -> dict[str, Any]:
     }
 
 
+def _of_annotated(source: str, records: Voc | Coco) -> dict[str, Any]:
+    """The facts of images with boxes, of which every one is read; `classes` counts objects."""
+    low, high, without, difficult = 255, 0, 0, 0
+    shapes: Counter[tuple[int, ...]] = Counter()
+    classes: Counter[int] = Counter()
+    for index in range(len(records)):
+        with locate(partial(records.place, index)):
+            image, boxes = opened(records.read(index), Channels.COLOR)
+        low, high = min(low, int(image.min())), max(high, int(image.max()))
+        shapes[image.shape] += 1
+        if boxes is not None:
+            classes.update(boxes.labels.tolist())
+            difficult += int(boxes.difficult.sum())
+            without += not len(boxes.labels)
+    return {
+        "name": source,
+        "images": shapes.total(),
+        "shape": list(shapes.most_common(1)[0][0]),
+        "shapes": len(shapes),
+        "type": "uint8",
+        "pixels": [low, high],
+        "classes": {str(label): classes[label] for label in sorted(classes)},
+        "objects": classes.total(),
+        "difficult": difficult,
+        "without objects": without,
+        "files": [],
+        "source": None,
+        "licence": None,
+    }
+
+
 def _spell(facts: dict[str, Any]) -> str:
     low, high = facts["pixels"]
     size = times(facts["shape"])
@@ -126,7 +164,11 @@ def _spell(facts: dict[str, Any]) -> str:
         f"  images   {facts['images']} of {size}, {facts['type']} from {low} to {high}",
         f"  labels   {len(facts['classes'])} classes",
     ]
-    width = max(map(len, facts["classes"]))
+    if "objects" in facts:
+        lines[-1] = f"  objects  {facts['objects']} of {len(facts['classes'])} classes"
+        lines[-1] += f", {facts['difficult']} of them difficult" if facts["difficult"] else ""
+        lines[-1] += f"; {facts['without objects']} images have none" if facts["without objects"] else ""
+    width = max(map(len, facts["classes"]), default=0)
     for label, count in facts["classes"].items():
         name = f"  {facts['names'][int(label)]}" if "names" in facts else ""
         lines.append(f"           {label:>{width}}  {count}{name}")

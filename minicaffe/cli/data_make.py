@@ -15,7 +15,7 @@ from ..checking.table import aligned
 from ..data import class_folders
 from ..data.making import Made, Options, fit, make, parts
 from ..errors import ConfigError
-from . import flags, terminal
+from . import data_make_digits, flags, terminal
 
 MOST_ROWS = 40  # of the histogram
 MOST_FILES = 10  # of those left out that are named
@@ -32,6 +32,8 @@ What SOURCE can be:
                                  labels in the .npz (y, labels, ...), beside the .npy or named by --labels
   .csv, .csv.gz                  a row per image: the label (column `label`, else the first), then the pixels,
                                  of a square or of --size; with or without a head
+  digits-detection               not a source: makes images with boxes around digits; see
+                                 minicaffe data make digits-detection --help
   .parquet, or a folder of them  column `image` (bytes of a file, or a struct with `bytes`), and `label`, a
                                  number or a text (needs pip install 'minicaffe[parquet]')
 Classes that have only numbers are named by the lines of a file labels.txt beside the source, if there is one.
@@ -88,6 +90,8 @@ def parser() -> flags.Parser:
 
 
 def run(arguments: list[str]) -> int:
+    if arguments[:1] == [data_make_digits.NAME]:
+        return data_make_digits.run(arguments[1:])
     args = parser().parse(arguments)
     if args.gray and args.color:
         raise ConfigError("both --gray and --color", hint="keep one of the two")

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..checking.preview import SEED, preview
+import numpy as np
+
+from ..checking.preview import SEED, Seen, preview
+from ..drawing.boxes import outlined
 from ..drawing.picture import write
 from ..drawing.sheet import sheet
 from ..errors import ConfigError
+from ..printable import printable
 from . import flags, terminal
+
+MOST_NAMES = 4  # of objects, beside an image
 
 
 def parser() -> flags.Parser:
@@ -16,7 +22,7 @@ def parser() -> flags.Parser:
         "data preview",
         "Show what a net will see: its first images, each as it is stored, and beside that as it comes in one"
         " epoch after the other: resized, changed at random, cropped and mirrored.  Mean and scale are"
-        " undone.",
+        " undone.  Of images with boxes these are drawn.",
     )
     p.add_argument("net", metavar="NET", help="a net or solver prototxt, or one of the package")
     p.add_argument("-o", "--output", metavar="FILE", help="the picture, a .png")
@@ -52,11 +58,22 @@ def run(arguments: list[str]) -> int:
             stages=flags.stages(args),
             source=args.source,
         )
-    rows = [
-        ("" if image.label is None else f"label {image.label}", [image.original, *image.samples])
-        for image in seen
-    ]
+    rows = [(_words(image), _pictures(image)) for image in seen]
     heads = ["stored", *(f"epoch {k + 1}" for k in range(args.samples))]
     write(args.output, sheet(rows, heads))
     terminal.say(f"Wrote {args.output}")
     return 0
+
+
+def _words(image: Seen) -> str:
+    if image.boxes:
+        few = ", ".join(image.names[:MOST_NAMES]) + (", ..." if len(image.names) > MOST_NAMES else "")
+        return printable(few) or "no objects"
+    return "" if image.label is None else f"label {image.label}"
+
+
+def _pictures(image: Seen) -> list[np.ndarray]:
+    shown = [image.original, *image.samples]
+    if not image.boxes:
+        return shown
+    return [outlined(picture, boxes.corners, boxes.labels) for picture, boxes in zip(shown, image.boxes)]

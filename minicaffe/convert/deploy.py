@@ -10,6 +10,7 @@ import numpy as np
 from ..core.layer import Layer
 from ..data import absent
 from ..data.batches import Batches
+from ..data.detection.settings import in_use
 from ..data.records import RecordBatches
 from ..errors import ConfigError, MiniCaffeError, Place, in_layer, suggest
 from ..graph.filter import takes_part
@@ -145,6 +146,7 @@ class Deployment:
             layer = LayerParameter()
             layer.CopyFrom(self.sources[name])
             layer.ClearField("transform_param")
+            layer.annotated_data_param.ClearField("batch_sampler")
             self._readers[name] = self._open(layer, name).layers[0]
         return self._readers[name]
 
@@ -285,6 +287,8 @@ class Deployment:
         fields where the net has no others, so that Caffe reads what is written."""
         kept, image = layer.transform_param, source.image_data_param
         kept.CopyFrom(source.transform_param)
+        if source.type == "AnnotatedData" and (fit := in_use(kept)):
+            self.notes.append(f"{Place.of(layer)}: resize_param {fit} has to be done to images beforehand")
         kept.ClearField("mirror")
         if image.new_height and image.new_width:
             layer.image_data_param.new_height = image.new_height

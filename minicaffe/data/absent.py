@@ -14,12 +14,16 @@ from ..files import open_file, read_start, read_text, refuse_foreign
 from ..proto import binary
 from ..proto.schema import BlobProto, LayerParameter, enum_name
 from . import datasets, ranges
+from .detection import voc
 from .transformer import Transformer
 
 Shape = tuple[int, ...]
 Given = Mapping[str, Shape]  # by the name of a top
 
+ROWS = (1, 1, 1, 8)  # of boxes, of which a batch may have any number
+
 SOURCES = {
+    "AnnotatedData": "data_param",
     "Data": "data_param",
     "HDF5Data": "hdf5_data_param",
     "ImageData": "image_data_param",
@@ -38,6 +42,8 @@ def files(layer: LayerParameter) -> Iterator[tuple[str, str]]:
             yield f"{field}.source", source
         elif layer.type == "ImageData" and source:
             yield from _first_image(layer)
+        elif layer.type == "AnnotatedData" and source:
+            yield from _label_map(layer)
         elif layer.type == "HDF5Data" and source:
             yield from ((f"{field}.source, {source}", path) for path in _words(source) if not is_here(path))
     if layer.transform_param.mean_file and not is_here(layer.transform_param.mean_file):
@@ -47,7 +53,11 @@ def files(layer: LayerParameter) -> Iterator[tuple[str, str]]:
 def _can_be_read(layer: LayerParameter, source: str) -> bool:
     """Whether a source need not be reported as missing: it exists, or it looks like a misspelled named set,
     which is an error of its own."""
-    backend = enum_name(layer.data_param, "backend") if layer.type == "Data" else ""
+    backend = enum_name(layer.data_param, "backend") if SOURCES[layer.type] == "data_param" else ""
+    if backend == "VOC":
+        return voc.is_here(source)
+    if backend == "COCO":
+        source = ranges.without(source)
     if backend in ("IDX", "FOLDER"):
         source = ranges.without(source)
     if backend != "IDX":
@@ -80,6 +90,8 @@ def shapes(layer: LayerParameter, phase: int, given: Given) -> list[Shape] | Non
     for i, name in enumerate(tops):
         if name in given:
             found.append(given[name])
+        elif i and layer.type == "AnnotatedData":
+            found.append(ROWS)
         elif told is not None and i < len(told):
             found.append((*(batch or told[i][:1]), *told[i][1:]))
         elif i and batch:  # labels
@@ -98,6 +110,8 @@ def _told(layer: LayerParameter, phase: int) -> list[Shape] | None:
             image = datasets.SETS[named.partition("/")[0]].shape
         else:
             image = _colours(1 if transform.force_gray else 3, layer)
+    elif layer.type == "AnnotatedData":
+        return _annotated(layer)
     elif layer.type == "ImageData":
         conf = layer.image_data_param
         batch = conf.batch_size
@@ -115,6 +129,18 @@ def _told(layer: LayerParameter, phase: int) -> list[Shape] | None:
     elif transform.crop_size:
         image = (image[0], transform.crop_size, transform.crop_size)
     return [(batch, *image), (batch,)] if batch > 0 and math.prod(image) else None
+
+
+def _annotated(layer: LayerParameter) -> list[Shape] | None:
+    """Images of one size, and rows of boxes."""
+    transform, batch = layer.transform_param, layer.data_param.batch_size
+    fit = transform.resize_param[0] if len(transform.resize_param) == 1 else None
+    size = (0, 0)
+    if fit is not None and enum_name(fit, "resize_mode") != "FIT_SMALL_SIZE":
+        size = (fit.height, fit.width)
+    crop = transform.crop_size or transform.crop_h
+    image = (1 if transform.force_gray else 3, *((crop, crop) if crop else size))
+    return [(batch, *image), ROWS] if batch > 0 and math.prod(image) else None
 
 
 def _colours(channels: int, layer: LayerParameter, height: int = 0, width: int = 0) -> Shape:
@@ -136,6 +162,13 @@ def mean_shape(path: str) -> Shape | None:
     except MiniCaffeError:
         return None
     return shape[-3:] if len(shape) >= 3 else None
+
+
+def _label_map(layer: LayerParameter) -> Iterator[tuple[str, str]]:
+    """The classes of a source that is read with them."""
+    path = layer.annotated_data_param.label_map_file
+    if path and enum_name(layer.data_param, "backend") in ("VOC", "COCO") and not is_here(path):
+        yield "annotated_data_param.label_map_file", path
 
 
 def _first_image(layer: LayerParameter) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ class Batch:
     images       (N, C, H, W): floats, transformed; or bytes as they were read, if `windows` is not None
     windows      None; or (N, 3), int32: what `Transformer.draw` returned for images that are still bytes and
                  have yet to be transformed
-    labels       (N,); None if labels are not wanted
+    labels       (N,), or rows of another shape; None if labels are not wanted
     dtype        the type of transformed images
     takes_bytes  whether images may be left as bytes because the device can transform them
     """
@@ -47,3 +47,9 @@ class Batch:
         """Set the labels, if they are wanted."""
         if self.labels is not None:
             self.labels[...] = values
+
+    def rows(self, table: np.ndarray) -> None:
+        """Set what stands in the place of labels, if it is wanted: rows, whose number differs from batch to
+        batch."""
+        if self.labels is not None:
+            self.labels = np.ascontiguousarray(table, self.labels.dtype)

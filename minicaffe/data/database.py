@@ -47,12 +47,16 @@ class Database:
 
     def read(self, index: int) -> tuple[np.ndarray, int]:
         """Image (C, H, W) and label of a record."""
-        record = datum.parse(self._records.value(index))
+        record = datum.parse(self.value(index))
         return datum.to_array(record, self.channels), record.label
+
+    def value(self, index: int) -> bytes:
+        """The bytes of a record."""
+        return self._records.value(index)
 
     def label(self, index: int) -> int:
         """The label of a record, without decoding its image."""
-        return datum.parse(self._records.value(index)).label
+        return datum.parse(self.value(index)).label
 
     def place(self, index: int) -> str:
         """The key of record `index` and the path of the database, for errors."""

@@ -27,16 +27,18 @@ KINDS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def encode(image: np.ndarray, kind: str) -> bytes:
+def encode(image: np.ndarray, kind: str, *, quality: int | None = None) -> bytes:
     """The bytes of an image file with pixels (C, H, W), uint8, of one channel or of blue, green and red.
 
-    kind  the ending of such files' names: png, jpg, ...
+    kind     the ending of such files' names: png, jpg, ...
+    quality  of a JPEG, if it is another than OpenCV's default
 
     Raises ConfigError for a kind that is not in KINDS.
     """
     from PIL import Image
 
     form, options = _known(kind)
+    options = options if quality is None else {**options, "quality": quality}
     pixels = image[0] if len(image) == 1 else np.ascontiguousarray(image[::-1].transpose(1, 2, 0))
     out = io.BytesIO()
     Image.fromarray(pixels).save(out, form, **options)

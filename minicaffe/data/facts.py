@@ -11,6 +11,7 @@ from ..files import read_text
 from . import class_folders, class_names, database, datasets, ranges
 from .class_folders import ImageFolder
 from .database import Database
+from .detection import voc
 
 SUMMARY = "summary.json"  # in the folder of a data set that `data make` has written
 
@@ -28,10 +29,15 @@ class Facts(NamedTuple):
 
 def backend(source: str) -> str:
     """The value of data_param.backend with which a source must be read: FOLDER for a folder of folders, LMDB
-    for another folder, IDX for named sets and files."""
+    for another folder, VOC and COCO for lists and files of annotated images, IDX for named sets and other
+    files."""
     path = ranges.without(source)
-    if datasets.named_part(source) or not os.path.isdir(path):
+    if datasets.named_part(source):
         return "IDX"
+    if voc.is_here(path):
+        return "VOC"
+    if not os.path.isdir(path):
+        return "COCO" if path.lower().endswith(".json") else "IDX"
     has_database = os.path.exists(os.path.join(path, database.FILE))
     return "FOLDER" if class_folders.is_one(path) and not has_database else "LMDB"
 
@@ -46,7 +52,8 @@ def facts(source: str, kind: str) -> Facts:
         folder = ImageFolder(source)
         return Facts(len(folder), len(folder.classes))
     if kind != "IDX":
-        raise ConfigError(f"data_param.backend {kind} cannot be read", hint="backend: IDX, LMDB or FOLDER")
+        hint = "IDX, LMDB and FOLDER have them; images with boxes are read by an AnnotatedData layer"
+        raise ConfigError(f"backend {kind} has no images of classes", hint=hint)
     images, labels = datasets.open_source(source)
     if part := datasets.named_part(source):
         return Facts(len(images), part[0].classes)
@@ -64,13 +71,15 @@ def class_names_of(source: str, kind: str) -> list[str]:
 
 def parts(source: str) -> dict[str, str]:
     """The sources of the parts of a data set, by the part's name; empty if `source` is not a data set with
-    parts.  Data sets with parts are a named set such as mnist, one written by `data make`, and a folder whose
-    subfolders train, val or test hold class folders."""
+    parts.  Data sets with parts are a named set such as mnist, one written by `data make`, a VOC folder, and
+    a folder whose subfolders train, val or test hold class folders."""
     if source in datasets.SETS:
         return {part: f"{source}/{part}" for part in datasets.SETS[source].splits}
     if (made := summary(source)) is not None:
         ending = ".txt" if made.get("kind") == "hdf5" else ""
         return {part: os.path.join(source, part) + ending for part in made["parts"]}
+    if lists := voc.lists(source):
+        return {name: os.path.join(source, name) for name in lists}
     found = class_folders.parts(source)
     return {("train", "val", "test")[number]: os.path.join(source, name) for name, number in found.items()}
 

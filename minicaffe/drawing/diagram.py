@@ -159,6 +159,7 @@ def _axis(message: str) -> Callable[[Any], str]:
 
 
 _SETTINGS: dict[str, Callable[[Any], str]] = {
+    "AnnotatedData": _data,
     "Concat": _axis("concat_param"),
     "Convolution": _convolution,
     "Data": _data,

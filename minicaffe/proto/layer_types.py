@@ -10,6 +10,7 @@ from __future__ import annotations
 LAYERS = {
     "AbsVal": "neuron.abs_val",
     "Accuracy": "loss.accuracy",
+    "AnnotatedData": "source.annotated_data",
     "ArgMax": "loss.arg_max",
     "Axpy": "linear.axpy",
     "BatchNorm": "norm.batch_norm",

@@ -158,6 +158,15 @@ def test_shapes_that_are_given(tmp_path):
         ('"ImageData" image_data_param { source: "list.txt" is_color: false new_height: 6 new_width: 7 }',
          "no.png is not here (image_data_param.source, list.txt)", [(1, 1, 6, 7), (1,)]),
         ('"HDF5Data" hdf5_data_param { source: "list.txt" batch_size: 3 }', "no.png is not here", None),
+        ('"AnnotatedData" data_param { source: "no/train[:9]" batch_size: 3 backend: VOC } transform_param {'
+         ' resize_param { height: 6 width: 7 } }',
+         "no/train[:9] is not here (data_param.source)", [(3, 3, 6, 7), (1, 1, 1, 8)]),
+        ('"AnnotatedData" data_param { source: "no.json" batch_size: 3 backend: COCO } transform_param {'
+         ' crop_h: 5 crop_w: 5 force_gray: true }',
+         "no.json is not here (data_param.source)", [(3, 1, 5, 5), (1, 1, 1, 8)]),
+        ('"AnnotatedData" data_param { source: "list.txt" batch_size: 3 backend: COCO }'
+         ' annotated_data_param { label_map_file: "no" }',
+         "no is not here (annotated_data_param.label_map_file)", None),
         ('"WindowData" window_data_param { source: "no" batch_size: 3 } transform_param { crop_size: 9 }',
          "no is not here", [(3, 3, 9, 9), (3,)]),
         ('"Data" data_param { source: "no" batch_size: 2 } transform_param { crop_size: 4 force_gray: true }',

@@ -20,6 +20,7 @@ from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
 
+from ..support.annotated import voc_folder
 from ..support.running import run
 
 SIDE = 2000  # of images of 16 MB in float32
@@ -27,6 +28,8 @@ PIXELS = np.zeros((3, 4, 5), np.uint8)
 
 # By type: what follows the name, with files from `folder`.
 SOURCES = {
+    "AnnotatedData": """top: "x" top: "y" data_param { source: "pets/train" backend: VOC batch_size: 2000 }
+      transform_param { resize_param { height: 9 width: 9 } }""",
     "Data": 'top: "x" top: "y" data_param { source: "db" backend: LMDB batch_size: 2000 }',
     "DummyData": f"""top: "x" top: "y" dummy_data_param {{ shape {{ dim: {SIDE} dim: {SIDE} }}
       shape {{ dim: {SIDE} }} data_filler {{ type: "gaussian" std: 1 }}
@@ -64,6 +67,7 @@ def folder(tmp_path, monkeypatch) -> Path:
         file["x"], file["y"] = np.ones((4, 3)), np.ones(4)
     with DatabaseWriter("db") as database:
         database.add(datum.from_array(np.zeros((3, 50, 50), np.uint8), 1), "0")
+    voc_folder(tmp_path / "pets")
     return tmp_path
 
 

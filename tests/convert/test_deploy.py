@@ -9,8 +9,9 @@ from minicaffe.convert.deploy import WHITE, Deployment, speaks_of_deployment, tr
 from minicaffe.errors import ConfigError, MiniCaffeError
 from minicaffe.net import Net
 from minicaffe.proto import text
-from minicaffe.proto.schema import NetParameter
+from minicaffe.proto.schema import NetParameter, TransformationParameter
 
+from ..support.annotated import voc_folder
 from ..support.running import PROTOTXT
 
 LARGE = pytest.mark.slow
@@ -158,6 +159,39 @@ def test_all_in_one():
     assert list(made.layer[0].input_param.shape[0].dim) == [1, 1, 8, 8]
     assert [one.type for one in made.layer][-2:] == ["InnerProduct", "Softmax"]
     assert not any(one.include or one.exclude for one in made.layer)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "note"),
+    [
+        (
+            "resize_param { height: 9 width: 8 } crop_h: 5 crop_w: 5",
+            "resize { height: 9 width: 8 } crop_size: 5",
+            "",
+        ),
+        (
+            "resize_param { resize_mode: FIT_LARGE_SIZE_AND_PAD height: 9 width: 8 }",
+            "",
+            "FIT_LARGE_SIZE_AND_PAD",
+        ),
+    ],
+)
+def test_images_with_boxes(tmp_path, given, kept, note):
+    """Changes at random go; what is done to every image stays, as an Input has it."""
+    transform = (
+        f"mean_value: 7 mirror: true emit_constraint {{ }} {given} expand_param {{ max_expand_ratio: 2 }}"
+    )
+    data = f"""layer {{ name: "data" type: "AnnotatedData" top: "data" top: "label"
+      data_param {{ source: "{voc_folder(tmp_path / "x")}" backend: VOC batch_size: 3 }}
+      transform_param {{ {transform} }}
+      annotated_data_param {{ batch_sampler {{ }} }} }}"""
+    made = Deployment(layers(data, layer("InnerProduct", "data", "ip", DENSE)), written=True)
+    said = made.param.layer[0].transform_param
+    assert said == text.parse(f"mean_value: 7 {kept}", TransformationParameter)
+    assert any(note in line and "beforehand" in line for line in made.notes) == bool(note)
+    assert made.class_names("data") == ["background", "cat", "dog"]
+    shape = Net(made.param).blobs["data"].shape
+    assert shape == ((1, 3, 5, 5) if kept else (1, 3, 9, 8))
 
 
 def test_errors():

@@ -29,14 +29,22 @@ from typing import NamedTuple
 import numpy as np
 
 from minicaffe.convert import formats
-from minicaffe.data import datum, idx, images
+from minicaffe.data import datum, encoding, idx, images
 from minicaffe.data.database import FILE, Database, DatabaseWriter
+from minicaffe.data.detection import label_map, voc
+from minicaffe.data.detection.coco import Coco
+from minicaffe.data.detection.database import parse, to_record
+from minicaffe.data.detection.label_map import LabelMap
+from minicaffe.data.detection.records import opened
 from minicaffe.data.hdf5 import HDF5Batches
 from minicaffe.data.image_list import ImageList
+from minicaffe.data.images import Channels
 from minicaffe.data.window_list import WindowList
 from minicaffe.errors import MiniCaffeError
 from minicaffe.proto import binary, hdf5, npy
 from minicaffe.proto.schema import NetParameter, SolverState, message_class
+
+from . import annotated
 
 MEMORY = 6 << 30  # bytes of address space: libraries map much that they never touch
 SECONDS = 20  # of the processor, for one file
@@ -192,6 +200,20 @@ def _read_idx(path: Path) -> None:
     idx.read(path)
 
 
+def _instances() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        return [Path(annotated.coco_file(Path(folder))).read_bytes()]
+
+
+def _records() -> list[bytes]:
+    return [
+        to_record(
+            encoding.encode(annotated.picture(scene), "png"), annotated.objects_of(scene)
+        ).SerializeToString()
+        for scene in annotated.SCENES
+    ]
+
+
 KINDS = {
     "idx": Kind("x-idx3-ubyte", _idx, _read_idx),
     "lmdb": Kind(FILE, _databases, _read_database),
@@ -205,6 +227,19 @@ KINDS = {
     "image": Kind("x.png", _images, images.read),
     "image list": Kind(
         "x.txt", lambda: [b"a b.png 1\nc.png -7\n" * 3], lambda path: ImageList(str(path)), True
+    ),
+    "VOC annotation": Kind(
+        "x.xml",
+        lambda: [annotated.xml(scene).encode() for scene in annotated.SCENES],
+        lambda path: voc.parse(images.contents(path), LabelMap([("cat", 1, ""), ("dog", 2, "")], "map")),
+        True,
+    ),
+    "COCO instances": Kind("x.json", _instances, lambda path: Coco(str(path)), True),
+    "annotated record": Kind(
+        "x.bin", _records, lambda path: opened(parse(path.read_bytes(), Channels.COLOR), Channels.COLOR)
+    ),
+    "label map": Kind(
+        "x.prototxt", lambda: [label_map.spelled(["cat", "dog"]).encode()], label_map.read, True
     ),
     "window list": Kind(
         "windows.txt",

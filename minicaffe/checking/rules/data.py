@@ -12,7 +12,7 @@ from ..finding import ADVICE, ERROR, WARNING, Finding
 from ..state import SHAPING, State
 from .structure import made_layers
 
-SOURCES = {"Data": "data_param", "ImageData": "image_data_param"}
+SOURCES = {"AnnotatedData": "data_param", "Data": "data_param", "ImageData": "image_data_param"}
 SCALING = frozenset(
     {"BN", "BatchNorm", "MVN", "Power", "Scale", "Bias", "Eltwise"}
 )  # may centre what comes in

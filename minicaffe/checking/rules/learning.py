@@ -18,7 +18,12 @@ LOSSES = (
     *("EuclideanLoss", "HingeLoss", "InfogainLoss", "MultinomialLogisticLoss"),
     *("SigmoidCrossEntropyLoss", "SoftmaxWithLoss"),
 )
-BATCHES = {"Data": "data_param", "HDF5Data": "hdf5_data_param", "ImageData": "image_data_param"}
+BATCHES = {
+    "AnnotatedData": "data_param",
+    "Data": "data_param",
+    "HDF5Data": "hdf5_data_param",
+    "ImageData": "image_data_param",
+}
 RESHAPING = SHAPING - {"Dropout"}
 
 

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import math
 import os
-import re
 import shutil
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ... import __version__, log
+from ... import __version__
 from ...errors import ConfigError, DataError, ShapeError, locate
-from ...files import sync_folder, temporary_name, write_atomic
+from ...files import write_atomic
 from .. import encoding, mean
 from ..facts import SUMMARY
 from ..images import Channels
 from ..order import permutation
 from . import fit, parts, split
 from .chunks import in_chunks
+from .new_folder import new_folder, sync
 from .opening import open_source
 from .prepare import Preparation, Prepared
 from .sources import Source
@@ -100,7 +99,7 @@ def make(source: str | os.PathLike, folder: str | os.PathLike, options: Options 
     home = Path(os.path.abspath(folder))
     if os.path.isdir(source) and Path(os.path.realpath(home)).is_relative_to(os.path.realpath(source)):
         raise ConfigError(f"{home} would lie in {os.fspath(source)}", hint="-o FOLDER names another place")
-    with _new_folder(home) as scratch, ExitStack() as open_files, warnings.catch_warnings():
+    with new_folder(home) as scratch, ExitStack() as open_files, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of Pillow, about images as large as a bomb may be; not for threads
         given = open_files.enter_context(
             closing(
@@ -117,7 +116,7 @@ def make(source: str | os.PathLike, folder: str | os.PathLike, options: Options 
             making.clear()
             summary = making.run(Channels.COLOR)
         open_files.close()
-        _sync(scratch)
+        sync(scratch)
     ending = ".txt" if options.kind == "hdf5" else ""
     sources = {part: os.path.join(folder, part) + ending for part in summary["parts"]}
     return Made(Path(folder), sources, summary)
@@ -286,71 +285,6 @@ class _Making:
         for name, content in contents.items():
             write_atomic(self.scratch / name, content)
         return summary
-
-
-@contextmanager
-def _new_folder(home: Path) -> Iterator[Path]:
-    """A folder to write to, which takes the name `home` when the block ends without an error, and else is
-    removed; what earlier runs for `home` left when they were killed is removed too."""
-    if os.path.lexists(home):
-        raise DataError(f"{home}: exists already", hint="remove it, or name another folder with -o")
-    scratch = temporary_name(home)
-    try:
-        _remove_abandoned(home)
-        scratch.mkdir()
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise _cannot(home, error) from None
-    try:
-        yield scratch
-        os.rename(scratch, home)
-        sync_folder(home.parent)
-    except OSError as error:
-        raise _cannot(home, error) from None
-    except DataError as error:  # of a writer, which knows but the folder's other name
-        error.message = error.message.replace(os.fspath(scratch), os.fspath(home))
-        raise
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _remove_abandoned(home: Path) -> None:
-    """Remove the folders of runs for `home` that have ended without doing so."""
-    temporary = re.compile(re.escape(f".{home.name}.") + r"([0-9]{1,9})-[0-9a-f]+\.part")  # temporary_name
-    for path in list(home.parent.iterdir()):
-        if (found := temporary.fullmatch(path.name)) is None:
-            continue
-        if _runs(int(found[1])):
-            log.warning(f"{path} belongs to process {found[1]}, which runs: left as it is")
-            continue
-        shutil.rmtree(path, ignore_errors=True)
-        log.warning(f"removed {path}, which an interrupted run had left")
-
-
-def _runs(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except OSError as error:
-        return error.errno == errno.EPERM
-    return True
-
-
-def _sync(folder: Path) -> None:
-    """Make sure that all files below a folder have reached the disk."""
-    for where, _, names in os.walk(folder):
-        for name in names:
-            handle = os.open(os.path.join(where, name), os.O_RDONLY)
-            try:
-                os.fsync(handle)
-            finally:
-                os.close(handle)
-        sync_folder(where)
-
-
-def _cannot(home: Path, error: Exception) -> DataError:
-    reason = getattr(error, "strerror", None) or str(error)
-    if inside := re.search(r"errno = (\d+)", reason):  # as HDF5 words it
-        reason = os.strerror(int(inside[1]))
-    return DataError(f"cannot write {home}: {reason}")
 
 
 def _spell(shape: tuple[int, ...]) -> str:

@@ -47,13 +47,17 @@ class Data(Prefetching):
     type = "Data"
     tops = (1, 2)
     augments = True
+    # By backend what the source is.
+    sources = {
+        "IDX": f"one of {', '.join(datasets.names())}, or the path of an IDX file of images",
+        "LMDB": "the folder of the database",
+        "FOLDER": "a folder of class folders",
+    }
 
     def setup(self, bottom, top):
         conf, transform = self.param.data_param, self.param.transform_param
         self._check(conf, transform)
-        channels = Channels.COLOR if transform.force_color else Channels.GRAY
-        if not (transform.force_color or transform.force_gray):
-            channels = Channels.NATIVE
+        channels = self.channels(Channels.NATIVE)
         self.records: Samples | Database | ImageFolder
         if enum_name(conf, "backend") == "IDX":
             self.records = datasets.open_source(
@@ -70,6 +74,12 @@ class Data(Prefetching):
         self.shapes = [(conf.batch_size, *transformer.out_shape), (conf.batch_size,)][: len(top)]
         # Caffe seeds a generator for its thread, and two for a transformer that needs one.
         self.setup_draws = 3 if transformer.draws else 1
+
+    def channels(self, default: Channels) -> Channels:
+        """What encoded images are decoded into, unless the net says nothing of it."""
+        if self.param.transform_param.force_color:
+            return Channels.COLOR
+        return Channels.GRAY if self.param.transform_param.force_gray else default
 
     def batches(self) -> Batches | RecordBatches:
         conf, transform, records = self.param.data_param, self.param.transform_param, self.records
@@ -97,12 +107,13 @@ class Data(Prefetching):
             if os.path.exists(os.path.join(conf.source, "data.mdb"))
             else "convert it to an LMDB (backend: LMDB); IDX files and named sets are read with backend: IDX",
         )
-        sources = {
-            "IDX": f"one of {', '.join(datasets.names())}, or the path of an IDX file of images",
-            "LMDB": "the folder of the database",
-            "FOLDER": "a folder of class folders",
-        }
-        self.check_source("data_param", sources[backend], ("scale", "mean_file", "crop_size", "mirror"))
+        self.require(
+            backend in self.sources,
+            f"data_param.backend {backend} is not of this layer",
+            hint=f"{', '.join(self.sources)} are"
+            + ("; AnnotatedData reads it" if "IDX" in self.sources else ""),
+        )
+        self.check_source("data_param", self.sources[backend], ("scale", "mean_file", "crop_size", "mirror"))
         self.require(
             not conf.rand_skip, "data_param.rand_skip has no effect", hint="remove it, or set shuffle"
         )

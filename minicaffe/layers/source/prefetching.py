@@ -52,7 +52,7 @@ class Prefetching(Source):
         with self.ahead.batch(passes) as batch:
             images, windows = batch.images, batch.windows
             shape = images.shape if windows is None else self.device_transform.out_shape(images)
-            self.follow([shape, *self.shapes[1:]], top)
+            self.follow([shape] if batch.labels is None else [shape, batch.labels.shape], top)
             if windows is None:
                 put(images, top[0])
             else:
