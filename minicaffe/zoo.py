@@ -20,7 +20,13 @@ FOLDER = "prototxt"
 # What a folder's name alone stands for, where a solver is wanted and where a net is: the first that is there.
 DEFAULTS = {
     "solver": ("solver.prototxt", "all_in_one.prototxt"),
-    "net": ("net.prototxt", "train_test.prototxt", "train_val.prototxt", "all_in_one.prototxt"),
+    "net": (
+        "net.prototxt",
+        "train_test.prototxt",
+        "train_val.prototxt",
+        "all_in_one.prototxt",
+        "deploy.prototxt",
+    ),
 }
 ROW = re.compile(r"\| \[(\w+)\]\(\w+/README\.md\) \| (.*?) \| (.*?) \|")
 ELSEWHERE = re.compile(r"(!?)\[([^\]]*)\]\(\.\./[^)]*\)")  # a link out of the folder

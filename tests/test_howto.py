@@ -9,7 +9,11 @@ import shlex
 import sys
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
+from PIL import Image
+from scipy import ndimage
 
 from minicaffe.cli.main import COMMANDS, Command, main
 from minicaffe.kernels import cache
@@ -67,6 +71,40 @@ def test_your_own_images_and_fine_tuning(tmp_path, monkeypatch, capsys):
     assert "Ignoring source layer ip2" in log
     tuned, anew = filter(None, map(accuracies, log.split("Optimization Done.")))
     assert tuned[-1] > 0.93 > anew[-1]
+
+
+def test_detect_and_segment(tmp_path, monkeypatch, capsys):
+    """Nearly every pixel has its class, and of things nearly all have their box, within two pixels at
+    each end, and few are found that are none."""
+    follow(HOWTO / "detect_and_segment.md", tmp_path, monkeypatch)
+    with h5py.File("test.h5") as file:
+        classes = file["pixels"][:, 0]
+    found = np.stack([np.asarray(Image.open(f"segmented/{i:03}.png")) for i in range(len(classes))])
+    assert (found == classes).mean() > 0.95 and Path("segmented/019_overlay.png").exists()
+    wanted = things(classes)
+    lines = capsys.readouterr().out.split("xmin  ymin  xmax  ymax\n")[1].splitlines()
+    rows = [row for row in map(str.split, lines) if row[0].startswith("test/") and len(row) == 7]
+    near = [row for row in rows if any(is_near(row, thing) for thing in wanted)]
+    assert len(near) > 0.8 * len(wanted) and len(rows) < 1.15 * len(wanted)
+    assert Path("found/019.png").exists()
+
+
+def is_near(row: list[str], thing: tuple[str, str, tuple[int, ...]]) -> bool:
+    """Whether a row of the table has the label of a thing, and its box but for two pixels and rounding."""
+    image, label, box = thing
+    ends = [float(end) for end in row[3:]]
+    return row[:2] == [image, label] and np.abs(np.subtract(box, ends)).max() <= 2.5
+
+
+def things(classes: np.ndarray) -> list[tuple[str, str, tuple[int, ...]]]:
+    """The image, the label and the box of every thing in maps of classes (n, h, w)."""
+    found = []
+    for i, map_ in enumerate(classes):
+        for number, label in ((1, "disk"), (2, "square")):
+            for rows, columns in ndimage.find_objects(ndimage.label(map_ == number)[0]):
+                box = columns.start, rows.start, columns.stop, rows.stop
+                found.append((f"test/{i:03}.png", label, box))
+    return found
 
 
 def test_a_layer_of_your_own(tmp_path, monkeypatch, capsys):

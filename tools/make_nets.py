@@ -14,7 +14,7 @@ from minicaffe.files import write_atomic
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.nets import alexnet, cifar10, googlenet, mnist
+from tools.nets import alexnet, cifar10, enet, googlenet, mnist, mobilenet_ssd, squeezenet
 
 PROTOTXT = Path(__file__).resolve().parent.parent / "prototxt"
 
@@ -25,6 +25,9 @@ def nets() -> dict[str, str]:
         "alexnet": alexnet.files(alexnet.ALEXNET),
         "caffenet": alexnet.files(alexnet.CAFFENET),
         "googlenet": googlenet.files(),
+        "enet": enet.files(),
+        "squeezenet": squeezenet.files(),
+        "mobilenet_ssd": mobilenet_ssd.files(),
         "cifar10_quick": cifar10.quick_files(),
         "cifar10_full": cifar10.full_files(),
         "siamese": mnist.siamese_files(),

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
 import math
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from .. import log
 from ..checking.table import aligned
 from ..data.making.fit import MODES
-from ..errors import ConfigError, DataError
+from ..errors import DataError
 from ..inference import Answer, Classifier
-from ..inference.files import STDIN, find
-from ..inference.viewer import INVERT, MOST_PIXELS
-from ..printable import printable
-from . import flags, terminal
+from ..inference.viewer import INVERT
+from . import flags, looking, terminal
 
 
 def parser() -> flags.Parser:
@@ -28,11 +24,7 @@ def parser() -> flags.Parser:
         "Say what images show, by a net with its weights.  NET is a deploy net, or one that trains, of which"
         " a deploy net is made in memory; what its transform_param says is done to the images.",
     )
-    p.add_argument("net", metavar="NET", help="a net prototxt, a net of the package, or a run")
-    p.add_argument("weights", metavar="WEIGHTS", help="a file of weights of any format, or a run: its newest")
-    p.add_argument(
-        "images", nargs="*", metavar="IMAGE", help="image files, folders of them, - for one on stdin"
-    )
+    looking.add_images(p)
     p.flag(
         "labels",
         metavar="FILE",
@@ -41,24 +33,8 @@ def parser() -> flags.Parser:
     )
     p.flag("top", type=flags.at_least(1), default=5, metavar="K", help="classes of each image (default 5)")
     p.flag("oversample", action="store_true", help="the mean over ten crops of each image")
-    how = p.add_argument_group("how images become what the net takes")
-    p.flag(
-        "mean",
-        type=_mean,
-        metavar="FILE|V,V,V",
-        group=how,
-        help="a binaryproto, or one value, or one for each channel",
-    )
-    p.flag("scale", type=flags.positive, metavar="X", group=how, help="factor of the pixels, less their mean")
-    p.flag("std", type=_numbers, metavar="V,V,V", group=how, help="what they are divided by then")
-    p.flag(
-        "raw_scale",
-        type=flags.positive,
-        metavar="X",
-        group=how,
-        help="what white is before the mean is taken off (default: as in the training data, or else 255)",
-    )
-    p.flag("size", type=_size, metavar="H,W", group=how, help="size before the net's part is cut out")
+    how = looking.add_values(p)
+    p.flag("size", type=looking.size, metavar="H,W", group=how, help="size before the net's part is cut out")
     p.flag(
         "resize",
         choices=MODES,
@@ -89,10 +65,8 @@ def parser() -> flags.Parser:
     flags.add_shapes(p, "shape of an input that the net does not tell")
     flags.add_device(p)
     p.epilog = (
-        "Images that cannot be read, or have more than"
-        f" {MOST_PIXELS // 1_000_000} million pixels, are listed on stderr, and the exit status is 1 once the"
-        " others are classified.  Files in folders that are no images by name are listed too.  Without a"
-        " Softmax or Sigmoid at the net's end the numbers are scores."
+        looking.epilog("classified")
+        + "  Without a Softmax or Sigmoid at the net's end the numbers are scores."
     )
     return p
 
@@ -100,25 +74,18 @@ def parser() -> flags.Parser:
 def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     terminal.start_log(level=log.NOTICE)
-    if not args.images:
-        raise ConfigError("no image is named", hint="minicaffe classify NET WEIGHTS cat.jpg; - reads stdin")
-    found = find(args.images)
+    found = looking.images(args, "classify")
     classifier = Classifier(
         flags.named(args.net),
         flags.weights(args.weights),
         labels=args.labels,
-        mean=args.mean,
-        scale=args.scale,
-        std=args.std,
-        raw_scale=args.raw_scale,
         size=args.size,
         mode=args.resize,
         invert=args.invert,
         oversample=args.oversample,
-        shapes=flags.shapes(args),
         output=args.output,
         batch=args.batch,
-        device=flags.device(args),
+        **looking.values(args),
     )
     answers = list(classifier.answers(found.names, top=args.top))
     if len(answers) == 1 and answers[0].error and not (args.json or found.left_out):
@@ -136,10 +103,6 @@ def run(arguments: list[str]) -> int:
     return 0 if len(good) == len(answers) else 1
 
 
-def _name(answer: Answer) -> str:
-    return "(stdin)" if answer.name == STDIN else printable(answer.name)
-
-
 def _one(answer: Answer, classifier: Classifier) -> list[str]:
     """The lines for one image."""
     height, width = answer.size
@@ -148,7 +111,7 @@ def _one(answer: Answer, classifier: Classifier) -> list[str]:
     columns = 3 if any(label != number for label, _, number in rows) else 2
     head = ("class", classifier.kind, "number")[:columns]
     return [
-        f"{_name(answer)} ({width} x {height}{inverted})",
+        f"{looking.shown(answer)} ({width} x {height}{inverted})",
         aligned(head, [row[:columns] for row in rows], "<>>"[:columns]),
         f"decode {answer.decode_ms:.2f} ms, forward {answer.forward_ms:.2f} ms",
     ]
@@ -162,7 +125,11 @@ def _table(answers: Sequence[Answer], classifier: Classifier) -> str:
     rows = []
     for answer in answers:
         first, *others = answer.classes
-        row = [_name(answer) + (" (inverted)" if answer.inverted else ""), first.label, f"{first.value:.4f}"]
+        row = [
+            looking.shown(answer) + (" (inverted)" if answer.inverted else ""),
+            first.label,
+            f"{first.value:.4f}",
+        ]
         row += [f"{c.label} {c.value:.4f}" for c in others]
         rows.append([*row, f"{answer.decode_ms:.2f}", f"{answer.forward_ms:.2f}"])
     leaving = ["decode ms", *[f"{i + 2}." for i in reversed(range(rest))], "forward ms"]
@@ -221,34 +188,4 @@ def _say(answers: Sequence[Answer], left_out: Sequence[str], chosen: bool) -> No
             f"light and dark exchanged in {inverted} of {len(answers)} images, whose ground is not that of"
             " the training data: --invert no leaves them as they are"
         )
-    for path in left_out:
-        terminal.complain(f"left out, no image by its name: {path}")
-    bad = [answer for answer in answers if answer.error]
-    for answer in bad:
-        terminal.complain(f"not classified: {answer.error}")
-    if bad:
-        terminal.complain(f"{len(bad)} of {len(answers)} images could not be read")
-
-
-def _mean(text: str) -> str | list[float]:
-    """The mean that --mean gives: values, or the name of a file."""
-    if not re.fullmatch(r"[-+0-9.eE, ]+", text):
-        return text
-    return _numbers(text)
-
-
-def _numbers(text: str) -> list[float]:
-    try:
-        found = [float(part) for part in text.split(",")]
-    except ValueError:
-        found = []
-    if not found or not all(map(math.isfinite, found)):
-        raise argparse.ArgumentTypeError(f"numbers separated by commas; got {text!r}")
-    return found
-
-
-def _size(text: str) -> tuple[int, int]:
-    found = re.fullmatch(r"([1-9][0-9]{0,5})[,x]([1-9][0-9]{0,5})", text)
-    if found is None:
-        raise argparse.ArgumentTypeError(f"a height and a width, 256,256; got {text!r}")
-    return int(found[1]), int(found[2])
+    looking.complain(answers, left_out, "classified")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .. import log
 from ..checking.table import size, spelled
-from ..convert import formats
+from ..convert import bvlc, formats
 from ..convert.deploy import WHITE, Deployment, trains
 from ..convert.doubts import doubts
 from ..convert.fold import fold
@@ -28,13 +28,13 @@ def parser() -> flags.Parser:
         f" name of the file says: prototxt, or {', '.join(formats.SUFFIXES)}.",
     )
     p.usage = (
-        "minicaffe convert IN OUT [--strip]\n"
+        "minicaffe convert IN OUT [--to bvlc]\n"
         "       minicaffe convert NET deploy.prototxt [--shape data=1,3,224,224]...\n"
-        "                         [--level N] [--stage A,B] [--strip]\n"
+        "                         [--level N] [--stage A,B] [--to bvlc]\n"
         "       minicaffe convert WEIGHTS OUT --model NET [--reshape]\n"
         "                         [--level N] [--stage A,B]\n"
         "       minicaffe convert NET WEIGHTS OUT_NET OUT_WEIGHTS --fold\n"
-        "                         [--shape data=1,3,224,224]... [--strip]\n"
+        "                         [--shape data=1,3,224,224]... [--to bvlc]\n"
         "       minicaffe convert NET WEIGHTS OUT.onnx [--shape data=1,3,224,224]...\n"
         "                         [--free_batch] [--level N] [--stage A,B]"
     )
@@ -42,10 +42,12 @@ def parser() -> flags.Parser:
         "files", nargs="*", metavar="FILE", help="to read, then to write; write - to print a net or solver"
     )
     p.flag(
-        "strip",
-        action="store_true",
-        help="remove our extensions and what only forks have; says what went",
+        "to",
+        choices=("bvlc",),
+        help="write what Caffe itself reads: layers of forks in Caffe's where that can be, and without our"
+        " extensions and what else only forks have; says what changed, and refuses what cannot be said",
     )
+    p.flag("strip", action="store_true", help="the same as --to bvlc")
     p.flag("model", metavar="NET", help="write the weights as this net has them, all checked against it")
     p.flag(
         "reshape",
@@ -79,7 +81,7 @@ def run(arguments: list[str]) -> int:
     args = parser().parse(arguments)
     terminal.start_log(level=log.NOTICE)
     to_onnx = len(args.files) == 3 and formats.format_of(args.files[2]) == formats.ONNX
-    for name in ("strip", "model", "reshape", "fold", "deploy") if to_onnx else ("free_batch",):
+    for name in ("to", "strip", "model", "reshape", "fold", "deploy") if to_onnx else ("free_batch",):
         if getattr(args, name):
             raise ConfigError(f"--{name} goes with{'out' if to_onnx else ''} NET WEIGHTS OUT.onnx")
     if args.deploy and (args.fold or args.model):
@@ -172,6 +174,10 @@ def _fold(args: argparse.Namespace) -> None:
         raise ConfigError(f"{out_model} and {out_weights} are not a prototxt and weights", hint=usage)
     net, stored = upgrade.read_net(model), formats.read_weights(weights, args.largest_file)
     _say_doubts(stored, weights, out_weights)
+    if args.strip or args.to:  # what becomes BatchNorm and Scale folds too
+        bvlc.rewrite(stored, like=net)
+        for line in bvlc.rewrite(net):
+            terminal.complain(f"{model}: {line}")
     with locate(weights):
         folded = fold(net, stored)
     proof = prove(net, stored, folded, flags.shapes(args))
@@ -215,8 +221,9 @@ def _say_doubts(message: Message, source: str, target: str) -> None:
 
 
 def _strip(args: argparse.Namespace, message: Message, source: str) -> None:
-    if args.strip:
-        for line in extensions.strip(message):
+    if args.strip or args.to:
+        lines = bvlc.rewrite(message) if isinstance(message, NetParameter) else []
+        for line in [*lines, *extensions.strip(message)]:
             terminal.complain(f"{source}: {line}")
 
 

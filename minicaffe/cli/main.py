@@ -23,6 +23,8 @@ COMMANDS = {
     "train": Command("train", "train the net of a solver prototxt"),
     "test": Command("test", "score a net with given weights"),
     "classify": Command("classify", "say what images show"),
+    "detect": Command("detect", "say what images show, and where"),
+    "segment": Command("segment", "say what every pixel of images shows"),
     "time": Command("time", "time every layer of a net"),
     "bench": Command("bench", "how fast nets and kernels are, beside others"),
     "runs": Command("runs", "list runs: state, progress, best test"),

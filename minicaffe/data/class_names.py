@@ -1,4 +1,4 @@
-"""The names of classes in a file labels.txt: line i (from 0) is the name of class i."""
+"""The names of classes: in a file labels.txt line i (from 0) is that of class i; or a label map."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..errors import ConfigError, DataError
 from ..files import read_text
+from ..proto import label_map
 
 FILE = "labels.txt"
 
@@ -47,8 +48,11 @@ def of(given: str | os.PathLike | Sequence[str] | None, count: int) -> list[str]
 
 
 def read(path: str | os.PathLike) -> list[str]:
-    """The lines of a file without the empty ones at its end."""
-    names = [line.strip() for line in read_text(path).rstrip().split("\n")]
+    """The lines of a file without the empty ones at its end, or the names in a label map of SSD."""
+    content = read_text(path)
+    if label_map.is_label_map(content):
+        return label_map.names(content, os.fspath(path))
+    names = [line.strip() for line in content.rstrip().split("\n")]
     if "" in names:
         raise DataError(
             f"{os.fspath(path)}:{names.index('') + 1}: an empty line; expected the name of a class"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,11 +48,15 @@ class Viewer:
 
     net           that runs; input: the name of its input; shape: (C, H, W) of that
     channels      of the images it takes: 1 or 3, blue first
-    preparation   what is done to images
+    transform     the transform_param that images are prepared by; preparation: what does it
+
+    A subclass whose nets take more than an image names these inputs (`beside`) and fills them.
 
     Raises a MiniCaffeError for files that cannot be read, weights that do not fit or lack a layer, a net
     whose input is no image, settings that do not fit each other.
     """
+
+    beside: frozenset[str] = frozenset()
 
     def __init__(
         self,
@@ -89,7 +93,7 @@ class Viewer:
             forward_only=True,
         )
         with locate(self.file or "the net"):
-            self.input = _image_input(self.net)
+            self.input = _image_input(self.net, self.beside)
         if weights is not None:
             load_all(self.net, weights, quiet=True)
         self._source = deployment.sources[self.input]
@@ -97,12 +101,12 @@ class Viewer:
         self._ground_known = False
         _, self.channels, height, width = self.net.blobs[self.input].shape
         self.shape = (self.channels, height, width)
-        transform = _transform(self._source, mean, scale, std)
+        self.transform = _transform(self._source, mean, scale, std)
         self.preparation = Preparation(
-            transform,
+            self.transform,
             self.shape,
             size=size,
-            whole=self._whole(transform) if size is None else None,
+            whole=self._whole(self.transform) if size is None else None,
             mode=mode,
             raw_scale=deployment.white(self.input) if raw_scale is None else raw_scale,
             oversample=oversample,
@@ -166,12 +170,14 @@ class Viewer:
         return None not in (found, expected) and found != expected
 
 
-def _image_input(net: Net) -> str:
-    """The input that is an image; ConfigError or ShapeError unless there is one."""
-    if len(net.inputs) != 1:
-        names = ", ".join(net.inputs) or "none"
-        raise ConfigError(f"{len(net.inputs)} inputs ({names}); an image goes into one")
-    name = net.inputs[0]
+def _image_input(net: Net, beside: Collection[str] = ()) -> str:
+    """The input that is an image, but for those that are named; ConfigError or ShapeError unless there is
+    one."""
+    inputs = [name for name in net.inputs if name not in beside]
+    if len(inputs) != 1:
+        names = ", ".join(inputs) or "none"
+        raise ConfigError(f"{len(inputs)} inputs ({names}); an image goes into one")
+    name = inputs[0]
     shape = net.blobs[name].shape
     if len(shape) != 4 or shape[1] not in (1, 3):
         raise ShapeError(

@@ -56,6 +56,48 @@ def test_errors_leave_no_file(capsys):
     assert result.status == 1 and "cannot write gone/out: No such file" in result.err
 
 
+def test_to_bvlc(capsys):
+    """Layers of forks become Caffe's, or are refused by name; --strip is the same."""
+    layers = (
+        'layer { name: "x" type: "Input" top: "x" top: "a" input_param { shape { dim: [1, 2, 3, 3] } '
+        'shape { dim: [1, 2, 1, 1] } } } layer { name: "sum" type: "Axpy" bottom: "a" bottom: "x" bottom: "x"'
+        ' top: "y" } layer { name: "relu" type: "ReLU6" bottom: "y" top: "z" }'
+    )
+    Path("in").write_text(layers)
+    for flags in (("--to", "bvlc"), ("--strip",)):
+        result = run(capsys, "convert", "in", "out", *flags)
+        assert result.status == 0
+        assert "in: layer 'sum' (Axpy) becomes Flatten, Scale, Eltwise" in result.err.splitlines()
+        types = [one.type for one in text.read("out", NetParameter).layer]
+        assert types == ["Input", "Flatten", "Scale", "Eltwise", "Clip"]
+    Path("in").write_text(layers + 'layer { name: "p" type: "Permute" bottom: "z" top: "p" }')
+    result = run(capsys, "convert", "in", "gone", "--to", "bvlc")
+    assert result.status == 1 and not Path("gone").exists()
+    assert "layer[5].type: Permute: Caffe has no such layer, and none that could take its place" in result.err
+    result = run(capsys, "convert", "in", "gone", "--to", "segnet")
+    assert result.status == 1 and "invalid choice: 'segnet'" in result.err
+
+
+def test_folding_what_becomes_batch_norm(capsys):
+    """BN of PSPNet goes into the convolution before it; .npz names no types."""
+    layers = (
+        'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: [1, 3, 4, 4] } } }'
+        'layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution_param { num_output: 2'
+        ' kernel_size: 3 bias_term: false weight_filler { type: "msra" } } }'
+        'layer { name: "bn" type: "BN" bottom: "c" top: "c" bn_param { slope_filler { value: 2 } } }'
+    )
+    Path("n.prototxt").write_text(layers)
+    net = Net(text.parse(layers, NetParameter), phase="TEST", seed=1)
+    for blob in net.params["bn"]:
+        blob.data[...] = np.random.default_rng(1).uniform(0.5, 1.5, blob.shape)
+    for name in ("a.npz", "a.caffemodel"):
+        net.save(name)
+        given = ("n.prototxt", name, "f.prototxt", "f.caffemodel", "--fold", "--to", "bvlc")
+        result = run(capsys, "convert", *given)
+        assert result.status == 0 and "bn/scale: folded into c" in result.err
+        assert [one.type for one in text.read("f.prototxt", NetParameter).layer] == ["Input", "Convolution"]
+
+
 # -- weights and solver states
 
 
