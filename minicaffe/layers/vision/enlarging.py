@@ -43,7 +43,7 @@ class Enlarging(Layer):
         if min(out) < 1 or (not self.masked and any(o < least for o, least in zip(out, reach))):
             raise ShapeError(f"planes of {shape[2:]} do not fit into {out}, {stride} apart")
         top[0].reshape(*shape[:2], *out)
-        self.g = unpooling.Unpool(shape[0] * shape[1], *shape[2:], *out, *kernel, *stride)
+        self.g = unpooling.Unpool(*(shape[0] * shape[1], *shape[2:], *out, *kernel, *stride))
         if self.method == "PLACES":
             self.places = self.saved(shape, np.int32)
 

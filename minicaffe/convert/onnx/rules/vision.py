@@ -105,6 +105,8 @@ def enlarging(w: Draft) -> Tensor:
     zeros = w("Expand", np.zeros((1, 1, 1), np.float32), w("Concat", batch, [g.oh * g.ow], axis=0))
     y = w("ScatterElements", zeros, places, values, axis=2)
     return w("Reshape", y, w("Concat", batch, [g.oh, g.ow], axis=0))
+
+
 def dense_block(w: Draft) -> Tensor:
     """Frozen batch norms as factors and summands; filters turned round."""
     layer, y = w.layer, w.x
