@@ -41,6 +41,15 @@ class AnnotatedDatabase:
         return parse(self._database.value(index), self.channels, self.labelled)
 
 
+def is_annotated(path: str | os.PathLike) -> bool:
+    """Whether the first record of a database is an AnnotatedDatum, and not a Datum."""
+    try:
+        parse(Database(path).value(0), Channels.NATIVE)
+    except DataError:
+        return False
+    return True
+
+
 def parse(data: bytes, channels: Channels, labelled: bool = False) -> Found:
     """The image and the objects in the bytes of a record."""
     try:
