@@ -49,8 +49,8 @@ def read_pooling_window(conf: Message, axes: int) -> Window:
         if any(p >= k for p, k in zip(window.pad, window.kernel)):
             raise ConfigError(f"pad must be less than the kernel, {window.kernel}; got {window.pad}")
         return window
-    for name in ("kernel_size", "kernel_h", "kernel_w"):
-        if conf.HasField(name):
+    for name in ("kernel_size", "kernel_h", "kernel_w", "kernel_size_3d"):
+        if name in {field.name for field, _ in conf.ListFields()}:
             raise ConfigError(f"global_pooling pools the whole image; got {name} too", hint=f"remove {name}")
     if stride != once or any(pad):
         raise ConfigError(
