@@ -35,6 +35,8 @@ class Proposal(Layer):
     Source    Proposal of PVANet's Caffe; Ren, He, Girshick & Sun 2015.
     Differs   runs on every device, and takes several images, each by itself.  Of equal scores the first box
               is first; the fork's order is not defined.  The fields of Synopsys' Proposal are refused.
+              happynear's scales are sides in pixels, which nothing tells apart: divide them by base_size,
+              and anchors differ by rounding alone.
     Raises    ShapeError for shapes that do not fit.
     """
 
