@@ -96,7 +96,9 @@ CASES = {
         (conv("num_output: 6 kernel_size: 2 axis: 2"), [(2, 3, 4, 5)], 1),
         (conv("num_output: 6"), [ROWS], 1),
     ],
-    "Dropout": [("dropout_param { dropout_ratio: 0.9 }", [IMAGE], 1)],
+    "Dropout": [
+        (f"dropout_param {{ dropout_ratio: 0.9 {text} }}", [IMAGE], 1) for text in ("", "scale_train: false")
+    ],
     "Eltwise": [
         ("", [IMAGE] * 2, 1),
         ("eltwise_param { coeff: 2 coeff: 1 coeff: -1 }", [IMAGE] * 3, 1),
