@@ -122,6 +122,9 @@ CASES = {
         for bottleneck in ("true", "false")
     ],
     "Dropout": [("dropout_param { dropout_ratio: 0.9 }", [IMAGE], 1)],
+    "Dropout": [
+        (f"dropout_param {{ dropout_ratio: 0.9 {text} }}", [IMAGE], 1) for text in ("", "scale_train: false")
+    ],
     "Eltwise": [
         ("", [IMAGE] * 2, 1),
         ("eltwise_param { coeff: 2 coeff: 1 coeff: -1 }", [IMAGE] * 3, 1),

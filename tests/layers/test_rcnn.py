@@ -327,6 +327,7 @@ def test_of_geometry():
         ),
         (proposing(2, 2, "'RPN_MIN_SIZE': yes"), "'RPN_MIN_SIZE' must be a number; got 'yes'"),
         (proposing(2, 2, "'base_size': 0"), "must be greater than 0"),
+        (proposing(2, 2, "'RPN_PRE_NMS_TOP_N': 2.5"), "must be a whole number; got 2.5"),
         (Case(layer("ProposalLayer", ""), ((1, 18, 2, 2), (1, 36, 2, 2), (1, 3))), "must have 'feat_stride'"),
         (anchoring(2, 2, 1, "'RPN_POSITIVE_WEIGHT': 1.5"), "below 0, or between 0 and 1"),
         (anchoring(2, 2, 1, "'RPN_BBOX_INSIDE_WEIGHTS': [1, 1]"), "must be 4 numbers"),

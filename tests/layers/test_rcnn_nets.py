@@ -6,6 +6,8 @@ import logging
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from minicaffe.errors import ConfigError, DataError, UnknownTypeError
@@ -340,6 +342,8 @@ def test_another_class_of_the_module_is_not_there():
         ("a: 1\na: 2", None),
         ("a: 'x", None),
         ("[1]: 2", None),
+        ("a: " + "[" * 200 + "]" * 200, None),
+        ("a: nan, b: inf, c: 1e999", {"a": "nan", "b": "inf", "c": "1e999"}),
     ],
 )  # fmt: skip
 def test_settings(text, settings):
@@ -348,3 +352,11 @@ def test_settings(text, settings):
     else:
         with pytest.raises(ConfigError, match="param_str cannot be read"):
             read(text)
+
+
+@given(st.text(alphabet="'\"{}[]():,\n #!a1.-\\", max_size=30))
+def test_any_text_is_settings_or_refused(text):
+    try:
+        assert isinstance(read(text), dict)
+    except ConfigError:
+        pass

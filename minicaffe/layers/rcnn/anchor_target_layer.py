@@ -43,8 +43,8 @@ class AnchorTargetLayer(Examples):
         conf = self.conf = Settings(
             self,
             {
-                "feat_stride": None, "scales": [8, 16, 32], "ratios": [0.5, 1, 2], "base_size": 16,
-                "allowed_border": 0, "RPN_POSITIVE_OVERLAP": 0.7, "RPN_NEGATIVE_OVERLAP": 0.3,
+                "feat_stride": None, "scales": [8, 16, 32], "ratios": [0.5, 1, 2], "base_size": 16.0,
+                "allowed_border": 0.0, "RPN_POSITIVE_OVERLAP": 0.7, "RPN_NEGATIVE_OVERLAP": 0.3,
                 "RPN_CLOBBER_POSITIVES": False, "RPN_BATCHSIZE": 256, "RPN_FG_FRACTION": 0.5,
                 "RPN_BBOX_INSIDE_WEIGHTS": [1.0, 1.0, 1.0, 1.0], "RPN_POSITIVE_WEIGHT": -1.0,
             },

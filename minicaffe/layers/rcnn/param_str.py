@@ -25,6 +25,8 @@ TOKEN = re.compile(
 WORDS = {"true": True, "false": False, "null": None, "none": None}
 CLOSING = {"[": "]", "(": ")", "{": "}"}
 LONGEST = 60  # characters of the text that an error shows
+MOST = 100  # braces and brackets
+LARGEST = 2.0**31  # from here on a number is a word
 
 
 def read(text: str) -> dict[str, Any]:
@@ -43,6 +45,8 @@ class _Reader:
             if found.lastgroup != "space":
                 self.tokens.append((str(found.lastgroup), found.group()))
             self.at = found.end()
+        if sum(token in CLOSING for _, token in self.tokens) > MOST:
+            raise self._wrong(f"more than {MOST} braces and brackets")
         self.tokens.reverse()  # the next is the last
 
     def settings(self) -> dict[str, Any]:
@@ -101,9 +105,11 @@ class _Reader:
             return WORDS[token.lower()]
         for number in (int, float):
             try:
-                return number(token)
+                value = number(token)
             except ValueError:
-                pass
+                continue
+            if abs(value) < LARGEST:  # nor is it infinite or NaN
+                return value
         return token
 
     def _is(self, token: str | None) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...proto.schema import TRAIN
-from ..detection.proposal import Proposal, anchors
+from ..detection.anchors import anchors
+from ..detection.proposal import Proposal
 from .geometry import sides
 from .settings import Settings
 
@@ -46,9 +47,9 @@ class ProposalLayer(Proposal):
         conf = self.conf = Settings(
             self,
             {
-                "feat_stride": None, "scales": [8, 16, 32], "ratios": [0.5, 1, 2], "base_size": 16,
-                "allowed_border": 0, "RPN_PRE_NMS_TOP_N": before, "RPN_POST_NMS_TOP_N": after,
-                "RPN_NMS_THRESH": 0.7, "RPN_MIN_SIZE": 16,
+                "feat_stride": None, "scales": [8, 16, 32], "ratios": [0.5, 1, 2], "base_size": 16.0,
+                "allowed_border": 0.0, "RPN_PRE_NMS_TOP_N": before, "RPN_POST_NMS_TOP_N": after,
+                "RPN_NMS_THRESH": 0.7, "RPN_MIN_SIZE": 16.0,
             },
         )  # fmt: skip
         limits = [

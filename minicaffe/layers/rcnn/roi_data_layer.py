@@ -72,10 +72,10 @@ class RoIDataLayer(Source):
 
     def _assumed(self, tops: int, chosen: bool) -> list[tuple[int, ...]]:
         conf = self.conf
-        image = (1, 3, int(conf.SCALE), int(conf.MAX_SIZE))
+        image = (1, 3, conf.SCALE, conf.MAX_SIZE)
         if not chosen:
             return [image, (1, 3), (1, 5)]
-        wide = (REGIONS_BATCH, 4 * int(conf.num_classes))
+        wide = (REGIONS_BATCH, 4 * conf.num_classes)
         return [image, (REGIONS_BATCH, 5), (REGIONS_BATCH,), wide, wide, wide][:tops]
 
     def _open(self) -> None:
@@ -88,7 +88,7 @@ class RoIDataLayer(Source):
         )
         if conf.voc:
             names = [str(name) for name in conf.classes if name]
-            classes = objects.class_numbers(int(conf.num_classes), names)
+            classes = objects.class_numbers(conf.num_classes, names)
             self.marked = objects.voc(conf.voc, conf.image_set, classes)
         else:
             self.marked = objects.coco(conf.coco, conf.images)

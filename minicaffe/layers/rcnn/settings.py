@@ -13,8 +13,8 @@ from .param_str import read
 class Settings:
     """Settings as attributes: of `defaults`, with what the layer's param_str says in their place.
 
-    A default of None is a setting that must be given.  ConfigError for one that is unknown, is missing, or is
-    not of its default's kind: a number where a number stands, a list of as many numbers.
+    A default of None is a whole number that must be given.  ConfigError for a setting that is unknown, is
+    missing, or is not of its default's kind: a number, whole if the default is an int, a text, or a list.
     """
 
     def __init__(self, layer: Layer, defaults: Mapping[str, Any]) -> None:
@@ -43,9 +43,10 @@ def _fits(value: Any, default: Any) -> bool:
     if isinstance(default, list):
         numbers = default and not isinstance(default[0], str)
         return isinstance(value, list) and all(
-            _fits(item, 0) if numbers else isinstance(item, str | int) for item in value
+            _fits(item, 0.0) if numbers else isinstance(item, str | int) for item in value
         )
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    whole = default is None or isinstance(default, int)
+    return isinstance(value, int if whole else int | float) and not isinstance(value, bool)
 
 
 def _kind(default: Any) -> str:
@@ -53,4 +54,6 @@ def _kind(default: Any) -> str:
         return "true or false"
     if isinstance(default, list):
         return "a list"
-    return "a text" if isinstance(default, str) else "a number"
+    if isinstance(default, str):
+        return "a text"
+    return "a number" if isinstance(default, float) else "a whole number"

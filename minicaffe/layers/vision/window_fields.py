@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...errors import ConfigError
 from ...proto.schema import Message
+from .given import given
 from .window import Window
 
 PADS = ("pad_t", "pad_l", "pad_b", "pad_r")  # fields of forks: rows and columns of padding on each side
@@ -55,7 +56,7 @@ def read_pooling_window(conf: Message, axes: int) -> Window:
     """The window of a pooling_param for `axes` spatial axes, without dilation.
 
     kernel_size, stride and pad are single values for all axes; for two the fields _h and _w may be used
-    instead, and padding as `read_padding` takes it.  With global_pooling the kernel is the image, which only
+    instead, for three those with _3d, and padding as `read_padding` takes it.  With global_pooling the kernel is the image, which only
     a reshape knows: it is empty here.  Raises ConfigError naming the field.
     """
     stride, pad = values_of(conf, "stride", "stride", axes, 1), values_of(conf, "pad", "pad", axes, 0)
@@ -72,11 +73,9 @@ def read_pooling_window(conf: Message, axes: int) -> Window:
     given = [name for name in (*PADS, "pad_type") if getattr(conf, name)]
     if given:
         raise ConfigError(f"global_pooling takes no padding; got {', '.join(given)}", hint="remove it")
-    for field in ("kernel_size", "kernel_h", "kernel_w"):
-        if conf.HasField(field):
-            raise ConfigError(
-                f"global_pooling pools the whole image; got {field} too", hint=f"remove {field}"
-            )
+    for name in ("kernel_size", "kernel_h", "kernel_w", "kernel_size_3d"):
+        if name in {field.name for field, _ in conf.ListFields()}:
+            raise ConfigError(f"global_pooling pools the whole image; got {name} too", hint=f"remove {name}")
     if stride != once or any(pad):
         raise ConfigError(
             f"global_pooling takes stride 1 and pad 0; got stride {stride} and pad {pad}",
@@ -88,14 +87,7 @@ def read_pooling_window(conf: Message, axes: int) -> Window:
 def values_of(conf: Message, field: str, pair: str | None, axes: int, default: int | None) -> tuple[int, ...]:
     single = isinstance(getattr(conf, field), int)  # the field is not repeated
     values: tuple[int, ...]
-    listed = [getattr(conf, field)] * conf.HasField(field) if single else list(getattr(conf, field))
-    if long := list(getattr(conf, f"{field}_3d", ())):
-        if listed or axes != 3:
-            raise ConfigError(
-                f"{field}_3d is for three spatial axes, in the place of {field}; there are {axes}",
-                hint=f"keep {field}",
-            )
-        listed = long
+    listed = given(conf, field, axes)
     if pair and (conf.HasField(f"{pair}_h") or conf.HasField(f"{pair}_w")):
         if axes != 2:
             raise ConfigError(
