@@ -92,6 +92,7 @@ LAYERS = {
     "Threshold": "neuron.threshold",
     "Tile": "shape.tile",
     "Transpose": "shape.transpose",
+    "VideoData": "source.video_data",
     "WarpCTCLoss": "loss.warp_ctc_loss",
     "WindowData": "source.window_data",
 }
