@@ -176,8 +176,8 @@ SNIPPETS = {
     "Transpose": Snippet(IMAGES, "transpose_param { dim: 3 dim: 0 dim: 1 dim: 2 }"),
     "VideoData": Snippet(
         {},
-        "transform_param { crop_size: 4 }"
-        ' video_data_param { source: "videos.txt" batch_size: 2 num_segments: 3 modality: RGB }',
+        "transform_param { crop_size: 4 }\n"
+        '  video_data_param { source: "videos.txt" batch_size: 2 num_segments: 3 modality: RGB }',
         ("data", "label"),
     ),
     "WarpCTCLoss": Snippet({"x": (10, 2, 5), "line": (2, 4)}, "ctc_loss_param { blank_index: 4 }", ("loss",)),

@@ -413,6 +413,18 @@ def test_cont_starts_sequences_anew():
     assert np.abs(carried[2:] - h[2:]).max() > 1e-3
 
 
+@pytest.mark.parametrize("x, cont", [((6, 3), (6,)), ((4, 1, 3), (4, 1)), ((4, 1, 3), None)])
+def test_sequences_of_any_length(x, cont):
+    """With cont of every step nothing of an Lstm depends on how many there are."""
+    bottoms = {"x": x, "cont": cont} if cont else {"x": x}
+    param = net(layer("Lstm", f"lstm_param {{ num_output: 2 {WEIGHTS} }}", list(bottoms)), **bottoms)
+    if cont:
+        written(param, free_batch=True)
+        return
+    with pytest.raises(NoEquivalent, match=r"the number of its steps is part of the file.*fixed batch"):
+        written(param, free_batch=True)
+
+
 def test_an_embedding_reads_through_reshapes():
     text = layer("Flatten", "", ["x"], ["flat"], "flat")
     text += layer("Embed", "embed_param { num_output: 2 input_dim: 3 }", ["flat"], ["y"])
