@@ -32,9 +32,7 @@ def source_of(layer: str, fields: str):
         conf = f"{{ source: '{path}' batch_size: 1 {fields} }}".replace("\0", "\\000")
         tops = 'top: "x"' if layer == "Data" else 'top: "x" top: "y"'
         crop = "transform_param { crop_size: 2 }" if layer == "WindowData" else ""
-        param = {"HDF5Data": "hdf5_data", "ImageData": "image_data", "WindowData": "window_data"}.get(
-            layer, "data"
-        )
+        param = layer.replace("Data", "_data").lower().replace("hdf5__", "hdf5_").lstrip("_")
         net = f"layer {{ name: 'l' type: '{layer}' {tops} {param}_param {conf} {crop} }}"
         Net(text.parse(net, NetParameter))
 
@@ -62,6 +60,7 @@ READERS = {
     "label map": label_map.read,
     "ImageData": source_of("ImageData", ""),
     "HDF5Data": source_of("HDF5Data", ""),
+    "VideoData": source_of("VideoData", ""),
     "WindowData": source_of("WindowData", ""),
     **{
         suffix: lambda path, suffix=suffix: formats.read(f"{path}{suffix}")

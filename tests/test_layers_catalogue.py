@@ -33,6 +33,7 @@ SOURCES_AND_SINKS = {
     "Input",
     "MemoryData",
     "Silence",
+    "VideoData",
     "WindowData",
 }  # nothing to differentiate; tested by hand
 

@@ -216,6 +216,12 @@ SNIPPETS = {
     ),
     "UpsampleDarknet": Snippet(IMAGES, "upsample_darknet_param { stride: 2 }"),
     "Transpose": Snippet(IMAGES, "transpose_param { dim: 3 dim: 0 dim: 1 dim: 2 }"),
+    "VideoData": Snippet(
+        {},
+        "transform_param { crop_size: 4 }\n"
+        '  video_data_param { source: "videos.txt" batch_size: 2 num_segments: 3 modality: RGB }',
+        ("data", "label"),
+    ),
     "WarpCTCLoss": Snippet({"x": (10, 2, 5), "line": (2, 4)}, "ctc_loss_param { blank_index: 4 }", ("loss",)),
     "WindowData": Snippet(
         {},
@@ -286,6 +292,10 @@ def files() -> Iterator[None]:
             Path("files.txt").write_text("rows.h5\n")
             Image.fromarray(np.full((10, 12, 3), 128, np.uint8)).save("one.png")
             Path("images.txt").write_text("one.png 0\none.png 1\n")
+            Path("waving").mkdir()
+            for number in range(1, 10):
+                Image.fromarray(np.full((6, 8, 3), 128, np.uint8)).save(f"waving/image_{number:04}.jpg")
+            Path("videos.txt").write_text("waving 9 0\nwaving 9 0\n")
             Path("windows.txt").write_text("# 0\none.png\n3\n10\n12\n2\n1 0.9 1 1 8 8\n1 0.1 0 0 3 3\n")
             Path("infogain.binaryproto").write_bytes(binary.from_array(np.eye(3)).SerializeToString())
             _pets(Path("pets"))

@@ -28,6 +28,7 @@ SOURCES = {
     "HDF5Data": "hdf5_data_param",
     "ImageData": "image_data_param",
     "InfogainLoss": "infogain_loss_param",
+    "VideoData": "video_data_param",
     "WindowData": "window_data_param",
 }
 
@@ -116,6 +117,11 @@ def _told(layer: LayerParameter, phase: int) -> list[Shape] | None:
         conf = layer.image_data_param
         batch = conf.batch_size
         image = _colours(3 if conf.is_color else 1, layer, conf.new_height, conf.new_width)
+    elif layer.type == "VideoData":
+        videos = layer.video_data_param
+        batch, channels = videos.batch_size, 3 if enum_name(videos, "modality") == "RGB" else 2
+        channels *= videos.num_segments * videos.new_length
+        image = _colours(channels, layer, videos.new_height, videos.new_width)
     elif layer.type == "WindowData":
         batch, image = layer.window_data_param.batch_size, _colours(3, layer)
     else:

@@ -107,6 +107,7 @@ LAYERS = {
     "Unpooling": "vision.unpooling",
     "Upsample": "vision.upsample",
     "UpsampleDarknet": "vision.upsample_darknet",
+    "VideoData": "source.video_data",
     "WarpCTCLoss": "loss.warp_ctc_loss",
     "WindowData": "source.window_data",
     "YoloDetectionOutput": "detection.yolo_detection_output",

@@ -169,6 +169,9 @@ def test_shapes_that_are_given(tmp_path):
          "no is not here (annotated_data_param.label_map_file)", None),
         ('"WindowData" window_data_param { source: "no" batch_size: 3 } transform_param { crop_size: 9 }',
          "no is not here", [(3, 3, 9, 9), (3,)]),
+        ('"VideoData" video_data_param { source: "no" batch_size: 3 num_segments: 4 new_length: 5 }'
+         ' transform_param { crop_size: 9 }', "no is not here (video_data_param.source)",
+         [(3, 40, 9, 9), (3,)]),
         ('"Data" data_param { source: "no" batch_size: 2 } transform_param { crop_size: 4 force_gray: true }',
          "no is not here (data_param.source)", [(2, 1, 4, 4), (2,)]),  # in LevelDB, the default
         ('"Data" data_param { source: "no" batch_size: 2 backend: LMDB }'

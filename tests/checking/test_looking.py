@@ -30,6 +30,8 @@ PIXELS = np.zeros((3, 4, 5), np.uint8)
 SOURCES = {
     "AnnotatedData": """top: "x" top: "y" data_param { source: "pets/train" backend: VOC batch_size: 2000 }
       transform_param { resize_param { height: 9 width: 9 } }""",
+    "ContinuationIndicator": f"""top: "x"
+      continuation_indicator_param {{ time_step: {SIDE} batch_size: {SIDE} }}""",
     "Data": 'top: "x" top: "y" data_param { source: "db" backend: LMDB batch_size: 2000 }',
     "DummyData": f"""top: "x" top: "y" dummy_data_param {{ shape {{ dim: {SIDE} dim: {SIDE} }}
       shape {{ dim: {SIDE} }} data_filler {{ type: "gaussian" std: 1 }}
@@ -40,6 +42,8 @@ SOURCES = {
     "MemoryData": """top: "x" top: "y"
       memory_data_param { batch_size: 2000 channels: 1 height: 2000 width: 1 }""",
     "Parameter": f'top: "x" parameter_param {{ shape {{ dim: {SIDE} dim: {SIDE} }} }}',
+    "VideoData": """top: "x" top: "y"
+      video_data_param { source: "videos.txt" modality: RGB batch_size: 2000 }""",
     "WindowData": """top: "x" top: "y" window_data_param { source: "windows.txt" batch_size: 2000 }
       transform_param { crop_size: 40 }""",
 }
@@ -60,6 +64,8 @@ def folder(tmp_path, monkeypatch) -> Path:
     idx.write("labels", np.zeros(3, np.uint8))
     Image.fromarray(np.zeros((50, 50, 3), np.uint8)).save("a.png")
     Path("images.txt").write_text("a.png 0\n")
+    Image.fromarray(np.zeros((50, 50, 3), np.uint8)).save("image_0001.jpg")
+    Path("videos.txt").write_text(". 1 0\n")
     windows = ["1 1 0 0 9 9", "1 0 0 0 9 9"]
     Path("windows.txt").write_text("\n".join(["# 0", "a.png", "3 50 50 2", *windows]))
     Path("h5.txt").write_text("kept.h5\n")

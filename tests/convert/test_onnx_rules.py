@@ -121,7 +121,6 @@ CASES = {
         )
         for bottleneck in ("true", "false")
     ],
-    "Dropout": [("dropout_param { dropout_ratio: 0.9 }", [IMAGE], 1)],
     "Dropout": [
         (f"dropout_param {{ dropout_ratio: 0.9 {text} }}", [IMAGE], 1) for text in ("", "scale_train: false")
     ],
@@ -452,6 +451,18 @@ def test_cont_starts_sequences_anew():
     np.testing.assert_array_equal(h[:2], h[2:])
     (carried,) = computed(model, x=x, cont=np.ones((4, 1), np.float32))
     assert np.abs(carried[2:] - h[2:]).max() > 1e-3
+
+
+@pytest.mark.parametrize("x, cont", [((6, 3), (6,)), ((4, 1, 3), (4, 1)), ((4, 1, 3), None)])
+def test_sequences_of_any_length(x, cont):
+    """With cont of every step nothing of an Lstm depends on how many there are."""
+    bottoms = {"x": x, "cont": cont} if cont else {"x": x}
+    param = net(layer("Lstm", f"lstm_param {{ num_output: 2 {WEIGHTS} }}", list(bottoms)), **bottoms)
+    if cont:
+        written(param, free_batch=True)
+        return
+    with pytest.raises(NoEquivalent, match=r"the number of its steps is part of the file.*fixed batch"):
+        written(param, free_batch=True)
 
 
 def test_an_embedding_reads_through_reshapes():

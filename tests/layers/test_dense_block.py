@@ -21,6 +21,8 @@ CASES = [
     case((3, 2, 3, 2), 3, 1, bottleneck=True),
     case((2, 2, 3, 4), 2, 3, phase="TEST"),
     case((1, 1, 4, 5), 1, 2, bottleneck=True, phase="TEST"),
+    case((2, 2, 3, 3), 2, 1, more="use_dropout: true dropout_amount: 0.3"),
+    case((3, 1, 3, 3), 2, 2, bottleneck=True, more="use_dropout: true dropout_amount: 0.5"),
 ]
 
 
@@ -105,6 +107,26 @@ def test_statistics_are_a_running_mean(device, factor):
     assert device.get(divisor.data) == factor
 
 
+@each_device
+@pytest.mark.parametrize("bottleneck", [False, True])
+def test_dropout_of_what_is_made(device, bottleneck):
+    """Of one transition: the same numbers, scaled or 0; others for other transitions, images and passes."""
+    more = "use_dropout: true dropout_amount: 0.25"
+    dropping, whole = (
+        Rig(case((4, 2, 9, 8), 1, 3, bottleneck=bottleneck, more=m), device) for m in (more, "")
+    )
+    (x,) = whole.case.arrays()
+    (y,), (dropped,) = whole.forward([x]), dropping.forward([x])
+    kept = dropped != 0
+    np.testing.assert_allclose(dropped[:, :2], y[:, :2], rtol=1e-12)
+    np.testing.assert_allclose(dropped[:, 2:], np.where(kept, y / 0.75, 0)[:, 2:], rtol=1e-12)
+    assert 0.65 < kept[:, 2:].mean() < 0.85
+    dropping.passes += 1
+    assert ((dropping.forward([x])[0] != 0) != kept).any()
+    several = Rig(case((2, 1, 9, 8), 2, 1, more=more), device).forward([x[:2, :1]])[0] != 0
+    assert len({several[n, c].tobytes() for n in (0, 1) for c in (1, 2)}) == 4
+
+
 def test_a_batch_of_images_that_training_uses(cpu):
     """Wide enough for register tiles and Winograd."""
     one = case((4, 16, 9, 11), 3, 12)
@@ -119,9 +141,9 @@ def test_a_batch_of_images_that_training_uses(cpu):
         (case((2, 3, 4, 4), 0, 1), ConfigError, "numTransition and growthRate of at least 1; got 0 and 1"),
         (case((2, 3, 4, 4), 1, 1, more="filter_H: 5"), ConfigError, "filter_H is not supported"),
         (
-            case((2, 3, 4, 4), 1, 1, more="use_dropout: true dropout_amount: 0.2"),
+            case((2, 3, 4, 4), 1, 1, more="use_dropout: true dropout_amount: 1"),
             ConfigError,
-            "use_dropout is not supported in TRAIN",
+            "dropout_amount must be from 0 to below 1",
         ),
     ],
 )

@@ -22,7 +22,7 @@ class CTCGreedyDecoder(Layer):
               bottom[1]: (N, length), labels, of which those that equal the blank do not count; top[0]:
               (1, 2, 1, 1).
     Source    CTCGreedyDecoder of caffe_ocr; Graves, Fernandez, Gomez & Schmidhuber 2006.
-    Differs   of equal scores the first is best, as there; NaN never is.
+    Differs   a score that is NaN is never the best.  As in the fork, of equal ones the first is.
     """
 
     type = "CTCGreedyDecoder"

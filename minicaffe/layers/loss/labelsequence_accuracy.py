@@ -17,7 +17,7 @@ class LabelsequenceAccuracy(Measure):
     Shapes    bottom[0]: scores (N, T, classes), sequence by sequence; bottom[1]: labels (N, length), cut to
               whole numbers, of which those that equal the blank do not count; top[0]: ().
     Source    LabelsequenceAccuracy of CRNN's Caffe.
-    Differs   of equal scores the first is best, as there; NaN never is.
+    Differs   a score that is NaN is never the best.  As in the fork, of equal ones the first is.
     """
 
     type = "LabelsequenceAccuracy"

@@ -88,6 +88,12 @@ def lstm(w: Draft) -> list[Tensor]:
     return [h, *exposed(w, last)]
 
 
+def need_steps(w: Draft) -> None:
+    """NoEquivalent if the number of steps is free."""
+    fixed = w.top_dims[0] is not None and -1 not in w.top_dims[0]
+    w.require(fixed, "the number of its steps is part of the file", "export with a fixed batch")
+
+
 def lstm_sequences(w: Draft) -> Tensor:
     """Lstm."""
     layer = w.layer
@@ -95,6 +101,7 @@ def lstm_sequences(w: Draft) -> Tensor:
         w.whole_numbers(w.bottom[CONT], 2)
         goes = w("Reshape", w.bottom[CONT], [-1, layer.n])
     else:
+        need_steps(w)
         goes = w.constant(np.array(layer.device.get(layer.going_on), np.float32))
     h, _ = steps(w, w("Reshape", w.bottom[X], [-1, layer.n, layer.features]), goes)
     return w.reshaped(h)
@@ -116,6 +123,7 @@ def greedy_decoder(w: Draft) -> Tensor:
     g = w.layer.g
     if len(w.bottom) > 1:
         raise NoEquivalent("it compares lines with labels, which a net for use does not have")
+    need_steps(w)
     x = w("Reshape", w.x, [0, 0, -1])
     best = w("Transpose", w("Cast", w("ArgMax", x, axis=2, keepdims=0), to=FLOAT), perm=[1, 0])  # (N, T)
     told = w("Abs", w("Sub", best, float(g.blank)))  # above 0 where a label is said
