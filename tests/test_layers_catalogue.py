@@ -25,10 +25,13 @@ from .support.emulator import EmulatedCuda, available
 TESTS = Path(__file__).parent / "layers"
 SOURCES_AND_SINKS = {
     "Data",
+    "DenseImageData",
     "DummyData",
     "HDF5Data",
     "HDF5Output",
     "ImageData",
+    "ImageLabelmapData",
+    "ImageSegData",
     "Input",
     "MemoryData",
     "Silence",

@@ -61,6 +61,9 @@ SNIPPETS = {
         "convolution_param { num_output: 4 group: 4 kernel_size: 4 stride: 2 pad: 1 bias_term: false"
         ' weight_filler { type: "bilinear" } }',
     ),
+    "DenseImageData": Snippet(
+        {}, 'dense_image_data_param { source: "pairs.txt" batch_size: 1 shuffle: true }', ("data", "label")
+    ),
     "DetectionOutput": Snippet(
         {"offsets": (1, 32), "scores": (1, 24), "priors": (1, 2, 32)},
         "detection_output_param { num_classes: 3 code_type: CENTER_SIZE nms_param { top_k: 5 } }",
@@ -86,6 +89,15 @@ SNIPPETS = {
         {},
         'image_data_param { source: "images.txt" batch_size: 2 new_height: 8 new_width: 8 }',
         ("data", "label"),
+    ),
+    "ImageLabelmapData": Snippet(
+        {}, 'image_data_param { source: "pairs.txt" batch_size: 1 }', ("data", "label")
+    ),
+    "ImageSegData": Snippet(
+        {},
+        'transform_param { crop_size: 16 } image_data_param { source: "pairs.txt" batch_size: 2'
+        " label_type: PIXEL }",
+        ("data", "label", "size"),
     ),
     "InfogainLoss": Snippet(SCORES, 'infogain_loss_param { source: "infogain.binaryproto" }', ("loss",)),
     "InnerProduct": Snippet(IMAGES, f"inner_product_param {{ num_output: 10 {FILL} }}"),
@@ -222,6 +234,7 @@ def files() -> Iterator[None]:
             Path("files.txt").write_text("rows.h5\n")
             Image.fromarray(np.full((10, 12, 3), 128, np.uint8)).save("one.png")
             Path("images.txt").write_text("one.png 0\none.png 1\n")
+            Path("pairs.txt").write_text("one.png one.png\n")
             Path("windows.txt").write_text("# 0\none.png\n3\n10\n12\n2\n1 0.9 1 1 8 8\n1 0.1 0 0 3 3\n")
             Path("infogain.binaryproto").write_bytes(binary.from_array(np.eye(3)).SerializeToString())
             Path("twice.py").write_text(TWICE)
