@@ -285,7 +285,13 @@ class Deployment:
         fields where the net has no others, so that Caffe reads what is written."""
         kept, image = layer.transform_param, source.image_data_param
         kept.CopyFrom(source.transform_param)
-        kept.ClearField("mirror")
+        for field in (
+            "mirror",
+            "scale_factors",
+            "crop_height",
+            "crop_width",
+        ):  # by chance, or the input's shape
+            kept.ClearField(field)
         if image.new_height and image.new_width:
             layer.image_data_param.new_height = image.new_height
             layer.image_data_param.new_width = image.new_width

@@ -45,6 +45,7 @@ class Pooling(Layer):
     backward_reads = frozenset({"bottom.data", "top.data"})  # narrowed in setup
     apart = frozenset({"bottom", "top"})  # narrowed in setup
     adds = True
+    stepwise_tops = frozenset({1})
     stochastic = True  # dropped in setup but for STOCHASTIC
 
     def setup(self, bottom, top):
