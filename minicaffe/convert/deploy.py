@@ -25,9 +25,11 @@ Shapes = Mapping[str, Sequence[int]]
 ACTIVATIONS = {
     "SoftmaxWithLoss": ("Softmax", "softmax_param"),
     "InfogainLoss": ("Softmax", "infogain_loss_param"),
+    "SigmoidCrossEntropyBalanceLoss": ("Sigmoid", ""),
     "SigmoidCrossEntropyLoss": ("Sigmoid", ""),
 }
 SINKS = {"HDF5Output", "Silence"}
+BY_CHANCE = ("mirror", "scale_factors", "crop_height", "crop_width")  # or said by the input's shape
 RECURRENT = {"LSTM", "RNN"}  # whose first axis is time
 PROB = "prob"
 WHITE = 255.0  # of a pixel, where the data has all that bytes can hold
@@ -285,12 +287,7 @@ class Deployment:
         fields where the net has no others, so that Caffe reads what is written."""
         kept, image = layer.transform_param, source.image_data_param
         kept.CopyFrom(source.transform_param)
-        for field in (
-            "mirror",
-            "scale_factors",
-            "crop_height",
-            "crop_width",
-        ):  # by chance, or the input's shape
+        for field in BY_CHANCE:
             kept.ClearField(field)
         if image.new_height and image.new_width:
             layer.image_data_param.new_height = image.new_height
