@@ -26,10 +26,13 @@ TESTS = Path(__file__).parent / "layers"
 SOURCES_AND_SINKS = {
     "AnnotatedData",
     "Data",
+    "DenseImageData",
     "DummyData",
     "HDF5Data",
     "HDF5Output",
     "ImageData",
+    "ImageLabelmapData",
+    "ImageSegData",
     "Input",
     "MemoryData",
     "Silence",

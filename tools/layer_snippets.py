@@ -85,6 +85,9 @@ SNIPPETS = {
         "denseblock_param { numTransition: 3 growthRate: 2\n"
         '    Filter_Filler { type: "msra" } BN_Scaler_Filler { value: 1 } BN_Bias_Filler { value: 0 } }',
     ),
+    "DenseImageData": Snippet(
+        {}, 'dense_image_data_param { source: "pairs.txt" batch_size: 1 shuffle: true }', ("data", "label")
+    ),
     "DetectionOutput": Snippet(
         {"offsets": (1, 32), "scores": (1, 24), "priors": (1, 2, 32)},
         "detection_output_param { num_classes: 3 code_type: CENTER_SIZE nms_param { top_k: 5 } }",
@@ -115,6 +118,15 @@ SNIPPETS = {
         {},
         'image_data_param { source: "images.txt" batch_size: 2 new_height: 8 new_width: 8 }',
         ("data", "label"),
+    ),
+    "ImageLabelmapData": Snippet(
+        {}, 'image_data_param { source: "pairs.txt" batch_size: 1 }', ("data", "label")
+    ),
+    "ImageSegData": Snippet(
+        {},
+        'transform_param { crop_size: 16 } image_data_param { source: "pairs.txt" batch_size: 2'
+        " label_type: PIXEL }",
+        ("data", "label", "size"),
     ),
     "InfogainLoss": Snippet(SCORES, 'infogain_loss_param { source: "infogain.binaryproto" }', ("loss",)),
     "InnerProduct": Snippet(IMAGES, f"inner_product_param {{ num_output: 10 {FILL} }}"),
@@ -296,6 +308,7 @@ def files() -> Iterator[None]:
             for number in range(1, 10):
                 Image.fromarray(np.full((6, 8, 3), 128, np.uint8)).save(f"waving/image_{number:04}.jpg")
             Path("videos.txt").write_text("waving 9 0\nwaving 9 0\n")
+            Path("pairs.txt").write_text("one.png one.png\n")
             Path("windows.txt").write_text("# 0\none.png\n3\n10\n12\n2\n1 0.9 1 1 8 8\n1 0.1 0 0 3 3\n")
             Path("infogain.binaryproto").write_bytes(binary.from_array(np.eye(3)).SerializeToString())
             _pets(Path("pets"))

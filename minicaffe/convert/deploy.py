@@ -26,21 +26,19 @@ Shapes = Mapping[str, Sequence[int]]
 ACTIVATIONS = {
     "SoftmaxWithLoss": ("Softmax", "softmax_param"),
     "InfogainLoss": ("Softmax", "infogain_loss_param"),
+    "SigmoidCrossEntropyBalanceLoss": ("Sigmoid", ""),
     "SigmoidCrossEntropyLoss": ("Sigmoid", ""),
 }
 SINKS = {"HDF5Output", "Silence"}
-RECURRENT = {"LSTM", "RNN"}  # whose first axis is time
+BY_CHANCE = ("mirror", "scale_factors", "crop_height", "crop_width")  # or said by the input's shape
+RECURRENT = {"LSTM", "Lstm", "RNN"}  # whose first axis is time
 PROB = "prob"
 WHITE = 255.0  # of a pixel, where the data has all that bytes can hold
 DIM = 64  # data whose brightest pixel is no brighter has a white of its own: 16 in `digits`
 LOOKED_AT = 100  # images, to learn of their kind
 # Where data is looked for that the state of a net does not bring in.
-STATES = [
-    NetState(phase=TEST),
-    NetState(phase=TEST, stage=["val"]),
-    NetState(phase=TRAIN),
-    NetState(phase=TRAIN, stage=["train"]),
-]
+STATES = [NetState(phase=phase, stage=stage) for phase, stage in ((TEST, []), (TEST, ["val"]), (TRAIN, []))]
+STATES.append(NetState(phase=TRAIN, stage=["train"]))
 
 
 def speaks_of_deployment(net: NetParameter) -> bool:
@@ -274,8 +272,7 @@ class Deployment:
                 shape = self._of_one(self.like.blobs[name].shape)
             if shape is None and self.written and source.type != "Input":
                 shape = self._told(source, name, opened)
-            if shape is None:
-                shape = self._opened(source, name, opened)
+            shape = self._opened(source, name, opened) if shape is None else shape
             if 0 in shape:
                 raise ConfigError(f"input {name!r} has no shape", hint=_remedy(name))
             layer.input_param.shape.add(dim=shape)
@@ -283,13 +280,14 @@ class Deployment:
                 self._keep_preparation(layer, source)
 
     def _keep_preparation(self, layer: LayerParameter, source: LayerParameter) -> None:
-        """Let an Input say what is done to images, and what size they had if that was one: in Caffe's own
-        fields where the net has no others, so that Caffe reads what is written."""
+        """Let an Input say what is done to images, and the size that they had if all had one, in Caffe's own
+        fields if the net has no others."""
         kept, image = layer.transform_param, source.image_data_param
         kept.CopyFrom(source.transform_param)
         if source.type == "AnnotatedData" and (fit := in_use(kept)):
             self.notes.append(f"{Place.of(layer)}: resize_param {fit} has to be done to images beforehand")
-        kept.ClearField("mirror")
+        for field in BY_CHANCE:
+            kept.ClearField(field)
         if image.new_height and image.new_width:
             layer.image_data_param.new_height = image.new_height
             layer.image_data_param.new_width = image.new_width
@@ -312,8 +310,8 @@ class Deployment:
         return sizes.pop() if len(sizes) == 1 else None  # type: ignore[return-value]
 
     def _of_one(self, shape: Sequence[int]) -> Sequence[int]:
-        recurs = any(layer.type in RECURRENT for layer in self.param.layer)
-        return (1, *shape[1:]) if self.written and not recurs else shape
+        kept = not self.written or any(layer.type in RECURRENT for layer in self.param.layer)
+        return shape if kept else (1, *shape[1:])
 
     def _told(self, source: LayerParameter, name: str, opened: dict[int, Net]) -> Sequence[int]:
         """The shape of one item of a blob that a layer brings in: of its source, or else as the net tells."""
@@ -327,8 +325,9 @@ class Deployment:
             if name not in said:
                 raise
         shape = self._of_one(said[name])
-        remedy = _remedy(name, shape)
-        self.notes.append(f"{Place.of(source)}: its data is not here; {remedy} if it is another")
+        self.notes.append(
+            f"{Place.of(source)}: its data is not here; {_remedy(name, shape)} if it is another"
+        )
         return shape
 
     def _opened(self, source: LayerParameter, name: str, opened: dict[int, Net]) -> Sequence[int]:

@@ -56,6 +56,8 @@ class Layer(Workload):
                         bottom
     detached_tops       indices of tops whose diff backward never reads; a gradient that comes back through
                         one is refused
+    stepwise_tops       indices of tops that change in steps, since they hold whole numbers: who reads them
+                        asks for no gradient
     loss_weight         what the first top contributes to the loss if the prototxt does not say
     auto_top            a missing top is made up (losses)
     has_params          some uses have parameters (those of a Python layer nobody knows)
@@ -103,6 +105,7 @@ class Layer(Workload):
     keeps_sign = False
     not_differentiable: frozenset[int] = frozenset()
     detached_tops: frozenset[int] = frozenset()
+    stepwise_tops: frozenset[int] = frozenset()
     loss_weight = 0.0
     auto_top = False
     has_params = False

@@ -25,12 +25,16 @@ ROWS = (1, 1, 1, 8)  # of boxes, of which a batch may have any number
 SOURCES = {
     "AnnotatedData": "data_param",
     "Data": "data_param",
+    "DenseImageData": "dense_image_data_param",
     "HDF5Data": "hdf5_data_param",
     "ImageData": "image_data_param",
+    "ImageLabelmapData": "image_data_param",
+    "ImageSegData": "image_data_param",
     "InfogainLoss": "infogain_loss_param",
     "VideoData": "video_data_param",
     "WindowData": "window_data_param",
 }
+PAIRS = ("DenseImageData", "ImageLabelmapData", "ImageSegData")  # an image, and labels of its pixels
 
 
 def files(layer: LayerParameter) -> Iterator[tuple[str, str]]:
@@ -41,8 +45,8 @@ def files(layer: LayerParameter) -> Iterator[tuple[str, str]]:
         source = getattr(layer, field).source
         if source and not _can_be_read(layer, source):
             yield f"{field}.source", source
-        elif layer.type == "ImageData" and source:
-            yield from _first_image(layer)
+        elif layer.type in ("ImageData", *PAIRS) and source:
+            yield from _first_images(layer)
         elif layer.type == "AnnotatedData" and source:
             yield from _label_map(layer)
         elif layer.type == "HDF5Data" and source:
@@ -85,6 +89,8 @@ def shapes(layer: LayerParameter, phase: int, given: Given) -> list[Shape] | Non
     the mean_file and the named sets.  None if these do not suffice.  Images are assumed to have three
     channels unless something says otherwise."""
     tops = list(layer.top)
+    if layer.type in PAIRS and len(given.get(tops[0] if tops else "", ())) == 4:
+        return _pair(layer, given[tops[0]])
     told = _told(layer, phase)
     batch = next((given[name][:1] for name in tops if given.get(name)), None)
     found: list[Shape] = []
@@ -103,6 +109,8 @@ def shapes(layer: LayerParameter, phase: int, given: Given) -> list[Shape] | Non
 
 
 def _told(layer: LayerParameter, phase: int) -> list[Shape] | None:
+    if layer.type in PAIRS:
+        return _pair_told(layer)
     transform = layer.transform_param
     image: Shape | None
     if layer.type == "Data":
@@ -177,18 +185,44 @@ def _label_map(layer: LayerParameter) -> Iterator[tuple[str, str]]:
         yield "annotated_data_param.label_map_file", path
 
 
-def _first_image(layer: LayerParameter) -> Iterator[tuple[str, str]]:
-    """The first image of a list if it is missing; the others are not looked for, since they will be missing
-    too."""
-    conf = layer.image_data_param
+def _first_images(layer: LayerParameter) -> Iterator[tuple[str, str]]:
+    """What the first line of a list names and is missing; the others are not looked for, since they will be
+    missing too."""
+    field = SOURCES[layer.type]
+    conf = getattr(layer, field)
     try:
         refuse_foreign(read_start(conf.source, 512), conf.source)
         with open_file(conf.source) as file:
-            path = os.fsdecode(file.readline().rstrip(b"\r\n").rpartition(b" ")[0])
+            line = file.readline().rstrip(b"\r\n")
     except (MiniCaffeError, OSError):  # said by the layer
         return
-    if path and not is_here(conf.root_folder + path):
-        yield f"image_data_param.source, {conf.source}", conf.root_folder + path
+    paths = line.split() if layer.type in PAIRS else [line.rpartition(b" ")[0]]
+    if layer.type == "ImageSegData" and enum_name(conf, "label_type") != "PIXEL":
+        paths = paths[:1]
+    for path in map(os.fsdecode, paths):
+        if path and not is_here(conf.root_folder + path):
+            yield f"{field}.source, {conf.source}", conf.root_folder + path
+
+
+def _pair(layer: LayerParameter, image: Shape) -> list[Shape]:
+    """The shapes of the tops of one of PAIRS, by that of its images."""
+    n, divide = image[:1], layer.dense_image_data_param.label_divide_factor
+    return [image, (*n, 1, *(extent // max(divide, 1) for extent in image[2:])), (*n, 1, 1, 2)][
+        : len(layer.top)
+    ]
+
+
+def _pair_told(layer: LayerParameter) -> list[Shape] | None:
+    """The same, by the prototxt."""
+    conf, transform = getattr(layer, SOURCES[layer.type]), layer.transform_param
+    cut = conf if layer.type == "DenseImageData" else transform
+    sizes = [(cut.crop_height, cut.crop_width), (transform.crop_size,) * 2, (conf.new_height, conf.new_width)]
+    size = next((size for size in sizes if all(size)), None)
+    return (
+        _pair(layer, (conf.batch_size, 3 if conf.is_color else 1, *size))
+        if size and conf.batch_size
+        else None
+    )
 
 
 def _words(source: str) -> list[str]:

@@ -16,6 +16,7 @@ class Batch:
     windows      None; or (N, 3), int32: what `Transformer.draw` returned for images that are still bytes and
                  have yet to be transformed
     labels       (N,), or rows of another shape; None if labels are not wanted
+    arrays       made anew for every batch, in the place of all that, by who has other than images and labels
     dtype        the type of transformed images
     takes_bytes  whether images may be left as bytes because the device can transform them
     """
@@ -31,6 +32,7 @@ class Batch:
         self.images, self.labels, self.takes_bytes = images, labels, takes_bytes
         self.dtype = images.dtype if dtype is None else np.dtype(dtype)
         self.windows: np.ndarray | None = None
+        self.arrays: list[np.ndarray] = []
         self._memory = images.reshape(-1, copy=False).view(np.uint8)
 
     def room(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:

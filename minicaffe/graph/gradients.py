@@ -39,8 +39,8 @@ def analyse(
             with in_layer(node.param):
                 raise ConfigError(f"propagate_down has {len(asked)} entries for {len(node.bottoms)} bottoms")
         reaches = any(mults) or any(propagate)
-        for blob in node.tops:
-            needs[blob] = reaches
+        for i, blob in enumerate(node.tops):
+            needs[blob] = reaches and i not in node.kind.stepwise_tops
         result.append(Backward(reaches, asked or propagate, [bool(m) for m in mults]))
     _drop_what_no_loss_sees(nodes, losses, result)
     _check_detached(nodes, losses, result)

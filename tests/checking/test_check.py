@@ -157,6 +157,9 @@ def test_shapes_that_are_given(tmp_path):
          "no.txt is not here (image_data_param.source)", [(3, 3, 6, 7), (3,)]),
         ('"ImageData" image_data_param { source: "list.txt" is_color: false new_height: 6 new_width: 7 }',
          "no.png is not here (image_data_param.source, list.txt)", [(1, 1, 6, 7), (1,)]),
+        ('"DenseImageData" dense_image_data_param { source: "no.txt" batch_size: 3'
+         ' new_height: 6 new_width: 7 }',
+         "no.txt is not here (dense_image_data_param.source)", [(3, 3, 6, 7), (3, 1, 6, 7)]),
         ('"HDF5Data" hdf5_data_param { source: "list.txt" batch_size: 3 }', "no.png is not here", None),
         ('"AnnotatedData" data_param { source: "no/train[:9]" batch_size: 3 backend: VOC } transform_param {'
          ' resize_param { height: 6 width: 7 } }',

@@ -43,6 +43,12 @@ class Sink(Layer):
     backward_reads = frozenset()
 
 
+class Pick(Op):
+    """Values, and where they stood."""
+
+    stepwise_tops = frozenset({1})
+
+
 class ALoss(Op):
     auto_top, loss_weight = True, 1.0
     not_differentiable = frozenset({1})
@@ -51,6 +57,7 @@ class ALoss(Op):
 KINDS = {
     "Input": Source,
     "Op": Op,
+    "Pick": Pick,
     "Squash": Squash,
     "Rectify": Rectify,
     "Sink": Sink,

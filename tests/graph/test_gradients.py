@@ -74,6 +74,14 @@ def test_label_behind_parameters_is_refused():
     assert backward(DATA, "Op a: x > a", "Op t: label > t", cut)["t"][0] is False
 
 
+def test_places_ask_for_no_gradient():
+    """Though layers with parameters decide them; the values beside them do."""
+    got = backward(DATA, "Op a: x > a", "Pick m: a > v p", "Op o: v p > o", "Loss l: o label > loss")
+    assert got["m"] == (True, [True], []) and got["o"] == (True, [True, False], [True])
+    got = backward(DATA, "Op a: x > a", "Pick m: a > v p", "Loss l: v p > loss")
+    assert got["m"] == (True, [True], []) and got["l"] == (True, [True, False], [])
+
+
 def test_force_backward_runs_everything_that_has_a_gradient():
     got = backward(DATA, "Rectify r: x > r", "Op a: r > a", "Loss l: a label > loss", frozen="a", force=True)
     assert got["r"] == (True, [True], [])

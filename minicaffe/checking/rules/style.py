@@ -70,7 +70,7 @@ def skipped_elements(state: State) -> Iterator[Finding]:
 
 def no_accuracy(state: State) -> Iterator[Finding]:
     """A test net of a classifier that reports its loss alone."""
-    if state.trains or state.deploys or any(state.of_type("Accuracy", "Python")):
+    if state.trains or state.deploys or any(state.of_type("Accuracy", "SegAccuracy", "Python")):
         return
     if any(i is not None for i in state.of_type("SoftmaxWithLoss")):
         what = "the test net reports a loss, but no accuracy"

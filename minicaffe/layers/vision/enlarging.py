@@ -9,6 +9,8 @@ from ...core.noted import Noted
 from ...errors import DataError, ShapeError
 from ...kernels import unpooling
 
+Pair = tuple[int, int]  # of rows and of columns
+
 
 class Enlarging(Layer):
     """y is 0 but where x puts something.
@@ -32,7 +34,7 @@ class Enlarging(Layer):
         if self.masked:
             self.noted = Noted(self.device)
 
-    def enlarge(self, bottom, top, out: tuple[int, int], kernel=(1, 1), stride=(1, 1)) -> None:
+    def enlarge(self, bottom, top, out: Pair, kernel: Pair = (1, 1), stride: Pair = (1, 1)) -> None:
         """The rest of reshape, for planes of this size."""
         shape = bottom[0].shape
         if self.masked and bottom[1].shape != shape:
@@ -43,7 +45,8 @@ class Enlarging(Layer):
         if min(out) < 1 or (not self.masked and any(o < least for o, least in zip(out, reach))):
             raise ShapeError(f"planes of {shape[2:]} do not fit into {out}, {stride} apart")
         top[0].reshape(*shape[:2], *out)
-        self.g = unpooling.Unpool(*(shape[0] * shape[1], *shape[2:], *out, *kernel, *stride))
+        n, c, h, w = shape
+        self.g = unpooling.Unpool(n * c, h, w, *out, *kernel, *stride)
         if self.method == "PLACES":
             self.places = self.saved(shape, np.int32)
 

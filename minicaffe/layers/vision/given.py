@@ -6,6 +6,11 @@ from ...errors import ConfigError
 from ...proto.schema import Message
 
 
+def fields_of_axes(message: str) -> frozenset[str]:
+    """The fields of forks that `given` reads of a pooling, as Layer.fork_fields names them."""
+    return frozenset(f"{message}.{name}_3d" for name in ("kernel_size", "stride", "pad"))
+
+
 def given(conf: Message, field: str, axes: int) -> list[int]:
     """What a field holds, which is a list or a single number, or what the list of its name with _3d holds, of
     forks, where there are three axes; nothing if it is not set."""

@@ -7,6 +7,7 @@ import math
 from ...core.layer import Layer
 from ...errors import ShapeError
 from ...proto.schema import enum_name
+from .given import fields_of_axes
 from .poolers import MaxPooler, PlanePooler, make_pooler
 from .window import SPATIAL, pooled
 from .window_fields import fields_of_padding, read_pooling_window
@@ -48,9 +49,9 @@ class Pooling(Layer):
     backward_reads = frozenset({"bottom.data", "top.data"})  # narrowed in setup
     apart = frozenset({"bottom", "top"})  # narrowed in setup
     adds = True
-    fork_fields = fields_of_padding("pooling_param")
+    stepwise_tops = frozenset({1})
     stochastic = True  # dropped in setup but for STOCHASTIC
-    fork_fields = frozenset(f"pooling_param.{name}_3d" for name in ("kernel_size", "stride", "pad"))
+    fork_fields = fields_of_padding("pooling_param") | fields_of_axes("pooling_param")
 
     def setup(self, bottom, top):
         conf = self.param.pooling_param
