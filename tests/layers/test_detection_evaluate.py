@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from minicaffe.errors import ConfigError, DataError, ShapeError
 
 from ..support.boxes import objects, overlap
-from ..support.devices import each_device
+from ..support.devices import each_device, make_device
 from ..support.laws import Case, Rig, check_forward
 
 
@@ -123,6 +123,17 @@ def test_in_pixels(cpu, tmp_path):
     for wanted in (27 / (128 - 27), 1 / 7, 27 / (128 - 27)):  # the list begins again
         (rows,) = _forward(rig, boxes, truth)
         assert rows[0, 0, 2, 3] == (wanted >= 0.2)
+
+
+def test_boxes_of_any_size(cpu, recwarn):
+    """An untrained net's may be as large as numbers go: nothing warns, and they are wrong."""
+    one = evaluate("", (3, 1), images=1)
+    vast = [(0, 1, 0.9, -3e38, -3e38, 3e38, 3e38), (0, 1, 0.8, *[np.inf] * 4), (0, 1, 0.7, *[np.nan] * 4)]
+    arrays = np.array([[vast]]), np.array([[[[0, 1, 0, 0.3, 0, 0.7, 0.8, 0]]]])
+    for dtype in (np.float32, np.float64):
+        (rows,) = Rig(one, make_device("cpu", dtype)).forward(arrays)
+        np.testing.assert_array_equal(rows[0, 0, 2:, 3:], [[0, 1]] * 3)
+    assert not recwarn.list
 
 
 def _forward(rig, *arrays):

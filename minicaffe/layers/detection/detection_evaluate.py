@@ -126,19 +126,19 @@ class DetectionEvaluate(Layer):
 def overlaps(boxes: np.ndarray, others: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
     """What each box has in common with each of the others, as a share of what they cover together; `size`
     (height, width): in pixels."""
-    more = 0
-    if size:
-        boxes, others = (values * np.tile(size[::-1], 2) for values in (boxes, others))
-        more = 1
-    sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
-    common = np.where((sides > 0).all(axis=2), (sides + more).prod(axis=2), 0)
-    one, other = ((values[:, 2:] - values[:, :2]).clip(0).prod(axis=1) for values in (boxes, others))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(common > 0, common / (one[:, None] + other - common), 0)
+    pixels = np.tile(size[::-1] if size else (1, 1), 2)
+    boxes, others = boxes * pixels.astype(float), others * pixels.astype(float)  # float64: areas may be large
+    more = 1 if size else 0
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        sides = np.minimum(boxes[:, None, 2:], others[:, 2:]) - np.maximum(boxes[:, None, :2], others[:, :2])
+        common = np.where((sides > 0).all(axis=2), (sides + more).prod(axis=2), 0)
+        one, other = ((values[:, 2:] - values[:, :2]).clip(0).prod(axis=1) for values in (boxes, others))
+        shares = common / (one[:, None] + other - common)
+    return np.where(shares > 0, shares, 0)
 
 
 def _sizes(path: str) -> list[tuple[int, int]]:
-    """Heights and widths of a file of NAME HEIGHT WIDTH."""
+    """Heights and widths."""
     found = []
     for number, line in enumerate(files.read_text(path).splitlines(), 1):
         words = line.split()

@@ -23,7 +23,10 @@ class MultiBoxLoss(Examples):
     HARD_EXAMPLE  of all boxes, with or without object, the sample_size with the highest losses
     NONE          all of them
 
-    An image without objects has no examples, but with NONE.
+    An image without objects has no examples, but with NONE.  A propagate_down: false of l or scores takes its
+    part from the loss.  With LOGISTIC the scores of other classes than a box's are to be background_label_id:
+    leave that at 0; and without mining it gives the labels of all images but the first to wrong boxes: use it
+    with mining.  Both is as in the forks.
 
     Param     multibox_loss_param: num_classes, needed; loc_loss_type (SMOOTH_L1), conf_loss_type (SOFTMAX;
               LOGISTIC: a sigmoid for each class), loc_weight (1), share_location (true), match_type
@@ -32,9 +35,11 @@ class MultiBoxLoss(Examples):
               (MAX_NEGATIVE), neg_pos_ratio (3), neg_overlap (0.5), sample_size (64), nms_param (none; an
               example overlaps no harder one by more than its nms_threshold), use_prior_for_nms (false),
               code_type (CORNER), encode_variance_in_target (false; true: both l and t are divided by
-              variances), map_object_to_agnostic (false), ignore_cross_boundary_bbox (false), bp_inside
-              (false; true: no gradient where the box leaves the image).  loss_param: normalization: Z is the
-              number of boxes with an object (VALID), n (BATCH_SIZE), n * priors (FULL), 1 (NONE), at least 1.
+              variances), map_object_to_agnostic (false; true: all objects are of the class behind the
+              background), ignore_cross_boundary_bbox (false; true: boxes that leave the image have no object
+              and are no background), bp_inside (false; true: coordinates of a box outside the image have no
+              gradient).  loss_param: normalization: Z is the number of boxes with an object (VALID), n
+              (BATCH_SIZE), n * priors (FULL) or 1 (NONE), and at least 1.
     Shapes    bottom[0] l: (n, priors * sets * 4), sets of offsets as of DetectionOutput; bottom[1]: scores
               (n, priors * num_classes); bottom[2]: (1, 2, priors * 4), boxes and variances; bottom[3]:
               objects (1, 1, rows, 8): image (-1: none), class, instance, xmin, ymin, xmax, ymax, difficult;
@@ -42,11 +47,8 @@ class MultiBoxLoss(Examples):
     Backward  to l and scores; which boxes are examples is a constant.  Reads nothing: forward saves slopes.
     Source    MultiBoxLoss of SSD's Caffe; Liu et al. 2016.
     Differs   with encode_variance_in_target the gradient is the true one; the forks leave out the division by
-              variances.  Of equal losses the lower box is harder.  A propagate_down: false of l or scores
-              takes its part from the loss, as in the forks.  So it is with LOGISTIC that scores of other
-              classes than a box's are to be background_label_id, which should be 0, and that without mining
-              the labels of images behind the first go to the wrong boxes: use it with mining.
-              ignore_difficult_gt and objectness_score of single forks are refused.
+              variances.  Of equal losses the lower box is harder, where the forks leave it open.
+              ignore_difficult_gt and objectness_score, of single forks, are refused.
     Raises    ShapeError for shapes that do not fit, DataError for an image or class of an object that there
               is not.
     """
