@@ -98,6 +98,10 @@ def test_labels_with_the_background(labels, capsys):
     Path("names").write_text(labels)
     out = run(capsys, *SSD, "in/two.png", "--labels", "names").out
     assert [line.split()[1] for line in out.splitlines()] == ["label", "apple", "leaf"]
+    Path("labels.txt").unlink()  # a label map beside the net does too
+    name = "labelmap.prototxt" if "item" in labels else "labels.txt"
+    Path("names").rename(name)
+    assert run(capsys, *SSD, "in/two.png").out == out
 
 
 def test_what_is_done_to_pixels(capsys):
@@ -169,8 +173,8 @@ def test_boxes_by_hand():
         (["labels.txt"], "labels.txt: 11 bytes that are no image"),
         (["in", "--labels", "four"], "four: 4 names of classes; the net has 3 classes"),
         (["in", "--labels", "map"], "map: no name for the label 0"),
-        (["in", "--labels", "twice"], "twice: two items have the label 1: a and b"),
-        (["in", "--labels", "broken"], "broken:1:8: label_map.Item has no field 'nam'"),
+        (["in", "--labels", "twice"], "twice: two items are called 'a'"),
+        (["in", "--labels", "broken"], "broken:1:8: LabelMapItem has no field 'nam'"),
         (["in", "--threshold", "-1"], "must be a number of 0 or more; got -1"),
         (["in", "--output", "four"], "four is a file; expected a folder"),
         (["in/two.png", "in/../in/two.png", "--output", "out"], "two images are called two"),
@@ -181,7 +185,7 @@ def test_boxes_by_hand():
 def test_what_is_refused(words, message, capsys):
     Path("four").write_text("a\nb\nc\nd\n")
     Path("map").write_text('item { name: "a" label: 1 }')
-    Path("twice").write_text('item { name: "a" label: 1 } item { name: "b" label: 1 }')
+    Path("twice").write_text('item { name: "a" label: 0 } item { name: "a" label: 1 }')
     Path("broken").write_text('item { nam: "a" label: 1 }')
     result = run(capsys, *SSD, *words)
     assert result.status == 1 and not result.out
