@@ -81,6 +81,11 @@ SNIPPETS = {
     "ELU": Snippet(ROWS, "elu_param { alpha: 0.5 }"),
     "Embed": Snippet({"word": (2, 5)}, f"embed_param {{ input_dim: 100 num_output: 8 {FILL} }}"),
     "EuclideanLoss": Snippet({"a": (2, 3), "b": (2, 3)}, "", ("loss",)),
+    "EvalDetection": Snippet(
+        {"x": (1, 16, 7, 7), "objects": (1, 1, 3, 8)},
+        "eval_detection_param { num_class: 3 biases: 1 biases: 2 biases: 3 biases: 2 nms: 0.5 }",
+        ("judged",),
+    ),
     "Exp": Snippet(ROWS, "exp_param { base: 2 }"),
     "Filter": Snippet({"x": (4, 3), "selector": (4,)}),
     "Flatten": Snippet(IMAGES),
@@ -101,6 +106,8 @@ SNIPPETS = {
     "LRN": Snippet(IMAGES, "lrn_param { local_size: 3 alpha: 0.0001 beta: 0.75 }"),
     "LSTM": Snippet(SEQUENCE, RECURRENT, ("h",)),
     "LSTMUnit": Snippet({"c_before": (1, 2, 4), "gates": (1, 2, 16), "cont": (1, 2)}, "", ("c", "h")),
+    "MaskPooling": Snippet({"x": (3, 4, 7, 7), "mask": (3, 1, 7, 7)}),
+    "MaskResize": Snippet({"x": (3, 1, 21, 21)}, "mask_resize_param { output_height: 14 output_width: 14 }"),
     "MemoryData": Snippet(
         {}, "memory_data_param { batch_size: 2 channels: 1 height: 4 width: 4 }", ("data", "label")
     ),
@@ -129,6 +136,11 @@ SNIPPETS = {
     ),
     "Python": Snippet(ROWS, 'python_param { module: "twice" layer: "Twice" }'),
     "Reduction": Snippet(IMAGES, "reduction_param { operation: MEAN axis: 1 }"),
+    "RegionLoss": Snippet(
+        {"x": (2, 16, 4, 4), "objects": (2, 15)},
+        "region_loss_param { num_class: 3 num: 2 biases: 1 biases: 2 biases: 3 biases: 2 }",
+        ("loss",),
+    ),
     "ReLU": Snippet(ROWS, "relu_param { negative_slope: 0.1 }"),
     "Reorg": Snippet(IMAGES, "reorg_param { stride: 2 }"),
     "Reshape": Snippet(IMAGES, "reshape_param { shape { dim: 0 dim: -1 dim: 12 } }"),
@@ -136,6 +148,10 @@ SNIPPETS = {
     "ROIPooling": Snippet(
         {"x": (2, 4, 6, 6), "rois": (3, 5)},
         "roi_pooling_param { pooled_h: 2 pooled_w: 2 spatial_scale: 0.0625 }",
+    ),
+    "ROIWarping": Snippet(
+        {"x": (2, 4, 6, 6), "rois": (3, 5)},
+        "roi_warping_param { pooled_h: 3 pooled_w: 3 spatial_scale: 0.0625 }",
     ),
     "Scale": Snippet(IMAGES, "scale_param { bias_term: true }"),
     "ShuffleChannel": Snippet(IMAGES, "shuffle_channel_param { group: 2 }"),
@@ -170,6 +186,17 @@ SNIPPETS = {
         {},
         'transform_param { crop_size: 4 } window_data_param { source: "windows.txt" batch_size: 4 }',
         ("data", "label"),
+    ),
+    "YoloDetectionOutput": Snippet(
+        {"x": (1, 16, 4, 4)},
+        "yolo_detection_output_param { num_classes: 3 num_box: 2 biases: 1 biases: 2 biases: 3 biases: 2 }",
+        ("found",),
+    ),
+    "Yolov3DetectionOutput": Snippet(
+        {"coarse": (1, 8, 4, 4), "fine": (1, 8, 8, 8)},
+        "yolov3_detection_output_param { num_classes: 3 num_box: 1 mask: 1 mask: 0 anchors_scale: 32"
+        " anchors_scale: 16 biases: 10 biases: 14 biases: 80 biases: 60 }",
+        ("found",),
     ),
 }
 

@@ -11,6 +11,7 @@ reads, and refuses an in-place use that would overwrite one of them.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Callable, Hashable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -231,6 +232,12 @@ class Layer(Workload):
                 raise ShapeError(f"takes {span} {what}{'' if span == '1' else 's'}; got {have}")
         if self.matched and bottoms != tops:
             raise ShapeError(f"takes as many tops as bottoms; got {bottoms} bottoms and {tops} tops")
+
+    @classmethod
+    def of(cls, param: Message, folder: str | None) -> builtins.type[Layer]:
+        """The class of the layer that `param` describes, in a net whose file lies in `folder`: this one,
+        unless the layer names what another does (Python)."""
+        return cls
 
     @classmethod
     def differentiable(cls, index: int, param: Message) -> bool:

@@ -42,3 +42,8 @@ class Stream:
     def key(self) -> tuple[int, int]:
         """The key's two words, for what is drawn on the host."""
         return int(self._host[0]), int(self._host[1])
+
+    @property
+    def passes(self) -> int:
+        """The pass that is drawn for, for what is drawn on the host."""
+        return int(self._host[2])

@@ -126,7 +126,7 @@ def _sides(conf: Any, name: str, short: str) -> str:
     if all(side in conf.DESCRIPTOR.fields_by_name for side in by_axis):
         if any(conf.HasField(side) for side in by_axis):
             return "x".join(str(getattr(conf, side)) for side in by_axis)
-    value = getattr(conf, name, "")
+    value: Any = getattr(conf, f"{name}_3d", None) or getattr(conf, name, "")
     values = list(value) if not isinstance(value, (int, str)) else [value]
     if short == "kernel" and len(values) == 1:
         values *= 2

@@ -34,9 +34,9 @@ class Graph:
     outputs: list[int]  # blobs that nobody reads, by name: Caffe's order, which numbers the log's outputs
 
 
-def wire(net: NetParameter, resolve: Callable[[str], type[Layer]]) -> Graph:
+def wire(net: NetParameter, resolve: Callable[[str], type[Layer]], folder: str | None = None) -> Graph:
     """The graph of a net without unread names or second readers (see splits); `resolve` maps a type to its
-    class.
+    class, which may hand over to another (Layer.of); `folder` is where the net's file lies.
 
     Raises ConfigError for a top that is produced twice, UnknownTypeError for all types that are unknown.
     """
@@ -46,7 +46,7 @@ def wire(net: NetParameter, resolve: Callable[[str], type[Layer]]) -> Graph:
     unread: set[int] = set()
     for param in net.layer:
         with in_layer(param):
-            node = Node(param, kinds[param.type])
+            node = Node(param, kinds[param.type].of(param, folder))
             for name in param.bottom:
                 node.bottoms.append(blob_of[name])
                 unread.discard(blob_of[name])

@@ -85,7 +85,7 @@ def build(param: NetParameter, context: Context, *, forward_only: bool) -> Built
     Raises what layers, wiring and the analysis of gradients raise, naming the layer.
     """
     param = insert_splits(rules.filter_net(param))
-    graph = wire(param, layer_index.resolve)
+    graph = wire(param, layer_index.resolve, context.folder)
     blobs = [Blob(name, on_reshape=context.reshaped) for name in graph.blob_names]
     built = Built(param, graph, blobs, [], [], [], [], [])
     for i, node in enumerate(graph.nodes):

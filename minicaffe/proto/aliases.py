@@ -3,6 +3,7 @@ read, so that no other module knows of them.
 
     ConvolutionDepthwise, DepthwiseConvolution   Convolution with a group for every channel
     ReLU6, relu_param { relu6: true }            Clip from 0 to 6
+    NdConvolution, NdPooling                     Convolution and Pooling over any number of axes
     HardSwish                                    x times a Clip of x + 3, over 6
     Squeeze of named axes                        Reshape
     pooling_param { ceil_mode: false }           round_mode: FLOOR
@@ -23,7 +24,7 @@ import numpy as np
 from .. import log
 from ..errors import ConfigError, Place, in_layer
 from . import nvcaffe
-from .schema import BlobProto, LayerParameter, NetParameter
+from .schema import BlobProto, LayerParameter, Message, NetParameter
 
 
 class Site(NamedTuple):
@@ -209,6 +210,36 @@ def _same(site: Site) -> str | None:
     return f"pad_h {conf.pad_h}, pad_w {conf.pad_w}"
 
 
+def _shapes(site: Site) -> str:
+    """video-caffe's kernel_shape, stride_shape and pad_shape, a number for each axis."""
+    layer = site.layer
+    layer.type = layer.type.removeprefix("Nd")
+    pooling = layer.type == "Pooling"
+    conf = layer.pooling_param if pooling else layer.convolution_param
+    for name, field in (("kernel", "kernel_size"), ("stride", "stride"), ("pad", "pad")):
+        dims = list(getattr(conf, f"{name}_shape").dim)
+        if not conf.HasField(f"{name}_shape") or (pooling and name == "kernel" and conf.global_pooling):
+            conf.ClearField(f"{name}_shape")  # the kernel is the image, whatever it says
+            continue
+        if any(conf.HasField(f"{name}_{axis}") for axis in "hw") or _is_set(conf, field):
+            raise ConfigError(f"{name}_shape and {field} say the same in two ways", hint="keep one")
+        conf.ClearField(f"{name}_shape")
+        if not pooling:
+            getattr(conf, field)[:] = dims
+        elif len(set(dims)) == 1:
+            setattr(conf, field, dims[0])
+        elif len(dims) == 2:
+            for axis, value in zip("hw", dims):
+                setattr(conf, f"{name}_{axis}", value)
+        else:
+            getattr(conf, f"{field}_3d")[:] = dims
+    return layer.type
+
+
+def _is_set(conf: Message, field: str) -> bool:
+    return any(found.name == field for found, _ in conf.ListFields())
+
+
 def _scale_bias(site: Site) -> str | None:
     layer = site.layer
     conf = layer.batch_norm_param
@@ -232,6 +263,8 @@ STEPS: dict[str, tuple[Step, ...]] = {
     "Deconvolution": (_pads,),
     "DepthwiseConvolution": (_depthwise, _pads, _same),
     "HardSwish": (_hard_swish,),
+    "NdConvolution": (_shapes,),
+    "NdPooling": (_shapes,),
     "Pooling": (_round, _pads),
     "ReLU": (_relu6,),
     "ReLU6": (_relu6,),

@@ -33,6 +33,7 @@ LAYERS = {
     "ELU": "neuron.elu",
     "Embed": "linear.embed",
     "EuclideanLoss": "loss.euclidean_loss",
+    "EvalDetection": "detection.eval_detection",
     "Exp": "neuron.exp",
     "Filter": "shape.filter",
     "Flatten": "shape.flatten",
@@ -49,6 +50,8 @@ LAYERS = {
     "LRN": "norm.lrn",
     "LSTM": "recurrent.lstm",
     "LSTMUnit": "recurrent.lstm_unit",
+    "MaskPooling": "detection.mask_pooling",
+    "MaskResize": "detection.mask_resize",
     "MemoryData": "source.memory_data",
     "MultinomialLogisticLoss": "loss.multinomial_logistic_loss",
     "MVN": "norm.mvn",
@@ -64,11 +67,13 @@ LAYERS = {
     "PSROIPooling": "detection.psroi_pooling",
     "Python": "user.python",
     "Reduction": "shape.reduction",
+    "RegionLoss": "loss.region_loss",
     "ReLU": "neuron.relu",
     "Reorg": "shape.reorg",
     "Reshape": "shape.reshape",
     "RNN": "recurrent.rnn",
     "ROIPooling": "detection.roi_pooling",
+    "ROIWarping": "detection.roi_warping",
     "Scale": "linear.scale",
     "ShuffleChannel": "shape.shuffle_channel",
     "Sigmoid": "neuron.sigmoid",
@@ -90,6 +95,8 @@ LAYERS = {
     "Upsample": "vision.upsample",
     "UpsampleDarknet": "vision.upsample_darknet",
     "WindowData": "source.window_data",
+    "YoloDetectionOutput": "detection.yolo_detection_output",
+    "Yolov3DetectionOutput": "detection.yolov3_detection_output",
 }
 
 # What Caffe 1.0 registers.
@@ -142,6 +149,8 @@ FORK_TYPES = {
     "MaskResize": "mnc",
     "Mul": "synopsys",
     "MultiBoxLoss": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel synopsys",
+    "NdConvolution": "video-caffe",
+    "NdPooling": "video-caffe",
     "Normalize": "ssd ssd-mobilenet mobilenet-yolo nvcaffe intel happynear yjxiong synopsys",
     "PSROIPooling": "rfcn microsoft intel happynear",
     "Pad": "synopsys",
@@ -176,4 +185,6 @@ FORK_TYPES = {
 }
 
 # Those that `aliases` rewrites into layers of Caffe when a net is read.
-ALIASES = frozenset("ConvolutionDepthwise DepthwiseConvolution HardSwish ReLU6 Squeeze".split())
+ALIASES = frozenset(
+    "ConvolutionDepthwise DepthwiseConvolution HardSwish NdConvolution NdPooling ReLU6 Squeeze".split()
+)

@@ -172,6 +172,11 @@ CASES = {
         (recurrent("expose_hidden: true"), [(4, 2), (4, 2), (2, 2, 2), (1, 2, 3), (1, 2, 3)], 3),
     ],
     "LSTMUnit": [("", [(1, 2, 3), (1, 2, 12), (1, 2)], 2)],
+    "MaskPooling": [("", [(3, 4, 5, 2), (3, 1, 5, 2)], 1)],
+    "MaskResize": [
+        (f"mask_resize_param {{ output_height: {h} output_width: {w} }}", [(2, 1, 6, 5)], 1)
+        for h, w in ((4, 3), (9, 11), (6, 5))
+    ],
     "MVN": [
         (f"mvn_param {{ {text} }}", [shape], 1)
         for text in ("", "normalize_variance: false", "across_channels: true eps: 0.1")

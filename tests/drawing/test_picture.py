@@ -132,6 +132,7 @@ def test_states_by_stage_and_level():
         ('type: "Power" power_param { shift: -1 }', "x - 1"),
         ('type: "Dropout"', "ratio 0.5"),
         ('type: "Eltwise"', "SUM"),
+        ('type: "Pooling" pooling_param { kernel_size_3d: [1, 2, 2] stride: 2 }', "MAX, 1x2x2, stride 2"),
         ('type: "Python" python_param { module: "m" layer: "Own" }', "m.Own"),
         ('type: "ReLU"', ""),
     ],

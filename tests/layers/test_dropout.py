@@ -26,7 +26,20 @@ CASES = [
     dropout(1, (3, 6)),
     dropout(0.75, (2, 8), "TEST"),
     Case('type: "Dropout"', ((5, 2, 3, 3),)),
+    dropout("0.25 scale_train: false"),
+    dropout("0.25 scale_train: false", phase="TEST"),
 ]
+
+
+@each_device
+def test_without_scale_in_training(device):
+    """As in Faster R-CNN's Caffe: what is kept stays as it is, and in TEST all is made smaller."""
+    (x,) = CASES[-1].arrays()
+    (y,) = Rig(CASES[-2], device).forward([x])
+    (scaled,) = Rig(dropout(0.25), device).forward([x])
+    np.testing.assert_array_equal(y, np.where(scaled != 0, x, 0))
+    (y,) = Rig(CASES[-1], device).forward([x])
+    np.testing.assert_allclose(y, 0.75 * x, rtol=1e-12)
 
 
 @each_device

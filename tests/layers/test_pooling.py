@@ -267,6 +267,33 @@ def test_one_and_three_axes(device, volume, method):
 
 
 @each_device
+def test_a_kernel_stride_and_pad_for_each_of_three_axes(device):
+    """As Intel's Caffe says them: the maxima along one axis after the other."""
+    numbers = {"kernel_size": (1, 3, 2), "stride": (1, 2, 2), "pad": (0, 1, 0)}
+    fields = " ".join(f"{name}_3d: {v}" for name, values in numbers.items() for v in values)
+
+    def maxima(x):
+        for axis, (kernel, stride, pad) in enumerate(zip(*numbers.values()), 2):
+            padded = np.pad(x, [(pad * (i == axis),) * 2 for i in range(5)], constant_values=-np.inf)
+            starts = range(0, padded.shape[axis] - kernel + 1, stride)
+            x = np.stack([padded.take(range(s, s + kernel), axis).max(axis) for s in starts], axis)
+        return x
+
+    case = Case(POOL.format(fields), ((2, 2, 2, 5, 6),))
+    check_forward(case, device, maxima)
+    check_gradient(case, device)
+
+
+def test_lists_are_for_three_axes(cpu):
+    for fields, shape in (
+        ("kernel_size_3d: 2", SHAPE),
+        ("kernel_size_3d: 2 kernel_size: 2", ((1, 1, 2, 2, 2),)),
+    ):
+        with pytest.raises(ConfigError, match="kernel_size_3d is for three spatial axes, in the place of"):
+            Rig(Case(POOL.format(fields), shape), cpu)
+
+
+@each_device
 def test_nan_in_a_volume(device):
     x = np.full((1, 1, 2, 1, 4), np.nan)
     x[0, 0, 1, 0, 1], x[0, 0, 0, 0, 2:], x[0, 0, 1, 0, 2:] = -np.inf, 3, 3

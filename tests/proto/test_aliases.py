@@ -35,6 +35,27 @@ def upgraded(source: str) -> NetParameter:
             'type: "DepthwiseConvolution" convolution_param { num_output: 32 group: 16 kernel_size: 3 }',
             'type: "Convolution" convolution_param { num_output: 32 group: 16 kernel_size: 3 }',
         ),
+        (
+            'type: "NdConvolution" convolution_param { num_output: 4 kernel_shape { dim: 3 dim: 2 dim: 2 }'
+            " stride_shape { dim: 1 dim: 2 dim: 2 } pad_shape { dim: 1 dim: 0 dim: 0 } }",
+            'type: "Convolution" convolution_param { num_output: 4 kernel_size: 3 kernel_size: 2'
+            " kernel_size: 2 stride: 1 stride: 2 stride: 2 pad: 1 pad: 0 pad: 0 }",
+        ),
+        (
+            'type: "NdPooling" pooling_param { kernel_shape { dim: 1 dim: 2 dim: 2 }'
+            " stride_shape { dim: 2 dim: 2 dim: 2 } }",
+            'type: "Pooling" pooling_param { kernel_size_3d: 1 kernel_size_3d: 2 kernel_size_3d: 2'
+            " stride: 2 }",
+        ),
+        (
+            'type: "NdPooling" pooling_param { pool: AVE kernel_shape { dim: 3 dim: 2 } pad_shape { dim: 1'
+            " dim: 0 } }",
+            'type: "Pooling" pooling_param { pool: AVE kernel_h: 3 kernel_w: 2 pad_h: 1 pad_w: 0 }',
+        ),
+        (
+            'type: "NdPooling" pooling_param { kernel_shape { dim: 1 dim: 1 } global_pooling: true }',
+            'type: "Pooling" pooling_param { global_pooling: true }',
+        ),
         ('type: "ReLU6" relu6_param { }', 'type: "Clip" clip_param { min: 0 max: 6 }'),
         ('type: "ReLU" relu_param { relu6: true }', 'type: "Clip" clip_param { min: 0 max: 6 }'),
         (
@@ -231,3 +252,10 @@ def test_weights_of_what_was_taken_as_something_else(tmp_path):
     built = Net(text.parse(depthwise % "", NetParameter), phase="TEST", seed=1)
     built.load(tmp_path / "c.caffemodel")
     assert built.params["c"][0].data.ravel().tolist() == list(range(1, 13))
+
+
+def test_a_shape_and_a_size_are_two_ways_to_say_one_thing():
+    for field in ("kernel_size: 3", "kernel_h: 3 kernel_w: 3"):
+        with pytest.raises(ConfigError, match="kernel_shape and kernel_size say the same in two ways"):
+            upgraded(f"""layer {{ name: "c" type: "NdConvolution" bottom: "x" top: "y" convolution_param {{
+              kernel_shape {{ dim: 3 }} {field} }} }}""")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -47,6 +48,8 @@ class Proposal(Layer):
     capturable = False
     not_in_onnx = "how many regions it finds is known only when it runs"
     operations = (0, 0, 0)
+    about: tuple[str, ...] = ("height", "width", "scale_h", "scale_w")  # what bottom 2 says of an image
+    advice = "ratio and scale of proposal_param say what anchors there are"
 
     def setup(self, bottom, top):
         conf = self.param.proposal_param
@@ -55,14 +58,20 @@ class Proposal(Layer):
                 not conf.HasField(name),
                 f"proposal_param.{name} is not supported: it is of another Proposal, that of Synopsys' fork",
             )
-        self.stride, base, self.before, self.most = positive(
+        stride, base, *limits = positive(
             self, conf, "feat_stride", "base_size", "pre_nms_topn", "post_nms_topn"
         )
         self.require(
             bool(conf.ratio) and bool(conf.scale), "proposal_param must have a ratio and a scale at least"
         )
         self.require(min(*conf.ratio, *conf.scale) > 0, "ratios and scales must be greater than 0")
-        corners = anchors(base, conf.ratio, conf.scale)
+        self.smallest = conf.min_size
+        self.take(anchors(base, conf.ratio, conf.scale), stride, limits, conf.nms_thresh)
+
+    def take(self, corners: np.ndarray, stride: int, limits: Sequence[int], threshold: float) -> None:
+        """In setup: the anchors of the first cell, how far cells are apart, how many boxes are looked at and
+        how many are taken, and by how much these may overlap."""
+        self.stride, (self.before, self.most), self.threshold = stride, limits, threshold
         self.anchors = self.device.empty(corners.shape)
         self.device.put(corners.astype(self.device.dtype), self.anchors)
 
@@ -73,12 +82,13 @@ class Proposal(Layer):
             if len(shape) != 4 or shape[1] != channels or shape[::2] != prob[::2] or shape[3] != prob[3]:
                 raise ShapeError(
                     f"bottoms 0 and 1 must have {2 * count} and {4 * count} channels, for {count} anchors,"
-                    f" and equal images; bottom {i} has {shape}"
+                    f" and equal images; bottom {i} has {shape}",
+                    hint=self.advice,
                 )
-        if bottom[2].count != 4 * prob[0]:
+        if bottom[2].count != len(self.about) * prob[0]:
             raise ShapeError(
-                f"bottom 2 must have 4 numbers for each of {prob[0]} images; got {info}",
-                hint="they are height, width, scale_h and scale_w",
+                f"bottom 2 must have {len(self.about)} numbers for each of {prob[0]} images; got {info}",
+                hint=f"they are {', '.join(self.about[:-1])} and {self.about[-1]}",
             )
         self.g = g = proposal.Grid(prob[0], count, *prob[2:], self.stride)
         self.looked_at = min(self.before, g.boxes)
@@ -88,15 +98,15 @@ class Proposal(Layer):
         self._shape(top, g.images * min(self.most, self.looked_at))  # until forward knows
 
     def forward(self, bottom, top):
-        conf, (prob, deltas, info) = self.param.proposal_param, (blob.data for blob in bottom)
+        prob, deltas, info = bottom[0].data, bottom[1].data, self.images(bottom[2].data)
         boxes, scores = self.boxes.data, self.scores.data
-        self.k.propose(prob, deltas, info, self.anchors, boxes, scores, self.g, conf.min_size)
+        self.k.propose(prob, deltas, info, self.anchors, boxes, scores, self.g, self.smallest)
         hosts, rows, best = self.device.get(scores), [], []
         for i, (host, found) in enumerate(zip(hosts, self.device.get(boxes))):
-            order = np.argsort(-host, kind="stable")[: self.looked_at]
-            self.device.put(order.astype(np.int32), self.order.data)
+            order = self.ranked(host, found, i)[: self.looked_at]
+            self.device.put(order.astype(np.int32), self.order.data[: len(order)])
             lists = self.order.data, self.gone.data, self.kept.data
-            self.k.suppress(boxes[i], *lists, self.looked_at, self.most, conf.nms_thresh)
+            self.k.suppress(boxes[i], *lists, len(order), self.most, self.threshold)
             kept = self.device.get(self.kept.data)
             kept = kept[1 : 1 + kept[0]]
             rows.append(np.insert(found[kept], 0, i, axis=1))
@@ -106,7 +116,15 @@ class Proposal(Layer):
             self._shape(top, len(regions))
             self.settle()
         for blob, values in zip(top, (regions, np.concatenate(best))):
-            self.device.put(values, blob.data)
+            self.device.put(values.reshape(blob.shape), blob.data)
+
+    def images(self, info: Any) -> Any:
+        """Height, width, scale_h and scale_w of every image, of what bottom 2 holds."""
+        return info
+
+    def ranked(self, scores: np.ndarray, boxes: np.ndarray, image: int) -> np.ndarray:
+        """The boxes of an image in the order in which they are looked at."""
+        return np.argsort(-scores, kind="stable")
 
     def backward(self, top, propagate_down, bottom):
         pass  # force_backward runs it; there is nothing to pass down
@@ -114,7 +132,11 @@ class Proposal(Layer):
     def _shape(self, top, count: int) -> None:
         top[0].reshape(count, 5)
         if len(top) == 2:
-            top[1].reshape(count)
+            top[1].reshape(*self.scored(count))
+
+    def scored(self, count: int) -> tuple[int, ...]:
+        """The shape of so many scores."""
+        return (count,)
 
 
 def anchors(base: int, ratios: Sequence[float], scales: Sequence[float]) -> np.ndarray:

@@ -40,7 +40,7 @@ def find(module: str, name: str, folder: str | None) -> type:
     if folder is not None:
         folder = str(Path(folder).absolute())
         _check_only(module.split(".")[0], folder)
-    with pycaffe("importing").as_caffe(), _last_on_path(folder):
+    with pycaffe("importing").as_caffe(), beside(folder):
         try:
             found = importlib.import_module(module)
         except ModuleNotFoundError as error:
@@ -97,7 +97,8 @@ def forgetting(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _last_on_path(folder: str | None) -> Iterator[None]:
+def beside(folder: str | None) -> Iterator[None]:
+    """Have Python look for modules in the folder too, behind its own path."""
     if folder is None or folder in sys.path:
         yield
         return

@@ -6,8 +6,10 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from ... import log
 from ...core.blob import Blob
 from ...core.layer import Layer
+from .known import known
 from .module import find, pycaffe
 from .raised import users_code
 
@@ -32,6 +34,7 @@ class Python(Layer):
               layer, file and line.
               Caffe does not look beside the prototxt.  The module's code runs as soon as the net is built,
               and so when it is only looked at (check, summary, draw): it must be code that you trust.
+              Modules of py-faster-rcnn that are nowhere to be found are built in.
     Raises    ConfigError for a module or class that cannot be found, and for a class that is no layer.
     """
 
@@ -43,6 +46,15 @@ class Python(Layer):
     capturable = False
     not_in_onnx = "what it does stands in Python code"
     carries = True
+
+    @classmethod
+    def of(cls, param, folder):
+        conf = param.python_param
+        found = known(conf.module, conf.layer, folder)
+        if found is not None:
+            what = f"module {conf.module} is not installed: {conf.layer} is the built-in one"
+            log.info(f"layer {param.name!r} (Python): {what}")
+        return found or cls
 
     def setup(self, bottom, top):
         conf, views = self.param.python_param, pycaffe("view")

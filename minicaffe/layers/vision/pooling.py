@@ -26,7 +26,8 @@ class Pooling(Layer):
               rounded by round_mode; if there is any padding, without a last window that would start behind
               the image and its first padding; top[1], optional and for MAX only: where each maximum stands,
               row * w + column of its plane.  Also (n, c, w) and (n, c, d, h, w): kernel_size, stride and
-              pad are then for every axis, and the maximum stands at (depth * h + row) * w + column.
+              pad are then for every axis, or kernel_size_3d, stride_3d and pad_3d (of Intel's Caffe) one for
+              each; the maximum stands at (depth * h + row) * w + column.
     Backward  MAX, STOCHASTIC in TRAIN: dy goes to where y came from, which is saved.  AVE: dy / area goes to
               every element of the window.  STOCHASTIC in TEST: dx = dy (2 x - y) / sum of x where x > 0.
               Reads x and y in that case, else nothing.
@@ -46,6 +47,7 @@ class Pooling(Layer):
     apart = frozenset({"bottom", "top"})  # narrowed in setup
     adds = True
     stochastic = True  # dropped in setup but for STOCHASTIC
+    fork_fields = frozenset(f"pooling_param.{name}_3d" for name in ("kernel_size", "stride", "pad"))
 
     def setup(self, bottom, top):
         conf = self.param.pooling_param

@@ -65,6 +65,13 @@ def values_of(conf: Message, field: str, pair: str | None, axes: int, default: i
     single = isinstance(getattr(conf, field), int)  # the field is not repeated
     values: tuple[int, ...]
     listed = [getattr(conf, field)] * conf.HasField(field) if single else list(getattr(conf, field))
+    if long := list(getattr(conf, f"{field}_3d", ())):
+        if listed or axes != 3:
+            raise ConfigError(
+                f"{field}_3d is for three spatial axes, in the place of {field}; there are {axes}",
+                hint=f"keep {field}",
+            )
+        listed = long
     if pair and (conf.HasField(f"{pair}_h") or conf.HasField(f"{pair}_w")):
         if axes != 2:
             raise ConfigError(

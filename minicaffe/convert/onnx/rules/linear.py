@@ -59,5 +59,6 @@ RULES = {
     "Bias": lambda w: w("Add", w.x, operand(w)),
     "Embed": embed,
     "InnerProduct": inner_product,
+    "MaskPooling": lambda w: w("Mul", *w.bottom),
     "Scale": scale,
 }

@@ -47,7 +47,7 @@ def swish(w: Draft) -> Tensor:
 
 def dropout(w: Draft) -> Tensor:
     w.require(w.layer.phase != TRAIN, "it drops at random, being in phase TRAIN", hint="remove its phase")
-    return w.x
+    return w.x if w.layer.identity else affine(w, w.x, w.layer.scale, 0)
 
 
 RULES = {

@@ -77,8 +77,13 @@ def interp(w: Draft) -> Tensor:
     g, x = w.layer.g, w.x
     if (g.h, g.w) != (g.rows, g.columns):
         x = w("Slice", x, [g.top, g.left], [g.top + g.h, g.left + g.w], [2, 3])
-    sizes = w("Concat", w("Slice", w("Shape", x), [0], [2]), [g.oh, g.ow], axis=0)
-    return w("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode="align_corners")
+    return resize(w, x, "align_corners")
+
+
+def resize(w: Draft, x: Tensor, places: str) -> Tensor:
+    """To the size that the layer's geometry says; places: where pixels of the result stand in x."""
+    sizes = w("Concat", w("Slice", w("Shape", x), [0], [2]), [w.layer.g.oh, w.layer.g.ow], axis=0)
+    return w("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode=places)
 
 
 def enlarging(w: Draft) -> Tensor:
@@ -110,4 +115,5 @@ RULES = {
     "Unpooling": enlarging,
     "Upsample": enlarging,
     "UpsampleDarknet": enlarging,
+    "MaskResize": lambda w: resize(w, w.x, "asymmetric"),
 }
