@@ -158,6 +158,43 @@ def test_a_box_for_all_classes(capsys):
     np.testing.assert_allclose(thing.box, wanted.clip(0, 19), rtol=1e-5)
 
 
+def test_yolo(capsys):
+    """Rows as SSD's, of classes from 1 on: labels.txt names the two."""
+    detectors.yolo(Path())
+    out = run(capsys, "detect", "yolo.prototxt", "yolo.caffemodel", "in/two.png", "in/wide.png").out
+    rows = [line.split() for line in out.splitlines()[1:]]
+    assert sorted(row[:2] + row[3:] for row in rows) == [
+        ["in/two.png", "apple", "0", "0", "8", "8"],
+        ["in/two.png", "leaf", "8", "8", "16", "16"],
+        ["in/wide.png", "apple", "0", "0", "16", "8"],
+        ["in/wide.png", "leaf", "16", "8", "32", "16"],
+    ]
+
+
+def test_a_net_that_proposes_regions():
+    """Those of py-faster-rcnn: the net sees the image as large as im_info says, and boxes come back in pixels
+    of the image.  What they are is computed here once more, from the blobs."""
+    detectors.proposing(Path())
+    found = Detector("proposing.prototxt", "proposing.caffemodel", threshold=0.34, sides_px=(64, 1000))
+    for height, width in ((32, 48), (80, 40)):
+        image = np.random.default_rng(1).integers(0, 256, (3, height, width), np.uint8)
+        sight = found.detect(image)
+        blobs = {name: np.array(found.net.blobs[name].data) for name in ("data", "im_info", "rois")}
+        scale = 64 / min(height, width)
+        assert blobs["data"].shape == (1, 3, height * scale, width * scale)
+        assert blobs["im_info"].tolist() == [[height * scale, width * scale, np.float32(scale)]]
+        probs, deltas = (np.array(found.net.blobs[name].data) for name in ("cls_prob", "bbox_pred"))
+        assert 1 < len(probs) <= 20 and sight.things
+        for thing in sight.things:
+            k = int(np.abs(probs[:, thing.number] - thing.score).argmin())
+            move = deltas[k : k + 1, 4 * thing.number : 4 * thing.number + 4]
+            box = moved(blobs["rois"][k : k + 1, 1:] / scale, move)[0]
+            np.testing.assert_allclose(thing.box, box.clip(0, [width - 1, height - 1] * 2), atol=1e-3)
+        for number in (1, 2):
+            boxes = [thing.box for thing in sight.things if thing.number == number]
+            assert all(overlap(a, b) <= 0.3 for i, a in enumerate(boxes) for b in boxes[:i])
+
+
 def test_boxes_by_hand():
     assert moved(np.array([[0, 0, 9, 19]]), np.array([[0.1, 0.5, 0, np.log(2)]])).tolist() == [[1, 0, 11, 40]]
     assert overlap([0, 0, 9, 9], [0, 0, 9, 9]) == 1
@@ -211,7 +248,7 @@ def test_the_whole_image_is_seen(changed, message, capsys):
 def test_a_net_that_detects_nothing(capsys):
     net = PROTOTXT / "digits" / "deploy.prototxt"
     with pytest.raises(
-        ConfigError, match="the net detects nothing: it has no output of a DetectionOutput"
+        ConfigError, match="the net detects nothing: it has no output of a layer DetectionOutput"
     ) as e:
         Detector(net, None)
     assert "minicaffe classify" in e.value.hint
