@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -71,11 +71,7 @@ class SingleShot:
             if grounded
             else Classes(conf.num_classes + 1, 0)
         )
-        if viewer.preparation.size != viewer.shape[1:]:
-            raise ConfigError(
-                "a part is cut out of every image, and boxes would be those of the part",
-                hint="remove crop_size from transform_param",
-            )
+        viewer.see_whole()
         if viewer.net.inputs != [viewer.input]:
             raise ConfigError(
                 f"the net has the inputs {', '.join(viewer.net.inputs)}; expected an image alone"
@@ -182,15 +178,17 @@ def _sorted(rows: np.ndarray) -> np.ndarray:
 def _apart(rows: np.ndarray) -> np.ndarray:
     """The rows, which are sorted, without those that overlap one before by more than OVERLAP."""
     kept: list[np.ndarray] = []
-    for row in rows:
-        if all(overlap(row[BOX], other[BOX]) <= OVERLAP for other in kept):
-            kept.append(row)
+    while len(rows):
+        first, rows = rows[0], rows[1:]
+        kept.append(first)
+        rows = rows[overlaps(first[BOX], rows[:, BOX]) <= OVERLAP]
     return np.array(kept).reshape(-1, 6)
 
 
-def overlap(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:
-    """The common area of two boxes over what both cover, of sides with their last pixel."""
-    lower, upper = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    common = np.prod(np.maximum(upper - lower + 1, 0))
-    areas = [np.prod(np.subtract(box[2:], box[:2]) + 1) for box in (a, b)]
-    return float(common / (sum(areas) - common))
+def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """What a box has in common with each of the others (n, 4), over what both cover; sides with their last
+    pixel."""
+    common = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]) + 1
+    areas = [np.prod(ends[..., 2:] - ends[..., :2] + 1, axis=-1) for ends in (box, others)]
+    both = np.prod(np.maximum(common, 0), axis=1)
+    return both / (areas[0] + areas[1] - both)

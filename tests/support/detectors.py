@@ -129,7 +129,7 @@ def _write(path: Path, net: str, weights: dict, replaced: dict[str, str]) -> Non
         assert old in net, old
         net = net.replace(old, new)
     path.with_suffix(".prototxt").write_text(net)
-    built = Net(text.parse(net, NetParameter), phase="TEST")
+    built = Net(text.parse(net, NetParameter), phase="TEST", seed=1)
     for name, values in weights.items():
         for blob, value in zip(built.params[name], values):
             blob.data[...] = np.asarray(value, np.float32).reshape(np.shape(value) and blob.shape)
