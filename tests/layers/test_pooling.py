@@ -289,7 +289,7 @@ def test_lists_are_for_three_axes(cpu):
         ("kernel_size_3d: 2", SHAPE),
         ("kernel_size_3d: 2 kernel_size: 2", ((1, 1, 2, 2, 2),)),
     ):
-        with pytest.raises(ConfigError, match="kernel_size_3d is for three spatial axes, in the place of"):
+        with pytest.raises(ConfigError, match="kernel_size_3d is for three axes, in the place of"):
             Rig(Case(POOL.format(fields), shape), cpu)
 
 

@@ -166,7 +166,7 @@ layer { name: "b" type: "Shuffled" shuffled_param { order: 0 } }
 layer { name: "c" type: "Pooling" pooling_param { ceil_mode: false torch: false pool: AVG } }
 layer { name: "d" type: "Shuffled" shuffled_param < order: 0 > blob { } }
 layer { name: "e" type: "Convoluton" convolution_param { kernel_sise: 3 weight_filler { typ: "x" } } }
-layer { name: "f" type: "MaskResize" bn_param { momentun: 1 } }
+layer { name: "f" type: "ROIAlign" bn_param { momentun: 1 } }
 """
 
 
@@ -176,7 +176,7 @@ def test_everything_that_a_file_has_and_the_schema_lacks_is_told_at_once():
     assert str(caught.value) == (
         "ssd.prototxt:1:25:"
         " no layer type 'NormaliseAll' (line 1), 'Shuffled' (lines 4, 6), 'Convoluton' (line 7),"
-        " 'MaskResize' (line 8);"
+        " 'ROIAlign' (line 8);"
         " LayerParameter has no field 'shuffled_param' (lines 4, 6), 'blob' (line 6);"
         " PoolingParameter has no field 'torch' (line 5);"
         " PoolingParameter.PoolMethod has no value 'AVG' (line 5);"
@@ -188,7 +188,7 @@ def test_everything_that_a_file_has_and_the_schema_lacks_is_told_at_once():
         " neither Caffe 1.0 nor any fork that is known here has such a field;"
         " AVG: did you mean 'AVE'?; blob: did you mean 'blobs'?; Convoluton: did you mean 'Convolution'?;"
         " kernel_sise: did you mean 'kernel_size'?; typ: did you mean 'type'?;"
-        " MaskResize: it is a layer of forks of Caffe (mnc) that is not built in;"
+        " ROIAlign: it is a layer of forks of Caffe (synopsys) that is not built in;"
         " momentun: did you mean 'momentum'?"
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from ...core.layer import Layer
 from ...errors import ShapeError
 from ...kernels import proposal
+from .anchors import anchors
 from .regions import positive
 
 SYNOPSYS = ("anchor_base_size", "anchor_scale", "anchor_ratio", "max_rois", "rpn_min_size", "rpn_nms_thresh")
@@ -35,6 +35,8 @@ class Proposal(Layer):
     Source    Proposal of PVANet's Caffe; Ren, He, Girshick & Sun 2015.
     Differs   runs on every device, and takes several images, each by itself.  Of equal scores the first box
               is first; the fork's order is not defined.  The fields of Synopsys' Proposal are refused.
+              happynear's scales are sides in pixels, which nothing tells apart: divide them by base_size,
+              and anchors differ by rounding alone.
     Raises    ShapeError for shapes that do not fit.
     """
 
@@ -137,15 +139,3 @@ class Proposal(Layer):
     def scored(self, count: int) -> tuple[int, ...]:
         """The shape of so many scores."""
         return (count,)
-
-
-def anchors(base: int, ratios: Sequence[float], scales: Sequence[float]) -> np.ndarray:
-    """Corners (x1, y1, x2, y2) of the anchors of the first cell."""
-    centre, found = (base - 1) / 2, []
-    for ratio in ratios:
-        width = int(math.sqrt(base * base / ratio) + 0.5)
-        height = int(width * ratio + 0.5)
-        for scale in scales:
-            w, h = (width * scale - 1) / 2, (height * scale - 1) / 2
-            found.append((centre - w, centre - h, centre + w, centre + h))
-    return np.array(found)

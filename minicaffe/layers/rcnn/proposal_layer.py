@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from ...proto.schema import TRAIN
-from ..detection.proposal import Proposal, anchors
+from ..detection.anchors import anchors
+from ..detection.proposal import Proposal
 from .geometry import sides
 from .settings import Settings
 

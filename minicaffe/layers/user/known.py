@@ -8,12 +8,17 @@ import importlib.util
 from ...core.layer import Layer
 from .module import beside
 
-# Module and class, as nets name them -> module in minicaffe/layers, which has a class of the same name.
+# Module and class, as nets name them -> module in minicaffe/layers with a class of that name.
 MODULES = {
     ("rpn.proposal_layer", "ProposalLayer"): "rcnn.proposal_layer",
     ("rpn.anchor_target_layer", "AnchorTargetLayer"): "rcnn.anchor_target_layer",
     ("rpn.proposal_target_layer", "ProposalTargetLayer"): "rcnn.proposal_target_layer",
     ("roi_data_layer.layer", "RoIDataLayer"): "rcnn.roi_data_layer",
+    ("voc_layers", "VOCSegDataLayer"): "fcn.voc_layers",
+    ("voc_layers", "SBDDSegDataLayer"): "fcn.voc_layers",
+    ("nyud_layers", "NYUDSegDataLayer"): "fcn.nyud_layers",
+    ("siftflow_layers", "SIFTFlowSegDataLayer"): "fcn.siftflow_layers",
+    ("pascalcontext_layers", "PASCALContextSegDataLayer"): "fcn.pascalcontext_layers",
 }
 
 

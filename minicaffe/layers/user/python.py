@@ -34,7 +34,7 @@ class Python(Layer):
               layer, file and line.
               Caffe does not look beside the prototxt.  The module's code runs as soon as the net is built,
               and so when it is only looked at (check, summary, draw): it must be code that you trust.
-              Modules of py-faster-rcnn that are nowhere to be found are built in.
+              Modules of py-faster-rcnn and FCN that are nowhere to be found are built in.
     Raises    ConfigError for a module or class that cannot be found, and for a class that is no layer.
     """
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ...errors import ConfigError, ShapeError
 from ...proto.schema import Message
+from .given import given
 
 SPATIAL = 3  # the most spatial axes; kernels see fewer behind leading axes of extent 1
 
@@ -37,8 +38,8 @@ def read_window(conf: Message, axes: int) -> Window:
 def read_pooling_window(conf: Message, axes: int) -> Window:
     """The window of a pooling_param for `axes` spatial axes, without dilation.
 
-    kernel_size, stride and pad are single values for all axes; for two the fields _h and _w may be used
-    instead.  With global_pooling the kernel is the image, which only a reshape knows: it is empty here.
+    kernel_size, stride and pad are single values for all axes; for two the fields _h and _w may be used, for
+    three _3d.  With global_pooling the kernel is the image, which only a reshape knows: it is empty here.
     Raises ConfigError naming the field.
     """
     stride, pad = values_of(conf, "stride", "stride", axes, 1), values_of(conf, "pad", "pad", axes, 0)
@@ -48,11 +49,9 @@ def read_pooling_window(conf: Message, axes: int) -> Window:
         if any(p >= k for p, k in zip(window.pad, window.kernel)):
             raise ConfigError(f"pad must be less than the kernel, {window.kernel}; got {window.pad}")
         return window
-    for field in ("kernel_size", "kernel_h", "kernel_w"):
-        if conf.HasField(field):
-            raise ConfigError(
-                f"global_pooling pools the whole image; got {field} too", hint=f"remove {field}"
-            )
+    for name in ("kernel_size", "kernel_h", "kernel_w", "kernel_size_3d"):
+        if name in {field.name for field, _ in conf.ListFields()}:
+            raise ConfigError(f"global_pooling pools the whole image; got {name} too", hint=f"remove {name}")
     if stride != once or any(pad):
         raise ConfigError(
             f"global_pooling takes stride 1 and pad 0; got stride {stride} and pad {pad}",
@@ -64,14 +63,7 @@ def read_pooling_window(conf: Message, axes: int) -> Window:
 def values_of(conf: Message, field: str, pair: str | None, axes: int, default: int | None) -> tuple[int, ...]:
     single = isinstance(getattr(conf, field), int)  # the field is not repeated
     values: tuple[int, ...]
-    listed = [getattr(conf, field)] * conf.HasField(field) if single else list(getattr(conf, field))
-    if long := list(getattr(conf, f"{field}_3d", ())):
-        if listed or axes != 3:
-            raise ConfigError(
-                f"{field}_3d is for three spatial axes, in the place of {field}; there are {axes}",
-                hint=f"keep {field}",
-            )
-        listed = long
+    listed = given(conf, field, axes)
     if pair and (conf.HasField(f"{pair}_h") or conf.HasField(f"{pair}_w")):
         if axes != 2:
             raise ConfigError(
