@@ -15,7 +15,8 @@ from ..data import datasets
 from ..data.class_folders import ImageFolder, reasons
 from ..data.database import FILE, Database
 from ..data.detection.coco import Coco
-from ..data.detection.records import opened
+from ..data.detection.database import AnnotatedDatabase, is_annotated
+from ..data.detection.records import Annotated, opened
 from ..data.detection.voc import Voc
 from ..data.facts import backend, parts, summary
 from ..data.images import Channels
@@ -43,7 +44,10 @@ def _facts(source: str, names: list[str] | None = None) -> dict[str, Any]:
     kind = backend(source)
     if kind == "LMDB":
         path = Path(source, FILE)
-        facts = _of_records(source, Database(source))
+        if is_annotated(source):
+            facts = _of_annotated(source, AnnotatedDatabase(source, Channels.NATIVE))
+        else:
+            facts = _of_records(source, Database(source))
         facts["files"] = [{"path": str(path), "sha256": datasets.sha256(path)}]
     elif kind == "FOLDER":
         folder = ImageFolder(source)
@@ -123,26 +127,32 @@ def _of_records(source: str, records: Database | ImageFolder) -> dict[str, Any]:
     }
 
 
-def _of_annotated(source: str, records: Voc | Coco) -> dict[str, Any]:
-    """The facts of images with boxes, of which every one is read; `classes` counts objects."""
-    low, high, without, difficult = 255, 0, 0, 0
+def _of_annotated(source: str, records: Annotated) -> dict[str, Any]:
+    """The facts of images with boxes, of which every one is read; `classes` counts objects,
+    and the labels of images that have but a label."""
+    low, high, without, difficult = np.inf, -np.inf, 0, 0
+    kinds = set()
     shapes: Counter[tuple[int, ...]] = Counter()
     classes: Counter[int] = Counter()
     for index in range(len(records)):
         with locate(partial(records.place, index)):
-            image, boxes = opened(records.read(index), Channels.COLOR)
-        low, high = min(low, int(image.min())), max(high, int(image.max()))
+            found = records.read(index)
+            image, boxes = opened(found, Channels.COLOR)
+        low, high = min(low, image.min().item()), max(high, image.max().item())
+        kinds.add(image.dtype.name)
         shapes[image.shape] += 1
         if boxes is not None:
             classes.update(boxes.labels.tolist())
             difficult += int(boxes.difficult.sum())
             without += not len(boxes.labels)
+        else:
+            classes[found.label] += 1
     return {
         "name": source,
         "images": shapes.total(),
         "shape": list(shapes.most_common(1)[0][0]),
         "shapes": len(shapes),
-        "type": "uint8",
+        "type": " and ".join(sorted(kinds)),
         "pixels": [low, high],
         "classes": {str(label): classes[label] for label in sorted(classes)},
         "objects": classes.total(),

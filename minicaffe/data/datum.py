@@ -37,7 +37,10 @@ def to_array(datum: Message, channels: Channels = Channels.NATIVE) -> np.ndarray
         return images.decode(datum.data, channels)
     shape = (datum.channels, datum.height, datum.width)
     if min(shape) < 1:
-        raise DataError(f"channels, height and width must be at least 1; got {shape}")
+        raise DataError(
+            f"channels, height and width must be at least 1; got {shape}",
+            hint="AnnotatedData reads databases of AnnotatedDatum",
+        )
     wanted = {Channels.COLOR: 3, Channels.GRAY: 1, Channels.NATIVE: shape[0]}[channels]
     if shape[0] != wanted:
         raise DataError(

@@ -8,7 +8,7 @@ from PIL import Image
 
 from minicaffe.drawing.boxes import outlined
 
-from ..support.annotated import coco_file
+from ..support.annotated import coco_file, database
 from ..support.running import run
 
 
@@ -44,6 +44,12 @@ def test_info_of_coco(tmp_path, capsys):
     assert "4 sizes, most of them 3x40x60" in out
     assert "objects  5 of 2 classes, 1 of them difficult; 1 images have none" in out
     assert "1  2  cat" in out and "2  3  dog" in out
+
+
+def test_info_of_a_database(tmp_path, capsys):
+    status, out, _ = run(capsys, "data", "info", database(tmp_path / "db"))
+    assert status == 0 and "objects  5 of 2 classes, 1 of them difficult; 1 images have none" in out
+    assert f"files    {tmp_path}/db/data.mdb" in out
 
 
 def test_preview_draws_boxes(folder, tmp_path, capsys):

@@ -52,9 +52,16 @@ def net(
     return Net(text.parse(layer, NetParameter), phase=phase, seed=seed, device=device, **kw)
 
 
+def test_images_and_their_rows(data):
+    check_rows(net(data, batch=3))
+
+
 @each_device
-def test_images_and_their_rows(data, device):
-    rig = net(data, batch=3, device=device)
+def test_rows_on_devices(voc, device):
+    check_rows(net(voc, batch=3, device=device))
+
+
+def check_rows(rig):
     assert rig.blobs["data"].shape == (3, 3, 60, 64) and rig.blobs["label"].shape == (1, 1, 1, 8)
     rows = []
     for _ in range(4):

@@ -41,21 +41,30 @@ class AnnotatedDatabase:
         return parse(self._database.value(index), self.channels, self.labelled)
 
 
+def is_annotated(path: str | os.PathLike) -> bool:
+    """Whether the first record of a database is an AnnotatedDatum, and not a Datum."""
+    try:
+        parse(Database(path).value(0), Channels.NATIVE)
+    except DataError:
+        return False
+    return True
+
+
 def parse(data: bytes, channels: Channels, labelled: bool = False) -> Found:
     """The image and the objects in the bytes of a record."""
     try:
         record = binary.parse(data, message_class("Forks.AnnotatedDatum"))
     except SchemaError:
         raise DataError("no whole AnnotatedDatum", hint=HINT) from None
-    if not record.HasField("datum"):  # type: ignore[attr-defined]
+    if not record.HasField("datum"):
         raise DataError("an AnnotatedDatum without an image", hint="Data reads databases of Datum")
-    stored = record.datum  # type: ignore[attr-defined]
+    stored = record.datum
     image = stored.data if stored.encoded else datum.to_array(stored, channels)
     if not labelled and not record.HasField("type"):
         return Found(image, None, stored.label)
-    if not labelled and record.type != BOXES:  # type: ignore[attr-defined]
+    if not labelled and record.type != BOXES:
         raise DataError("annotations of another type than BBOX cannot be read")
-    groups = [(group.group_label, one) for group in record.annotation_group for one in group.annotation]  # type: ignore[attr-defined]
+    groups = [(group.group_label, one) for group in record.annotation_group for one in group.annotation]
     corners = [(one.bbox.xmin, one.bbox.ymin, one.bbox.xmax, one.bbox.ymax) for _, one in groups]
     found = Boxes(
         np.array(corners, np.float64).reshape(-1, 4),
@@ -73,11 +82,11 @@ def to_record(image: bytes | np.ndarray, boxes: Boxes) -> Message:
     corners are shares of it."""
     record = message_class("Forks.AnnotatedDatum")(type=BOXES)
     stored = datum.from_encoded(image) if isinstance(image, bytes) else datum.from_array(image)
-    record.datum.CopyFrom(stored)  # type: ignore[attr-defined]
+    record.datum.CopyFrom(stored)
     groups = {}
     for corners, label, instance, difficult in zip(*(values.tolist() for values in boxes)):
         if label not in groups:
-            groups[label] = record.annotation_group.add(group_label=label)  # type: ignore[attr-defined]
+            groups[label] = record.annotation_group.add(group_label=label)
         one = groups[label].annotation.add(instance_id=instance)
         one.bbox.xmin, one.bbox.ymin, one.bbox.xmax, one.bbox.ymax = corners
         one.bbox.difficult = difficult

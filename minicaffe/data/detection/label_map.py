@@ -54,9 +54,9 @@ def read(path: str | os.PathLike) -> LabelMap:
     """The classes that the text file of a LabelMap has; SchemaError if it is none, DataError if it names no
     class."""
     found = text.read(os.fspath(path), message_class("Forks.LabelMap"))
-    if not found.item:  # type: ignore[attr-defined]
+    if not found.item:
         raise DataError(f"{os.fspath(path)}: no item", hint='item { name: "cat" label: 1 }')
-    items = ((item.name, item.label, item.display_name) for item in found.item)  # type: ignore[attr-defined]
+    items = ((item.name, item.label, item.display_name) for item in found.item)
     return LabelMap(items, os.fspath(path))
 
 
@@ -64,5 +64,5 @@ def spelled(names: Iterable[str]) -> str:
     """The text of a LabelMap of these classes, whose labels begin at 1; 0 is the background."""
     kind = message_class("Forks.LabelMap")()
     for label, name in enumerate(["none_of_the_above", *names]):
-        kind.item.add(name=name, label=label, display_name=name if label else "background")  # type: ignore[attr-defined]
+        kind.item.add(name=name, label=label, display_name=name if label else "background")
     return text.spell(kind)

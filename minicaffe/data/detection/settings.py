@@ -18,14 +18,8 @@ from .resampling import METHODS
 from .sampling import Constraint, Sampler
 
 MOST_TRIALS = 10_000  # of a sampler: they are drawn at once
-FORKS_OWN = (
-    "resize_param",
-    "noise_param",
-    "emit_constraint",
-    "crop_h",
-    "crop_w",
-    "distort_param",
-    "expand_param",
+FORKS_OWN = frozenset(
+    "resize_param noise_param emit_constraint crop_h crop_w distort_param expand_param".split()
 )
 # By message, the fields that are read; of resize_param and noise_param the fork reads no `prob`.
 READ = {
@@ -54,7 +48,7 @@ class Settings(NamedTuple):
 
     distortion: Distortion | None
     expansion: Expansion | None
-    samplers: tuple[Sampler, ...]
+    samplers: list[Sampler]
     fit: Fit | None
     noise: Noise | None
     emit: Emit
@@ -64,22 +58,20 @@ class Settings(NamedTuple):
 def settings(annotated: Message, transform: Message, channels: int) -> Settings:
     """The settings for images of so many channels; ConfigError for what is out of range, does not fit, or is
     not supported."""
-    conf: dict[str, Message] = {
-        name: getattr(transform, name) for name in FORKS_OWN[:3] + FORKS_OWN[5:] if _has(transform, name)
-    }
-    samplers = tuple(
+    samplers = [
         _sampler(sampler, f"annotated_data_param.batch_sampler[{i}]")
-        for i, sampler in enumerate(annotated.batch_sampler)  # type: ignore[attr-defined]
+        for i, sampler in enumerate(annotated.batch_sampler)
         if sampler.use_original_image
-    )
+    ]
+    has = transform.HasField
     found = Settings(
-        _distortion(conf["distort_param"], channels) if "distort_param" in conf else None,
-        _expansion(conf["expand_param"], transform, channels) if "expand_param" in conf else None,
-        samplers,
-        _fit(list(conf["resize_param"]), channels) if "resize_param" in conf else None,  # type: ignore[call-overload]
-        _noise(conf["noise_param"], channels) if "noise_param" in conf else None,
-        _emit(conf["emit_constraint"]) if "emit_constraint" in conf else Emit(),
-        _rest(transform),
+        distortion=_distortion(transform.distort_param, channels) if has("distort_param") else None,
+        expansion=_expansion(transform, channels) if has("expand_param") else None,
+        samplers=samplers,
+        fit=_fit(transform.resize_param, channels) if transform.resize_param else None,
+        noise=_noise(transform.noise_param, channels) if has("noise_param") else None,
+        emit=_emit(transform.emit_constraint) if has("emit_constraint") else Emit(),
+        transform=_rest(transform),
     )
     several = "batch_sampler" if samplers else "expand_param" if found.expansion else ""
     if several and found.fit is None:
@@ -90,25 +82,20 @@ def settings(annotated: Message, transform: Message, channels: int) -> Settings:
     return found
 
 
-def _has(message: Message, name: str) -> bool:
-    field = message.DESCRIPTOR.fields_by_name[name]
-    return bool(getattr(message, name)) if field.is_repeated else message.HasField(name)
-
-
 def _rest(transform: Message) -> Message:
     """What a Transformer does: the fields of Caffe's, and crop_h and crop_w as crop_size."""
     rest = TransformationParameter()
     rest.CopyFrom(transform)
-    crop = rest.crop_h, rest.crop_w  # type: ignore[attr-defined]
+    crop = rest.crop_h, rest.crop_w
     for name in FORKS_OWN:
         rest.ClearField(name)
     if any(crop):
-        if rest.crop_size or crop[0] != crop[1]:  # type: ignore[attr-defined]
+        if rest.crop_size or crop[0] != crop[1]:
             raise ConfigError(
                 f"crop_h and crop_w must be equal, without crop_size; got {crop[0]} and {crop[1]}",
                 hint="resize_param can bring images to any height and width",
             )
-        rest.crop_size = crop[0]  # type: ignore[attr-defined]
+        rest.crop_size = crop[0]
     if rest.HasField("resize"):
         raise ConfigError("transform_param.resize has no effect here", hint="resize_param { height width }")
     return rest
@@ -118,15 +105,15 @@ def in_use(transform: Message) -> str:
     """Make of the transform_param of training what is done to images in use: changes at random go, crop_h and
     crop_w become crop_size, a resize_param that warps becomes resize.  Returns the mode of another one, which
     nothing can stand for."""
-    fits, crop = list(transform.resize_param), transform.crop_h  # type: ignore[attr-defined]
+    fits, crop = list(transform.resize_param), transform.crop_h
     for name in FORKS_OWN:
         transform.ClearField(name)
-    transform.crop_size = transform.crop_size or crop  # type: ignore[attr-defined]
-    if not transform.crop_size:  # type: ignore[attr-defined]
+    transform.crop_size = transform.crop_size or crop
+    if not transform.crop_size:
         transform.ClearField("crop_size")
     if not fits or (mode := enum_name(fits[0], "resize_mode")) == WARP:
         for fit in fits[:1]:
-            transform.resize.height, transform.resize.width = fit.height, fit.width  # type: ignore[attr-defined]
+            transform.resize.height, transform.resize.width = fit.height, fit.width
         return ""
     return mode
 
@@ -156,7 +143,7 @@ def _span(message: Message, path: str, low: str, high: str, least: float, most: 
 
 def _sampler(conf: Message, path: str) -> Sampler:
     refuse_others(conf, path, READ["batch_sampler"].split())
-    drawn, wanted = conf.sampler, conf.sample_constraint  # type: ignore[attr-defined]
+    drawn, wanted = conf.sampler, conf.sample_constraint
     scale = _span(drawn, f"{path}.sampler", "min_scale", "max_scale", 1e-6, 1)
     aspect = _span(drawn, f"{path}.sampler", "min_aspect_ratio", "max_aspect_ratio", 1e-6, math.inf)
     constraint = None
@@ -172,7 +159,7 @@ def _sampler(conf: Message, path: str) -> Sampler:
     trials = int(_number(conf, path, "max_trials", 0, MOST_TRIALS))
     return Sampler(
         scale, aspect, constraint, trials, conf.max_sample if conf.HasField("max_sample") else None
-    )  # type: ignore[attr-defined]
+    )
 
 
 def _distortion(conf: Message, channels: int) -> Distortion:
@@ -197,13 +184,13 @@ def _distortion(conf: Message, channels: int) -> Distortion:
     return Distortion(**changes, order=order)
 
 
-def _expansion(conf: Message, transform: Message, channels: int) -> Expansion | None:
-    path = "transform_param.expand_param"
+def _expansion(transform: Message, channels: int) -> Expansion | None:
+    conf, path = transform.expand_param, "transform_param.expand_param"
     chance = _number(conf, path, "prob", 0, 1)
     most = _number(conf, path, "max_expand_ratio", 1, 100)
     if most - 1 < 0.01:
         return None
-    return Expansion(chance, most, _values(transform.mean_value, "transform_param.mean_value", channels))  # type: ignore[attr-defined]
+    return Expansion(chance, most, _values(transform.mean_value, "transform_param.mean_value", channels))
 
 
 def _values(values: Sequence[float], path: str, channels: int) -> np.ndarray:
@@ -215,7 +202,7 @@ def _values(values: Sequence[float], path: str, channels: int) -> np.ndarray:
     return np.array(list(values) or [0.0], np.float32)
 
 
-def _fit(given: list[Message], channels: int) -> Fit:
+def _fit(given: Sequence[Message], channels: int) -> Fit:
     path = "transform_param.resize_param"
     if len(given) > 1:
         raise ConfigError(f"{path} is given {len(given)} times", hint="keep one of them")
@@ -223,8 +210,8 @@ def _fit(given: list[Message], channels: int) -> Fit:
     refuse_others(conf, path, READ["resize_param"].split())
     height, width = (int(_number(conf, path, name, 1, 1 << 15)) for name in ("height", "width"))
     field = conf.DESCRIPTOR.fields_by_name["interp_mode"]
-    methods = tuple(field.enum_type.values_by_number[mode].name for mode in conf.interp_mode)  # type: ignore[attr-defined]
-    values = _values(conf.pad_value, f"{path}.pad_value", channels)  # type: ignore[attr-defined]
+    methods = tuple(field.enum_type.values_by_number[mode].name for mode in conf.interp_mode)
+    values = _values(conf.pad_value, f"{path}.pad_value", channels)
     pad = enum_name(conf, "pad_mode")
     return Fit(enum_name(conf, "resize_mode"), height, width, methods or METHODS[:1], pad, values)
 
@@ -232,12 +219,12 @@ def _fit(given: list[Message], channels: int) -> Fit:
 def _noise(conf: Message, channels: int) -> Noise:
     path = "transform_param.noise_param"
     refuse_others(conf, path, READ["noise_param"].split())
-    if conf.hist_eq or conf.decolorize or conf.jpeg >= 0:  # type: ignore[attr-defined]
+    if conf.hist_eq or conf.decolorize or conf.jpeg >= 0:
         if channels not in (1, 3):
             raise ConfigError(f"{path} is for images of 1 or 3 channels; these have {channels}")
     salt, pepper = 0.0, np.zeros(1, np.float32)
-    if conf.saltpepper:  # type: ignore[attr-defined]
-        within = conf.saltpepper_param  # type: ignore[attr-defined]
+    if conf.saltpepper:
+        within = conf.saltpepper_param
         salt = _number(within, f"{path}.saltpepper_param", "fraction", 0, 1)
         pepper = np.clip(_values(within.value, f"{path}.saltpepper_param.value", channels), 0, 255)
     quality = _number(conf, path, "jpeg", -1, 100)
