@@ -136,3 +136,15 @@ def test_the_names_of_enet():
         "prelu5": "ReLU",
     }
     assert [one.name for one in net.layer if one.type == "BN"] == ["bn0_1", "bn4_0_1", "bn5_0_1"]
+
+
+@pytest.mark.parametrize("name", ["resnet50", "mobilenet_v1", "squeezenet"])
+def test_a_deploy_net_says_what_training_did_to_images(name):
+    """But for the crop, whose size is the input's, and mirroring."""
+    (image,) = (
+        one.transform_param for one in shipped(f"{name}/deploy.prototxt").layer if one.type == "Input"
+    )
+    wanted = shipped(f"{name}/train_val.prototxt").layer[1].transform_param
+    for field in ("crop_size", "mirror"):
+        wanted.ClearField(field)
+    assert image == wanted and image.mean_value

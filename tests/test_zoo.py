@@ -55,6 +55,8 @@ def test_every_net_runs_by_its_name(name, here):
         ("lenet/deploy.prototxt", "net", "lenet/deploy.prototxt"),
         ("prototxt/lenet/solver.prototxt", "solver", "lenet/solver.prototxt"),
         ("digits/all_in_one", "solver", "digits/all_in_one.prototxt"),
+        ("mobilenet_ssd", "net", "mobilenet_ssd/deploy.prototxt"),  # which has no other
+        ("mobilenet_ssd/deploy_bn", "net", "mobilenet_ssd/deploy_bn.prototxt"),
     ],
 )
 def test_names(word, kind, file, here):

@@ -23,7 +23,7 @@ def parser() -> flags.Parser:
     p = flags.Parser(
         "detect",
         "Say what images show, and where, by a net with its weights: one that ends in a DetectionOutput"
-        " (SSD), or one of Faster R-CNN or R-FCN.  Boxes are in pixels of the image.",
+        " (SSD), or one of YOLO, Faster R-CNN or R-FCN.  Boxes are in pixels of the image.",
     )
     looking.add_images(p)
     p.flag(

@@ -55,8 +55,8 @@ class Sight:
 class Detector(Viewer):
     """A net with its weights, ready to say what images show, and where.
 
-    net        one that ends in a DetectionOutput, as SSD's, or, as those of Faster R-CNN and R-FCN, one that
-               has the blobs rois, cls_prob and bbox_pred (heads.Regions)
+    net        one that ends in a DetectionOutput, as SSD's, or in one of YOLO's layers, or one that has the
+               blobs rois, cls_prob and bbox_pred, as those of Faster R-CNN and R-FCN (heads.Regions)
     labels     a file with a line for each class, or an SSD's label map, or the labels; the background may be
                left out.  By default those that the training data has, or labels.txt beside that data, the
                weights or the net, or else the numbers of the classes

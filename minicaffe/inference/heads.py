@@ -1,8 +1,8 @@
-"""How detectors say what they found: rows of a DetectionOutput, or moved regions (R-CNN)."""
+"""How detectors say what they found: rows of boxes (SSD, YOLO), or moved regions (R-CNN)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +14,12 @@ from .preparation import Preparation
 from .viewer import Viewer
 
 LABEL, SCORE, BOX = 0, 1, slice(2, 6)  # columns of what heads find: class, score, xmin, ymin, xmax, ymax
-DETECTION_OUTPUT = "DetectionOutput"
+# Layers whose top has rows of image, class, score and box, and the field that counts the classes.
+ROWS = {
+    "DetectionOutput": "detection_output_param",
+    "YoloDetectionOutput": "yolo_detection_output_param",
+    "Yolov3DetectionOutput": "yolov3_detection_output_param",
+}
 REGIONS = ("rois", "cls_prob", "bbox_pred")  # what py-faster-rcnn and those after it call these blobs
 INFO = "im_info"
 SIDES_PX = (600, 1000)  # of images in R-CNN: what the shorter side becomes, and the most of the longer
@@ -32,12 +37,12 @@ def has_regions(layers: Iterable[Message]) -> bool:
     """Whether a net ends in regions: their blobs are read in the middle of it."""
     layers = list(layers)
     made = {top for layer in layers for top in layer.top}
-    return made.issuperset(REGIONS) and all(layer.type != DETECTION_OUTPUT for layer in layers)
+    return made.issuperset(REGIONS) and all(layer.type not in ROWS for layer in layers)
 
 
 def head(viewer: Viewer, sides_px: tuple[int, int] = SIDES_PX) -> SingleShot | Regions:
     """The head of a net; ConfigError if it has none."""
-    rows = [layer for layer in viewer.net.layers if layer.type == DETECTION_OUTPUT]
+    rows = [layer for layer in viewer.net.layers if layer.type in ROWS]
     rows = [layer for layer in rows if layer.param.top[0] in viewer.net.outputs]
     if len(rows) == 1:
         return SingleShot(viewer, rows[0].param)
@@ -47,24 +52,26 @@ def head(viewer: Viewer, sides_px: tuple[int, int] = SIDES_PX) -> SingleShot | R
     if viewer.net.blobs.keys() >= set(REGIONS):
         return Regions(viewer, sides_px)
     raise ConfigError(
-        "the net detects nothing: it has no output of a DetectionOutput layer, and not the blobs"
+        f"the net detects nothing: it has no output of a layer {', '.join(ROWS)}, and not the blobs"
         f" {', '.join(REGIONS)} of R-CNN",
         hint="minicaffe classify says what a whole image shows, segment what its pixels do",
     )
 
 
 class SingleShot:
-    """A net whose last layer is a DetectionOutput, as SSD's: boxes are shares of the image."""
+    """A net whose last layer is a DetectionOutput, as SSD's, or one of YOLO's: boxes are shares of the image.
+    YOLO's classes are counted from 1, as if there were one for the background."""
 
     def __init__(self, viewer: Viewer, layer: Message) -> None:
         self.viewer, self.top = viewer, layer.top[0]
-        conf = layer.detection_output_param
-        self.classes = Classes(conf.num_classes, conf.background_label_id)
-        if viewer.preparation.size != viewer.shape[1:]:
-            raise ConfigError(
-                "a part is cut out of every image, and boxes would be those of the part",
-                hint="remove crop_size from transform_param",
-            )
+        conf = getattr(layer, ROWS[layer.type])
+        grounded = layer.type == "DetectionOutput"
+        self.classes = (
+            Classes(conf.num_classes, conf.background_label_id)
+            if grounded
+            else Classes(conf.num_classes + 1, 0)
+        )
+        viewer.see_whole()
         if viewer.net.inputs != [viewer.input]:
             raise ConfigError(
                 f"the net has the inputs {', '.join(viewer.net.inputs)}; expected an image alone"
@@ -171,15 +178,17 @@ def _sorted(rows: np.ndarray) -> np.ndarray:
 def _apart(rows: np.ndarray) -> np.ndarray:
     """The rows, which are sorted, without those that overlap one before by more than OVERLAP."""
     kept: list[np.ndarray] = []
-    for row in rows:
-        if all(overlap(row[BOX], other[BOX]) <= OVERLAP for other in kept):
-            kept.append(row)
+    while len(rows):
+        first, rows = rows[0], rows[1:]
+        kept.append(first)
+        rows = rows[overlaps(first[BOX], rows[:, BOX]) <= OVERLAP]
     return np.array(kept).reshape(-1, 6)
 
 
-def overlap(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:
-    """The common area of two boxes over what both cover, of sides with their last pixel."""
-    lower, upper = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    common = np.prod(np.maximum(upper - lower + 1, 0))
-    areas = [np.prod(np.subtract(box[2:], box[:2]) + 1) for box in (a, b)]
-    return float(common / (sum(areas) - common))
+def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """What a box has in common with each of the others (n, 4), over what both cover; sides with their last
+    pixel."""
+    common = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]) + 1
+    areas = [np.prod(ends[..., 2:] - ends[..., :2] + 1, axis=-1) for ends in (box, others)]
+    both = np.prod(np.maximum(common, 0), axis=1)
+    return both / (areas[0] + areas[1] - both)

@@ -75,11 +75,7 @@ class Segmenter(Viewer):
     ) -> None:
         super().__init__(net, weights, **options)
         with locate(self.file or "the net"):
-            if self.preparation.size != self.shape[1:]:
-                raise ConfigError(
-                    "a part is cut out of every image, and of its border nothing would be known",
-                    hint="remove crop_size from transform_param",
-                )
+            self.see_whole()
             self.blob, self.chosen = _output(self.net, blob)
         if labels is None:
             labels = self.class_names() or class_names.beside(filter(None, (weights, self.file)))

@@ -122,6 +122,17 @@ class Viewer:
             return shape[1], shape[2]
         return self._deployment.whole(self.input) if resize.height or transform.crop_size else None
 
+    def see_whole(self) -> None:
+        """ConfigError unless all of an image is stretched to all of the input: what is said of places in the
+        input is then said of places in the image."""
+        if self.preparation.size != self.shape[1:]:
+            raise ConfigError(
+                "a part is cut out of every image, and of the rest nothing would be known",
+                hint="remove crop_size from transform_param",
+            )
+        if self.preparation.mode != "squash":
+            raise ConfigError(f"mode must be squash for a net that sees places; got {self.preparation.mode}")
+
     def class_names(self) -> list[str] | Path | None:
         """The names of the classes of the training data, or the labels.txt beside it; None if nothing is
         known of them."""

@@ -13,7 +13,7 @@ from PIL import Image
 
 from minicaffe.errors import ConfigError
 from minicaffe.inference import Detector
-from minicaffe.inference.heads import moved, overlap
+from minicaffe.inference.heads import moved, overlaps
 
 from ..support import detectors
 from ..support.running import PROTOTXT, run
@@ -98,6 +98,10 @@ def test_labels_with_the_background(labels, capsys):
     Path("names").write_text(labels)
     out = run(capsys, *SSD, "in/two.png", "--labels", "names").out
     assert [line.split()[1] for line in out.splitlines()] == ["label", "apple", "leaf"]
+    Path("labels.txt").unlink()  # a label map beside the net does too
+    name = "labelmap.prototxt" if "item" in labels else "labels.txt"
+    Path("names").rename(name)
+    assert run(capsys, *SSD, "in/two.png").out == out
 
 
 def test_what_is_done_to_pixels(capsys):
@@ -154,11 +158,47 @@ def test_a_box_for_all_classes(capsys):
     np.testing.assert_allclose(thing.box, wanted.clip(0, 19), rtol=1e-5)
 
 
+def test_yolo(capsys):
+    """Rows as SSD's, of classes from 1 on: labels.txt names the two."""
+    detectors.yolo(Path())
+    out = run(capsys, "detect", "yolo.prototxt", "yolo.caffemodel", "in/two.png", "in/wide.png").out
+    rows = [line.split() for line in out.splitlines()[1:]]
+    assert sorted(row[:2] + row[3:] for row in rows) == [
+        ["in/two.png", "apple", "0", "0", "8", "8"],
+        ["in/two.png", "leaf", "8", "8", "16", "16"],
+        ["in/wide.png", "apple", "0", "0", "16", "8"],
+        ["in/wide.png", "leaf", "16", "8", "32", "16"],
+    ]
+
+
+def test_a_net_that_proposes_regions():
+    """Those of py-faster-rcnn: the net sees the image as large as im_info says, and boxes come back in pixels
+    of the image.  What they are is computed here once more, from the blobs."""
+    detectors.proposing(Path())
+    found = Detector("proposing.prototxt", "proposing.caffemodel", threshold=0.34, sides_px=(64, 1000))
+    for height, width in ((32, 48), (80, 40)):
+        image = np.random.default_rng(1).integers(0, 256, (3, height, width), np.uint8)
+        sight = found.detect(image)
+        blobs = {name: np.array(found.net.blobs[name].data) for name in ("data", "im_info", "rois")}
+        scale = 64 / min(height, width)
+        assert blobs["data"].shape == (1, 3, height * scale, width * scale)
+        assert blobs["im_info"].tolist() == [[height * scale, width * scale, np.float32(scale)]]
+        probs, deltas = (np.array(found.net.blobs[name].data) for name in ("cls_prob", "bbox_pred"))
+        assert 1 < len(probs) <= 20 and sight.things
+        for thing in sight.things:
+            of = np.abs(probs[:, thing.number] - thing.score) < 1e-6  # regions of equal cells score alike
+            moves = deltas[of, 4 * thing.number : 4 * thing.number + 4]
+            boxes = moved(blobs["rois"][of, 1:] / scale, moves).clip(0, [width - 1, height - 1] * 2)
+            assert np.abs(boxes - thing.box).max(axis=1).min() < 1e-3
+        for number in (1, 2):
+            boxes = np.array([thing.box for thing in sight.things if thing.number == number]).reshape(-1, 4)
+            assert all((overlaps(box, boxes[:i]) <= 0.3).all() for i, box in enumerate(boxes))
+
+
 def test_boxes_by_hand():
     assert moved(np.array([[0, 0, 9, 19]]), np.array([[0.1, 0.5, 0, np.log(2)]])).tolist() == [[1, 0, 11, 40]]
-    assert overlap([0, 0, 9, 9], [0, 0, 9, 9]) == 1
-    assert overlap([0, 0, 9, 9], [5, 0, 14, 9]) == pytest.approx(50 / 150)
-    assert overlap([0, 0, 9, 9], [20, 20, 29, 29]) == 0
+    others = np.float64([[0, 0, 9, 9], [5, 0, 14, 9], [20, 20, 29, 29]])
+    np.testing.assert_allclose(overlaps(np.float64([0, 0, 9, 9]), others), [1, 50 / 150, 0])
 
 
 @pytest.mark.parametrize(
@@ -169,8 +209,8 @@ def test_boxes_by_hand():
         (["labels.txt"], "labels.txt: 11 bytes that are no image"),
         (["in", "--labels", "four"], "four: 4 names of classes; the net has 3 classes"),
         (["in", "--labels", "map"], "map: no name for the label 0"),
-        (["in", "--labels", "twice"], "twice: two items have the label 1: a and b"),
-        (["in", "--labels", "broken"], "broken:1:8: label_map.Item has no field 'nam'"),
+        (["in", "--labels", "twice"], "twice: two items are called 'a'"),
+        (["in", "--labels", "broken"], "broken:1:8: LabelMapItem has no field 'nam'"),
         (["in", "--threshold", "-1"], "must be a number of 0 or more; got -1"),
         (["in", "--output", "four"], "four is a file; expected a folder"),
         (["in/two.png", "in/../in/two.png", "--output", "out"], "two images are called two"),
@@ -181,7 +221,7 @@ def test_boxes_by_hand():
 def test_what_is_refused(words, message, capsys):
     Path("four").write_text("a\nb\nc\nd\n")
     Path("map").write_text('item { name: "a" label: 1 }')
-    Path("twice").write_text('item { name: "a" label: 1 } item { name: "b" label: 1 }')
+    Path("twice").write_text('item { name: "a" label: 0 } item { name: "a" label: 1 }')
     Path("broken").write_text('item { nam: "a" label: 1 }')
     result = run(capsys, *SSD, *words)
     assert result.status == 1 and not result.out
@@ -204,10 +244,17 @@ def test_the_whole_image_is_seen(changed, message, capsys):
     assert result.status == (message is not None) and (message or "") in result.err
 
 
-def test_a_net_that_detects_nothing(capsys):
+def test_images_are_stretched():
+    with pytest.raises(ConfigError, match="mode must be squash for a net that sees places; got crop"):
+        Detector("ssd.prototxt", "ssd.caffemodel", mode="crop")
+    with pytest.raises(ConfigError, match="a part is cut out of every image"):
+        Detector("ssd.prototxt", "ssd.caffemodel", oversample=True)
+
+
+def test_a_net_that_detects_nothing():
     net = PROTOTXT / "digits" / "deploy.prototxt"
     with pytest.raises(
-        ConfigError, match="the net detects nothing: it has no output of a DetectionOutput"
+        ConfigError, match="the net detects nothing: it has no output of a layer DetectionOutput"
     ) as e:
         Detector(net, None)
     assert "minicaffe classify" in e.value.hint
