@@ -1,8 +1,6 @@
 // CUDA half of confusion.py.  Counts are whole numbers, so that their order does not matter.
 
-#define NONE 2147483647
-
-__device__ int whole(real label) { return fabs(label) < 2147483648.0 ? int(label) : -2147483647 - 1; }
+#include "partial_sums.cuh"
 
 KERNEL best_classes(const real* x, int* found, Labels g, int n) {
   FOR(i, n) {
