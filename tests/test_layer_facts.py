@@ -17,6 +17,7 @@ UNKNOWN_WORK = {"Python": "what a user's code computes and reads is not known"}
 NOT_FOLDED = {
     "Embed": "no net puts a BatchNorm, Scale or Bias behind it",
     "LSTM": "it ends in products of gates",
+    "Mul": "NumPy's broadcasting is not that of a Scale; no net puts one behind it",
     "Normalize": "only some of its forms have factors, and no net puts a Scale behind it",
     "Parameter": "it reads nothing that could be folded into it",
     "PReLU": "it bends: a factor below 0 would turn its sides round",

@@ -32,6 +32,7 @@ RECURRENT = f"recurrent_param {{ num_output: 4 {FILL} }}"
 SNIPPETS = {
     "Accuracy": Snippet(SCORES, "accuracy_param { top_k: 2 }"),
     "ArgMax": Snippet(ROWS, "argmax_param { axis: 1 top_k: 2 }"),
+    "Add": Snippet({"a": (2, 4, 6, 6), "b": (4, 1, 1)}),
     "Axpy": Snippet({"a": (2, 4), "x": (2, 4, 6, 6), "b": (2, 4, 6, 6)}),
     "BatchNorm": Snippet(IMAGES),
     "BatchReindex": Snippet({"x": (5, 3), "picks": (2,)}),

@@ -54,10 +54,16 @@ def axpy(w: Draft) -> Tensor:
     return w("Add", w("Mul", w("Unsqueeze", a, missing) if missing else a, x), b)
 
 
+def mul(w: Draft) -> Tensor:
+    return w("Mul", w.x, w.bottom[1] if len(w.bottom) > 1 else w.param(w.layer.params[0]))
+
+
 RULES = {
+    "Add": lambda w: w("Add", *w.bottom),
     "Axpy": axpy,
     "Bias": lambda w: w("Add", w.x, operand(w)),
     "Embed": embed,
     "InnerProduct": inner_product,
+    "Mul": mul,
     "Scale": scale,
 }
