@@ -16,7 +16,10 @@ from .test_layers_catalogue import cases_of
 UNKNOWN_WORK = {"Python": "what a user's code computes and reads is not known"}
 NOT_FOLDED = {
     "Embed": "no net puts a BatchNorm, Scale or Bias behind it",
+    "CenterLoss": "nothing comes behind a loss",
+    "InnerDistance": "no net puts a BatchNorm, Scale or Bias behind it",
     "LSTM": "it ends in products of gates",
+    "MarginInnerProduct": "a softmax comes behind it",
     "Mul": "NumPy's broadcasting is not that of a Scale; no net puts one behind it",
     "Normalize": "only some of its forms have factors, and no net puts a Scale behind it",
     "Parameter": "it reads nothing that could be folded into it",

@@ -43,6 +43,7 @@ SNIPPETS = {
         ("hard_labels", "hard_weights"),
     ),
     "Clip": Snippet(ROWS, "clip_param { min: -1 max: 1 }"),
+    "ChannelScale": Snippet({"x": (2, 4, 6, 6), "norms": (2, 1, 6, 6)}),
     "Concat": Snippet({"a": (2, 3), "b": (2, 5)}, "concat_param { axis: 1 }"),
     "ContrastiveLoss": Snippet(
         {"a": (4, 2), "b": (4, 2), "same": (4,)}, "contrastive_loss_param { margin: 1 }", ("loss",)
@@ -50,6 +51,7 @@ SNIPPETS = {
     "Convolution": Snippet(
         IMAGES, f"convolution_param {{ num_output: 8 kernel_size: 3 pad: 1 group: 2 {FILL} }}"
     ),
+    "CenterLoss": Snippet(SCORES, 'center_loss_param { num_output: 10 center_filler { type: "xavier" } }'),
     "Crop": Snippet({"x": (2, 4, 6, 6), "size": (2, 4, 3, 3)}, "crop_param { axis: 2 offset: 1 }"),
     "Data": Snippet(
         {},
@@ -78,6 +80,7 @@ SNIPPETS = {
     "Exp": Snippet(ROWS, "exp_param { base: 2 }"),
     "Filter": Snippet({"x": (4, 3), "selector": (4,)}),
     "Flatten": Snippet(IMAGES),
+    "HashingLoss": Snippet({"codes": (4, 8), "label": (4,)}, "hashing_loss_param { bi_margin: 16 }"),
     "HDF5Data": Snippet({}, 'hdf5_data_param { source: "files.txt" batch_size: 2 }', ("data", "label")),
     "HDF5Output": Snippet({"data": (2, 3), "label": (2,)}, 'hdf5_output_param { file_name: "out.h5" }', ()),
     "HingeLoss": Snippet(SCORES, "hinge_loss_param { norm: L2 }", ("loss",)),
@@ -91,10 +94,15 @@ SNIPPETS = {
     "InnerProduct": Snippet(IMAGES, f"inner_product_param {{ num_output: 10 {FILL} }}"),
     "Input": Snippet({}, "input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } }", ("data",)),
     "Interp": Snippet(IMAGES, "interp_param { zoom_factor: 8 }"),
+    "L1Loss": Snippet({"x": (2, 4, 6, 6), "target": (2, 4, 6, 6)}),
+    "LabelSpecificAdd": Snippet(SCORES, "label_specific_add_param { bias: -0.35 }"),
     "Log": Snippet(ROWS, "log_param { shift: 2 }"),
     "LRN": Snippet(IMAGES, "lrn_param { local_size: 3 alpha: 0.0001 beta: 0.75 }"),
     "LSTM": Snippet(SEQUENCE, RECURRENT, ("h",)),
     "LSTMUnit": Snippet({"c_before": (1, 2, 4), "gates": (1, 2, 16), "cont": (1, 2)}, "", ("c", "h")),
+    "MarginInnerProduct": Snippet(
+        SCORES, f"margin_inner_product_param {{ num_output: 10 type: QUADRUPLE {FILL} }}"
+    ),
     "MemoryData": Snippet(
         {}, "memory_data_param { batch_size: 2 channels: 1 height: 4 width: 4 }", ("data", "label")
     ),

@@ -66,6 +66,9 @@ CASES = {
     + [(biased("axis: 1"), [IMAGE, (4, 5)], 1), (biased("num_axes: 0"), [IMAGE], 1)],
     "BNLL": [("", [IMAGE], 1)],
     "Clip": [("clip_param { min: -0.5 max: 0.25 }", [IMAGE], 1)],
+    "ChannelScale": [
+        (f"channel_scale_param {{ {text} }}", [IMAGE, (2, 1, 5, 6)], 1) for text in ("", "do_forward: false")
+    ],
     "Concat": [
         ("", [IMAGE, (2, 3, 5, 6)], 1),
         ("", [IMAGE], 1),
