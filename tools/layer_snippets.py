@@ -52,6 +52,10 @@ SNIPPETS = {
         IMAGES, f"convolution_param {{ num_output: 8 kernel_size: 3 pad: 1 group: 2 {FILL} }}"
     ),
     "CenterLoss": Snippet(SCORES, 'center_loss_param { num_output: 10 center_filler { type: "xavier" } }'),
+    "Correlation": Snippet(
+        {"a": (2, 4, 6, 6), "b": (2, 4, 6, 6)},
+        "correlation_param { kernel_size: 1 max_displacement: 2 pad: 2 }",
+    ),
     "Crop": Snippet({"x": (2, 4, 6, 6), "size": (2, 4, 3, 3)}, "crop_param { axis: 2 offset: 1 }"),
     "Data": Snippet(
         {},
@@ -80,6 +84,7 @@ SNIPPETS = {
     "Exp": Snippet(ROWS, "exp_param { base: 2 }"),
     "Filter": Snippet({"x": (4, 3), "selector": (4,)}),
     "Flatten": Snippet(IMAGES),
+    "FlowWarp": Snippet({"x": (2, 3, 6, 6), "flow": (2, 2, 6, 6)}),
     "HashingLoss": Snippet({"codes": (4, 8), "label": (4,)}, "hashing_loss_param { bi_margin: 16 }"),
     "HDF5Data": Snippet({}, 'hdf5_data_param { source: "files.txt" batch_size: 2 }', ("data", "label")),
     "HDF5Output": Snippet({"data": (2, 3), "label": (2,)}, 'hdf5_output_param { file_name: "out.h5" }', ()),
