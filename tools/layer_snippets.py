@@ -38,6 +38,7 @@ SNIPPETS = {
         ("data", "label"),
     ),
     "ArgMax": Snippet(ROWS, "argmax_param { axis: 1 top_k: 2 }"),
+    "Add": Snippet({"a": (2, 4, 6, 6), "b": (4, 1, 1)}),
     "Axpy": Snippet({"a": (2, 4), "x": (2, 4, 6, 6), "b": (2, 4, 6, 6)}),
     "BatchNorm": Snippet(IMAGES),
     "BatchReindex": Snippet({"x": (5, 3), "picks": (2,)}),
@@ -49,6 +50,7 @@ SNIPPETS = {
         ("hard_labels", "hard_weights"),
     ),
     "Clip": Snippet(ROWS, "clip_param { min: -1 max: 1 }"),
+    "ChannelScale": Snippet({"x": (2, 4, 6, 6), "norms": (2, 1, 6, 6)}),
     "Concat": Snippet({"a": (2, 3), "b": (2, 5)}, "concat_param { axis: 1 }"),
     "ContinuationIndicator": Snippet(
         {}, "continuation_indicator_param { time_step: 5 batch_size: 2 }", ("cont",)
@@ -58,6 +60,11 @@ SNIPPETS = {
     ),
     "Convolution": Snippet(
         IMAGES, f"convolution_param {{ num_output: 8 kernel_size: 3 pad: 1 group: 2 {FILL} }}"
+    ),
+    "CenterLoss": Snippet(SCORES, 'center_loss_param { num_output: 10 center_filler { type: "xavier" } }'),
+    "Correlation": Snippet(
+        {"a": (2, 4, 6, 6), "b": (2, 4, 6, 6)},
+        "correlation_param { kernel_size: 1 max_displacement: 2 pad: 2 }",
     ),
     "Crop": Snippet({"x": (2, 4, 6, 6), "size": (2, 4, 3, 3)}, "crop_param { axis: 2 offset: 1 }"),
     "CTCGreedyDecoder": Snippet({"x": (10, 2, 5)}, "ctc_decoder_param { blank_index: 4 }", ("line",)),
@@ -110,6 +117,8 @@ SNIPPETS = {
     "Exp": Snippet(ROWS, "exp_param { base: 2 }"),
     "Filter": Snippet({"x": (4, 3), "selector": (4,)}),
     "Flatten": Snippet(IMAGES),
+    "FlowWarp": Snippet({"x": (2, 3, 6, 6), "flow": (2, 2, 6, 6)}),
+    "HashingLoss": Snippet({"codes": (4, 8), "label": (4,)}, "hashing_loss_param { bi_margin: 16 }"),
     "HDF5Data": Snippet({}, 'hdf5_data_param { source: "files.txt" batch_size: 2 }', ("data", "label")),
     "HDF5Output": Snippet({"data": (2, 3), "label": (2,)}, 'hdf5_output_param { file_name: "out.h5" }', ()),
     "HingeLoss": Snippet(SCORES, "hinge_loss_param { norm: L2 }", ("loss",)),
@@ -135,6 +144,8 @@ SNIPPETS = {
     "LabelsequenceAccuracy": Snippet(
         {"x": (2, 10, 5), "line": (2, 4)}, "labelsequence_accuracy_param { blank_label: 4 }", ("accuracy",)
     ),
+    "L1Loss": Snippet({"x": (2, 4, 6, 6), "target": (2, 4, 6, 6)}),
+    "LabelSpecificAdd": Snippet(SCORES, "label_specific_add_param { bias: -0.35 }"),
     "Log": Snippet(ROWS, "log_param { shift: 2 }"),
     "LRN": Snippet(IMAGES, "lrn_param { local_size: 3 alpha: 0.0001 beta: 0.75 }"),
     "LSTM": Snippet(SEQUENCE, RECURRENT, ("h",)),
@@ -142,6 +153,9 @@ SNIPPETS = {
     "LSTMUnit": Snippet({"c_before": (1, 2, 4), "gates": (1, 2, 16), "cont": (1, 2)}, "", ("c", "h")),
     "MaskPooling": Snippet({"x": (3, 4, 7, 7), "mask": (3, 1, 7, 7)}),
     "MaskResize": Snippet({"x": (3, 1, 21, 21)}, "mask_resize_param { output_height: 14 output_width: 14 }"),
+    "MarginInnerProduct": Snippet(
+        SCORES, f"margin_inner_product_param {{ num_output: 10 type: QUADRUPLE {FILL} }}"
+    ),
     "MemoryData": Snippet(
         {}, "memory_data_param { batch_size: 2 channels: 1 height: 4 width: 4 }", ("data", "label")
     ),

@@ -180,7 +180,7 @@ class Convolutions:
     device     whose dtype, workspace and math are used.  math "TF32": tensor cores may round float32
                operands to 10 bits behind the point; else the accuracy is that of float32
     own        the same family by other means: what follows a product; and all of it for geometries that cuDNN
-               refuses: a kernel larger than the padded image, other padding behind it than before it, or one
+               refuses: a kernel larger than the padded image, padding that differs from side to side, or one
                with no algorithm that will do
     strict     where images do not lie apart, a refusal is an error
     address    of a device array, as the library takes it

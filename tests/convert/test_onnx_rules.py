@@ -48,6 +48,7 @@ def recurrent(text: str) -> str:
 # type -> (parameters, shapes of the bottoms, number of tops) of each case
 CASES = {
     "AbsVal": [("", [IMAGE], 1)],
+    "Add": [("", [IMAGE, other], 1) for other in (IMAGE, (4, 1, 1), (2, 1, 5, 1), ())],
     "ArgMax": [
         (f"argmax_param {{ {text} }}", [shape], 1)
         for text in ("", "top_k: 3", "axis: 1", "axis: -1 top_k: 2", "axis: 1 out_max_val: true")
@@ -75,6 +76,9 @@ CASES = {
     ],
     "BNLL": [("", [IMAGE], 1)],
     "Clip": [("clip_param { min: -0.5 max: 0.25 }", [IMAGE], 1)],
+    "ChannelScale": [
+        (f"channel_scale_param {{ {text} }}", [IMAGE, (2, 1, 5, 6)], 1) for text in ("", "do_forward: false")
+    ],
     "Concat": [
         ("", [IMAGE, (2, 3, 5, 6)], 1),
         ("", [IMAGE], 1),
@@ -136,6 +140,10 @@ CASES = {
         for text in ("", "bias_term: false")
     ],
     "Exp": [("", [IMAGE], 1), ("exp_param { base: 2 scale: 3 shift: -1 }", [IMAGE], 1)],
+    "Flip": [
+        (f"flip_param {{ {text} }}", [IMAGE], 1)
+        for text in ("", "flip_height: true", "flip_width: false", "flip_width: false flip_height: true")
+    ],
     "Flatten": [
         ("", [IMAGE], 1),
         ("flatten_param { axis: 2 }", [IMAGE], 1),
@@ -216,6 +224,8 @@ CASES = {
     + [("", [IMAGE], 1)]
     + [(f'normalize_param {{ normalize_type: "{kind}" }}', [IMAGE], 1) for kind in ("L1", "L2")],
     "OneHot": [("one_hot_param { num_output: 6 }", [shape], 1) for shape in ((5,), (2, 3))],
+    "Mul": [("", [IMAGE, other], 1) for other in (IMAGE, (4, 1, 1), (2, 1, 5, 1), ())]
+    + [("mul_param { mul_shape: [4, 1, 1] }", [IMAGE], 1), ("", [ROWS], 1)],
     "Pad": [
         (f"pad_param {{ paddings: [{sides}] constant_values: {value} }}", [IMAGE], 1)
         for sides, value in (("0, 0, 0, 0, 1, 2, 3, 0", 1.5), ("1, 0, 0, 2, 0, 0, 0, 1", 0))
@@ -267,6 +277,20 @@ CASES = {
         )
     ],
     "Reverse": [(f"reverse_param {{ {text} }}", [IMAGE], 1) for text in ("", "axis: 1", "axis: -1 axis: 0")],
+    "ResizeBilinear": [
+        (f"resize_bilinear_param {{ output_height: {h} output_width: {w} {text} }}", [IMAGE], 1)
+        for h, w in ((7, 9), (2, 3))
+        for text in (
+            "",
+            'data_format: "NCHW" align_corners: true',
+            'data_format: "NCHW" half_pixel_centers: true',
+            "pytorch_half_pixel: true",
+        )
+    ],
+    "ResizeNearestNeighbor": [
+        (f"resize_nearest_neighbor_param {{ output_height: 7 output_width: 3 {text} }}", [IMAGE], 1)
+        for text in ("", 'data_format: "NCHW" align_corners: true', "half_pixel_centers: true")
+    ],
     "RNN": [
         (recurrent(""), [(4, 2, 5), (4, 2)], 1),
         (recurrent("expose_hidden: true"), [(4, 2, 5), (4, 2), (2, 2), (1, 2, 3)], 2),
@@ -308,6 +332,7 @@ CASES = {
         for height in (1, 3)
         for pool in ("MAX", "AVE", "STOCHASTIC")
     ],
+    "Squeeze": [(f"squeeze_param {{ {text} }}", [(2, 1, 3, 1)], 1) for text in ("", "axis: 1 axis: -1")],
     "Swish": [("", [IMAGE], 1), ("swish_param { beta: 2 }", [IMAGE], 1)],
     "TanH": [("", [IMAGE], 1)],
     "Threshold": [("threshold_param { threshold: 0.3 }", [IMAGE], 1)],

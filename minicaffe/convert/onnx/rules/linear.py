@@ -54,11 +54,25 @@ def axpy(w: Draft) -> Tensor:
     return w("Add", w("Mul", w("Unsqueeze", a, missing) if missing else a, x), b)
 
 
+def mul(w: Draft) -> Tensor:
+    return w("Mul", w.x, w.bottom[1] if len(w.bottom) > 1 else w.param(w.layer.params[0]))
+
+
+def channel_scale(w: Draft) -> Tensor:
+    if not w.layer.scales:
+        return w.x
+    shape = w.shapes[0]
+    return w("Mul", w.x, w("Reshape", w.bottom[1], [shape[0], 1, *shape[2:]]))
+
+
 RULES = {
+    "Add": lambda w: w("Add", *w.bottom),
     "Axpy": axpy,
     "Bias": lambda w: w("Add", w.x, operand(w)),
+    "ChannelScale": channel_scale,
     "Embed": embed,
     "InnerProduct": inner_product,
     "MaskPooling": lambda w: w("Mul", *w.bottom),
+    "Mul": mul,
     "Scale": scale,
 }

@@ -48,6 +48,13 @@ def pad(w: Draft) -> Tensor:
     return w("Pad", w.x, [*before, *behind], w.layer.param.pad_param.constant_values)
 
 
+def flip(w: Draft) -> Tensor:
+    """Slices that go backwards, from the last element on."""
+    conf = w.layer.param.flip_param
+    axes = [axis for axis, wanted in ((2, conf.flip_height), (3, conf.flip_width)) if wanted]
+    return w("Slice", w.x, [-1] * len(axes), [-END] * len(axes), axes, [-1] * len(axes)) if axes else w.x
+
+
 def tile(w: Draft) -> Tensor:
     times = [1] * len(w.shape)
     times[w.axis(w.layer.param.tile_param.axis)] = w.layer.tiles
@@ -127,6 +134,7 @@ RULES = {
     "Concat": concat,
     "Crop": crop,
     "Eltwise": eltwise,
+    "Flip": flip,
     "Flatten": lambda w: w.reshaped(w.x),
     "OneHot": one_hot,
     "Pad": pad,
@@ -140,6 +148,7 @@ RULES = {
     "ShuffleChannel": shuffle_channel,
     "Silence": lambda w: [],
     "Slice": cut,
+    "Squeeze": lambda w: w.reshaped(w.x),
     "Split": lambda w: [w.x] * len(w.top_shapes),
     "Tile": tile,
     "Transpose": lambda w: w("Transpose", w.x, perm=w.layer.full_order),

@@ -124,6 +124,33 @@ def dense_block(w: Draft) -> Tensor:
     return y
 
 
+MODES = {  # of ResizeBilinear -> of Resize
+    "": "asymmetric",
+    "align_corners": "align_corners",
+    "half_pixel_centers": "half_pixel",
+    "pytorch_half_pixel": "pytorch_half_pixel",
+}
+
+
+def resize_bilinear(w: Draft) -> Tensor:
+    """Resize wants the channels in front of rows and columns."""
+    layer, last = w.layer, w.layer.first == 1
+    x = w("Transpose", w.x, perm=[0, 3, 1, 2]) if last else w.x
+    sizes = w("Concat", w("Slice", w("Shape", x), [0], [2]), [layer.g.oh, layer.g.ow], axis=0)
+    mode = MODES[layer.mode]
+    y = w("Resize", x, None, None, sizes, mode="linear", coordinate_transformation_mode=mode)
+    return w("Transpose", y, perm=[0, 2, 3, 1]) if last else y
+
+
+def resize_nearest_neighbor(w: Draft) -> Tensor:
+    """By number: Resize would round places in its own way."""
+    layer, y = w.layer, w.x
+    for axis, extent, out in ((0, layer.g.h, layer.g.oh), (1, layer.g.w, layer.g.ow)):
+        picked = layer.places(extent, out).first.astype(np.int64)
+        y = w("Gather", y, picked, axis=layer.first + axis)
+    return y
+
+
 RULES = {
     "Convolution": lambda w: convolving(w, "Conv"),
     "DenseBlock": dense_block,
@@ -134,4 +161,6 @@ RULES = {
     "Upsample": enlarging,
     "UpsampleDarknet": enlarging,
     "MaskResize": lambda w: resize(w, w.x, "asymmetric"),
+    "ResizeBilinear": resize_bilinear,
+    "ResizeNearestNeighbor": resize_nearest_neighbor,
 }
