@@ -117,6 +117,7 @@ SNIPPETS = {
     "Exp": Snippet(ROWS, "exp_param { base: 2 }"),
     "Filter": Snippet({"x": (4, 3), "selector": (4,)}),
     "Flatten": Snippet(IMAGES),
+    "Flip": Snippet(IMAGES, "flip_param { flip_height: true }"),
     "FlowWarp": Snippet({"x": (2, 3, 6, 6), "flow": (2, 2, 6, 6)}),
     "HashingLoss": Snippet({"codes": (4, 8), "label": (4,)}, "hashing_loss_param { bi_margin: 16 }"),
     "HDF5Data": Snippet({}, 'hdf5_data_param { source: "files.txt" batch_size: 2 }', ("data", "label")),
@@ -138,6 +139,7 @@ SNIPPETS = {
         ("data", "label", "size"),
     ),
     "InfogainLoss": Snippet(SCORES, 'infogain_loss_param { source: "infogain.binaryproto" }', ("loss",)),
+    "InnerDistance": Snippet(ROWS, f"inner_distance_param {{ num_output: 4 {FILL} }}"),
     "InnerProduct": Snippet(IMAGES, f"inner_product_param {{ num_output: 10 {FILL} }}"),
     "Input": Snippet({}, "input_param { shape { dim: 1 dim: 3 dim: 8 dim: 8 } }", ("data",)),
     "Interp": Snippet(IMAGES, "interp_param { zoom_factor: 8 }"),
@@ -164,6 +166,7 @@ SNIPPETS = {
         "multibox_loss_param { num_classes: 3 background_label_id: 2 code_type: CENTER_SIZE }",
         ("loss",),
     ),
+    "Mul": Snippet({"a": (2, 4, 6, 6), "b": (4, 1, 1)}),
     "MultinomialLogisticLoss": Snippet({"prob": (4, 3), "label": (4,)}, "", ("loss",)),
     "MVN": Snippet(IMAGES, "mvn_param { across_channels: true }"),
     "Normalize": Snippet(
@@ -199,6 +202,12 @@ SNIPPETS = {
     "Reorg": Snippet(IMAGES, "reorg_param { stride: 2 }"),
     "Reshape": Snippet(IMAGES, "reshape_param { shape { dim: 0 dim: -1 dim: 12 } }"),
     "Reverse": Snippet({"x": (5, 2, 3)}, "reverse_param { axis: 0 }"),
+    "ResizeBilinear": Snippet(
+        IMAGES, 'resize_bilinear_param { scale_height: 2 scale_width: 2 data_format: "NCHW" }'
+    ),
+    "ResizeNearestNeighbor": Snippet(
+        IMAGES, 'resize_nearest_neighbor_param { output_height: 9 output_width: 9 data_format: "NCHW" }'
+    ),
     "RNN": Snippet(SEQUENCE, RECURRENT, ("o",)),
     "ROIPooling": Snippet(
         {"x": (2, 4, 6, 6), "rois": (3, 5)},
@@ -233,6 +242,7 @@ SNIPPETS = {
     ),
     "Split": Snippet(ROWS, "", ("a", "b")),
     "SPP": Snippet({"x": (2, 4, 8, 8)}, "spp_param { pyramid_height: 3 }"),
+    "Squeeze": Snippet({"x": (2, 1, 3, 1)}),
     "Swish": Snippet(ROWS, "swish_param { beta: 1.5 }"),
     "Threshold": Snippet(ROWS, "threshold_param { threshold: 0.5 }"),
     "Tile": Snippet(ROWS, "tile_param { axis: 1 tiles: 2 }"),

@@ -71,8 +71,10 @@ def by_layer(told: Mapping[str, Ways], entries: Sequence[Entry]) -> dict[str, Wa
 
 
 def _window(layer: Any) -> Entry:
-    kernel, stride, pad, dilation = layer.window
-    return {"kernel": kernel, "stride": stride, "pad": pad, "dilation": dilation}
+    window = layer.window
+    if window.same or window.ends != window.pad:
+        return {"unknown": f"{Place.of(layer)}: padding that differs from side to side"}
+    return {field: getattr(window, field) for field in ("kernel", "stride", "pad", "dilation")}
 
 
 def _convolving(layer: Any) -> Entry:

@@ -26,8 +26,6 @@ _EARLIER |= {fold(name): v1.TYPES[v1.LAYER_TYPES[new].number] for name, new in v
 
 def layer_type(name: str) -> str:
     """The hint for a layer type that does not exist."""
-    if name == "Squeeze":
-        return "name the axis to remove: squeeze_param { axis: 1 }"
     if forks := FORK_TYPES.get(name):
         return f"it is a layer of forks of Caffe ({', '.join(forks.split()[:4])}) that is not built in"
     if len(name) > LONGEST:

@@ -61,6 +61,18 @@ def test_a_description():
     )
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        'type: "Convolution" convolution_param { num_output: 2 kernel_size: 3 pad_r: 1 }',
+        'type: "Pooling" pooling_param { kernel_size: 3 stride: 2 pad_type: 1 }',
+    ],
+)
+def test_padding_that_differs_from_side_to_side_has_no_counterpart(layer):
+    (entry,), _ = describe(net_of(f'layer {{ name: "a" bottom: "x" top: "y" {layer} }}'))
+    assert entry["unknown"].endswith("padding that differs from side to side")
+
+
 def test_nodes_are_layers():
     """By their layer's name, by that of their output, or not at all; those of one layer add up."""
     entries = [{"name": "a/1x1", "top": ["y"]}, {"name": "r", "top": ["y"]}, {"name": "b", "top": ["z"]}]

@@ -19,5 +19,5 @@ class Add(Broadcasting):
     """
 
     type = "Add"
-    bottoms = 2
+    bottoms = (2, 2)
     backward_reads = frozenset()

@@ -61,8 +61,8 @@ class Broadcasting(Layer):
         if not self.product:
             return 0
         a, b = self.pair(bottom)
-        by_a, by_b = [*propagate_down, *params]
-        return b.count * by_a + a.count * by_b
+        by = [*propagate_down, *params]
+        return b.count * by[0] + a.count * by[1]
 
 
 def broadcast_shape(a: Shape, b: Shape) -> tuple[int, ...]:
@@ -94,9 +94,9 @@ def pair_of(a: Shape, b: Shape, shape: Shape) -> broadcast.Pair:
         if extent == 1:
             continue
         if axes and all(step == (axes[-1][0] * inner) for step, inner in zip(steps, axes[-1][1:])):
-            axes[-1] = (axes[-1][0] * extent, *axes[-1][1:])  # the axis goes on where the one behind it ends
+            axes[-1] = (axes[-1][0] * extent, *axes[-1][1:])  # goes on where the one behind it ends
         else:
-            axes.append((extent, *steps))
+            axes.append((extent, steps[0], steps[1]))
     if len(axes) > broadcast.MOST_AXES:
         raise ShapeError(
             f"{tuple(a)} and {tuple(b)} are repeated along too many axes in turn;"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -56,7 +57,8 @@ class Annealed:
     layer's state is reset, and where a run is resumed, from there."""
 
     def __init__(self, layer: Layer, fixed: float) -> None:
-        self.layer, self.steps = layer, None
+        self.layer = layer
+        self.steps: tuple[Any, ...] = ()
         self.value = layer.device.empty((1,))
         layer.device.fill(self.value, fixed)
 

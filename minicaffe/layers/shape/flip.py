@@ -27,7 +27,7 @@ class Flip(Layer):
         if len(shape) != 4:
             raise ShapeError(f"bottom 0 must have 4 axes (n, c, h, w); got {shape}")
         top[0].reshape(*shape)
-        planes, h, w = shape[0] * shape[1], *shape[2:]
+        planes, (h, w) = shape[0] * shape[1], shape[2:]
         start, down = ((h - 1) * w, -w) if conf.flip_height else (0, w)
         # As a box of x: planes and rows, of whole rows; or of single pixels, from the last one back.
         self.g = kernels.Box(1, 1, planes, h, w, start, 0, 0, h * w, down)

@@ -77,7 +77,7 @@ class Resizing(Layer):
     def _tables(self, places: Places, extent: int):
         """On the device: pairs of inputs, shares, and the first and last output that may use each input."""
         pairs = np.stack(places[:2], 1).astype(np.int32)
-        uses = np.tile(np.int32([0, -1]), (extent, 1))
+        uses = np.tile(np.array([0, -1], np.int32), (extent, 1))
         for at in range(extent):
             users = np.flatnonzero((pairs == at).any(1))
             uses[at] = (users[0], users[-1]) if users.size else (0, -1)
