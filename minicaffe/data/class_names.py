@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from ..files import read_text
 from .detection import label_map
 
 FILE = "labels.txt"
-_LABEL_MAP = re.compile(r"(\s|#[^\n]*\n)*item\s*:?\s*[{<]")  # how one begins
 
 
 def beside(paths: Iterable[str | os.PathLike]) -> Path | None:
@@ -53,22 +51,11 @@ def of(given: str | os.PathLike | Sequence[str] | None, count: int) -> list[str]
 def read(path: str | os.PathLike) -> list[str]:
     """The lines of a file without the empty ones at its end, or the names in a label map of SSD."""
     content = read_text(path)
-    if _LABEL_MAP.match(content):
-        return _mapped(path)
+    if label_map.is_label_map(content):
+        return label_map.parse(content, os.fspath(path)).names()
     names = [line.strip() for line in content.rstrip().split("\n")]
     if "" in names:
         raise DataError(
             f"{os.fspath(path)}:{names.index('') + 1}: an empty line; expected the name of a class"
-        )
-    return names
-
-
-def _mapped(path: str | os.PathLike) -> list[str]:
-    """The names in a label map by their numbers, which begin at 0."""
-    names = label_map.read(path).shown
-    if "" in names:
-        raise DataError(
-            f"{os.fspath(path)}: no name for the label {names.index('')}; expected one for each from 0 to"
-            f" {len(names) - 1}"
         )
     return names

@@ -210,6 +210,7 @@ def test_boxes_by_hand():
         (["in", "--labels", "four"], "four: 4 names of classes; the net has 3 classes"),
         (["in", "--labels", "map"], "map: no name for the label 0"),
         (["in", "--labels", "twice"], "twice: two items are called 'a'"),
+        (["in", "--labels", "double"], "double: two items have the label 1: a and b"),
         (["in", "--labels", "broken"], "broken:1:8: LabelMapItem has no field 'nam'"),
         (["in", "--threshold", "-1"], "must be a number of 0 or more; got -1"),
         (["in", "--output", "four"], "four is a file; expected a folder"),
@@ -221,6 +222,7 @@ def test_boxes_by_hand():
 def test_what_is_refused(words, message, capsys):
     Path("four").write_text("a\nb\nc\nd\n")
     Path("map").write_text('item { name: "a" label: 1 }')
+    Path("double").write_text('item { name: "a" label: 1 } item { name: "b" label: 1 }')
     Path("twice").write_text('item { name: "a" label: 0 } item { name: "a" label: 1 }')
     Path("broken").write_text('item { nam: "a" label: 1 }')
     result = run(capsys, *SSD, *words)

@@ -60,7 +60,7 @@ def test_refuses(voc):
     for said, error, message in [
         ("", ConfigError, "must have voc_dir and split"),
         (f"{settings}'nothing'", DataError, r"nothing\.txt"),
-        (f"{settings}'empty'", DataError, "lists no images"),
+        (f"{settings}'empty'", DataError, r"empty\.txt: the list is empty"),
         (f"{settings}'val', 'mean': [1]", ConfigError, "a mean of 3 numbers"),
     ]:
         with pytest.raises(error, match=message):

@@ -38,7 +38,8 @@ def objects_of(scene) -> Boxes:
     """The objects of a scene, as shares."""
     (height, width), objects = scene
     corners = [np.divide(one[1:5], [width, height] * 2) for one in objects]
-    return marked(corners, [NAMES.index(one[0]) + 1 for one in objects], [bool(one[5]) for one in objects])
+    labels = [NAMES.index(one[0]) + 1 for one in objects]
+    return marked(corners, labels, [bool(one[5]) for one in objects]).grouped()
 
 
 def xml(scene) -> str:

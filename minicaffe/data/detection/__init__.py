@@ -4,6 +4,7 @@ boxes          the objects of an image, and what becomes of them in a part of it
 records        what a source holds, and how it is decoded
 label_map      the numbers of the classes
 voc, coco, database   sources: folders of PASCAL VOC, files of COCO, databases of SSD's fork
+pixels         such images as R-CNN learns from them, in pixels
 draws          random numbers of a batch of images
 sampling       parts of images that meet a constraint
 distortion     random changes of colours, and the larger ground that an image is put on

@@ -32,6 +32,12 @@ class Boxes(NamedTuple):
         """Some of the objects."""
         return Boxes(*(values[which] for values in self))
 
+    def grouped(self) -> Boxes:
+        """Those of a label together, labels as they first came."""
+        first: dict[int, int] = {}
+        places = [first.setdefault(label, len(first)) for label in self.labels.tolist()]
+        return self.taken(np.argsort(np.array(places, np.int64), kind="stable"))
+
     def mirrored(self) -> Boxes:
         """As they lie when left and right are exchanged."""
         xmin, ymin, xmax, ymax = self.corners.T
@@ -41,21 +47,17 @@ class Boxes(NamedTuple):
 def marked(
     corners: Sequence[Sequence[float]], labels: Sequence[int], difficult: Sequence[bool] = ()
 ) -> Boxes:
-    """Objects in the order in which they stand in a file: those of a label stand together, labels as they
-    first came, and are numbered from 0."""
-    first: dict[int, int] = {}
+    """Objects in this order, those of a label numbered from 0."""
     counts: dict[int, int] = {}
     instances = []
     for label in labels:
-        first.setdefault(label, len(first))
         instances.append(counts.get(label, 0))
         counts[label] = instances[-1] + 1
-    order = np.array(sorted(range(len(labels)), key=lambda k: first[labels[k]]), np.int64)  # stable
     return Boxes(
-        np.array(corners, np.float64).reshape(-1, 4)[order],
-        np.array(labels, np.int64)[order],
-        np.array(instances, np.int64)[order],
-        np.array(list(difficult) or [False] * len(labels), bool)[order],
+        np.array(corners, np.float64).reshape(-1, 4),
+        np.array(labels, np.int64),
+        np.array(instances, np.int64),
+        np.array(list(difficult) or [False] * len(labels), bool),
     )
 
 

@@ -33,6 +33,8 @@ class Coco:
     labels  the classes, which it may call by the categories' names or numbers; None: labels from 1 on, in the
             order of the categories' numbers
 
+    in_order  the labels of the categories, in the file's order
+
     A crowd counts as difficult.  Raises DataError for a file that is missing, not of this form or without
     images.
     """
@@ -52,9 +54,7 @@ class Coco:
             if len(numbers) < len(self._images):
                 raise DataError("two images have the same id")
             self._names = [_text(image, "file_name") for image in self._images]
-            self._sizes = [
-                tuple(_whole(image, side, 0) for side in ("height", "width")) for image in self._images
-            ]
+            self._sizes = [(_whole(image, "height", 0), _whole(image, "width", 0)) for image in self._images]
             self._objects: list[list[dict]] = [[] for _ in self._images]
             for thing in _list(document, "annotations"):
                 image = _whole(thing, "image_id")
@@ -63,6 +63,7 @@ class Coco:
                 self._objects[numbers[image]].append(thing)
             known = {number: self.labels.label(name, str(number)) for number, name in categories.items()}
             self._boxes = [_boxes(objects, known) for objects in self._objects]
+            self.in_order = list(known.values())
         del self._images, self._objects
         self._rows = ranges.rows(source, len(self._names))
 
@@ -73,10 +74,14 @@ class Coco:
         return f"{self.path}: image {self._names[self._rows[index]]!r}"
 
     def read(self, index: int) -> Found:
-        k = self._rows[index]
-        height, width = self._sizes[k]
-        data = images.contents(inside(self.folder, self._names[k]))
-        return Found(data, self._boxes[k], size=(height, width))
+        size, boxes = self.boxes(index)
+        return Found(images.contents(self.image(index)), boxes.grouped(), size=size)
+
+    def image(self, index: int) -> str:
+        return inside(self.folder, self._names[self._rows[index]])
+
+    def boxes(self, index: int) -> tuple[tuple[int, int], Boxes]:
+        return self._sizes[self._rows[index]], self._boxes[self._rows[index]]
 
 
 def _beside(path: str) -> str:

@@ -49,6 +49,22 @@ class Annotated(Protocol):
         """Where record `index` is stored, for errors."""
 
 
+class Files(Protocol):
+    """Annotated images that lie in files of their own, by number."""
+
+    def __len__(self) -> int: ...
+
+    def image(self, index: int) -> str:
+        """The file of an image."""
+
+    def boxes(self, index: int) -> tuple[tuple[int, int], Boxes]:
+        """Height and width of an image, (0, 0) if they are not known, and its objects in pixels, in the order
+        of the file that marks them."""
+
+    def place(self, index: int) -> str:
+        """Where record `index` is stored, for errors."""
+
+
 def opened(found: Found, channels: Channels) -> tuple[np.ndarray, Boxes | None]:
     """The image (C, H, W) of a record, and its objects; serves any number of threads.
 

@@ -32,6 +32,10 @@ from .records import Found, inside
 
 IMAGES, ANNOTATIONS, SETS = "JPEGImages", "Annotations", "ImageSets"
 ENDINGS = (".jpg", ".png", ".jpeg", ".bmp", ".JPG", ".JPEG", ".PNG")  # looked for in this order
+CLASSES = (
+    "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
+    "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 LARGEST_XML_BYTES = 1 << 24
 DEPTH = 32  # of elements in each other, at most
@@ -42,11 +46,12 @@ class Voc:
 
     source  the list, FOLDER/ImageSets/Main/train.txt, or for short FOLDER/train; perhaps with a range behind
     labels  the classes; None: those of FOLDER/labelmap.prototxt
+    strict  True: an object of another class is refused; False: it is left out
 
     Raises DataError for a list that is missing or empty, or not of this form.
     """
 
-    def __init__(self, source: str, labels: LabelMap | None = None) -> None:
+    def __init__(self, source: str, labels: LabelMap | None = None, strict: bool = True) -> None:
         self.list, self.folder = where(source)
         beside = os.path.join(self.folder, label_map.FILE)
         if labels is None and not os.path.exists(beside):
@@ -55,18 +60,9 @@ class Voc:
                 hint="write one, or name it: annotated_data_param { label_map_file }",
             )
         self.labels = labels or label_map.read(beside)
-        self.classes = self.labels.shown
-        lines = read_text(self.list).split("\n")
-        numbered = [(number, line.strip()) for number, line in enumerate(lines, 1) if line.strip()]
-        if not numbered:
-            raise DataError(f"{self.list}: the list is empty", hint="a line holds the name of an image")
-        for number, line in numbered:
-            if len(line.split()) > 1:
-                raise DataError(
-                    f"{self.list}:{number}: expected the name of an image; got {line[:200]!r}",
-                    hint="lists of a single class, such as cat_train.txt, are none of detection",
-                )
-        self._entries = [numbered[i] for i in ranges.rows(source, len(numbered))]
+        self.classes, self.strict = self.labels.shown, strict
+        lines = listed(self.list)
+        self._entries = [lines[i] for i in ranges.rows(source, len(lines))]
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -75,19 +71,41 @@ class Voc:
         return f"{self.list}:{self._entries[index][0]}"
 
     def read(self, index: int) -> Found:
-        name = self._entries[index][1]
-        data = images.contents(self._image(name))
-        path = inside(os.path.join(self.folder, ANNOTATIONS), f"{name}.xml")
-        with locate(path):
-            size, boxes = parse(read_bytes(path, LARGEST_XML_BYTES), self.labels)
-        return Found(data, boxes, size=size)
+        data = images.contents(self.image(index))
+        size, boxes = self.boxes(index)
+        return Found(data, boxes.grouped(), size=size)
 
-    def _image(self, name: str) -> str:
-        stem = inside(os.path.join(self.folder, IMAGES), name)
-        for ending in ENDINGS:
-            if os.path.exists(stem + ending):
-                return stem + ending
-        raise DataError(f"no image {stem}{ENDINGS[0]}", hint=f"looked for {', '.join(ENDINGS[:4])} too")
+    def image(self, index: int) -> str:
+        return image(self.folder, self._entries[index][1])
+
+    def boxes(self, index: int) -> tuple[tuple[int, int], Boxes]:
+        path = inside(os.path.join(self.folder, ANNOTATIONS), f"{self._entries[index][1]}.xml")
+        with locate(path):
+            return parse(read_bytes(path, LARGEST_XML_BYTES), self.labels, self.strict)
+
+
+def listed(path: str | os.PathLike) -> list[tuple[int, str]]:
+    """The names of images in a list, each behind the number of its line; DataError if there are none."""
+    lines = enumerate(read_text(path).split("\n"), 1)
+    found = [(number, line.strip()) for number, line in lines if line.strip()]
+    if not found:
+        raise DataError(f"{os.fspath(path)}: the list is empty", hint="a line holds the name of an image")
+    for number, line in found:
+        if len(line.split()) > 1:
+            raise DataError(
+                f"{os.fspath(path)}:{number}: expected the name of an image; got {line[:200]!r}",
+                hint="lists of a single class, such as cat_train.txt, have more in a line",
+            )
+    return found
+
+
+def image(folder: str | os.PathLike, name: str) -> str:
+    """The file of an image that a list names; DataError if there is none."""
+    stem = inside(os.path.join(folder, IMAGES), name)
+    for ending in ENDINGS:
+        if os.path.exists(stem + ending):
+            return stem + ending
+    raise DataError(f"no image {stem}{ENDINGS[0]}", hint=f"looked for {', '.join(ENDINGS[:4])} too")
 
 
 def is_here(source: str) -> bool:
@@ -124,9 +142,11 @@ def where(source: str) -> tuple[str, str]:
     raise DataError(f"{path}: a list must lie in a folder {SETS}, beside {IMAGES}")
 
 
-def parse(data: bytes, labels: LabelMap) -> tuple[tuple[int, int], Boxes]:
+def parse(data: bytes, labels: LabelMap, strict: bool = True) -> tuple[tuple[int, int], Boxes]:
     """Height and width of the image, (0, 0) if they are not there, and its objects in pixels, out of the
-    bytes of an annotation.
+    bytes of an annotation, in its order.
+
+    strict  whether an object of a class that has no label is refused, or left out
 
     DataError for what is no annotation, and for any declaration of a document type: entities can name other
     files, and stand for any number of bytes.
@@ -137,6 +157,8 @@ def parse(data: bytes, labels: LabelMap) -> tuple[tuple[int, int], Boxes]:
     corners, numbers, difficult = [], [], []
     for thing in root.iterfind("object"):
         name = (thing.findtext("name") or "").strip()
+        if not strict and name not in labels.numbers:
+            continue
         box = thing.find("bndbox")
         if box is None:
             raise DataError(f"an object {name!r} without <bndbox>")

@@ -54,7 +54,7 @@ def scene(digits: Digits, side: int, most: int, random: np.random.Generator) -> 
         taken.append(box)
         labels.append(int(digits.labels[pick]) + 1)
     corners = [[value / side for value in box] for box in taken]
-    return Scene(np.clip(np.rint(image), 0, 255).astype(np.uint8), marked(corners, labels))
+    return Scene(np.clip(np.rint(image), 0, 255).astype(np.uint8), marked(corners, labels).grouped())
 
 
 def _ink(digit: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 import numpy as np
 
+from ...data.detection import voc
+from ...data.detection.records import inside
 from ...data.epoch import Epoch
 from ...data.images import read
 from ...data.label_image import read_labels
 from ...data.order import Order
 from ...errors import DataError
-from ...files import LARGEST_BYTES, read_bytes
 from .seg_data import SegData
 
 MEAN = [104.00699, 116.66877, 122.67892]  # of blue, green and red, in FCN's nets
@@ -38,11 +39,8 @@ class VOCSegDataLayer(SegData):
             bool(conf.voc_dir and conf.split) and len(conf.mean) == 3,
             "python_param.param_str must have voc_dir and split, and a mean of 3 numbers",
         )
-        self.root = Path(conf.voc_dir)
-        path = self.root / "ImageSets" / "Segmentation" / f"{conf.split}.txt"
-        self.names = read_bytes(path, LARGEST_BYTES).decode(errors="replace").split()
-        if not self.names:
-            raise DataError(f"{path} lists no images")
+        lines = voc.listed(os.path.join(conf.voc_dir, voc.SETS, "Segmentation", f"{conf.split}.txt"))
+        self.names = [name for _, name in lines]
 
     def order(self) -> Order:
         shuffle = self.conf.randomize and "train" in self.conf.split
@@ -50,19 +48,20 @@ class VOCSegDataLayer(SegData):
 
     def epoch(self) -> Epoch:
         order = self.order()
-        return Epoch(order.count, order.samples, lambda i: str(self._image(i)))
+        return Epoch(order.count, order.samples, self._image)
 
     def stage(self, passes, top, put):
         (sample,) = self.order().samples(np.array([passes], np.int64))
-        image, path = read(self._image(sample)), self.root / "SegmentationClass" / f"{self.names[sample]}.png"
+        image = read(self._image(sample))
+        path = inside(os.path.join(self.conf.voc_dir, "SegmentationClass"), f"{self.names[sample]}.png")
         labels = read_labels(path)
         if labels.shape != image.shape[1:]:
             raise DataError(f"{path} has {labels.shape} pixels; the image has {image.shape[1:]}")
         data = image - np.array(self.conf.mean, np.float32)[:, None, None]
         self.hand_over([a.astype(self.device.dtype) for a in (data[None], labels[None, None])], top, put)
 
-    def _image(self, sample: int) -> Path:
-        return self.root / "JPEGImages" / f"{self.names[sample]}.jpg"
+    def _image(self, sample: int) -> str:
+        return voc.image(self.conf.voc_dir, self.names[sample])
 
 
 class SBDDSegDataLayer(SegData):

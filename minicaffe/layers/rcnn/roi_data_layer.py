@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...data import objects
+from ...data.detection import voc
+from ...data.detection.pixels import Marked, of_coco, of_voc
 from ...data.epoch import Epoch
 from ...data.images import read
 from ...data.order import Order
@@ -28,9 +29,10 @@ class RoIDataLayer(Source):
     can only be looked at (check, summary, draw), with assumed shapes.
 
     Param     python_param.param_str: num_classes, needed; voc, a folder such as VOCdevkit/VOC2007, and
-              image_set (trainval); or coco, a file of annotations, and images, the folder of images; classes,
-              their names, those of VOC if left out; SCALE (600); MAX_SIZE (1000); USE_FLIPPED (true): every
-              image comes mirrored too; PIXEL_MEANS ([102.9801, 115.9465, 122.7717]), of blue, green and red.
+              image_set (trainval); or coco, a file of annotations, and images, the folder of images, if it is
+              not where AnnotatedData looks for it; classes, their names, those of VOC if left out; SCALE
+              (600); MAX_SIZE (1000); USE_FLIPPED (true): every image comes mirrored too; PIXEL_MEANS
+              ([102.9801, 115.9465, 122.7717]), of blue, green and red.
     Shapes    top[0]: (1, 3, h, w); top[1]: (1, 3), h, w and by how much the image is enlarged; top[2]:
               objects (g, 5): x1, y1, x2, y2 in pixels of top[0], class.  With tops of Fast R-CNN (image,
               regions (r, 5), labels (r), targets, and one or two of weights, (r, 4 num_classes)) it can only
@@ -87,11 +89,9 @@ class RoIDataLayer(Source):
             hint=f"add {WHERE}",
         )
         if conf.voc:
-            names = [str(name) for name in conf.classes if name]
-            classes = objects.class_numbers(conf.num_classes, names)
-            self.marked = objects.voc(conf.voc, conf.image_set, classes)
+            self.marked = of_voc(conf.voc, conf.image_set, self._classes())
         else:
-            self.marked = objects.coco(conf.coco, conf.images)
+            self.marked = of_coco(conf.coco, conf.images)
         where = conf.voc or conf.coco
         if not self.marked:
             raise DataError(f"{where} has no image with objects of these classes")
@@ -101,6 +101,16 @@ class RoIDataLayer(Source):
             f"python_param.param_str: num_classes is {conf.num_classes}, with ground; {where} has {highest}"
             " classes",
         )
+
+    def _classes(self) -> list[str]:
+        """All but ground."""
+        classes = [str(name) for name in self.conf.classes if name] or list(voc.CLASSES)
+        self.require(
+            len(classes) == self.conf.num_classes - 1,
+            f"num_classes is {self.conf.num_classes}, with ground; there are {len(classes)} classes",
+            hint="name them: 'classes': [car, person, ...]",
+        )
+        return classes
 
     def order(self) -> Order:
         return Order(len(self.marked) * (1 + self.conf.USE_FLIPPED), shuffle=True, seed=self.random.seed)
@@ -116,7 +126,7 @@ class RoIDataLayer(Source):
         about = np.array([[*image.shape[1:], scale]])
         self.hand_over([a.astype(self.device.dtype) for a in (image[None], about, found)], top, put)
 
-    def _prepared(self, marked: objects.Marked, mirror: bool) -> tuple[np.ndarray, np.ndarray, float]:
+    def _prepared(self, marked: Marked, mirror: bool) -> tuple[np.ndarray, np.ndarray, float]:
         """Pixels, objects, and by how much they are enlarged."""
         image, found = read(marked.path).astype(np.float32), marked.objects.copy()
         h, w = image.shape[1:]

@@ -81,7 +81,9 @@ def test_what_a_part_keeps():
 
 
 def test_objects_stand_by_label_and_are_numbered():
-    found = marked([[k, 0, 1, 1] for k in range(4)], [2, 1, 2, 1], [True, False, False, False])
+    given = marked([[k, 0, 1, 1] for k in range(4)], [2, 1, 2, 1], [True, False, False, False])
+    assert given.labels.tolist() == [2, 1, 2, 1] and given.instances.tolist() == [0, 0, 1, 1]
+    found = given.grouped()
     assert found.labels.tolist() == [2, 2, 1, 1] and found.instances.tolist() == [0, 1, 0, 1]
     assert found.corners[:, 0].tolist() == [0, 2, 1, 3] and found.difficult.tolist() == [True, *[False] * 3]
 
