@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..errors import ConfigError, DataError
 from ..files import read_text
-from ..proto import label_map
+from .detection import label_map
 
 FILE = "labels.txt"
 
@@ -51,7 +51,7 @@ def read(path: str | os.PathLike) -> list[str]:
     """The lines of a file without the empty ones at its end, or the names in a label map of SSD."""
     content = read_text(path)
     if label_map.is_label_map(content):
-        return label_map.names(content, os.fspath(path))
+        return label_map.parse(content, os.fspath(path)).names()
     names = [line.strip() for line in content.rstrip().split("\n")]
     if "" in names:
         raise DataError(

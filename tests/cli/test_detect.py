@@ -170,7 +170,7 @@ def test_boxes_by_hand():
         (["in", "--labels", "four"], "four: 4 names of classes; the net has 3 classes"),
         (["in", "--labels", "map"], "map: no name for the label 0"),
         (["in", "--labels", "twice"], "twice: two items have the label 1: a and b"),
-        (["in", "--labels", "broken"], "broken:1:8: label_map.Item has no field 'nam'"),
+        (["in", "--labels", "broken"], "broken:1:8: LabelMapItem has no field 'nam'"),
         (["in", "--threshold", "-1"], "must be a number of 0 or more; got -1"),
         (["in", "--output", "four"], "four is a file; expected a folder"),
         (["in/two.png", "in/../in/two.png", "--output", "out"], "two images are called two"),

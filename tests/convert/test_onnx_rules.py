@@ -121,7 +121,6 @@ CASES = {
         )
         for bottleneck in ("true", "false")
     ],
-    "Dropout": [("dropout_param { dropout_ratio: 0.9 }", [IMAGE], 1)],
     "Dropout": [
         (f"dropout_param {{ dropout_ratio: 0.9 {text} }}", [IMAGE], 1) for text in ("", "scale_train: false")
     ],

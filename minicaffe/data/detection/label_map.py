@@ -7,14 +7,16 @@ item { name: "cat" label: 1 display_name: "cat" }
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 
 from ...errors import DataError, suggest
 from ...proto import text
-from ...proto.schema import message_class
+from ...proto.schema import Message, message_class
 
 FILE = "labelmap.prototxt"  # in the folder of a data set
 MOST_CLASSES = 1 << 16
+_STARTS = re.compile(r"(\s|#[^\n]*\n)*item\s*:?\s*[{<]")
 
 
 class LabelMap:
@@ -39,6 +41,22 @@ class LabelMap:
             shown.setdefault(label, display or name)
         self.shown = [shown.get(label, "") for label in range(max(shown, default=-1) + 1)]
 
+    def names(self) -> list[str]:
+        """A name for every number, as it is shown; DataError if a number has none, or two."""
+        called: dict[int, str] = {}
+        for name, label in self.numbers.items():
+            if label in called:
+                raise DataError(
+                    f"{self.source}: two items have the label {label}: {called[label]} and {name}"
+                )
+            called[label] = name
+        if "" in self.shown:
+            raise DataError(
+                f"{self.source}: no name for the label {self.shown.index('')}; expected one for each from 0 to"
+                f" {len(self.shown) - 1}"
+            )
+        return self.shown
+
     def label(self, *names: str) -> int:
         """The label of a class that annotations call by one of these names; DataError if it has none."""
         for name in names:
@@ -53,11 +71,23 @@ class LabelMap:
 def read(path: str | os.PathLike) -> LabelMap:
     """The classes that the text file of a LabelMap has; SchemaError if it is none, DataError if it names no
     class."""
-    found = text.read(os.fspath(path), message_class("Forks.LabelMap"))
+    return _of(text.read(os.fspath(path), message_class("Forks.LabelMap")), os.fspath(path))
+
+
+def parse(content: str, source: str) -> LabelMap:
+    """The same of the text itself; `source` is the file that errors name."""
+    return _of(text.parse(content, message_class("Forks.LabelMap"), source), source)
+
+
+def _of(found: Message, source: str) -> LabelMap:
     if not found.item:
-        raise DataError(f"{os.fspath(path)}: no item", hint='item { name: "cat" label: 1 }')
-    items = ((item.name, item.label, item.display_name) for item in found.item)
-    return LabelMap(items, os.fspath(path))
+        raise DataError(f"{source}: no item", hint='item { name: "cat" label: 1 }')
+    return LabelMap(((item.name, item.label, item.display_name) for item in found.item), source)
+
+
+def is_label_map(content: str) -> bool:
+    """Whether a text is a label map, by how it begins."""
+    return _STARTS.match(content) is not None
 
 
 def spelled(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Annotated images as R-CNN learns from them: objects in pixels, those that are difficult and crowds left out.
+"""Annotated images as R-CNN learns from them: objects in pixels, but for crowds and those that are difficult.
 
 Pixels are counted from 0, and both corners of a box belong to it.
 """

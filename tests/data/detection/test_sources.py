@@ -96,6 +96,8 @@ def test_numbers_of_classes(tmp_path):
     path = tmp_path / "map"
     path.write_text('item { name: "b" label: 2 } item { name: "a" label: 0 display_name: "A" }')
     found = label_map.read(path)
+    with pytest.raises(DataError, match="no name for the label 1; expected one for each from 0 to 2"):
+        found.names()
     assert found.label("b") == 2 and found.label("x", "a") == 0 and found.shown == ["A", "", "b"]
     for text, message in [
         ("", "no item; hint: item {"),
