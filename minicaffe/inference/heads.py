@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
 
 from ..data.resize import Resize
 from ..errors import ConfigError, ShapeError
+from ..layers.rcnn.geometry import moved, overlaps
 from ..proto.schema import Message
 from .preparation import Preparation
 from .viewer import Viewer
@@ -153,16 +154,6 @@ class Regions:
         return values.reshape(len(values), -1)
 
 
-def moved(boxes: np.ndarray, deltas: np.ndarray) -> np.ndarray:
-    """Boxes (n, 4), their centres moved by the first two deltas in widths and heights, their sides multiplied
-    by e^(the others)."""
-    sides = boxes[:, 2:] - boxes[:, :2] + 1
-    centres = boxes[:, :2] + sides / 2 + deltas[:, :2] * sides
-    with np.errstate(over="ignore"):
-        half = np.exp(deltas[:, 2:]) * sides / 2
-    return np.concatenate([centres - half, centres + half], axis=1)
-
-
 def _sorted(rows: np.ndarray) -> np.ndarray:
     """The highest scores first, of equal ones the first."""
     return rows[np.argsort(-rows[:, SCORE], kind="stable")]
@@ -170,16 +161,10 @@ def _sorted(rows: np.ndarray) -> np.ndarray:
 
 def _apart(rows: np.ndarray) -> np.ndarray:
     """The rows, which are sorted, without those that overlap one before by more than OVERLAP."""
-    kept: list[np.ndarray] = []
-    for row in rows:
-        if all(overlap(row[BOX], other[BOX]) <= OVERLAP for other in kept):
-            kept.append(row)
-    return np.array(kept).reshape(-1, 6)
-
-
-def overlap(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:
-    """The common area of two boxes over what both cover, of sides with their last pixel."""
-    lower, upper = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    common = np.prod(np.maximum(upper - lower + 1, 0))
-    areas = [np.prod(np.subtract(box[2:], box[:2]) + 1) for box in (a, b)]
-    return float(common / (sum(areas) - common))
+    kept = []
+    left = rows
+    while len(left):
+        best, left = left[:1], left[1:]
+        kept.append(best)
+        left = left[overlaps(best[:, BOX], left[:, BOX])[0] <= OVERLAP]
+    return np.concatenate(kept or [rows])

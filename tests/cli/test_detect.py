@@ -13,7 +13,7 @@ from PIL import Image
 
 from minicaffe.errors import ConfigError
 from minicaffe.inference import Detector
-from minicaffe.inference.heads import moved, overlap
+from minicaffe.layers.rcnn.geometry import moved
 
 from ..support import detectors
 from ..support.running import PROTOTXT, run
@@ -152,13 +152,6 @@ def test_a_box_for_all_classes(capsys):
     assert thing.label == "leaf"
     wanted = moved(np.float64([[0, 6, 7, 13]]), np.array([[0.5, 0, 0, np.log(2)]]))[0]
     np.testing.assert_allclose(thing.box, wanted.clip(0, 19), rtol=1e-5)
-
-
-def test_boxes_by_hand():
-    assert moved(np.array([[0, 0, 9, 19]]), np.array([[0.1, 0.5, 0, np.log(2)]])).tolist() == [[1, 0, 11, 40]]
-    assert overlap([0, 0, 9, 9], [0, 0, 9, 9]) == 1
-    assert overlap([0, 0, 9, 9], [5, 0, 14, 9]) == pytest.approx(50 / 150)
-    assert overlap([0, 0, 9, 9], [20, 20, 29, 29]) == 0
 
 
 @pytest.mark.parametrize(

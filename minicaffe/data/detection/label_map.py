@@ -52,8 +52,8 @@ class LabelMap:
             called[label] = name
         if "" in self.shown:
             raise DataError(
-                f"{self.source}: no name for the label {self.shown.index('')}; expected one for each from 0 to"
-                f" {len(self.shown) - 1}"
+                f"{self.source}: no name for the label {self.shown.index('')}; expected one for each from 0"
+                f" to {len(self.shown) - 1}"
             )
         return self.shown
 

@@ -56,8 +56,8 @@ def read_pooling_window(conf: Message, axes: int) -> Window:
     """The window of a pooling_param for `axes` spatial axes, without dilation.
 
     kernel_size, stride and pad are single values for all axes; for two the fields _h and _w may be used
-    instead, for three those with _3d, and padding as `read_padding` takes it.  With global_pooling the kernel is the image, which only
-    a reshape knows: it is empty here.  Raises ConfigError naming the field.
+    instead, for three those with _3d, and padding as `read_padding` takes it.  With global_pooling the
+    kernel is the image, which only a reshape knows: it is empty here.  Raises ConfigError naming the field.
     """
     stride, pad = values_of(conf, "stride", "stride", axes, 1), values_of(conf, "pad", "pad", axes, 0)
     once = (1,) * axes
