@@ -282,12 +282,15 @@ def _bytes_of_one_size(images: np.ndarray | Sequence[np.ndarray]) -> bool:
     return len({image.shape for image in images}) == 1 and all(image.dtype == BYTES for image in images)
 
 
-def random_words(positions: np.ndarray, key: tuple[int, int]) -> tuple[np.ndarray, ...]:
+def random_words(
+    positions: np.ndarray, key: tuple[int, int], third: np.ndarray | int = 0, fourth: int = 0
+) -> tuple[np.ndarray, ...]:
     """Four random 32-bit words for each position in the sequence of samples: Philox at counter (position,
-    position >> 32, 0, 0)."""
-    at, zero = positions.astype(np.uint64), np.zeros(1, np.uint32)
+    position >> 32, third, fourth)."""
+    at = positions.astype(np.uint64)
     low, high = at.astype(np.uint32), (at >> np.uint64(32)).astype(np.uint32)
-    return philox(low, high, zero, zero, *(np.array([word], np.uint32) for word in key))
+    rest = (np.atleast_1d(np.asarray(word, np.uint32)) for word in (third, fourth, *key))
+    return philox(low, high, *rest)
 
 
 def read_mean(conf: Message, channels: int, image: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..data.resize import Resize
 from ..errors import ConfigError, ShapeError
+from ..layers.rcnn.geometry import moved, overlaps
 from ..proto.schema import Message
 from .preparation import Preparation
 from .viewer import Viewer
@@ -160,16 +161,6 @@ class Regions:
         return values.reshape(len(values), -1)
 
 
-def moved(boxes: np.ndarray, deltas: np.ndarray) -> np.ndarray:
-    """Boxes (n, 4), their centres moved by the first two deltas in widths and heights, their sides multiplied
-    by e^(the others)."""
-    sides = boxes[:, 2:] - boxes[:, :2] + 1
-    centres = boxes[:, :2] + sides / 2 + deltas[:, :2] * sides
-    with np.errstate(over="ignore"):
-        half = np.exp(deltas[:, 2:]) * sides / 2
-    return np.concatenate([centres - half, centres + half], axis=1)
-
-
 def _sorted(rows: np.ndarray) -> np.ndarray:
     """The highest scores first, of equal ones the first."""
     return rows[np.argsort(-rows[:, SCORE], kind="stable")]
@@ -177,18 +168,10 @@ def _sorted(rows: np.ndarray) -> np.ndarray:
 
 def _apart(rows: np.ndarray) -> np.ndarray:
     """The rows, which are sorted, without those that overlap one before by more than OVERLAP."""
-    kept: list[np.ndarray] = []
-    while len(rows):
-        first, rows = rows[0], rows[1:]
-        kept.append(first)
-        rows = rows[overlaps(first[BOX], rows[:, BOX]) <= OVERLAP]
-    return np.array(kept).reshape(-1, 6)
-
-
-def overlaps(box: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """What a box has in common with each of the others (n, 4), over what both cover; sides with their last
-    pixel."""
-    common = np.minimum(box[2:], others[:, 2:]) - np.maximum(box[:2], others[:, :2]) + 1
-    areas = [np.prod(ends[..., 2:] - ends[..., :2] + 1, axis=-1) for ends in (box, others)]
-    both = np.prod(np.maximum(common, 0), axis=1)
-    return both / (areas[0] + areas[1] - both)
+    kept = []
+    left = rows
+    while len(left):
+        best, left = left[:1], left[1:]
+        kept.append(best)
+        left = left[overlaps(best[:, BOX], left[:, BOX])[0] <= OVERLAP]
+    return np.concatenate(kept or [rows])

@@ -316,6 +316,10 @@ def test_of_geometry():
     boxes = np.array([[0.0, 0, 9, 9], [5, 5, 14, 14], [20, 20, 29, 39]])
     np.testing.assert_allclose(geometry.overlaps(boxes, boxes)[0], [1, 25 / 175, 0])
     np.testing.assert_allclose(geometry.moves(boxes[:1], boxes[2:]), [[2, 2.5, 0, math.log(2)]])
+    deltas = np.array([[0.1, 0.5, 0, math.log(2)]])
+    np.testing.assert_allclose(geometry.moved(np.array([[0, 0, 9, 19]]), deltas), [[1, 0, 11, 40]])
+    back = geometry.moved(boxes, geometry.moves(boxes, boxes[::-1]))
+    np.testing.assert_allclose(back, boxes[::-1] + [0, 0, 1, 1])
 
 
 @pytest.mark.parametrize(

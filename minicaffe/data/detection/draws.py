@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...philox import philox
+from ..transformer import random_words
 
 # Runs that are resumed depend on these numbers.
 DISTORT, EXPAND, CHOICE, SALT = range(64, 68)
@@ -21,8 +21,5 @@ SAMPLER = 128  # and so on, a step for each batch_sampler
 
 def numbers(places: np.ndarray, key: tuple[int, int], step: int, count: int) -> np.ndarray:
     """(N, count) numbers from [0, 1), in steps of 2^-32, for the images at these places."""
-    at = places.astype(np.uint64)[:, None]
-    low, high = at.astype(np.uint32), (at >> np.uint64(32)).astype(np.uint32)
-    quarter = np.arange(-(-count // 4), dtype=np.uint32)[None]
-    words = philox(low, high, quarter, np.array([step], np.uint32), *(np.array([w], np.uint32) for w in key))
+    words = random_words(places[:, None], key, np.arange(-(-count // 4)), step)
     return np.stack(words, axis=-1).reshape(len(places), -1)[:, :count] * 2.0**-32

@@ -26,3 +26,13 @@ def moves(boxes: np.ndarray, targets: np.ndarray) -> np.ndarray:
     size, wanted = sides(boxes), sides(targets)
     shift = (targets[:, :2] + wanted / 2 - boxes[:, :2] - size / 2) / size
     return np.concatenate([shift, np.log(wanted / size)], axis=1)
+
+
+def moved(boxes: np.ndarray, deltas: np.ndarray) -> np.ndarray:
+    """Boxes (n, 4), their centres moved by the first two deltas in widths and heights, their sides multiplied
+    by e^(the others); as Proposal moves its anchors, their last corner then does not belong to them."""
+    size = sides(boxes)
+    centres = boxes[:, :2] + size / 2 + deltas[:, :2] * size
+    with np.errstate(over="ignore"):
+        half = np.exp(deltas[:, 2:]) * size / 2
+    return np.concatenate([centres - half, centres + half], axis=1)
