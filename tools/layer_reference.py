@@ -98,7 +98,7 @@ def snippet(name: str) -> str:
     ]
     params = ", ".join(str(blob.shape) for blob in layer.params)
     comment = " -> ".join(part or "nothing" for part in shown) + (f"; parameters {params}" if params else "")
-    return f"{layer_line(name)}\n# {comment}"
+    return "\n".join([layer_line(name), *textwrap.wrap(f"# {comment}", 110, subsequent_indent="#   ")])
 
 
 def entry(name: str) -> str:

@@ -80,8 +80,8 @@ SNIPPETS = {
     ),
     "Deconvolution": Snippet(
         IMAGES,
-        "convolution_param { num_output: 4 group: 4 kernel_size: 4 stride: 2 pad: 1 bias_term: false"
-        ' weight_filler { type: "bilinear" } }',
+        "convolution_param { num_output: 4 group: 4 kernel_size: 4 stride: 2 pad: 1 bias_term: false\n"
+        '    weight_filler { type: "bilinear" } }',
     ),
     "DetectionEvaluate": Snippet(
         {"found": (1, 1, 5, 7), "objects": (1, 1, 3, 8)},
@@ -271,8 +271,8 @@ SNIPPETS = {
     ),
     "Yolov3DetectionOutput": Snippet(
         {"coarse": (1, 8, 4, 4), "fine": (1, 8, 8, 8)},
-        "yolov3_detection_output_param { num_classes: 3 num_box: 1 mask: 1 mask: 0 anchors_scale: 32"
-        " anchors_scale: 16 biases: 10 biases: 14 biases: 80 biases: 60 }",
+        "yolov3_detection_output_param { num_classes: 3 num_box: 1 mask: 1 mask: 0 anchors_scale: 32\n"
+        "    anchors_scale: 16 biases: 10 biases: 14 biases: 80 biases: 60 }",
         ("found",),
     ),
 }

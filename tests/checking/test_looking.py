@@ -33,11 +33,15 @@ SOURCES = {
     "ContinuationIndicator": f"""top: "x"
       continuation_indicator_param {{ time_step: {SIDE} batch_size: {SIDE} }}""",
     "Data": 'top: "x" top: "y" data_param { source: "db" backend: LMDB batch_size: 2000 }',
+    "DenseImageData": 'top: "x" top: "y" dense_image_data_param { source: "pairs.txt" batch_size: 2000 }',
     "DummyData": f"""top: "x" top: "y" dummy_data_param {{ shape {{ dim: {SIDE} dim: {SIDE} }}
       shape {{ dim: {SIDE} }} data_filler {{ type: "gaussian" std: 1 }}
       data_filler {{ type: "uniform" }} }}""",
     "HDF5Data": 'top: "x" top: "y" hdf5_data_param { source: "h5.txt" batch_size: 2000000 }',
     "ImageData": 'top: "x" top: "y" image_data_param { source: "images.txt" batch_size: 2000 }',
+    "ImageLabelmapData": 'top: "x" top: "y" image_data_param { source: "pairs.txt" batch_size: 1 }',
+    "ImageSegData": """top: "x" top: "y" top: "size" transform_param { crop_size: 40 }
+      image_data_param { source: "pairs.txt" batch_size: 2000 }""",
     "Input": f'top: "x" input_param {{ shape {{ dim: {SIDE} dim: {SIDE} }} }}',
     "MemoryData": """top: "x" top: "y"
       memory_data_param { batch_size: 2000 channels: 1 height: 2000 width: 1 }""",
@@ -64,6 +68,8 @@ def folder(tmp_path, monkeypatch) -> Path:
     idx.write("labels", np.zeros(3, np.uint8))
     Image.fromarray(np.zeros((50, 50, 3), np.uint8)).save("a.png")
     Path("images.txt").write_text("a.png 0\n")
+    Image.fromarray(np.zeros((50, 50), np.uint8)).save("labels.png")
+    Path("pairs.txt").write_text("a.png labels.png\n")
     Image.fromarray(np.zeros((50, 50, 3), np.uint8)).save("image_0001.jpg")
     Path("videos.txt").write_text(". 1 0\n")
     windows = ["1 1 0 0 9 9", "1 0 0 0 9 9"]

@@ -18,11 +18,11 @@ def case(shape: tuple, count: int, growth: int, *, bottleneck=False, phase="TRAI
 
 CASES = [
     case((2, 3, 4, 3), 2, 2),
-    case((3, 2, 3, 2), 3, 1, bottleneck=True),
+    case((3, 2, 3, 2), 2, 1, bottleneck=True),
     case((2, 2, 3, 4), 2, 3, phase="TEST"),
     case((1, 1, 4, 5), 1, 2, bottleneck=True, phase="TEST"),
     case((2, 2, 3, 3), 2, 1, more="use_dropout: true dropout_amount: 0.3"),
-    case((3, 1, 3, 3), 2, 2, bottleneck=True, more="use_dropout: true dropout_amount: 0.5"),
+    case((3, 1, 3, 3), 1, 2, bottleneck=True, more="use_dropout: true dropout_amount: 0.5"),
 ]
 
 
