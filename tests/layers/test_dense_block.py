@@ -18,7 +18,7 @@ def case(shape: tuple, count: int, growth: int, *, bottleneck=False, phase="TRAI
 
 CASES = [
     case((2, 3, 4, 3), 2, 2),
-    case((3, 2, 3, 2), 2, 1, bottleneck=True),
+    case((3, 2, 3, 2), 1, 1, bottleneck=True),
     case((2, 2, 3, 4), 2, 3, phase="TEST"),
     case((1, 1, 4, 5), 1, 2, bottleneck=True, phase="TEST"),
     case((2, 2, 3, 3), 2, 1, more="use_dropout: true dropout_amount: 0.3"),
@@ -75,6 +75,11 @@ def test_formula(device, bottleneck, phase):
     (x,) = one.arrays()
     wanted = reference(3, bottleneck, phase == "TEST")(x, *params)
     np.testing.assert_allclose(rig.forward([x])[0], wanted, rtol=1e-9, atol=1e-9)
+
+
+@each_device
+def test_gradient_through_several_bottlenecks(device):
+    check_gradient(case((3, 2, 3, 2), 3, 1, bottleneck=True), device)
 
 
 @each_device
