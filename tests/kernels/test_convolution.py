@@ -186,6 +186,7 @@ CASES = {
     "depthwise, far apart": geometry(1, 2, 1, 1, (1, 22, 26), (1, 5, 5), (1, 5, 5)),
     "depthwise, gaps": geometry(1, 2, 1, 1, (1, 22, 26), (1, 2, 2), (1, 3, 3), (0, 1, 1)),
     "depthwise, much padding": geometry(1, 2, 1, 1, (1, 5, 6), (1, 2, 2), pad=(0, 3, 2)),
+    "depthwise, rows shorter than the stride": geometry(1, 3, 1, 1, (1, 1, 2), (1, 1, 1), (1, 1, 3)),
     "depthwise, 3-D": geometry(2, 2, 1, 1, (4, 6, 9), (2, 3, 2), (2, 1, 3), (1, 2, 0), (1, 2, 3)),
     "3-D": geometry(1, 2, 2, 4, (5, 6, 7), (3, 2, 3), stride=(2, 1, 1), pad=(1, 0, 1)),
     "more padding behind": geometry(2, 1, 3, 17, (1, 14, 14), (1, 3, 3), (1, 2, 2), behind=(0, 1, 1)),

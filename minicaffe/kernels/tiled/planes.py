@@ -57,7 +57,7 @@ def layout(g) -> Plane:
         np.isin((np.arange(n) + p) % s, np.arange(k) * l % s) for n, _, k, s, p, l in axes
     ]  # along each axis
     rows = np.where(read[0][:, None] & read[1], inside[0][:, None] + inside[1], UNREAD)
-    columns = np.where(read[2], inside[2], UNREAD)[: g.sw]
+    columns = np.append(np.where(read[2], inside[2], UNREAD), [UNREAD] * g.sw)[: g.sw]  # a row may be shorter
     return Plane(
         extent == size and stride == (1, 1, 1),
         math.prod(size),
