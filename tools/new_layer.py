@@ -86,9 +86,10 @@ def indexed(name: str, index: str) -> str:
 
 
 def module_of(name: str) -> str:
-    """The name of a type's files: hard_sign for HardSign, lstm_unit for LSTMUnit, prelu for PReLU, and
-    l1_loss_ohem for L1LossOHEM."""
-    begins = r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[A-Z]{2})(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z]\d|[A-Z]{3,}$)"
+    """The name of a type's files: hard_sign for HardSign, lstm_unit for LSTMUnit, prelu for PReLU,
+    l1_loss_ohem for L1LossOHEM, and warp_ctc_loss for WarpCTCLoss."""
+    begins = r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[A-Z]{2})(?=[A-Z][a-z])"
+    begins += r"|(?<=[a-z])(?=[A-Z]\d|[A-Z]{3,}(?:$|[A-Z][a-z]))"
     return re.sub(begins, "_", name).lower()
 
 

@@ -41,7 +41,7 @@ SOURCES = {
     "ImageData": 'top: "x" top: "y" image_data_param { source: "images.txt" batch_size: 2000 }',
     "ImageLabelmapData": 'top: "x" top: "y" image_data_param { source: "pairs.txt" batch_size: 1 }',
     "ImageSegData": """top: "x" top: "y" top: "size" transform_param { crop_size: 40 }
-      image_data_param { source: "pairs.txt" batch_size: 2000 }""",
+      image_data_param { source: "pairs.txt" batch_size: 2000 label_type: PIXEL }""",
     "Input": f'top: "x" input_param {{ shape {{ dim: {SIDE} dim: {SIDE} }} }}',
     "MemoryData": """top: "x" top: "y"
       memory_data_param { batch_size: 2000 channels: 1 height: 2000 width: 1 }""",

@@ -46,7 +46,7 @@ def test_four_things_are_touched(checkout):
     line = f'    "{NAME}": "neuron.gentle_sign",'
     assert [one for one in after if one != line] == before
     at = after.index(line)
-    assert '"Flatten"' in after[at - 1] and '"HDF5Data"' in after[at + 1]
+    assert '"FlowWarp"' in after[at - 1] and '"HashingLoss"' in after[at + 1]
 
 
 def test_it_obeys_the_laws(checkout, monkeypatch):
@@ -74,9 +74,9 @@ def test_it_obeys_the_laws(checkout, monkeypatch):
 
 
 def test_files_are_named_as_those_that_are_there():
-    assert {name: new_layer.module_of(name) for name in LAYERS} == {
-        name: module.rpartition(".")[2] for name, module in LAYERS.items()
-    }
+    """But for Lstm, whose file cannot be that of LSTM."""
+    named = {name: module.rpartition(".")[2] for name, module in LAYERS.items() if name != "Lstm"}
+    assert {name: new_layer.module_of(name) for name in named} == named
 
 
 @pytest.mark.parametrize(
