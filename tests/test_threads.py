@@ -21,8 +21,8 @@ from .support.solving import params, tiny_solver
 from .test_layers_catalogue import CASES, module_of
 
 COUNTS = (1, 2, 3, 5)
-# Items added to a batch, so that there is a part for every thread, and they differ in size; an even number, since
-# rows of an Lstm are steps of two sequences.
+# Items added to a batch, so that there is a part for every thread, and they differ in size; an even number,
+# since rows of an Lstm are steps of two sequences.
 MORE = 32
 
 
