@@ -59,14 +59,21 @@ def scene(digits: Digits, side: int, most: int, random: np.random.Generator) -> 
 
 def _ink(digit: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:
     """How much of each pixel a digit of random size covers, cut to what it covers: from 0 to 1."""
-    height = int(np.exp(random.uniform(np.log(side / 6), np.log(side / 2))))
-    width = max(int(height * random.uniform(0.8, 1.2) * digit.shape[1] / digit.shape[0]), 4)
-    large = resized(np.pad(digit, 1).astype(np.float32)[None], max(height, 4), width, "CUBIC")[0]
+    height = np.exp(random.uniform(np.log(side / 6), np.log(side / 2)))
+    small = np.pad(_cut(digit, min(INK[1], float(digit.max()))), 1).astype(np.float32)
+    scale = height / max(small.shape[0] - 2, 1)
+    sides = (scale * small.shape[0], scale * small.shape[1] * random.uniform(0.8, 1.2))
+    large = resized(small[None], *(min(max(round(value), 4), side) for value in sides), "CUBIC")[0]
     ink = np.clip((large - INK[0]) / (INK[1] - INK[0]), 0, 1)
-    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
-    if not len(rows):  # of a digit that is hardly there
+    if not (ink > 0.5).any():  # of a digit that is hardly there
         return np.clip(large / max(float(large.max()), 1e-6), 0, 1)
-    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return _cut(ink, 0.5)
+
+
+def _cut(digit: np.ndarray, least: float) -> np.ndarray:
+    """The rows and columns between the outermost that reach `least`."""
+    rows, columns = (np.flatnonzero((digit >= least).any(axis=axis)) for axis in (1, 0))
+    return digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _apart(box: tuple[int, ...], other: tuple[int, ...]) -> bool:
