@@ -217,14 +217,16 @@ class DeviceStep:
     def next_loss(self) -> float:
         """The loss of the next batch with the parameters as they are.  Nothing but the blobs of the net has
         changed afterwards: not its position, nor the statistics of BatchNorm."""
-        net = self.net
-        position, data = net.position, self.device.get(net.parameters.data)
+        net, get = self.net, self.device.get
+        written = [blob for layer in net.layers if layer.carries for blob in layer.params]
+        position, values = net.position, [get(blob.data) for blob in written]
         net.stage()
         net.run_forward()
         net.verify()
         loss = net.loss()
         net.seek(position)
-        self.device.put(data, net.parameters.data)
+        for blob, value in zip(written, values):
+            self.device.put(value, blob.data)
         return loss
 
     # -- what is launched
