@@ -173,7 +173,7 @@ def test_a_gpu_agrees_in_float32(case, name):
     laws.check_parity(case, cpu, gpu, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", CUDA)
+@pytest.mark.parametrize("name", ["cpu", *CUDA])
 @each_case
 def test_captured(case, name):
     laws.check_captured(case, make_device(name))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DeviceError
+from ..errors import CaptureError, DeviceError
 from ..kernels import cpu
 from ..kernels.micro.machine import Machine, host
 from ..kernels.team import MOST
@@ -116,20 +116,56 @@ class CpuDevice(Device):
         if self._compiles:
             cpu.rehearse(body)
 
+    def capture(self, body):
+        return Recorded(self, body) if self._compiles else body
+
+    def _now(self, function: Callable, *arguments) -> None:
+        """Call it where calls run, or note it down."""
+        if cpu.RECORDING.tape is not None:
+            cpu.RECORDING.tape.call(function, *arguments)
+        elif not self.rehearsing:
+            function(*arguments)
+
+    def _refuse_while_recording(self, what: str) -> None:
+        """CaptureError in a recording: it would be done once, now, and not whenever that is replayed."""
+        if cpu.RECORDING.tape is not None:
+            raise CaptureError(f"cannot {what} while a capture is recording")
+
     def fill(self, array, value) -> None:
-        if not self.rehearsing:
-            array[...] = value
+        self._now(np.copyto, array, value)
 
     def put(self, host, out) -> None:
+        self._refuse_while_recording("copy from the host")
         if not self.rehearsing:
             out[...] = host
 
     def get(self, array):
+        self._refuse_while_recording("copy to the host")
         return np.array(array)
 
     def copy(self, source, out) -> None:
-        if not self.rehearsing:
-            np.copyto(out.reshape(-1), source.reshape(-1))
+        self._now(np.copyto, out.reshape(-1), source.reshape(-1))
+
+
+class Recorded:
+    """A body's calls on a device, to be called again; recorded anew for another number of threads."""
+
+    def __init__(self, device: CpuDevice, body: Callable[[], None]) -> None:
+        self.device, self.body = device, body
+        self._record()
+
+    def _record(self) -> None:
+        self._threads = self._wanted
+        self._replay = cpu.record(self.body)
+
+    @property
+    def _wanted(self) -> int:
+        return self.device.threads or wanted()
+
+    def __call__(self) -> None:
+        if self._threads != self._wanted:
+            self._record()
+        self._replay()
 
 
 def _model() -> str:

@@ -19,8 +19,9 @@ from .compiler import compile_all, order
 from .micro import dealing
 from .registry import KernelSpec, family, unless_empty
 from .stored import Stored, storable
-from .team import RUN, SERVE, run, serve
-from .threads import Team, limited
+from .tape import RECORDING, Tape
+from .team import REPLAY, RUN, SERVE, replay, run, serve
+from .threads import Team, limited, wanted
 
 # Sums may be reordered and contracted to fused multiply-adds; NaN and infinity keep their meaning, so that a
 # diverging loss is seen.
@@ -82,7 +83,9 @@ def composite(spec: KernelSpec, device) -> Callable:
     do."""
 
     def interpreted(*args) -> None:
-        if REHEARSAL.wanted is None:
+        if RECORDING.tape is not None:
+            RECORDING.tape.call(spec.python, *args)
+        elif REHEARSAL.wanted is None:
             spec.python(*args)
 
     return unless_empty(spec, spec.cpu(device), interpreted)
@@ -129,10 +132,25 @@ class Loops:
         if REHEARSAL.wanted is not None:
             types = tuple(map(self.dispatcher.typeof_pyval, (0, 0, 0, *args) if self.parallel else args))
             REHEARSAL.wanted[self.dispatcher, types] = None
-        elif self.parallel:
-            self.dispatcher(*team().place(), *args)
+        elif RECORDING.tape is not None:
+            self._record(RECORDING.tape, args)
         else:
-            self.dispatcher(*args)
+            self._run(*args)
+
+    def _run(self, *args) -> None:
+        self.dispatcher(*(team().place() if self.parallel else ()), *args)
+
+    def _record(self, tape: Tape, args: tuple) -> None:
+        if self.parallel and self._all_dealt:
+            tape.loop(self.dispatcher, args, wanted())
+        else:
+            tape.call(limited, wanted(), self._run, args)
+
+    @functools.cached_property
+    def _all_dealt(self) -> bool:
+        """Whether there is nothing besides the loop that is dealt."""
+        cut = dealing.loops(self.py_func)
+        return cut is not None and cut[1] is None
 
     @property
     def signatures(self) -> list[tuple]:
@@ -155,17 +173,27 @@ def rehearse(body: Callable[[], None]) -> None:
     folder = cache.folder()
     if folder is None or REHEARSAL.wanted is not None:
         return
-    wanted: dict[tuple[Any, tuple], None] = {}
-    REHEARSAL.wanted = wanted
+    REHEARSAL.wanted = needed = {}
     try:
         body()
     finally:
         REHEARSAL.wanted = None
-    if wanted:
-        wanted[by_address(run), RUN] = wanted[by_address(serve), SERVE] = None
-    lacking = [(code, types) for code, types in wanted if lacks(code, types)]
+    if needed:
+        for function, types in ((run, RUN), (serve, SERVE), (replay, REPLAY)):
+            needed[by_address(function), types] = None
+    lacking = [(code, types) for code, types in needed if lacks(code, types)]
     lacking.sort(key=lambda item: -len(item[0].py_func.__code__.co_code))  # what takes longest begins first
     compile_all(folder, [(*code._cache.owner, types) for code, types in lacking])
+
+
+def record(body: Callable[[], None]) -> Callable[[], None]:
+    """What `body` calls, as a function that calls the same again.  None of it is run."""
+    tape = RECORDING.tape = Tape()
+    try:
+        body()
+    finally:
+        RECORDING.tape = None
+    return tape.finished(lambda first, end: by_address(replay)(*team().place()[1:], first, end))
 
 
 def lacks(code: Any, types: tuple) -> bool:

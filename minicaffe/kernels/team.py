@@ -39,9 +39,12 @@ SIZE = TICKETS + MOST * LINE
 FIELD = 8  # bits of a ticket that count parts: first those that are taken, then where the share ends
 MASK = (1 << FIELD) - 1
 
-# What machine code calls by its address, and the types of arguments.
-RUN = (types.int64,) * 4
+# What machine code calls by its address, or Python, and the types of arguments.
+RUN = (types.int64,) * 5
+REPLAY = (types.int64,) * 4
 SERVE = (types.int64,) * 2
+
+HEAD = 16  # bytes in front of a loop's arguments on a tape
 
 
 def _system(name: str, arguments: int):
@@ -101,9 +104,10 @@ def take(team, me):
         take_of(team, me, (me + i) % threads)
 
 
-def run(team, threads, thunk, arguments):
-    """The launcher: call the machine code at `thunk` for every part of a loop, with its number and that of
-    the thread; return when all are done."""
+@numba.njit(nogil=True)
+def deal(team, threads, thunk, arguments):
+    """Call the machine code at `thunk` for every part of a loop, with its number and that of the thread;
+    return when all are done."""
     if threads <= 1 or not replace(team + OWNED, 0, 1):
         for part in range(PARTS):
             call(thunk, (arguments, part, PARTS, 0))
@@ -136,6 +140,19 @@ def run(team, threads, thunk, arguments):
             store(team + WAITING, 0)
             unlock(team + MUTEX)
     store(team + OWNED, 0)
+
+
+def run(team, threads, thunk, arguments, nbytes):
+    """The launcher of a loop whose arguments are so many bytes."""
+    deal(team, threads, thunk, arguments)
+
+
+def replay(team, threads, at, end):
+    """The loops of a tape, from one address to another: of each there are its thunk, how many bytes of
+    arguments it has, and these (tape.py)."""
+    while at < end:
+        deal(team, threads, load(at), at + HEAD)
+        at += HEAD + load(at + 8)
 
 
 @numba.njit(nogil=True)

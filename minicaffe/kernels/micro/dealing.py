@@ -13,7 +13,7 @@ its range, and what stands before it is done by every part; `me` is the number o
 for it is
 
     scale(launcher, team, threads, x, y, factor)  puts its arguments into a block of memory, and calls
-    launcher(team, threads, thunk, block)         team.run, which has the threads do, for all parts
+    launcher(team, threads, thunk, block, bytes)  team.run, which has the threads do, for all parts
     thunk(block, part, parts, me)                 this: the arguments are taken out, and loops called
 
 What comes before the loop only computes values with names, since every part does it; what comes after it is
@@ -38,7 +38,8 @@ from numba.extending import intrinsic, register_jitable
 
 from .builder import I32, INT
 
-THUNK = ir.FunctionType(ir.VoidType(), [INT] * 4)  # the launcher's type too
+THUNK = ir.FunctionType(ir.VoidType(), [INT] * 4)
+LAUNCHER = ir.FunctionType(ir.VoidType(), [INT] * 5)
 
 
 @register_jitable
@@ -185,8 +186,8 @@ def _launch(context, build, share, kinds, arguments, launch, team, threads) -> N
     failed = cgutils.gep_inbounds(build, block, 0, len(kinds))
     build.store(I32(0), failed)
     thunk = _thunk(context, build.module, share, kinds, block.type)
-    run = build.inttoptr(launch, THUNK.as_pointer())
-    build.call(run, [team, threads, build.ptrtoint(thunk, INT), build.ptrtoint(block, INT)])
+    run, nbytes = build.inttoptr(launch, LAUNCHER.as_pointer()), context.get_abi_sizeof(block.type.pointee)
+    build.call(run, [team, threads, build.ptrtoint(thunk, INT), build.ptrtoint(block, INT), INT(nbytes)])
     with cgutils.if_unlikely(build, cgutils.is_not_null(build, build.load(failed))):
         message = f"{share.__name__}: the arrays do not fit the geometry"
         context.call_conv.return_user_exc(build, ValueError, (message,))
