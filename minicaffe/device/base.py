@@ -168,7 +168,7 @@ class Device(ABC):
     # -- execution
 
     def capture(self, body: Callable[[], None]) -> Callable[[], None]:
-        """`body` as one replayable unit: a CUDA graph on a GPU, the body itself elsewhere.
+        """`body` as one replayable unit: a CUDA graph on a GPU, a tape of loops on the CPU.
 
         `body` ran before, so that nothing in it allocates or compiles any more; it launches the same kernels
         on the same arrays whenever it runs, and reads nothing back.

@@ -26,7 +26,8 @@ class Runs(Protocol):
 
 
 class Captured:
-    """Part of a net's work, `body`, as one unit: on a GPU a graph, launched at once and run without the host.
+    """Part of a net's work, `body`, as one unit that runs without Python: on a GPU a graph, launched at once,
+    on the CPU a tape of loops.
 
     The first call runs body as it stands, which compiles and allocates whatever it needs; the second captures
     it; later ones replay that.  When the net's arrays have moved it all begins again.  Where that cannot be
