@@ -277,6 +277,13 @@ CASES = {
         )
     ],
     "Reverse": [(f"reverse_param {{ {text} }}", [IMAGE], 1) for text in ("", "axis: 1", "axis: -1 axis: 0")],
+    "Resample": [
+        *[
+            (f"resample_param {{ height: {h} width: {w} type: {kind} }}", [IMAGE], 1)
+            for h, w, kind in ((9, 11, "LINEAR"), (2, 9, "CUBIC"), (3, 2, "NEAREST"))
+        ],
+        ("resample_param { antialias: false }", [IMAGE, (1, 7, 2, 2)], 1),
+    ],
     "ResizeBilinear": [
         (f"resize_bilinear_param {{ output_height: {h} output_width: {w} {text} }}", [IMAGE], 1)
         for h, w in ((7, 9), (2, 3))
