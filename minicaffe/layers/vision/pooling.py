@@ -121,9 +121,5 @@ class Pooling(Layer):
     def backward_operations(self, bottom, top, propagate_down, params):
         return self._operations(bottom, top)[1] * propagate_down[0]
 
-    def backward_traffic(self, bottom, top, propagate_down, params):
-        """Without the second top, whose diff nobody reads."""
-        return super().backward_traffic(bottom, top[:1], propagate_down, params)
-
     def _operations(self, bottom, top) -> tuple[int, int]:
         return self.pooler.operations(top[0].count, math.prod(self.window.kernel or bottom[0].shape[2:]))
