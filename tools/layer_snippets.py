@@ -202,6 +202,7 @@ SNIPPETS = {
     "Reorg": Snippet(IMAGES, "reorg_param { stride: 2 }"),
     "Reshape": Snippet(IMAGES, "reshape_param { shape { dim: 0 dim: -1 dim: 12 } }"),
     "Reverse": Snippet({"x": (5, 2, 3)}, "reverse_param { axis: 0 }"),
+    "Resample": Snippet(IMAGES, "resample_param { height: 9 width: 9 type: CUBIC }"),
     "ResizeBilinear": Snippet(
         IMAGES, 'resize_bilinear_param { scale_height: 2 scale_width: 2 data_format: "NCHW" }'
     ),

@@ -82,9 +82,9 @@ def _convolving(layer: Any) -> Entry:
 
 
 def _pooling(layer: Any) -> Entry:
-    method = enum_name(layer.param.pooling_param, "pool")
-    found = {**_window(layer), "pool": method, "ceil": layer.ceil}
-    return found if method != "STOCHASTIC" else {"unknown": f"{Place.of(layer)}: STOCHASTIC pooling"}
+    found = {**_window(layer), "pool": layer.method, "ceil": layer.ceil}
+    known = layer.method in ("MAX", "AVE")
+    return found if known else {"unknown": f"{Place.of(layer)}: {layer.method} pooling"}
 
 
 def _norm(layer: Any) -> Entry:

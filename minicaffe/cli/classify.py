@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 from .. import log
 from ..checking.table import aligned
 from ..data.making.fit import MODES
-from ..errors import DataError
 from ..inference import Answer, Classifier
 from ..inference.viewer import INVERT
 from . import flags, looking, terminal
@@ -88,11 +86,11 @@ def run(arguments: list[str]) -> int:
         **looking.values(args),
     )
     answers = list(classifier.answers(found.names, top=args.top))
-    if len(answers) == 1 and answers[0].error and not (args.json or found.left_out):
-        raise DataError(answers[0].error)
+    looking.refuse_alone(args, answers, found.left_out)
     good = [answer for answer in answers if not answer.error]
     if args.json:
-        terminal.put(_as_json(args, classifier, answers, found.left_out))
+        about = {"values": classifier.kind}
+        terminal.put(looking.as_json(args, answers, found.left_out, about, _entry))
     elif args.csv:
         terminal.put(_as_csv(classifier, good))
     elif good and len(answers) == 1:
@@ -136,36 +134,15 @@ def _table(answers: Sequence[Answer], classifier: Classifier) -> str:
     return aligned(head, rows, "<<>" + "<" * rest + ">>", width=terminal.width(), leaving=leaving)
 
 
-def _as_json(args, classifier: Classifier, answers: Sequence[Answer], left_out: Sequence[str]) -> str:
-    found: dict[str, Any] = {
-        "net": args.net,
-        "weights": args.weights,
-        "values": classifier.kind,
-        "images": [
-            {
-                "image": answer.name,
-                "height": answer.size[0],
-                "width": answer.size[1],
-                "inverted": answer.inverted,
-                "classes": [
-                    # JSON has no word for what is not a number.
-                    {
-                        "number": c.number,
-                        "label": c.label,
-                        "value": c.value if math.isfinite(c.value) else None,
-                    }
-                    for c in answer.classes
-                ],
-                "decode_ms": round(answer.decode_ms, 3),
-                "forward_ms": round(answer.forward_ms, 3),
-            }
-            for answer in answers
-            if not answer.error
+def _entry(answer: Answer) -> dict[str, Any]:
+    """What JSON says of an image; it has no word for what is not a number."""
+    return {
+        "inverted": answer.inverted,
+        "classes": [
+            {"number": c.number, "label": c.label, "value": c.value if math.isfinite(c.value) else None}
+            for c in answer.classes
         ],
-        "unreadable": [{"image": a.name, "error": a.error} for a in answers if a.error],
-        "left_out": list(left_out),
     }
-    return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
 def _as_csv(classifier: Classifier, answers: Sequence[Answer]) -> str:

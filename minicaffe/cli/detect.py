@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from .. import log
 from ..checking.table import aligned
-from ..errors import DataError
 from ..inference.boxes import drawn
 from ..inference.detector import Detector, Sight
 from ..inference.heads import SIDES_PX
@@ -76,15 +73,8 @@ def run(arguments: list[str]) -> int:
             pictures.write(sight.name, {"": drawn(sight.pixels, sight.things)})
         sight.pixels = None  # of many large images not all are held
         sights.append(sight)
-    if len(sights) == 1 and sights[0].error and not (args.json or found.left_out):
-        raise DataError(sights[0].error)
-    good = [sight for sight in sights if not sight.error]
-    if args.json:
-        terminal.put(_as_json(args, sights, found.left_out))
-    elif good:
-        terminal.show(_table(good))
-    looking.complain(sights, found.left_out, "looked at")
-    return 0 if len(good) == len(sights) else 1
+    about = {"threshold": args.threshold}
+    return looking.report(args, sights, found.left_out, table=_table, about=about, entry=_entry)
 
 
 def _table(sights: Sequence[Sight]) -> str:
@@ -100,32 +90,16 @@ def _table(sights: Sequence[Sight]) -> str:
     return aligned(("image", "label", "score", *CORNERS), rows, "<<>>>>>", width=terminal.width())
 
 
-def _as_json(args: argparse.Namespace, sights: Sequence[Sight], left_out: Sequence[str]) -> str:
-    found: dict[str, Any] = {
-        "net": args.net,
-        "weights": args.weights,
-        "threshold": args.threshold,
-        "images": [
+def _entry(sight: Sight) -> dict[str, Any]:
+    """What JSON says of an image."""
+    return {
+        "things": [
             {
-                "image": sight.name,
-                "height": sight.size[0],
-                "width": sight.size[1],
-                "things": [
-                    {
-                        "number": thing.number,
-                        "label": thing.label,
-                        "score": thing.score,
-                        "box": dict(zip(CORNERS, (round(end, 2) for end in thing.box))),
-                    }
-                    for thing in sight.things
-                ],
-                "decode_ms": round(sight.decode_ms, 3),
-                "forward_ms": round(sight.forward_ms, 3),
+                "number": thing.number,
+                "label": thing.label,
+                "score": thing.score,
+                "box": dict(zip(CORNERS, (round(end, 2) for end in thing.box))),
             }
-            for sight in sights
-            if not sight.error
-        ],
-        "unreadable": [{"image": s.name, "error": s.error} for s in sights if s.error],
-        "left_out": list(left_out),
+            for thing in sight.things
+        ]
     }
-    return json.dumps(found, indent=1, allow_nan=False) + "\n"

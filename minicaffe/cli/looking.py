@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..errors import ConfigError, DataError
 from ..files import write_together
@@ -23,6 +24,12 @@ class Looked(Protocol):
 
     name: str
     error: str
+    size: tuple[int, int]  # height and width, where there is no error
+    decode_ms: float
+    forward_ms: float
+
+
+One = TypeVar("One", bound=Looked)
 
 
 def add_images(p: flags.Parser) -> None:
@@ -81,6 +88,66 @@ def images(args: argparse.Namespace, command: str) -> ImageFiles:
 def shown(one: Looked) -> str:
     """The name of an image for people."""
     return "(stdin)" if one.name == STDIN else printable(one.name)
+
+
+def refuse_alone(args: argparse.Namespace, results: Sequence[Looked], left_out: Sequence[str]) -> None:
+    """DataError if the one image that was asked for could not be read, and nothing else is to be said."""
+    if len(results) == 1 and results[0].error and not (args.json or left_out):
+        raise DataError(results[0].error)
+
+
+def report(
+    args: argparse.Namespace,
+    results: Sequence[One],
+    left_out: Sequence[str],
+    *,
+    table: Callable[[Sequence[One]], str],
+    about: Mapping[str, Any],
+    entry: Callable[[One], Mapping[str, Any]],
+) -> int:
+    """Print what was found, the table or the JSON object, and complain of the rest; the exit status.
+
+    about  what the object says beside the net and its weights
+    entry  what it says of an image beside its name, its size and the times
+    """
+    refuse_alone(args, results, left_out)
+    good = [one for one in results if not one.error]
+    if args.json:
+        terminal.put(as_json(args, results, left_out, about, entry))
+    elif good:
+        terminal.show(table(good))
+    complain(results, left_out, "looked at")
+    return 0 if len(good) == len(results) else 1
+
+
+def as_json(
+    args: argparse.Namespace,
+    results: Sequence[One],
+    left_out: Sequence[str],
+    about: Mapping[str, Any],
+    entry: Callable[[One], Mapping[str, Any]],
+) -> str:
+    """The object that --json prints."""
+    found = {
+        "net": args.net,
+        "weights": args.weights,
+        **about,
+        "images": [
+            {
+                "image": one.name,
+                "height": one.size[0],
+                "width": one.size[1],
+                **entry(one),
+                "decode_ms": round(one.decode_ms, 3),
+                "forward_ms": round(one.forward_ms, 3),
+            }
+            for one in results
+            if not one.error
+        ],
+        "unreadable": [{"image": one.name, "error": one.error} for one in results if one.error],
+        "left_out": list(left_out),
+    }
+    return json.dumps(found, indent=1, allow_nan=False) + "\n"
 
 
 def complain(all_of_them: Sequence[Looked], left_out: Iterable[str], done: str) -> None:

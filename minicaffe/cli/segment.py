@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from .. import log
 from ..checking.table import aligned
-from ..errors import ConfigError, DataError
+from ..errors import ConfigError
 from ..inference import palette
 from ..inference.segmenter import Segmentation, Segmenter
 from . import flags, looking, terminal
@@ -78,15 +76,14 @@ def run(arguments: list[str]) -> int:
             )
         result.pixels = result.classes = None  # of many large images not all are held
         results.append(result)
-    if len(results) == 1 and results[0].error and not (args.json or found.left_out):
-        raise DataError(results[0].error)
-    good = [result for result in results if not result.error]
-    if args.json:
-        terminal.put(_as_json(args, segmenter, results, found.left_out))
-    elif good:
-        terminal.show(_table(good, segmenter))
-    looking.complain(results, found.left_out, "looked at")
-    return 0 if len(good) == len(results) else 1
+    return looking.report(
+        args,
+        results,
+        found.left_out,
+        table=lambda good: _table(good, segmenter.labels),
+        about={"blob": segmenter.blob},
+        entry=lambda result: _entry(result, segmenter.labels),
+    )
 
 
 def _shares(result: Segmentation) -> list[tuple[int, int, float]]:
@@ -96,9 +93,9 @@ def _shares(result: Segmentation) -> list[tuple[int, int, float]]:
     return [(i, result.counts[i], result.counts[i] / total) for i in order if result.counts[i]]
 
 
-def _table(results: Sequence[Segmentation], segmenter: Segmenter) -> str:
+def _table(results: Sequence[Segmentation], labels: Sequence[str]) -> str:
     rows = [
-        (looking.shown(result), segmenter.labels[number], str(number), f"{pixels:,}", f"{share:.1%}")
+        (looking.shown(result), labels[number], str(number), f"{pixels:,}", f"{share:.1%}")
         for result in results
         for number, pixels, share in _shares(result)
     ]
@@ -106,32 +103,11 @@ def _table(results: Sequence[Segmentation], segmenter: Segmenter) -> str:
     return aligned(head, rows, "<<>>>", width=terminal.width(), leaving=["pixels", "number"])
 
 
-def _as_json(
-    args: argparse.Namespace,
-    segmenter: Segmenter,
-    results: Sequence[Segmentation],
-    left_out: Sequence[str],
-) -> str:
-    found: dict[str, Any] = {
-        "net": args.net,
-        "weights": args.weights,
-        "blob": segmenter.blob,
-        "images": [
-            {
-                "image": result.name,
-                "height": result.size[0],
-                "width": result.size[1],
-                "classes": [
-                    {"number": i, "label": segmenter.labels[i], "pixels": pixels, "share": round(share, 6)}
-                    for i, pixels, share in _shares(result)
-                ],
-                "decode_ms": round(result.decode_ms, 3),
-                "forward_ms": round(result.forward_ms, 3),
-            }
-            for result in results
-            if not result.error
-        ],
-        "unreadable": [{"image": r.name, "error": r.error} for r in results if r.error],
-        "left_out": list(left_out),
+def _entry(result: Segmentation, labels: Sequence[str]) -> dict[str, Any]:
+    """What JSON says of an image."""
+    return {
+        "classes": [
+            {"number": i, "label": labels[i], "pixels": pixels, "share": round(share, 6)}
+            for i, pixels, share in _shares(result)
+        ]
     }
-    return json.dumps(found, indent=1, allow_nan=False) + "\n"

@@ -57,7 +57,7 @@ class Layer(Workload):
     detached_tops       indices of tops whose diff backward never reads; a gradient that comes back through
                         one is refused
     stepwise_tops       indices of tops that change in steps, since they hold whole numbers: who reads them
-                        asks for no gradient
+                        asks for no gradient, and backward never reads their diff
     loss_weight         what the first top contributes to the loss if the prototxt does not say
     auto_top            a missing top is made up (losses)
     has_params          some uses have parameters (those of a Python layer nobody knows)

@@ -44,6 +44,7 @@ class Workload:
     source: bool
     backward_reads: frozenset[str]
     detached_tops: frozenset[int]
+    stepwise_tops: frozenset[int]
     params: list[Blob]
 
     def remarks(self) -> list[str]:
@@ -77,7 +78,8 @@ class Workload:
         written = [x for x in going if not _is_alias(x, top, "diff_of")]
         if not (added_to or written):
             return 0
-        slopes = elements(y for i, y in enumerate(top) if i not in self.detached_tops)
+        unread = self.detached_tops | self.stepwise_tops
+        slopes = elements(y for i, y in enumerate(top) if i not in unread)
         read = self.read_by_backward(bottom, top, propagate_down, params)
         return slopes + read + elements(written) + 2 * elements(added_to)
 

@@ -15,8 +15,9 @@ class Batch:
     images       (N, C, H, W): floats, transformed; or bytes as they were read, if `windows` is not None
     windows      None; or (N, 3), int32: what `Transformer.draw` returned for images that are still bytes and
                  have yet to be transformed
-    labels       (N,), or rows of another shape; None if labels are not wanted
-    arrays       made anew for every batch, in the place of all that, by who has other than images and labels
+    labels       (N,); None if labels are not wanted
+    beside       what stands in the place of labels where it is no number for each image, as rows of boxes or
+                 images of labels: arrays of any shape, made anew for every batch
     dtype        the type of transformed images
     takes_bytes  whether images may be left as bytes because the device can transform them
     """
@@ -32,7 +33,7 @@ class Batch:
         self.images, self.labels, self.takes_bytes = images, labels, takes_bytes
         self.dtype = images.dtype if dtype is None else np.dtype(dtype)
         self.windows: np.ndarray | None = None
-        self.arrays: list[np.ndarray] = []
+        self.beside: list[np.ndarray] = []
         self._memory = images.reshape(-1, copy=False).view(np.uint8)
 
     def room(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -49,9 +50,3 @@ class Batch:
         """Set the labels, if they are wanted."""
         if self.labels is not None:
             self.labels[...] = values
-
-    def rows(self, table: np.ndarray) -> None:
-        """Set what stands in the place of labels, if it is wanted: rows, whose number differs from batch to
-        batch."""
-        if self.labels is not None:
-            self.labels = np.ascontiguousarray(table, self.labels.dtype)

@@ -111,7 +111,7 @@ class PairBatches:
         return [(n, *image.shape), (n, 1, *label.shape), (n, 1, 1, 2)]
 
     def __call__(self, number: int, out: Batch) -> None:
-        """Write the arrays of batch `number`, which may differ in size from those before."""
+        """Write batch `number`, which may differ in size from those before."""
         at = self.share.positions(number)
         samples = [self._sample(i, w) for i, w in zip(self.order.samples(at).tolist(), self._words(at))]
         found, labels, sizes = zip(*samples)
@@ -122,9 +122,9 @@ class PairBatches:
                         f"all images of a batch must have the shape {found[0].shape}; got {image.shape}",
                         hint="bring them to one size, or take batches of one",
                     )
-        batch = np.stack(found).astype(out.dtype)
-        out.arrays = [batch, np.stack(labels)[:, None].astype(out.dtype), np.array(sizes, out.dtype)]
-        out.arrays[2] = out.arrays[2].reshape(-1, 1, 1, 2)
+        out.room((len(found), *found[0].shape), out.dtype)[...] = found
+        dims = np.array(sizes, out.dtype).reshape(-1, 1, 1, 2)
+        out.beside = [np.stack(labels)[:, None].astype(out.dtype), dims]
 
     def _words(self, at: np.ndarray) -> np.ndarray:
         return np.stack(random_words(at, self.share.key), axis=1)

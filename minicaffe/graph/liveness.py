@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from .program import Program
+from .program import Program, Step
 
 
 class Span(NamedTuple):
@@ -63,7 +63,7 @@ def liveness(program: Program, data_of: Sequence[int], diff_of: Sequence[int]) -
         for blob, propagates in zip(step.bottoms, step.backward.propagate):
             if propagates:
                 diff.setdefault(diff_of[blob], []).append(back)
-        for blob in step.tops:
+        for blob, _ in slopes(step):
             diff.setdefault(diff_of[blob], []).append(back)
     weighted = [blob for step in program.steps for blob, x in zip(step.tops, step.losses) if x]
     for blob in (*program.outputs, *weighted):  # read by the host when the pass is over
@@ -80,6 +80,13 @@ def _span(times: list[int] | None) -> Span | None:
     return Span(min(times), max(times)) if times else None
 
 
+def slopes(step: Step) -> list[tuple[int, float]]:
+    """The tops whose diff a step's backward reads, with what each counts in the loss."""
+    unread = step.layer.detached_tops | step.layer.stepwise_tops
+    weighted = enumerate(zip(step.tops, step.losses))
+    return [(blob, weight) for i, (blob, weight) in weighted if weight or i not in unread]
+
+
 def starts(program: Program, diff_of: Sequence[int], *, apart: bool) -> list[Start]:
     """Where gradients start: at tops with a loss weight, and at tops whose diff a backward reads and nobody
     writes, which counts as zero.  `apart`: every blob has memory of its own."""
@@ -91,7 +98,7 @@ def starts(program: Program, diff_of: Sequence[int], *, apart: bool) -> list[Sta
     uses = Counter(diff_of)
     found = []
     for k, step in enumerate(program.steps):
-        for blob, weight in zip(step.tops, step.losses):
+        for blob, weight in slopes(step):
             if weight:
                 # It stays where it was put, unless the diff is also another blob's.
                 found.append(Start(k, blob, weight, uses[diff_of[blob]] == 1))

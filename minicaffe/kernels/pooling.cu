@@ -97,6 +97,11 @@ KERNEL max_pool_backward(const real* dy, const int* mask, real* dx, Pool g, int 
   }
 }
 
+// How many elements the mean of the window that begins there is over.
+__device__ int area(int top, int left, const Pool& g) {
+  return counted(top, g.kh, g.eh, g.h, g.bare) * counted(left, g.kw, g.ew, g.w, g.bare);
+}
+
 KERNEL ave_pool_forward(const real* x, real* y, Pool g, int n) {
   const Plane outputs(g.oh, g.ow);
   const Divisor channels(g.channels);
@@ -108,7 +113,7 @@ KERNEL ave_pool_forward(const real* x, real* y, Pool g, int n) {
     real total = 0;
     for (int r = rows.first; r < rows.last; ++r)
       for (int c = columns.first; c < columns.last; ++c) total += plane[r * g.w + c];
-    const int covers = counted(rows.start, g.kh, g.eh, g.h) * counted(columns.start, g.kw, g.ew, g.w);
+    const int covers = area(rows.start, columns.start, g);
     y[image * g.y_step + channel * g.oh * g.ow + o.at] = total / covers;
   }
 }
@@ -123,7 +128,7 @@ KERNEL ave_pool_backward(const real* dy, real* dx, Pool g, int add, int n) {
     real total[PLANES] = {};
     for (int i = rows.first; i < rows.last; ++i)
       for (int j = columns.first; j < columns.last; ++j) {
-        const int covers = counted(i * g.sh - g.ph, g.kh, g.eh, g.h) * counted(j * g.sw - g.pw, g.kw, g.ew, g.w);
+        const int covers = area(i * g.sh - g.ph, j * g.sw - g.pw, g);
         for (int k = 0; k < PLANES; ++k) total[k] += dy[of.y(k) + i * g.ow + j] / covers;
       }
     leave(total, dx + b.at, of, add);

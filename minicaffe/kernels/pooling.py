@@ -31,6 +31,7 @@ class Pool(NamedTuple):
     """planes (images times channels) of h rows and w columns; rows and columns of the output, of the window,
     of its stride and of the padding before the image (ph, pw) and behind it (eh, ew).
 
+    bare            1: means are over what lies in the image, and padding does not count; eh and ew are then 0
     channels        planes of an image, which lie next to each other; all planes do by default
     x_step, y_step  elements from the first of an image to the first of the next
     """
@@ -48,6 +49,7 @@ class Pool(NamedTuple):
     pw: int
     eh: int
     ew: int
+    bare: int = 0
     channels: int = ANY
     x_step: int = 0
     y_step: int = 0
@@ -183,7 +185,8 @@ def max_pool_backward(dy, mask: np.int32, dx, g: Pool, add: int):
 def window_of(i, j, g):
     """The rows and columns of window (i, j) that lie in the image, first and end, and its area."""
     top, left = i * g.sh - g.ph, j * g.sw - g.pw
-    area = (min(top + g.kh, g.h + g.eh) - top) * (min(left + g.kw, g.w + g.ew) - left)
+    above, before = (max(top, 0), max(left, 0)) if g.bare else (top, left)
+    area = (min(top + g.kh, g.h + g.eh) - above) * (min(left + g.kw, g.w + g.ew) - before)
     return max(top, 0), min(top + g.kh, g.h), max(left, 0), min(left + g.kw, g.w), area
 
 
@@ -192,7 +195,7 @@ def window_of(i, j, g):
     cpu=lambda device: averages.forward(device, compiled(ave_pool_forward)),
 )
 def ave_pool_forward(x, y, g: Pool):
-    """y = sum over the window / its area, padding included but not what lies beyond it."""
+    """y = sum over the window / its area, padding included, unless bare, but not what lies beyond it."""
     for p in prange(g.planes):
         plane, out = plane_of(x, p, g, g.x_step, g.h * g.w), plane_of(y, p, g, g.y_step, g.oh * g.ow)
         for i in range(g.oh):

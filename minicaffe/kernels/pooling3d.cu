@@ -5,8 +5,8 @@
 
 // How many elements the mean of a window is over.
 __device__ int area(const Box& b, const Pool3d& g) {
-  const int flat = counted(b.i.start, g.kh, g.ph, g.h) * counted(b.j.start, g.kw, g.pw, g.w);
-  return counted(b.z.start, g.kd, g.pd, g.d) * flat;
+  const int rows = counted(b.i.start, g.kh, g.ph, g.h, g.bare), columns = counted(b.j.start, g.kw, g.pw, g.w, g.bare);
+  return counted(b.z.start, g.kd, g.pd, g.d, g.bare) * rows * columns;
 }
 
 KERNEL max_pool_forward(const real* x, real* y, int* mask, Pool3d g, int n) {

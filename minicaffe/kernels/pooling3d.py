@@ -15,8 +15,8 @@ from .registry import geometry, kernel
 
 
 @geometry
-class Pool3d(over(WINDOW, "Pool3d", "volumes")):
-    """volumes (images times channels); axes.py."""
+class Pool3d(over(WINDOW, "Pool3d", "volumes", "bare")):
+    """volumes (images times channels); bare, as in pooling.Pool; axes.py."""
 
     __slots__ = ()
 
@@ -37,8 +37,11 @@ def box(o, g):
 
 
 @jit
-def counted(o, kernel, stride, pad, extent):
-    """How much of a window counts for the mean: padding does, what lies beyond it does not."""
+def counted(o, kernel, stride, pad, extent, bare):
+    """How much of a window counts for the mean: padding does, unless bare, what lies beyond it does not."""
+    if bare:
+        first, last = inside(o, kernel, stride, pad, extent)
+        return last - first
     start = o * stride - pad
     return min(start + kernel, extent + pad) - start
 
@@ -47,8 +50,8 @@ def counted(o, kernel, stride, pad, extent):
 def area(o, g):
     """The same for output number o of a volume: how many elements its mean is over."""
     z, i, j = o // (g.oh * g.ow), o // g.ow % g.oh, o % g.ow
-    flat = counted(i, g.kh, g.sh, g.ph, g.h) * counted(j, g.kw, g.sw, g.pw, g.w)
-    return counted(z, g.kd, g.sd, g.pd, g.d) * flat
+    rows, columns = counted(i, g.kh, g.sh, g.ph, g.h, g.bare), counted(j, g.kw, g.sw, g.pw, g.w, g.bare)
+    return counted(z, g.kd, g.sd, g.pd, g.d, g.bare) * rows * columns
 
 
 @kernel(threads=lambda x, y, mask, g: y.size)
@@ -89,7 +92,7 @@ def max_pool_backward(dy, mask: np.int32, dx, g: Pool3d, add: int):
 
 @kernel(threads=lambda x, y, g: y.size)
 def ave_pool_forward(x, y, g: Pool3d):
-    """y = sum over the window / its volume, padding included but not what lies beyond it."""
+    """y = sum over the window / its volume, padding included, unless bare, but not what lies beyond it."""
     size, outputs = g.d * g.h * g.w, g.od * g.oh * g.ow
     for v in prange(g.volumes):
         volume = x[v * size : (v + 1) * size]

@@ -7,9 +7,9 @@ __device__ Span window(int o, int kernel, int stride, int pad, int extent) {
   return {start, max(start, 0), min(start + kernel, extent)};
 }
 
-// How much of a window counts for the mean: padding does, what lies beyond it, behind the image, does not.
-__device__ int counted(int start, int kernel, int behind, int extent) {
-  return min(start + kernel, extent + behind) - start;
+// How much of a window counts for the mean: padding does, unless bare, what lies beyond it, behind the image, does not.
+__device__ int counted(int start, int kernel, int behind, int extent, int bare) {
+  return bare ? min(start + kernel, extent) - max(start, 0) : min(start + kernel, extent + behind) - start;
 }
 
 // The outputs whose windows hold input `at`: first <= o < last.

@@ -6,7 +6,7 @@ read, so that no other module knows of them.
     NdConvolution, NdPooling                     Convolution and Pooling over any number of axes
     HardSwish                                    x times a Clip of x + 3, over 6
     Squeeze of named axes                        Reshape
-    pooling_param { ceil_mode: false }           round_mode: FLOOR
+    pooling_param { ceil_mode: false }           round_mode: FLOOR; so is torch_pooling: true
     pad_l, pad_r, pad_t, pad_b; pad_type         pad_h and pad_w, where both sides are padded alike:
                                                  the layers read the others
     batch_norm_param { scale_bias: true }        BatchNorm and Scale, as `nvcaffe` splits its weights
@@ -166,16 +166,17 @@ def _squeeze(site: Site) -> str | None:
 
 
 def _round(site: Site) -> str | None:
+    """How sizes are rounded; Torch rounds them down."""
     conf = site.layer.pooling_param
-    if not conf.HasField("ceil_mode"):
-        return None
-    mode = "CEIL" if conf.ceil_mode else "FLOOR"
-    number = getattr(type(conf), mode)
-    if conf.HasField("round_mode") and conf.round_mode != number:
-        raise ConfigError("ceil_mode and round_mode say different things", hint="keep one")
-    conf.ClearField("ceil_mode")
-    conf.round_mode = number
-    return f"round_mode: {mode}"
+    said = [("ceil_mode", "CEIL" if conf.ceil_mode else "FLOOR")] * conf.HasField("ceil_mode")
+    said += [("torch_pooling", "FLOOR")] * conf.torch_pooling
+    for field, mode in said:
+        number = getattr(type(conf), mode)
+        if conf.HasField("round_mode") and conf.round_mode != number:
+            raise ConfigError(f"{field} and round_mode say different things", hint="keep one")
+        conf.ClearField(field)
+        conf.round_mode = number
+    return f"round_mode: {said[-1][1]}" if said else None
 
 
 def _pads(site: Site) -> str | None:

@@ -94,6 +94,7 @@ LAYERS = {
     "RegionLoss": "loss.region_loss",
     "ReLU": "neuron.relu",
     "Reorg": "shape.reorg",
+    "Resample": "vision.resample",
     "Reshape": "shape.reshape",
     "ResizeBilinear": "vision.resize_bilinear",
     "ResizeNearestNeighbor": "vision.resize_nearest_neighbor",

@@ -277,6 +277,13 @@ CASES = {
         )
     ],
     "Reverse": [(f"reverse_param {{ {text} }}", [IMAGE], 1) for text in ("", "axis: 1", "axis: -1 axis: 0")],
+    "Resample": [
+        *[
+            (f"resample_param {{ height: {h} width: {w} type: {kind} }}", [IMAGE], 1)
+            for h, w, kind in ((9, 11, "LINEAR"), (2, 9, "CUBIC"), (3, 2, "NEAREST"))
+        ],
+        ("resample_param { antialias: false }", [IMAGE, (1, 7, 2, 2)], 1),
+    ],
     "ResizeBilinear": [
         (f"resize_bilinear_param {{ output_height: {h} output_width: {w} {text} }}", [IMAGE], 1)
         for h, w in ((7, 9), (2, 3))
@@ -330,7 +337,7 @@ CASES = {
     "SPP": [
         (f"spp_param {{ pyramid_height: {height} pool: {pool} }}", [(2, 3, 9, 7)], 1)
         for height in (1, 3)
-        for pool in ("MAX", "AVE", "STOCHASTIC")
+        for pool in ("MAX", "AVE", "AVE_TF", "STOCHASTIC")
     ],
     "Squeeze": [(f"squeeze_param {{ {text} }}", [(2, 1, 3, 1)], 1) for text in ("", "axis: 1 axis: -1")],
     "Swish": [("", [IMAGE], 1), ("swish_param { beta: 2 }", [IMAGE], 1)],
@@ -395,13 +402,16 @@ lopsided = st.sampled_from(["", "pad_b: 1", "pad_l: 2 pad_t: 1", "pad_l: 1 pad_r
 
 
 @given(
-    windows(2), st.sampled_from(["MAX", "AVE", "STOCHASTIC"]), st.sampled_from(["CEIL", "FLOOR"]), lopsided
-)
+    windows(2), st.sampled_from(["MAX", "AVE", "AVE_TF", "STOCHASTIC"]), st.sampled_from(["CEIL", "FLOOR"]),
+    lopsided,
+)  # fmt: skip
 @example([(4, 3, 2, 1), (4, 3, 2, 1)], "AVE", "CEIL", "")  # an overhang beyond the padding
 @example([(5, 2, 2, 1), (6, 3, 2, 1)], "MAX", "CEIL", "")  # a last window left out
 @example([(5, 2, 2, 1), (4, 3, 2, 0)], "AVE", "CEIL", "")
 @example([(7, 1, 3, 0), (7, 2, 4, 0)], "AVE", "FLOOR", "")  # rows left over
 @example([(6, 3, 2, 0), (7, 3, 3, 0)], "AVE", "CEIL", "pad_l: 1 pad_b: 2")
+@example([(4, 3, 2, 1), (4, 3, 2, 1)], "AVE_EXC_PAD", "CEIL", "")
+@example([(6, 3, 2, 0), (7, 3, 3, 0)], "AVE", "CEIL", "pad_l: 1 pad_b: 2 avg_include_pad: false")
 def test_pooling_by_planes(window, method, rounding, forked):
     (h, kh, sh, ph), (w, kw, sw, pw) = window
     text = f"kernel_h: {kh} kernel_w: {kw} stride_h: {sh} stride_w: {sw} pad_h: {ph} pad_w: {pw} {forked}"
@@ -426,7 +436,7 @@ def check_pooling(text: str, shape: tuple[int, ...]) -> None:
         assume(False)
 
 
-@pytest.mark.parametrize("method", ["MAX", "AVE", "STOCHASTIC"])
+@pytest.mark.parametrize("method", ["MAX", "AVE", "AVE_EXC_PAD", "STOCHASTIC"])
 def test_global_pooling(method):
     text = layer("Pooling", f"pooling_param {{ pool: {method} global_pooling: true }}")
     _, model = written(net(text, x=IMAGE))

@@ -68,3 +68,12 @@ def test_dead_diffs_are_found():
         Start(2, g.blob_names.index("v"), 0.0, once=False),
         Start(3, g.blob_names.index("loss"), 1.0, once=True),
     ]
+
+
+def test_the_diff_of_places_gets_no_memory():
+    """Nobody reads it: neither who gives them nor who takes them."""
+    layers = "Input in: > x label", "Op a: x > a", "Pick p: a > y where", "Op b: y where > z"
+    g, result, begin = live(*layers, "Loss l: z label > loss")
+    diff = by_name(g, result.diff)
+    assert diff["where"] is None and diff["y"] == Span(6, 7)
+    assert [g.blob_names[start.blob] for start in begin] == ["loss"]

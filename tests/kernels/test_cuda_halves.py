@@ -173,7 +173,14 @@ def test_pooling_of_planes_in_groups(planes, channels, window, dtype):
     for add in range(2):
         compare(pooling, "max_pool_backward", y, mask, real(*x.shape), g, add, dtype=dtype)
         compare(pooling, "ave_pool_backward", y, real(*x.shape), g, add, dtype=dtype)
-    compare(pooling, "ave_pool_forward", numbers, y, g, dtype=dtype)
+        compare(pooling, "ave_pool_backward", y, real(*x.shape), bare(g), add, dtype=dtype)
+    for means in g, bare(g):
+        compare(pooling, "ave_pool_forward", numbers, y, means, dtype=dtype)
+
+
+def bare(g):
+    """The means of what lies in the image."""
+    return g._replace(eh=0, ew=0, bare=1)
 
 
 @each_dtype

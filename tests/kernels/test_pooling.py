@@ -122,6 +122,7 @@ def test_any_geometry(data, planes, ceil, seed):
     assume(g is not None)
     compare(values(g, seed), g)
     compare_averages(g)
+    compare_averages(g._replace(eh=0, ew=0, bare=1))
     for channels in [c for c in range(1, planes) if planes % c == 0]:
         x_step, y_step = channels * g.h * g.w + data.draw(gaps), channels * g.oh * g.ow + data.draw(gaps)
         apart = g._replace(channels=channels, x_step=x_step, y_step=y_step)
@@ -149,6 +150,7 @@ def test_every_vector_width(machine, dtype, size, kernel, stride, pad):
     g = geometry(3, size, (kernel,) * 2, (stride,) * 2, (pad,) * 2)
     compare(values(g), g, dtype, machine)
     compare_averages(g, dtype, machine)
+    compare_averages(g._replace(eh=0, ew=0, bare=1), dtype, machine)
 
 
 def test_no_planes():

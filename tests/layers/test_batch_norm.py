@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from minicaffe.errors import ShapeError
+from minicaffe.errors import ConfigError, ShapeError
 from minicaffe.kernels import activation
 from minicaffe.net import Net
 from minicaffe.proto import text
@@ -18,6 +18,7 @@ CASES = [
     Case('type: "BatchNorm" batch_norm_param { eps: 0.01 }', ((4, 3, 2, 5),)),
     Case('type: "BatchNorm" batch_norm_param { eps: 0.1 }', ((6, 3),)),
     Case('type: "BatchNorm" batch_norm_param { use_global_stats: true eps: 0.5 }', ((2, 3, 4),)),
+    Case('type: "BatchNorm" batch_norm_param { update_global_stats: false eps: 0.5 }', ((2, 3, 4),)),
 ]
 
 
@@ -47,6 +48,28 @@ def test_running_statistics(device):
         wanted = [0.75 * w + a for w, a in zip(wanted, added)]
         for blob, w in zip(rig.layer.params, wanted):
             np.testing.assert_allclose(device.get(blob.data), w, rtol=1e-12)
+
+
+@each_device
+@pytest.mark.parametrize(("phase", "said", "follow"), [
+    ("TRAIN", "true", True), ("TRAIN", "false", False), ("TEST", "true", False), ("TEST", "false", False),
+])  # fmt: skip
+def test_update_global_stats(device, phase, said, follow):
+    """The moments are those of the batch all the same."""
+    text = f"update_global_stats: {said} use_global_stats: false eps: 0.25"
+    case = Case(f'type: "BatchNorm" batch_norm_param {{ {text} }}', ((4, 3, 5),), phase=phase)
+    rig, (x,) = Rig(case, device), case.arrays()
+    np.testing.assert_allclose(rig.forward([x])[0], normalized(x, 0.25), rtol=1e-9, atol=1e-9)
+    factor = device.get(rig.layer.params[2].data)
+    assert (factor == [1 if follow else 0]).all()
+    assert follow == bool(device.get(rig.layer.params[1].data).all())
+
+
+def test_moments_of_all_do_not_follow_a_batch(cpu):
+    text = 'type: "BatchNorm" batch_norm_param { update_global_stats: true use_global_stats: true }'
+    with pytest.raises(ConfigError, match="has two meanings in forks of Caffe; hint: remove one"):
+        Rig(Case(text, ((4, 3),)), cpu)
+    Rig(Case(text, ((4, 3),), phase="TEST"), cpu)
 
 
 @each_device

@@ -61,6 +61,8 @@ def pooled(x, method, out, kernel, stride, pads):
         values = x[at[:2]].reshape(-1)[inside]
         if method == "MAX":
             y[at], mask[at] = values.max(), inside[values.argmax()]
+        elif method != "AVE":
+            y[at] = values.mean()
         else:
             y[at] = values.sum() / sum(r < h + bottom and c < w + right for r in rows for c in columns)
     return (y, mask) if method == "MAX" else y
@@ -105,7 +107,7 @@ def test_deconvolution(device, pads, kernel, stride, size):
 @each_device
 @given(
     st.tuples(*[st.integers(0, 3)] * 4), st.tuples(*[st.integers(1, 4)] * 2), pairs, st.booleans(),
-    st.sampled_from(["MAX", "AVE"]), st.tuples(*[st.integers(1, 8)] * 2),
+    st.sampled_from(["MAX", "AVE", "AVE_TF"]), st.tuples(*[st.integers(1, 8)] * 2),
 )  # fmt: skip
 def test_pooling(device, pads, kernel, stride, ceil, method, size):
     pads = [min(p, kernel[i // 2] - 1) for i, p in enumerate(pads)]
@@ -122,7 +124,7 @@ def test_pooling(device, pads, kernel, stride, ceil, method, size):
 
 
 @each_device
-@given(pairs, pairs, st.tuples(*[st.integers(1, 9)] * 2), st.sampled_from(["MAX", "AVE", ""]))
+@given(pairs, pairs, st.tuples(*[st.integers(1, 9)] * 2), st.sampled_from(["MAX", "AVE", "AVE_TF", ""]))
 def test_same(device, kernel, stride, size, method):
     """Of a pooling, and of a convolution; rounded up is nothing."""
     out = tuple(-(-n // s) for n, s in zip(size, stride))

@@ -29,6 +29,8 @@ CASES = [
     Case(POOL.format("kernel_size: 3 stride: 2 pad: 1"), ((2, 2, 4, 5, 6),), tops=2),
     Case(POOL.format("pool: AVE kernel_size: 2 stride: 2"), ((2, 2, 3, 5, 4),)),
     Case(POOL.format("pool: AVE global_pooling: true"), ((2, 2, 3, 2, 4),)),
+    Case(POOL.format("pool: AVE_EXC_PAD kernel_h: 2 kernel_w: 3 stride: 2 pad: 1"), SHAPE),
+    Case(POOL.format("pool: AVE avg_include_pad: false kernel_size: 3 pad: 2"), ((2, 2, 3, 5, 4),)),
     *[
         Case(POOL.format(f"pool: STOCHASTIC {window}"), (shape,), (maker,), phase=phase)
         for phase in ("TRAIN", "TEST")
@@ -59,6 +61,8 @@ def reference(x, method, out, kernel, stride, pad):
         values = x[at[:2]].reshape(-1)[inside]
         if method == "MAX":
             y[at], mask[at] = values.max(), inside[values.argmax()]
+        elif method != "AVE":
+            y[at] = values.mean()
         else:
             counted = [(r, c) for r in rows for c in columns if r < h + pad[0] and c < w + pad[1]]
             y[at] = values.sum() / len(counted)
@@ -81,7 +85,7 @@ def pools(draw):
 
 
 @each_device
-@given(pool=pools(), method=st.sampled_from(["MAX", "AVE"]))
+@given(pool=pools(), method=st.sampled_from(["MAX", "AVE", "AVE_EXC_PAD"]))
 def test_against_the_definition(device, pool, method):
     size, kernel, stride, pad, ceil = pool
     out = tuple(extent(*axis, any(pad), ceil) for axis in zip(size, kernel, stride, pad))
@@ -170,6 +174,24 @@ def test_the_mean_does_not_count_what_lies_beyond_the_padding(device):
     np.testing.assert_allclose(y, [[4 / 9, 6 / 9, 2 / 6], [6 / 9, 1, 3 / 6], [2 / 6, 3 / 6, 1 / 4]])
 
 
+@each_device
+@pytest.mark.parametrize("method", ["AVE avg_include_pad: false", "AVE_EXC_PAD", "AVE_TF"])
+def test_the_mean_of_what_lies_in_the_image(device, method):
+    (y,) = pool(device, f"pool: {method} kernel_size: 3 stride: 2 pad: 1", np.ones((4, 4)))
+    np.testing.assert_allclose(y, np.ones((3, 3)))
+
+
+@each_device
+def test_avg_include_pad_is_for_means(device):
+    x = np.arange(16.0).reshape(4, 4)
+    for text in ("pool: MAX kernel_size: 3 pad: 1", "pool: AVE avg_include_pad: true kernel_size: 3 pad: 1"):
+        same = text.replace(" avg_include_pad: true", "")
+        got, wanted = (
+            pool(device, f, x)[0] for f in (f"avg_include_pad: {'AVE' in text} ".lower() + same, same)
+        )
+        np.testing.assert_array_equal(got, wanted)
+
+
 @pytest.mark.parametrize(
     ("fields", "size", "out"),
     [
@@ -240,6 +262,8 @@ def volume_reference(x, method, out, kernel, stride, pad):
         values, inside = x[at[:2]][cut].reshape(-1), places[cut].reshape(-1)
         if method == "MAX":
             y[at], mask[at] = values.max(), inside[values.argmax()]
+        elif method != "AVE":
+            y[at] = values.mean()
         else:
             y[at] = values.sum() / np.prod(np.minimum(start + kernel, size + pad) - start)
     return (y, mask) if method == "MAX" else y
@@ -255,7 +279,7 @@ def volumes(draw):
 
 
 @each_device
-@given(volume=volumes(), method=st.sampled_from(["MAX", "AVE"]))
+@given(volume=volumes(), method=st.sampled_from(["MAX", "AVE", "AVE_EXC_PAD"]))
 def test_one_and_three_axes(device, volume, method):
     size, kernel, stride, pad, ceil = volume
     out = tuple(extent(n, kernel, stride, pad, pad > 0, ceil) for n in size)

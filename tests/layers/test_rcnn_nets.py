@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from minicaffe.errors import ConfigError, DataError, UnknownTypeError
-from minicaffe.layers.rcnn.param_str import read
 from minicaffe.layers.user.module import forgetting
+from minicaffe.layers.user.param_str import read
 from minicaffe.net import Net
 from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter, SolverParameter

@@ -23,6 +23,7 @@ CASES = [
     spp((2, 3, 8, 11), 3),
     spp((2, 2, 9, 7), 2, "AVE"),
     spp((1, 2, 11, 9), 3, "AVE"),
+    spp((1, 2, 9, 7), 2, "AVE_EXC_PAD"),
     spp((2, 2, 5, 6), 2, "STOCHASTIC"),
     spp((2, 2, 5, 6), 1, "STOCHASTIC", "TEST"),
     spp((2, 2, 5, 7), 2, "STOCHASTIC", "TEST"),
@@ -48,6 +49,8 @@ def reference(x, height, pool):
                 cut = x[:, :, max(top, 0) : top + kh, max(left, 0) : left + kw]
                 if pool == "MAX":
                     y[:, :, i, j] = cut.max((2, 3))
+                elif pool != "AVE":
+                    y[:, :, i, j] = cut.mean((2, 3))
                 else:
                     area = (min(top + kh, h + ph) - top) * (min(left + kw, w + pw) - left)
                     y[:, :, i, j] = cut.sum((2, 3)) / area
@@ -59,7 +62,7 @@ def reference(x, height, pool):
 @given(
     shape=st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 12), st.integers(1, 12)),
     height=st.integers(1, 3),
-    pool=st.sampled_from(["MAX", "AVE"]),
+    pool=st.sampled_from(["MAX", "AVE", "AVE_TF"]),
 )
 def test_formula(device, shape, height, pool):
     case = spp(shape, height, pool)

@@ -71,6 +71,14 @@ def upgraded(source: str) -> NetParameter:
             'type: "Pooling" pooling_param { round_mode: CEIL }',
         ),
         (
+            'type: "Pooling" pooling_param { torch_pooling: true }',
+            'type: "Pooling" pooling_param { round_mode: FLOOR }',
+        ),
+        (
+            'type: "Pooling" pooling_param { torch_pooling: false ceil_mode: false }',
+            'type: "Pooling" pooling_param { torch_pooling: false round_mode: FLOOR }',
+        ),
+        (
             'type: "Pooling" pooling_param { pad_t: 1 pad_b: 1 pad_l: 2 pad_r: 2 pad: 7 ceil_mode: false }',
             'type: "Pooling" pooling_param { pad_h: 1 pad_w: 2 round_mode: FLOOR }',
         ),
@@ -182,12 +190,16 @@ def test_an_input_keeps_its_name():
             r"pooling_param.input_scale is not supported.*synopsys",
         ),
         (
-            'type: "Pooling" pooling_param { kernel_size: 2 pool: AVE_TF }',
-            "pooling_param.pool: AVE_TF is not supported",
+            'type: "Pooling" pooling_param { kernel_size: 2 pool: DEF }',
+            "pooling_param.pool: DEF is not supported",
         ),
         (
-            'type: "Pooling" pooling_param { kernel_size: 2 torch_pooling: true }',
-            r"torch_pooling.*\(nvcaffe\)",
+            'type: "Pooling" pooling_param { kernel_size: 2 torch_pooling: true round_mode: CEIL }',
+            "torch_pooling and round_mode say different things",
+        ),
+        (
+            'type: "Pooling" pooling_param { kernel_size: 2 axis: 2 }',
+            r"pooling_param.axis is not supported.*\(intel\)",
         ),
         ('type: "BatchNorm" batch_norm_param { use_weight_bias: true }', "batch_norm_param.use_weight_bias"),
         ('type: "ReLU" transform_param { distort_param { } }', "transform_param.distort_param"),

@@ -94,7 +94,8 @@ class AnnotatedBatches:
         if not self.labelled:
             out.label([one.label for one in found])
             return
-        out.rows(rows([self._cut(b, i, w) for b, i, w in zip(boxes, images, windows) if b is not None]))
+        table = rows([self._cut(b, i, w) for b, i, w in zip(boxes, images, windows) if b is not None])
+        out.beside = [np.ascontiguousarray(table, out.dtype)]
 
     def sample(self, index: int) -> tuple[np.ndarray, Boxes | None]:
         """Image (C, H, W) and objects of a record, as they are."""

@@ -88,10 +88,16 @@ def taken(g) -> bool:
 
 @functools.lru_cache(maxsize=256)
 def areas(g, dtype: np.dtype) -> np.ndarray:
-    """The areas of a plane's windows, padding included but not what lies beyond it."""
-    ends = (g.oh, g.sh, g.kh, g.h + g.ph + g.eh), (g.ow, g.sw, g.kw, g.w + g.pw + g.ew)
-    rows, columns = (np.minimum(k, padded - s * np.arange(o)) for o, s, k, padded in ends)
+    """The areas of a plane's windows, padding included, unless bare, but not what lies beyond it."""
+    rows = covered(g.oh, g.sh, g.kh, g.ph, g.h + g.eh, g.bare)
+    columns = covered(g.ow, g.sw, g.kw, g.pw, g.w + g.ew, g.bare)
     return np.outer(rows, columns).astype(dtype).reshape(-1)
+
+
+def covered(outputs: int, stride: int, kernel: int, pad: int, end: int, bare: int) -> np.ndarray:
+    """How many rows, or columns, of each window count that lie before `end`."""
+    start = stride * np.arange(outputs) - pad
+    return np.minimum(start + kernel, end) - (np.maximum(start, 0) if bare else start)
 
 
 @jit

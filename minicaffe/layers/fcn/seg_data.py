@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..rcnn.settings import Settings
 from ..source.source import Source
+from ..user.settings import Settings
 
 WHATEVER = {"split": "", "randomize": True, "seed": 0}  # what all of them may be given
 

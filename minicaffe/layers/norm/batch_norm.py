@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...kernels import activation, batch_norm
-from ...proto.schema import TEST, FillerParameter
+from ...proto.schema import TEST, TRAIN, FillerParameter, Message
 from ..linear.scale import Scale
 from .normalizing import Normalizing
 from .scaled_batch_norm import ScaledBatchNorm
@@ -18,23 +18,27 @@ class BatchNorm(Normalizing):
     variances / factor, or 0 if factor is 0.
 
     Param     batch_norm_param: use_global_stats (true in TEST, false in TRAIN); moving_average_fraction m
-              (0.999); eps (1e-5).
+              (0.999); eps (1e-5); update_global_stats, of forks: with it the running sums follow batches in
+              TRAIN alone, and with false they never do.
     Params    means (C), variances (C), factor (1), from 0: not trained, whatever lr_mult says.
     Shapes    bottom[0], top[0]: (n, C, ...), equal.  May run in place: it then keeps a copy of x.
     Backward  dx = (dy - mean of dy - y * mean of dy * y) / sqrt(variance[c] + eps), means over the channel;
               dx = dy / sqrt(variance[c] + eps) with use_global_stats.  Reads x, or nothing then.
     Source    Caffe's BatchNorm layer; Ioffe & Szegedy 2015.  Scale and shift are Scale's business.
+              update_global_stats is of PSPNet's Caffe and of Synopsys'.
     Differs   an lr_mult other than 0 counts as 0, where Caffe aborts unless all three are given; the layer
-              alone makes no layer behind it need a gradient.
+              alone makes no layer behind it need a gradient.  update_global_stats: true with use_global_stats
+              in TRAIN is refused: PSPNet's takes the variance of the batch then, Synopsys' that of all.
     Raises    ShapeError for a bottom of one axis.
     """
 
     type = "BatchNorm"
+    fork_fields = frozenset({"batch_norm_param.update_global_stats"})
 
     def setup(self, bottom, top):
         conf = self.param.batch_norm_param
         of_all = conf.use_global_stats if conf.HasField("use_global_stats") else self.phase == TEST
-        self.keep = conf.moving_average_fraction
+        self.keep, self.follows = conf.moving_average_fraction, self._follows(conf, of_all)
         self.prepare(bottom, top, of_all, conf.eps, reads_x=not of_all)
         channels = bottom[0].shape[1]
         for i, shape in enumerate([(channels,), (channels,), (1,)]):
@@ -53,7 +57,21 @@ class BatchNorm(Normalizing):
         means, variances, factor = (blob.data for blob in self.params)
         return means, variances, factor
 
+    def _follows(self, conf: Message, of_all: bool) -> bool:
+        """Whether the running sums follow the moments of batches."""
+        if not conf.HasField("update_global_stats"):
+            return True
+        follows = conf.update_global_stats and self.phase == TRAIN
+        self.require(
+            not (follows and of_all),
+            "update_global_stats: true with use_global_stats: true has two meanings in forks of Caffe",
+            hint="remove one: the moments of all batches are used, or follow those of each",
+        )
+        return follows
+
     def accumulate(self, mean, variance):
+        if not self.follows:
+            return
         means, variances, factor = self.running()
         self.k.add_moments(mean, variance, means, variances, self.g, self.keep, 1, self.unbias)
         self.k.add_factor(factor, self.keep)

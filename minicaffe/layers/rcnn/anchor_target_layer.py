@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from ...errors import ShapeError
+from ..user.settings import Settings
 from .examples import Examples
 from .geometry import moves, overlaps
 from .proposal_layer import anchors_of
-from .settings import Settings
 
 POSITIVE, NEGATIVE = 0, 1  # what a random choice is for
 

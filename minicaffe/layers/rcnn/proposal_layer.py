@@ -9,8 +9,8 @@ import numpy as np
 from ...proto.schema import TRAIN
 from ..detection.anchors import anchors
 from ..detection.proposal import Proposal
+from ..user.settings import Settings
 from .geometry import sides
-from .settings import Settings
 
 LIMITS = {  # RPN_PRE_NMS_TOP_N and RPN_POST_NMS_TOP_N
     True: (12000, 2000),  # in TRAIN

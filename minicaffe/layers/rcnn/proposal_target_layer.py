@@ -6,9 +6,9 @@ import numpy as np
 
 from ...errors import DataError, ShapeError
 from ..detection.regions import REGION
+from ..user.settings import Settings
 from .examples import Examples
 from .geometry import moves, overlaps
-from .settings import Settings
 
 POSITIVE, NEGATIVE = 0, 1  # what a random choice is for
 

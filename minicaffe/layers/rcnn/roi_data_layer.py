@@ -12,7 +12,7 @@ from ...data.order import Order
 from ...data.resize import Resize
 from ...errors import DataError
 from ..source.source import Source
-from .settings import Settings
+from ..user.settings import Settings
 
 IMAGES, REGIONS = 3, 6  # tops with objects, and with regions chosen beforehand
 REGIONS_BATCH = 128

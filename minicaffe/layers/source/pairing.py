@@ -52,11 +52,5 @@ class Pairing(Prefetching):
         order = self.batches().order
         return Epoch(order.count, order.samples, self.pairs.path)
 
-    def stage(self, passes, top, put):
-        if self.ahead is None or self.seed != self.random.seed:
-            self._start()
-        with self.ahead.batch(passes) as batch:
-            self.hand_over(batch.arrays[: len(top)], top, put)
-
     def _slot(self, transformer):
         return Batch(np.empty(0, self.device.dtype))

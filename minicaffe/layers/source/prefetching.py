@@ -52,13 +52,15 @@ class Prefetching(Source):
         with self.ahead.batch(passes) as batch:
             images, windows = batch.images, batch.windows
             shape = images.shape if windows is None else self.device_transform.out_shape(images)
-            self.follow([shape] if batch.labels is None else [shape, batch.labels.shape], top)
+            beside = batch.beside or ([] if batch.labels is None else [batch.labels])
+            beside = beside[: len(top) - 1]
+            self.follow([shape, *(array.shape for array in beside)], top)
             if windows is None:
                 put(images, top[0])
             else:
                 self.device_transform.stage(images, windows, put)
-            if batch.labels is not None:
-                put(batch.labels, top[1])
+            for blob, array in zip(top[1:], beside):
+                put(array, blob)
         self.left_to_do = windows is not None
 
     def unpack(self, top):

@@ -8,7 +8,8 @@ from ...core.layer import Layer
 from ...errors import ShapeError
 from ...proto.schema import enum_name
 from .given import fields_of_axes
-from .poolers import MaxPooler, PlanePooler, make_pooler
+from .poolers import MaxPooler, PlanePooler
+from .pooling_methods import fields_of_method, make_pooler, method_of
 from .window import SPATIAL, pooled
 from .window_fields import fields_of_padding, read_pooling_window
 
@@ -17,14 +18,16 @@ class Pooling(Layer):
     """y = maximum (MAX) or mean (AVE) of x over each window, or an element of it by chance (STOCHASTIC).
 
     MAX         the first of equal values counts; padding and NaN never win.
-    AVE         the mean counts padding as zeros, but not what a window covers beyond the padding.
+    AVE         the mean counts padding as zeros, but not what a window covers beyond the padding; nor the
+                padding with avg_include_pad false or, which is the same, as AVE_EXC_PAD or AVE_TF.
     STOCHASTIC  TRAIN: one element of the window, with probability x / sum of x; TEST: what that is on
                 average, sum of x^2 / sum of x.  Only positive elements count: a window without any gives 0.
 
     Param     pooling_param: pool (MAX); kernel_size or kernel_h and kernel_w; stride (1) and pad (0)
               likewise, pad < kernel; global_pooling (false), a kernel as large as the image; round_mode
-              (CEIL, or FLOOR).  engine is read and means nothing here.  pad_t, pad_b, pad_l, pad_r and
-              pad_type as for Convolution, for at most two axes; with pad_type 1 round_mode means nothing.
+              (CEIL, or FLOOR); avg_include_pad (true).  engine is read and means nothing here.  pad_t, pad_b,
+              pad_l, pad_r and pad_type as for Convolution, for at most two axes; with pad_type 1 round_mode
+              means nothing.
     Shapes    bottom[0] (n, c, h, w); top[0] (n, c, oh, ow) with oh = (h + pads - kernel) / stride + 1,
               rounded by round_mode; if there is any padding, without a last window that would start behind
               the image and its first padding; top[1], optional and for MAX only: where each maximum stands,
@@ -34,7 +37,8 @@ class Pooling(Layer):
     Backward  MAX, STOCHASTIC in TRAIN: dy goes to where y came from, which is saved.  AVE: dy / area goes to
               every element of the window.  STOCHASTIC in TEST: dx = dy (2 x - y) / sum of x where x > 0.
               Reads x and y in that case, else nothing.
-    Source    Caffe's Pooling layer; Zeiler & Fergus 2013 (STOCHASTIC).
+    Source    Caffe's Pooling layer; Zeiler & Fergus 2013 (STOCHASTIC).  avg_include_pad is of Intel's Caffe,
+              AVE_EXC_PAD and AVE_TF of Synopsys'.
     Differs   one and three spatial axes are an extension.  A window outside the image is refused; Caffe's
               maximum there is -3.4e38.  A window of -inf gives -inf, one of NaN gives NaN, index -1 and no
               gradient; for both Caffe gives -3.4e38, index -1 and a write outside the blob.  STOCHASTIC:
@@ -51,17 +55,21 @@ class Pooling(Layer):
     adds = True
     stepwise_tops = frozenset({1})
     stochastic = True  # dropped in setup but for STOCHASTIC
-    fork_fields = fields_of_padding("pooling_param") | fields_of_axes("pooling_param")
+    fork_fields = frozenset().union(
+        *(of("pooling_param") for of in (fields_of_padding, fields_of_axes, fields_of_method))
+    )
 
     def setup(self, bottom, top):
         conf = self.param.pooling_param
-        method = enum_name(conf, "pool")
+        self.method = method_of(conf)
         self.require(
-            method == "MAX" or len(top) == 1, "a second top, the mask, is for pool: MAX", "remove the top"
+            self.method == "MAX" or len(top) == 1,
+            "a second top, the mask, is for pool: MAX",
+            "remove the top",
         )
         self.window = read_pooling_window(conf, self._spatial(bottom[0]))
         self.ceil = enum_name(conf, "round_mode") == "CEIL"
-        self.pooler = make_pooler(self, method)
+        self.pooler = make_pooler(self, self.method)
         self.backward_reads = self.pooler.backward_reads
         if len(top) > 1:
             self.apart = frozenset({"bottom"})
@@ -112,10 +120,6 @@ class Pooling(Layer):
 
     def backward_operations(self, bottom, top, propagate_down, params):
         return self._operations(bottom, top)[1] * propagate_down[0]
-
-    def backward_traffic(self, bottom, top, propagate_down, params):
-        """Without the second top, whose diff nobody reads."""
-        return super().backward_traffic(bottom, top[:1], propagate_down, params)
 
     def _operations(self, bottom, top) -> tuple[int, int]:
         return self.pooler.operations(top[0].count, math.prod(self.window.kernel or bottom[0].shape[2:]))

@@ -7,8 +7,7 @@ import math
 from ...core.layer import Layer
 from ...errors import ShapeError
 from ...kernels import shape as kernels
-from ...proto.schema import enum_name
-from .poolers import make_pooler
+from .pooling_methods import fields_of_method, make_pooler, method_of
 from .window import Window
 
 
@@ -18,8 +17,8 @@ class SPP(Layer):
     Level l has 2^l bins along each axis, windows of ceil(size / bins) elements side by side, and a padding of
     (window * bins - size + 1) / 2, rounded down, which centres them.
 
-    Param     spp_param: pyramid_height, the number of levels; pool (MAX, or AVE or STOCHASTIC): see Pooling.
-              engine is read and means nothing here.
+    Param     spp_param: pyramid_height, the number of levels; pool (MAX, or AVE, AVE_EXC_PAD,
+              AVE_TF or STOCHASTIC): see Pooling.  engine is read and means nothing here.
     Shapes    bottom[0] (n, c, h, w); top[0] (n, c (4^levels - 1) / 3), of each level (c, bins, bins) in
               row-major order; with a single level (n, c, 1, 1).
     Backward  dx = the sum of the levels' gradients; reads what Pooling reads.
@@ -34,6 +33,7 @@ class SPP(Layer):
     backward_reads = frozenset({"bottom.data", "top.data"})  # narrowed in setup
     adds = True
     stochastic = True  # dropped in setup but for STOCHASTIC
+    fork_fields = fields_of_method("spp_param")
 
     def setup(self, bottom, top):
         conf = self.param.spp_param
@@ -43,8 +43,8 @@ class SPP(Layer):
             f"spp_param.pyramid_height must be at most 16; got {conf.pyramid_height}",
             hint="level l has 2^l bins along each axis",
         )
-        method = enum_name(conf, "pool")
-        self.poolers = [make_pooler(self, method, level) for level in range(conf.pyramid_height)]
+        self.method = method_of(conf)
+        self.poolers = [make_pooler(self, self.method, level) for level in range(conf.pyramid_height)]
         # The levels of y lie apart in the top; they are also kept each by itself, unless there is just one.
         kept = {"top.data"} if conf.pyramid_height > 1 else set()
         self.backward_reads = self.poolers[0].backward_reads - kept

@@ -151,6 +151,12 @@ def resize_nearest_neighbor(w: Draft) -> Tensor:
     return y
 
 
+def resample(w: Draft) -> Tensor:
+    """The weights of rows and of columns as matrices on both sides: Resize has other places."""
+    down, across = (shares.astype(np.float32) for shares in w.layer.weights())
+    return w("MatMul", w("MatMul", down, w.x), np.ascontiguousarray(across.T))
+
+
 RULES = {
     "Convolution": lambda w: convolving(w, "Conv"),
     "DenseBlock": dense_block,
@@ -161,6 +167,7 @@ RULES = {
     "Upsample": enlarging,
     "UpsampleDarknet": enlarging,
     "MaskResize": lambda w: resize(w, w.x, "asymmetric"),
+    "Resample": resample,
     "ResizeBilinear": resize_bilinear,
     "ResizeNearestNeighbor": resize_nearest_neighbor,
 }

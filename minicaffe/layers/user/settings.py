@@ -1,4 +1,4 @@
-"""What py-faster-rcnn's modules take from its configuration, each with its default, and from param_str."""
+"""What Python layers that are built in take from param_str, each setting with its default."""
 
 from __future__ import annotations
 
