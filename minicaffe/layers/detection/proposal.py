@@ -48,7 +48,6 @@ class Proposal(Layer):
     backward_reads = frozenset()
     not_differentiable = Layer.ALL
     capturable = False
-    not_in_onnx = "how many regions it finds is known only when it runs"
     operations = (0, 0, 0)
     about: tuple[str, ...] = ("height", "width", "scale_h", "scale_w")  # what bottom 2 says of an image
     advice = "ratio and scale of proposal_param say what anchors there are"
