@@ -26,7 +26,7 @@ from ..model import load_all
 from .freedom import other_extents, sizes
 from .model import BATCH, OPSET, require_packages, to_model
 from .proof import TOLERANCE, Agreement, Proof, inputs_for
-from .translate import Translation, check_types, translate
+from .translate import check_types, translate
 
 __all__ = ["Exported", "export"]
 

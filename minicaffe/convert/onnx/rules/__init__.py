@@ -6,8 +6,20 @@ from collections.abc import Callable, Sequence
 
 from ....core.layer import Layer
 from ..graph import Draft, Tensor
-from . import detection, flow, linear, neuron, norm, pooling, proposals, recurrent, regions, shape, vision
-from . import yolo
+from . import (
+    detection,
+    flow,
+    linear,
+    neuron,
+    norm,
+    pooling,
+    proposals,
+    recurrent,
+    regions,
+    shape,
+    vision,
+    yolo,
+)
 
 Rule = Callable[[Draft], Tensor | Sequence[Tensor]]
 
@@ -18,7 +30,7 @@ RULES: dict[str, Rule] = {kind: rule for module in MODULES for kind, rule in mod
 # Of Python layers that are built in, by the name of their class.
 PYTHON: dict[str, Rule] = {"ProposalLayer": proposals.proposal_layer}
 # The axis of the tops that is as long as what is found; 0 for other layers whose shapes only values tell.
-FOUND = {kind: 2 for kind in (*detection.RULES, *yolo.RULES)}
+FOUND = dict.fromkeys((*detection.RULES, *yolo.RULES), 2)
 
 
 def rule_of(layer: Layer) -> Rule | None:

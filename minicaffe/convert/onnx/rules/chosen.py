@@ -54,8 +54,8 @@ def marks(w: Draft, like: Tensor, places: Tensor, op: str, **attributes: Any) ->
 def apart(
     w: Draft, boxes: Tensor, scores: Tensor, most: int, overlap: Any, threshold: Any, centred: bool = False
 ) -> Tensor:
-    """Which of the boxes (m, k, 4), whose scores (m, k) fall, are kept: those with a score above `threshold`
-    that overlap none kept before by more than `overlap`, `most` of each m.
+    """Which of the boxes (m, k, 4) are kept: those with a score (m, k) above `threshold` that overlap none
+    with a higher one, of equal ones none before, by more than `overlap`; `most` of each m.
 
     centred  boxes are centre, width and height; else corners
     """
@@ -74,6 +74,16 @@ def apart(
 def places_of(w: Draft, kept: Tensor) -> Tensor:
     """Places (found, axes) of what is True, by their numbers."""
     return w("Transpose", w("NonZero", kept), perm=[1, 0])
+
+
+def in_order(w: Draft, kept: Tensor, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Of what is kept (m, k) the m and the place (found, 1): by m, with the highest scores first, of equal
+    ones the first."""
+    count = w("ReduceSum", w("Cast", kept, to=INT64), [0, 1], keepdims=0)
+    count = w("Min", w("Reshape", count, [1]), size(w, scores, 1))
+    scores, places = w.several("TopK", w("Where", kept, scores, LOWEST), count, outputs=2, axis=1)
+    ranks = places_of(w, w("Greater", scores, LOWEST))
+    return column(w, ranks, 0), w("Unsqueeze", w("GatherND", places, ranks), [1])
 
 
 def column(w: Draft, places: Tensor, axis: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -62,7 +63,7 @@ def regions(
     layer, g = w.layer, w.layer.g
     w.jumps = True
     said = (g.h * g.stride, g.w * g.stride, 1, 1)[: len(layer.about)]
-    w.made_up(w.bottom[2], lambda random, shape: np.resize(np.float32(said), shape))
+    w.made_up(w.bottom[2], lambda random, shape: np.tile(said, math.prod(shape) // len(said)))
     info = w("Reshape", w.bottom[2], [-1, len(layer.about)])
     low, high = moved(w, w("Sub", about(w, info, (1, 0)), 1.0))
     scores = w("Slice", w.bottom[0], [g.anchors], [2 * g.anchors], [1])
@@ -74,7 +75,7 @@ def regions(
     boxes = picked(w, w("Concat", low, high, axis=2), order)
     low, high = w.several("Split", boxes, outputs=2, axis=2)
     pixels = w("Concat", low, w("Add", high, 1.0), axis=2)  # both corners belong to a box
-    places = places_of(w, apart(w, pixels, scores, layer.most, layer.threshold, LOWEST))
+    places = places_of(w, apart(w, pixels, scores, layer.taken, layer.threshold, LOWEST))
     found = w("Concat", cast(w, column(w, places, 0)), w("GatherND", boxes, places), axis=1)
     scores = w("GatherND", scores, places)
     tops = [found, scores if len(layer.scored(1)) == 1 else w("Unsqueeze", scores, [1])]

@@ -16,7 +16,7 @@ from .chosen import cast, column
 def listed(w: Draft) -> Tensor:
     """Bottom 1 as regions (r, 5).  The proof makes them up all over the image, and a little beside it."""
     images, *_, h, width = w.shape
-    extent = np.float64([width, h, width, h]) / w.layer.scale
+    extent = np.array([width, h, width, h]) / w.layer.scale
     w.jumps = True
 
     def draw(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -63,9 +63,8 @@ def psroi_pooling(w: Draft) -> Tensor:
         sums = w("CumSum", sums, np.array(axis, np.int64))
     sums = w("Reshape", w("Pad", sums, [0, 0, 1, 1, 0, 0, 0, 0]), [-1])
     x1, y1, x2, y2 = (column(w, rois, i) for i in (1, 2, 3, 4))
-    rows, columns = spans(w, y1, y2, h), spans(w, x1, x2, width)
-    rows = tuple(w("Unsqueeze", x, [1, 3]) for x in rows)  # (r, 1, group, 1)
-    columns = tuple(w("Unsqueeze", x, [1, 2]) for x in columns)  # (r, 1, 1, group)
+    top, bottom = (w("Unsqueeze", x, [1, 3]) for x in spans(w, y1, y2, h))  # (r, 1, group, 1)
+    left, right = (w("Unsqueeze", x, [1, 2]) for x in spans(w, x1, x2, width))  # (r, 1, 1, group)
     plane = (h + 1) * (width + 1)
     image = w("Unsqueeze", w("Cast", column(w, rois, 0), to=INT64), [2, 3])
     depth = np.arange(channels, dtype=np.int64).reshape(1, layer.depth, group, group)
@@ -74,7 +73,6 @@ def psroi_pooling(w: Draft) -> Tensor:
     def above(row: Tensor, across: Tensor) -> Tensor:
         return w("Gather", sums, w("Add", w("Add", base, w("Mul", row, [width + 1])), across), axis=0)
 
-    (top, bottom), (left, right) = rows, columns
     lower = w("Sub", above(bottom, right), above(bottom, left))
     total = w("Sub", lower, w("Sub", above(top, right), above(top, left)))
     area = w("Mul", w("Sub", bottom, top), w("Sub", right, left))
