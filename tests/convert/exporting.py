@@ -34,6 +34,18 @@ def layer(kind: str, parameters: str = "", bottom=("x",), top=("y",), name: str 
     return f'layer {{ name: "{name}" type: "{kind}"{blobs} {parameters} }}\n'
 
 
+def single(kind: str, parameters: str, shapes, tops: int) -> NetParameter:
+    """A net of one layer over inputs x0, x1... with tops y0, y1..."""
+    inputs = {f"x{i}": shape for i, shape in enumerate(shapes)}
+    head = layer(kind, parameters, inputs, [f"y{i}" for i in range(tops)])
+    if not inputs:  # a net needs something to compute from
+        head, inputs = (
+            layer(kind, parameters, (), ("y0",)) + layer("AbsVal", "", ["x"], ["z"], "abs"),
+            {"x": (1,)},
+        )
+    return net(head, **inputs)
+
+
 def written(param: NetParameter, weights=None, **options) -> tuple[Exported, Any]:
     """The report and the model of an export that proved itself."""
     with tempfile.TemporaryDirectory() as folder:

@@ -205,16 +205,17 @@ def test_a_loss_alone_leaves_nothing():
 
 
 def test_all_layers_without_an_equivalent_are_named(tmp_path):
-    bad = layer("Filter", "", ["x", "s"], ["f"], "sieve")
+    warp = "roi_warping_param { pooled_h: 2 pooled_w: 2 }"
+    bad = layer("ROIWarping", warp, ["x", "r"], ["f"], "warp")
     bad += 'layer { name: "p" type: "Python" bottom: "x" top: "p" python_param { module: "m" layer: "l" } }'
     bad += layer("HDF5Output", "", ["x", "s"], [], "sink")
     out = tmp_path / "net.onnx"
     with pytest.raises(NoEquivalent) as caught:
-        export(net(bad, x=IMAGE, s=(2,)), None, out)
+        export(net(bad, x=IMAGE, s=(2,), r=(2, 5)), None, out)
     assert str(caught.value) == (
-        "3 layers have no equivalent in ONNX: layer 'sieve' (Filter): how many items it lets through is known"
-        " only when it runs; layer 'p' (Python): what it does stands in Python code; layer 'sink'"
-        " (HDF5Output): it writes a file; ONNX only computes"
+        "3 layers have no equivalent in ONNX: layer 'warp' (ROIWarping): how many samples a cell has goes"
+        " with the size of its region; ONNX has no such pooling; layer 'p' (Python): what it does stands in"
+        " Python code; layer 'sink' (HDF5Output): it writes a file; ONNX only computes"
     )
     assert not list(tmp_path.iterdir())
 

@@ -1,4 +1,4 @@
-"""Layers that Caffe's numbers were recorded of: what onnxruntime computes from the export is Caffe's."""
+"""Layers that numbers of Caffe and its forks were recorded of: onnxruntime computes them from the export."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ import pytest
 
 from minicaffe.convert.onnx import export
 from minicaffe.convert.onnx.rules import RULES
-from minicaffe.proto import binary, text
+from minicaffe.net import Net
+from minicaffe.proto import text
 from minicaffe.proto.schema import NetParameter
+from minicaffe.proto.upgrade import upgrade_net
 
 from .exporting import onnxruntime
 
-FOLDER = Path(__file__).parent.parent / "golden" / "layers"
+GOLDEN = Path(__file__).parent.parent / "golden"
 IN_TRAINING = ("BatchNorm", "Dropout")  # in phase TRAIN they compute something else
-CASES = sorted(path for path in FOLDER.glob("*.npz") if path.stem.split("_")[0] in RULES)
+FOLDERS = GOLDEN / "layers", GOLDEN / "forks"
+CASES = sorted(path for f in FOLDERS for path in f.glob("*.npz") if path.stem.split("_")[0] in RULES)
 
 
 def section(stored, name: str) -> dict[str, np.ndarray]:
@@ -27,19 +30,19 @@ def section(stored, name: str) -> dict[str, np.ndarray]:
 def test_onnxruntime_computes_caffes_numbers(path, tmp_path):
     stored = np.load(path)
     param = text.parse(str(stored["net"]), NetParameter)
+    upgrade_net(param)
     parameters = section(stored, "param")
     (layer,) = (one for one in param.layer if one.name == "layer")
     if str(stored["phase"]) == "TRAIN" and layer.type in IN_TRAINING:
         pytest.skip("recorded in training")
-    sources = [one.top[0] for one in param.layer if one.type == "Input"]
+    sources = [top for one in param.layer if one.type == "Input" for top in one.top]
     given = {name: array for name, array in section(stored, "bottom").items() if name in sources}
-    weights = NetParameter(name="w")
-    stored_layer = weights.layer.add(name="layer", type=layer.type)
-    stored_layer.blobs.extend(binary.from_array(array) for array in parameters.values())
-    binary_path = tmp_path / "w.caffemodel"
-    binary_path.write_bytes(weights.SerializeToString())
-    out = tmp_path / "net.onnx"
-    export(param, binary_path if parameters else None, out, inputs=given)
+    net = Net(param, phase="TEST", seed=1)
+    for i, array in parameters.items():  # those that are recorded; fillers give the others their constants
+        net.params["layer"][int(i)].data[...] = array
+    weights, out = tmp_path / "w.caffemodel", tmp_path / "net.onnx"
+    net.save(str(weights))
+    export(param, weights if parameters else None, out, inputs=given)
     session = onnxruntime.InferenceSession(out)
     read = {value.name for value in session.get_inputs()}
     names = [value.name for value in session.get_outputs()]

@@ -13,7 +13,8 @@ from minicaffe.convert.onnx.rules import RULES
 from minicaffe.errors import ShapeError
 from minicaffe.net import Net
 
-from .exporting import computed, layer, net, operators, written
+from .exporting import computed, layer, net, operators, single, written
+from .test_onnx_boxes import CASES as BOXES
 
 WEIGHTS = 'weight_filler { type: "gaussian" std: 1 } bias_filler { type: "gaussian" std: 1 }'
 RANDOM = 'type: "gaussian" std: 1'
@@ -362,17 +363,6 @@ CASES = {
 }
 
 
-def single(kind: str, parameters: str, shapes, tops: int):
-    inputs = {f"x{i}": shape for i, shape in enumerate(shapes)}
-    head = layer(kind, parameters, inputs, [f"y{i}" for i in range(tops)])
-    if not inputs:  # a net needs something to compute from
-        head, inputs = (
-            layer(kind, parameters, (), ("y0",)) + layer("AbsVal", "", ["x"], ["z"], "abs"),
-            {"x": (1,)},
-        )
-    return net(head, **inputs)
-
-
 @pytest.mark.parametrize(
     ("kind", "case"), [(kind, case) for kind, cases in CASES.items() for case in cases], ids=str
 )
@@ -383,7 +373,7 @@ def test_every_option(kind, case):
 
 
 def test_no_rule_without_a_case():
-    assert CASES.keys() == RULES.keys()
+    assert sorted([*CASES, *BOXES]) == sorted(RULES)
 
 
 # -- geometries
@@ -515,7 +505,7 @@ def test_dropout_that_trains_is_refused():
 
 
 def test_regions_all_over_an_image_and_beside_it():
-    """The proof makes up small whole numbers; here regions end anywhere, and cells are empty."""
+    """More of them than the proof makes up, some far outside; cells are empty."""
     param = net(layer("ROIPooling", roi_pooled(3, 2, 0.0625), ["x", "rois"]), x=(2, 3, 8, 9), rois=(40, 5))
     _, model = written(param)
     rng = np.random.default_rng(1)

@@ -154,7 +154,9 @@ def test_numbers_follow_the_phase(cpu):
     for phase, most in (("TRAIN", 2000), ("TEST", 300)):
         rig = Rig(proposing(30, 40, phase=phase), cpu)
         assert rig.top[0].shape == (most, 5) and rig.top[1].shape == (most, 1)
-    assert Rig(proposing(3, 4, "'RPN_POST_NMS_TOP_N': 0"), cpu).top[0].shape == (24, 5)
+    rig = Rig(proposing(3, 4, "'RPN_POST_NMS_TOP_N': 0"), cpu)
+    assert rig.top[0].shape == (24, 5)
+    assert rig.layer.kept.shape == (25,)  # room for what there is, not for what a number could be
 
 
 def test_where_all_are_small_they_stay(cpu):

@@ -2,6 +2,7 @@
 onnxruntime has computed the same from it as the net (extra `onnx`).
 
     ../deploy.py  data layers become inputs, losses go
+    freedom.py    which extents the file leaves free
     translate.py  layer by layer (rules/) to a graph (graph.py), and names
     model.py      the graph as ONNX's messages, checked
     proof.py      the same inputs through both
@@ -16,15 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import ConfigError, DataError, MiniCaffeError, Place
+from ...errors import DataError
 from ...files import write_atomic
 from ...net import Net
-from ...proto.schema import Message, NetParameter
+from ...proto.schema import Message
 from ..deploy import Deployment, Shapes
 from ..model import load_all
+from .freedom import other_extents, sizes
 from .model import BATCH, OPSET, require_packages, to_model
 from .proof import TOLERANCE, Agreement, Proof, inputs_for
-from .translate import Translation, check_types, translate
+from .translate import check_types, translate
 
 __all__ = ["Exported", "export"]
 
@@ -92,19 +94,21 @@ def export(
     """
     require_packages()
     deployed = Deployment(net_param, shapes=shapes, level=level, stages=stages)
-    check_types(deployed.param)
+    check_types(deployed.param, str(Path(deployed.source).parent) if deployed.source else None)
     net = Net(deployed.param, source=deployed.source, seed=seed, forward_only=True)
     if weights_path is not None:
         load_all(net, weights_path)
-    other = _with_batch(deployed.param, net) if free_batch else None
+    other = other_extents(deployed.param, net, free_batch=free_batch)
     made = translate(net, other)
-    sizes = _sizes(made, net, other)
-    model = to_model(net.name, made, sizes)
-    taken = {tensor.name: sizes[tensor] for tensor in made.graph.inputs}
+    shapes_of = sizes(made, net, other)
+    model = to_model(net.name, made, shapes_of)
+    taken = {tensor.name: shapes_of[tensor] for tensor in made.graph.inputs}
     proof = Proof(model, made, net, tolerance)
     given = {name: np.asarray(array, np.float32) for name, array in (inputs or {}).items()}
     agreements = proof.on(inputs_for(made.graph, net, seed) | given)
-    if other:
+    if made.jumping:  # as many are not found in everything
+        proof.on(inputs_for(made.graph, net, seed + 1) | given)
+    if free_batch and other:
         longer = {name: np.concatenate([a, a[:1]]) for name, a in given.items() if BATCH in taken[name]}
         proof.on(inputs_for(made.graph, other, seed) | given | longer)
     try:
@@ -115,51 +119,6 @@ def export(
     notes = deployed.notes + made.graph.notes
     parameters = sum(owned.blob.count for owned in net.parameters.owned)
     return Exported(str(out_path), taken, agreements, len(model.graph.node), parameters, notes)
-
-
-def _with_batch(param: NetParameter, net: Net) -> Net:
-    """The same net, one item more in its batch, without memory."""
-    larger = NetParameter()
-    larger.CopyFrom(param)
-    batch = _batch(net)
-    for layer in larger.layer:
-        for shape in layer.input_param.shape:
-            if layer.type == "Input" and shape.dim and shape.dim[0] == batch:
-                shape.dim[0] = batch + 1
-    hint = f"the net fits its batch of {batch} alone: export it without a free batch"
-    try:
-        other = Net(larger, allocate=False, forward_only=True)
-    except MiniCaffeError as error:
-        error.hint = hint
-        raise
-    for mine, theirs in zip(net.layers, other.layers):
-        if [blob.shape for blob in mine.params] != [blob.shape for blob in theirs.params]:
-            what = f"the parameters of {Place.of(mine)} go with the batch"
-            raise ConfigError(what, hint=hint)
-    return other
-
-
-def _batch(net: Net) -> int:
-    """The first axis of the first input."""
-    shapes = [net.blobs[name].shape for name in net.inputs]
-    if not shapes or not shapes[0]:
-        raise ConfigError("the net has no input with a batch", hint="export it without a free batch")
-    return shapes[0][0]
-
-
-def _sizes(made: Translation, net: Net, other: Net | None) -> dict[Any, tuple[Any, ...]]:
-    """The shapes of inputs and outputs: free axes by name, or None where they only go with the batch."""
-    found: dict[Any, tuple[Any, ...]] = {}
-    named = [(tensor, tensor.name) for tensor in made.graph.inputs]
-    named += [(tensor, blob.name) for tensor, blob in zip(made.graph.outputs, made.outputs)]
-    for tensor, name in named:
-        shape = net.blobs[name].shape
-        like = other.blobs[name].shape if other else shape
-        free = BATCH if other else None
-        found[tensor] = tuple(
-            a if a == b else free if a == _batch(net) and b == a + 1 else None for a, b in zip(shape, like)
-        )
-    return found
 
 
 def _spelled(shape: tuple[Any, ...]) -> str:

@@ -5,7 +5,7 @@ Nothing here needs the package onnx: model.py makes the file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,13 @@ from ...core.blob import Blob
 from ...core.layer import Layer
 from ...errors import ConfigError, Place
 
-FLOAT, INT64 = 1, 7  # TensorProto.DataType, for Cast
+FLOAT, INT64, BOOL, DOUBLE = 1, 7, 9, 11  # TensorProto.DataType, for Cast
 # What hands on the numbers of its first input (Concat: of every input) as they are.
 CARRYING = {"Cast", "Concat", "Flatten", "Identity", "Reshape", "Slice", "Split", "Squeeze", "Unsqueeze"}
+RESHAPING = {"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}  # and all of them, in their order
+
+# Values for an input, of a generator and its shape.
+Draw = Callable[[np.random.Generator, tuple[int, ...]], np.ndarray]
 
 
 class NoEquivalent(ConfigError):
@@ -55,6 +59,7 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     below: dict[Tensor, int] = field(default_factory=dict)  # inputs that hold whole numbers below this
+    draws: dict[Tensor, Draw] = field(default_factory=dict)  # inputs that hold what this makes up
 
     def add(
         self, op: str, inputs: Sequence[Tensor | None], layer: str, outputs: int, **attributes: Any
@@ -72,8 +77,10 @@ class Draft:
     bottom     its input tensors; x is the first
     shapes     of the bottoms
     top_shapes of the tops
-    top_dims   the same for Reshape: -1 for the one axis that goes with the batch, if that is free; None if
-               several do
+    top_dims   the same for Reshape: -1 for the one axis that goes with the batch, if that is free, or with
+               what was found before; None if several do
+    jumps      set by a rule whose layer chooses or rounds: a change in the last bit of what it reads may
+               change all that it computes
 
     Called with an operator's name and inputs it adds a node and returns its output.  Inputs may also be
     arrays, numbers (float32 scalars) and lists (int64): they become constants.
@@ -93,6 +100,7 @@ class Draft:
         self.layer: Any = layer  # rules know its class
         self.bottom, self.shapes, self.top_shapes, self.top_dims = bottom, shapes, top_shapes, top_dims
         self._params = params
+        self.jumps = False
 
     @property
     def x(self) -> Tensor:
@@ -143,7 +151,10 @@ class Draft:
         """x in the shape of a top."""
         dims = self.top_dims[top]
         if dims is None:
-            raise NoEquivalent("several axes of its top go with the batch", hint="export with a fixed batch")
+            raise NoEquivalent(
+                "several axes of its top go with the batch, or with what is found",
+                hint="export with a fixed batch",
+            )
         return self("Reshape", x, list(dims))
 
     def require(self, condition: bool, reason: str, hint: str = "") -> None:
@@ -164,3 +175,10 @@ class Draft:
             for tensor in x.node.inputs if x.node.op == "Concat" else x.node.inputs[:1]:
                 if tensor is not None:
                     self.whole_numbers(tensor, below)
+
+    def made_up(self, x: Tensor, draw: Draw) -> None:
+        """The proof is to draw x so, if it is an input, perhaps in another shape."""
+        if x in self.graph.inputs:
+            self.graph.draws.setdefault(x, draw)
+        elif x.node and x.node.op in RESHAPING and x.node.inputs[0] is not None:
+            self.made_up(x.node.inputs[0], draw)

@@ -12,7 +12,7 @@ from ...layers import resolve
 from ...net import Net
 from ...proto.schema import NetParameter
 from .graph import Draft, Graph, NoEquivalent, Tensor
-from .rules import RULES
+from .rules import rule_of
 
 
 @dataclass
@@ -21,16 +21,18 @@ class Translation:
 
     outputs  for every output of the graph the blob
     values   the last value of every blob, by the blob's name
+    jumping  the numbers of the layers whose rules say that they jump
     """
 
     graph: Graph
     outputs: list[Blob] = field(default_factory=list)
     values: dict[str, Tensor] = field(default_factory=dict)
+    jumping: set[int] = field(default_factory=set)
 
 
-def check_types(net: NetParameter) -> None:
-    """NoEquivalent that names every layer of a type that ONNX does not have."""
-    reasons = [(layer, resolve(layer.type).not_in_onnx) for layer in net.layer]
+def check_types(net: NetParameter, folder: str | None = None) -> None:
+    """NoEquivalent that names every layer of a type that ONNX does not have; folder: of the net's file."""
+    reasons = [(layer, resolve(layer.type).of(layer, folder).not_in_onnx) for layer in net.layer]
     refuse([f"{Place.of(layer)}: {reason}" for layer, reason in reasons if reason])
 
 
@@ -44,7 +46,7 @@ def refuse(reasons: Sequence[str]) -> None:
 def translate(net: Net, other: Net | None = None) -> Translation:
     """The graph of a net in phase TEST, of its blobs' names.
 
-    other   the same net with another batch, if the batch is to be free: axes that differ are
+    other   the same net with another extent where it is free (freedom.py): axes that differ are
     Raises NoEquivalent that names every layer whose options ONNX cannot express.
     """
     result = Translation(Graph())
@@ -74,6 +76,8 @@ def translate(net: Net, other: Net | None = None) -> Translation:
         except NoEquivalent as error:
             reasons.append(f"{Place.of(layer)}: {error}")
             tops = [Tensor("") for _ in node.tops]
+        if draft.jumps:
+            result.jumping.add(i)
         for blob, tensor in zip(node.tops, tops):
             if blob in now and now[blob] is not tensor:
                 overwritten.append((now[blob], f"{net.graph.blob_names[blob]}:{writer.get(blob, 'input')}"))
@@ -87,9 +91,10 @@ def translate(net: Net, other: Net | None = None) -> Translation:
 
 
 def _write(layer: Layer, draft: Draft) -> Sequence[Tensor]:
-    if layer.type not in RULES:
+    rule = rule_of(layer)
+    if rule is None:
         raise NoEquivalent("no rule says how to write it")
-    found = RULES[layer.type](draft)
+    found = rule(draft)
     return [found] if isinstance(found, Tensor) else found
 
 

@@ -105,7 +105,6 @@ class Detections(CellReader):
     """Writes such rows, those of the first image first, and those with high scores first."""
 
     settles = True
-    not_in_onnx = "how many boxes it finds is known only when it runs"
 
     def reshape(self, bottom, top):
         top[0].reshape(1, 1, bottom[0].shape[0], 7)  # until forward knows

@@ -47,7 +47,6 @@ class DetectionOutput(Layer):
     backward_reads = frozenset()
     not_differentiable = Layer.ALL
     capturable = False
-    not_in_onnx = "how many boxes it finds is known only when it runs"
     operations = (8, 0, 0)
 
     def setup(self, bottom, top):

@@ -48,7 +48,6 @@ class Proposal(Layer):
     backward_reads = frozenset()
     not_differentiable = Layer.ALL
     capturable = False
-    not_in_onnx = "how many regions it finds is known only when it runs"
     operations = (0, 0, 0)
     about: tuple[str, ...] = ("height", "width", "scale_h", "scale_w")  # what bottom 2 says of an image
     advice = "ratio and scale of proposal_param say what anchors there are"
@@ -94,10 +93,11 @@ class Proposal(Layer):
             )
         self.g = g = proposal.Grid(prob[0], count, *prob[2:], self.stride)
         self.looked_at = min(self.before, g.boxes)
+        self.taken = min(self.most, self.looked_at)
         self.boxes, self.scores = self.saved((g.images, g.boxes, 4)), self.saved((g.images, g.boxes))
         self.order, self.gone = (self.saved((self.looked_at,), np.int32) for _ in range(2))
-        self.kept = self.saved((1 + self.most,), np.int32)
-        self._shape(top, g.images * min(self.most, self.looked_at))  # until forward knows
+        self.kept = self.saved((1 + self.taken,), np.int32)
+        self._shape(top, g.images * self.taken)  # until forward knows
 
     def forward(self, bottom, top):
         prob, deltas, info = bottom[0].data, bottom[1].data, self.images(bottom[2].data)
@@ -108,7 +108,7 @@ class Proposal(Layer):
             order = self.ranked(host, found, i)[: self.looked_at]
             self.device.put(order.astype(np.int32), self.order.data[: len(order)])
             lists = self.order.data, self.gone.data, self.kept.data
-            self.k.suppress(boxes[i], *lists, len(order), self.most, self.threshold)
+            self.k.suppress(boxes[i], *lists, len(order), self.taken, self.threshold)
             kept = self.device.get(self.kept.data)
             kept = kept[1 : 1 + kept[0]]
             rows.append(np.insert(found[kept], 0, i, axis=1))

@@ -28,7 +28,6 @@ class PSROIPooling(RegionPooling):
 
     type = "PSROIPooling"
     operations = (0, 0, 0)
-    not_in_onnx = "ONNX has no pooling of regions whose cells have channels of their own"
 
     def setup(self, bottom, top):
         super().setup(bottom, top)

@@ -29,7 +29,7 @@ class ROIWarping(RegionPooling):
 
     type = "ROIWarping"
     operations = (0, 0, 0)
-    not_in_onnx = "ONNX has no pooling of regions that keeps the greatest of such samples"
+    not_in_onnx = "how many samples a cell has goes with the size of its region; ONNX has no such pooling"
 
     def setup(self, bottom, top):
         super().setup(bottom, top)

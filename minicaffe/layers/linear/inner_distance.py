@@ -33,7 +33,6 @@ class InnerDistance(Layer):
     kernels = distances
     has_params = True
     backward_reads = frozenset({"bottom.data"})
-    not_in_onnx = "no rule has been written for it"
 
     def setup(self, bottom, top):
         refuse_others(self, "inner_distance_param", READ)

@@ -31,7 +31,6 @@ class Filter(Layer):
     backward_reads = frozenset()
     not_differentiable = frozenset({-1})
     capturable = False
-    not_in_onnx = "how many items it lets through is known only when it runs"
     operations = (0, 0, 0)
 
     def setup(self, bottom, top):

@@ -34,7 +34,6 @@ class Correlation(Layer):
     bottoms = 2
     kernels = correlation
     backward_reads = frozenset({"bottom.data"})
-    not_in_onnx = "ONNX has no operator for it"
 
     def setup(self, bottom, top):
         refuse_others(self, "correlation_param", READ)

@@ -29,7 +29,6 @@ class FlowWarp(Layer):
     bottoms = 2
     kernels = flow_warp
     backward_reads = frozenset({"bottom.data"})
-    not_in_onnx = "no rule has been written for it: GridSample has other borders"
 
     def reshape(self, bottom, top):
         shape, flow = bottom[0].shape, bottom[1].shape

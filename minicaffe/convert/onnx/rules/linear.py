@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ....core.blob import Blob
+from ....layers.linear.inner_distance import EPS
 from ..graph import INT64, Draft, Tensor
 
 
@@ -65,12 +68,26 @@ def channel_scale(w: Draft) -> Tensor:
     return w("Mul", w.x, w("Reshape", w.bottom[1], [shape[0], 1, *shape[2:]]))
 
 
+def inner_distance(w: Draft) -> Tensor:
+    layer, weights = w.layer, w.layer.params[0]
+    x = w("Unsqueeze", w("Flatten", w.x, axis=w.axis(layer.param.inner_distance_param.axis)), [1])
+    rows = w.values(weights)
+    if layer.param.inner_distance_param.normalize:  # which the layer's first pass does
+        lengths = (rows**2).sum(axis=1, keepdims=True) + EPS
+        rows = rows / np.where(np.abs(lengths - 1) > layer.slack, np.sqrt(lengths), 1)
+    away = w("Sub", x, rows.astype(np.float32))
+    y = w("ReduceL1" if layer.absolute else "ReduceSumSquare", away, axes=[2], keepdims=0)
+    y = w("Add", y, w.param(layer.params[1])) if len(layer.params) > 1 else y
+    return y if len(w.top_shapes[0]) == 2 else w.reshaped(y)
+
+
 RULES = {
     "Add": lambda w: w("Add", *w.bottom),
     "Axpy": axpy,
     "Bias": lambda w: w("Add", w.x, operand(w)),
     "ChannelScale": channel_scale,
     "Embed": embed,
+    "InnerDistance": inner_distance,
     "InnerProduct": inner_product,
     "MaskPooling": lambda w: w("Mul", *w.bottom),
     "Mul": mul,

@@ -100,12 +100,4 @@ def spp(w: Draft) -> Tensor:
     return w("Concat", *(w("Flatten", y, axis=1) for y in levels), axis=1)
 
 
-def roi_pooling(w: Draft) -> Tensor:
-    """MaxRoiPool came from Caffe: corners, cells and empty cells are the same."""
-    w.whole_numbers(w.bottom[1], w.shape[0])
-    rois = w.bottom[1] if len(w.shapes[1]) == 2 else w("Reshape", w.bottom[1], [-1, 5])
-    scale = w.layer.scale
-    return w("MaxRoiPool", w.x, rois, pooled_shape=list(w.layer.cells), spatial_scale=scale)
-
-
-RULES = {"Pooling": pooling, "ROIPooling": roi_pooling, "SPP": spp}
+RULES = {"Pooling": pooling, "SPP": spp}

@@ -101,6 +101,15 @@ def arg_max(w: Draft) -> Tensor:
     return w.reshaped(places)
 
 
+def sieve(w: Draft) -> list[Tensor]:
+    """Filter."""
+    *blobs, selector = w.bottom
+    w.whole_numbers(selector, 2)
+    w.jumps = True
+    let_through = w("Not", w("Equal", w("Reshape", selector, [-1]), 0.0))
+    return [w("Compress", x, let_through, axis=0) for x in blobs]
+
+
 def one_hot(w: Draft) -> Tensor:
     classes = w.layer.classes
     w.whole_numbers(w.x, classes)
@@ -134,6 +143,7 @@ RULES = {
     "Concat": concat,
     "Crop": crop,
     "Eltwise": eltwise,
+    "Filter": sieve,
     "Flip": flip,
     "Flatten": lambda w: w.reshaped(w.x),
     "OneHot": one_hot,
