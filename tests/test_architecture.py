@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -59,7 +60,6 @@ LAZY = {
 READ_ENVIRONMENT = ("files.py", "data/datasets.py", "cli/terminal.py")
 
 SOURCES = sorted(p for p in PACKAGE.rglob("*.py") if p != PACKAGE / "__init__.py")
-each_source = pytest.mark.parametrize("path", SOURCES, ids=lambda p: p.relative_to(PACKAGE).as_posix())
 
 
 def group(part: str) -> tuple[int, frozenset[str]]:
@@ -70,37 +70,36 @@ def group(part: str) -> tuple[int, frozenset[str]]:
     raise AssertionError(f"minicaffe/{part} has no rank: add it to RANKS")
 
 
-def imports(path: Path) -> Iterator[tuple[str, bool, int]]:
+@functools.cache
+def imports(path: Path) -> list[tuple[str, bool, int]]:
     """Every module imported by a file (absolute name), whether on import of the file, and the line."""
-    tree = ast.parse(path.read_text())
     package = ("minicaffe", *path.relative_to(PACKAGE).parts[:-1])
-    checking = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    inside = {
-        id(inner) for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in checking:
-            continue
+    found = []
+    for node, inside in nodes(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name, id(node) not in inside, node.lineno
+            found += [(alias.name, not inside, node.lineno) for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else ()
             module = ".".join([*base, *([node.module] if node.module else [])])
             if module == "minicaffe":  # from .. import log: the names are modules
-                for alias in node.names:
-                    yield f"minicaffe.{alias.name}", id(node) not in inside, node.lineno
+                found += [(f"minicaffe.{alias.name}", not inside, node.lineno) for alias in node.names]
             else:
-                yield module, id(node) not in inside, node.lineno
+                found.append((module, not inside, node.lineno))
+    return found
 
 
-@each_source
-def test_imports_point_left(path):
+def nodes(node: ast.AST, inside: bool = False) -> Iterator[tuple[ast.AST, bool]]:
+    """All statements of a file but what only the checker of types sees, and whether a function has each."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr):
+            continue
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield child, inside
+        yield from nodes(child, inside or isinstance(child, ast.FunctionDef))
+
+
+def imports_point_left(path):
     part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
     rank, names = group(part)
     for module, _, line in imports(path):
@@ -157,8 +156,7 @@ def test_files_import_in_no_circle():
     assert not [sorted(circle) for circle in circles(PACKAGE)], "files import each other"
 
 
-@each_source
-def test_packages_stay_at_home_and_load_late(path):
+def packages_stay_at_home_and_load_late(path):
     where = path.relative_to(PACKAGE).as_posix()
     for module, at_import, line in imports(path):
         top = module.split(".")[0]
@@ -167,26 +165,45 @@ def test_packages_stay_at_home_and_load_late(path):
         assert not (at_import and top in LAZY), f"{path}:{line} imports {module} before it is needed"
 
 
-@each_source
-def test_files_are_short(path):
+def files_are_short(path):
     where, lines = path.relative_to(PACKAGE).as_posix(), len(path.read_text().splitlines())
     limit = 150 if where.startswith("layers/") else 300 if where.startswith("kernels/") else 400
     assert lines <= limit, f"{where} has {lines} lines"
 
 
-@each_source
-def test_no_global_state(path):
-    text = path.read_text()
-    assert not [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Global)]
+def no_global_state(path):
+    declared = [n.lineno for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Global)]
+    assert not declared, f"{path}:{declared[0]} declares a global"
     if path.relative_to(PACKAGE).as_posix() not in READ_ENVIRONMENT:
-        assert "environ" not in text, (
-            f"environment variables are read in {' and '.join(READ_ENVIRONMENT)} alone"
+        assert "environ" not in path.read_text(), (
+            f"{path}: environment variables are read in {' and '.join(READ_ENVIRONMENT)} alone"
         )
 
 
-@each_source
-def test_names_say_something(path):
-    assert path.stem not in ("utils", "util", "helpers", "helper", "misc", "common")
+def names_say_something(path):
+    assert path.stem not in ("utils", "util", "helpers", "helper", "misc", "common"), f"{path} says nothing"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        imports_point_left,
+        packages_stay_at_home_and_load_late,
+        files_are_short,
+        no_global_state,
+        names_say_something,
+    ],
+    ids=lambda rule: rule.__name__,
+)
+def test_every_file_keeps_to(rule):
+    """One test for all files: one each would take longer to begin and end than to look at them."""
+    broken = []
+    for path in SOURCES:
+        try:
+            rule(path)
+        except AssertionError as error:
+            broken.append(str(error).splitlines()[0])
+    assert not broken, "\n".join(broken)
 
 
 def test_the_top_level_is_as_the_readme_says():
@@ -201,9 +218,9 @@ def test_a_planted_import_is_seen(tmp_path, monkeypatch):
     path.parent.mkdir()
     path.write_text("import h5py\nfrom ..layers.neuron import relu\n")
     with pytest.raises(AssertionError, match=r"bad\.py:2 imports minicaffe\.layers"):
-        test_imports_point_left(path)
+        imports_point_left(path)
     with pytest.raises(AssertionError, match="before it is needed"):
-        test_packages_stay_at_home_and_load_late(path)
+        packages_stay_at_home_and_load_late(path)
 
 
 def test_a_planted_circle_is_seen(tmp_path):

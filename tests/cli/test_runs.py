@@ -184,18 +184,18 @@ def test_a_killed_run_is_listed_as_died(capsys):
     assert "home  died" in run(capsys, "runs").out
 
 
-@pytest.mark.parametrize("error", [ValueError("no such list"), SystemExit(3)], ids=["an error", "an exit"])
+@pytest.mark.parametrize("error", [ValueError, SystemExit], ids=["an error", "an exit"])
 def test_whatever_ends_a_run_is_recorded(error, capsys, monkeypatch):
     """A Python layer may raise anything."""
 
     def fail(*_):
-        raise error
+        raise error("no such list")
 
     monkeypatch.setattr(Solver, "_iterate", fail)
-    with pytest.raises(type(error)):
+    with pytest.raises(error):
         run(capsys, "train", "solver.prototxt", "--run", "home")
     last = read("home/events.jsonl")[-1]
-    assert (last["event"], last["state"]) == ("end", "failed") and type(error).__name__ in last["error"]
+    assert (last["event"], last["state"]) == ("end", "failed") and error.__name__ in last["error"]
     assert "home  failed" in run(capsys, "runs").out
 
 
