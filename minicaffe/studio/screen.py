@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..data import datasets, ranges
 from ..data.absent import PAIRS, SOURCES
-from ..errors import ConfigError, Place, locate
+from ..errors import ConfigError, Place
 from ..files import open_file
 from ..proto import upgrade
 from ..proto.schema import Message
@@ -65,24 +65,41 @@ class Bounds(Protocol):
     def allow_python_layers(self) -> bool: ...
 
 
+class Refusal(NamedTuple):
+    """Why something is refused, the name of the file that is to blame, "" if none is, and the number of the
+    layer, -1 if it is in none."""
+
+    error: ConfigError
+    file: str
+    layer: int = -1
+
+
 def net(param: Message, bounds: Bounds) -> None:
     """ConfigError, with the layer, if a net names a file outside the roots, or runs code that is not
     allowed.  `param` is as read: upgraded or not."""
-    for layer in param.layer:
-        with locate(Place.of(layer)):
-            if layer.type == "Python" and not bounds.allow_python_layers:
-                raise ConfigError("a Python layer runs code of its own, which is off here", hint=MODULE_HINT)
-            _fields(layer, bounds)
-            _listed(layer, bounds)
+    for refusal in refusals(param, bounds):
+        raise refusal.error
+
+
+def refusals(param: Message, bounds: Bounds) -> Iterator[Refusal]:
+    """Everything in a net that `net` would refuse."""
+    for number, layer in enumerate(param.layer):
+        if layer.type == "Python" and not bounds.allow_python_layers:
+            error = ConfigError("a Python layer runs code of its own, which is off here", hint=MODULE_HINT)
+            yield Refusal(error.within(Place.of(layer)), "", number)
+        for refusal in (*_fields(layer, bounds), *_listed(layer, bounds)):
+            refusal.error.within(Place.of(layer))
+            yield refusal._replace(layer=number)
     rest = type(param)()
     rest.CopyFrom(param)
     rest.ClearField("layer")
-    _fields(rest, bounds)
+    yield from _fields(rest, bounds)
 
 
 def solver(param: Message, bounds: Bounds) -> None:
     """The same of a solver, of the nets inside it, and of those whose files it names."""
-    _fields(param, bounds)
+    for refusal in _fields(param, bounds):
+        raise refusal.error
     for field, value in param.ListFields():
         if field.name.endswith("net_param"):
             for inner in value if field.is_repeated else [value]:
@@ -93,15 +110,15 @@ def solver(param: Message, bounds: Bounds) -> None:
                     net(upgrade.read_net(path), bounds)
 
 
-def _fields(message: Message, bounds: Bounds, path: str = "") -> None:
-    for name, field, values in _texts(message, path):
+def _fields(message: Message, bounds: Bounds) -> Iterator[Refusal]:
+    for name, field, values in _texts(message, ""):
         key = f"{field.containing_type.name}.{field.name}"
         if key in WORDS or field.containing_type.name in NAMED:
             continue
         for value in values:
             for file in value.split(",") if key == "SolverParameter.weights" else [value]:
                 if file := file.strip():
-                    _file(name, file, bounds, written=key in WRITTEN)
+                    yield from _file(name, file, bounds, written=key in WRITTEN)
 
 
 def _texts(message: Message, path: str) -> Iterator[tuple[str, Any, Sequence[str]]]:
@@ -116,20 +133,18 @@ def _texts(message: Message, path: str) -> Iterator[tuple[str, Any, Sequence[str
             yield name, field, values
 
 
-def _file(field: str, value: str, bounds: Bounds, *, written: bool) -> None:
+def _file(field: str, value: str, bounds: Bounds, *, written: bool) -> Iterator[Refusal]:
     source = ranges.without(value)
     if not written and field.endswith("source") and datasets.named_part(source):
         return
     places = [bounds.folder] if written else [bounds.folder, *bounds.roots]
-    if "\0" in source or not is_inside(source, places, bounds.scratch):
-        verb = "written" if written else "read"
-        raise ConfigError(
-            f"{field}: {value!r} lies outside the folders in which files may be {verb} from the page",
-            hint=f"those are {', '.join(dict.fromkeys(map(str, places)))}; --root DIR adds one to read from"
-            if not written
-            else f"name one in {bounds.folder}",
-            field=field,
-        )
+    if "\0" not in source and is_inside(source, places, bounds.scratch):
+        return
+    verb = "written" if written else "read"
+    listed = ", ".join(dict.fromkeys(map(str, places)))
+    hint = f"name one in {listed}" if written else f"those are {listed}; --root DIR adds one to read from"
+    what = f"{field}: {value!r} lies outside the folders in which files may be {verb} from the page"
+    yield Refusal(ConfigError(what, hint=hint, field=field), value)
 
 
 def is_inside(path: str, places: Sequence[Path], closed: Path) -> bool:
@@ -143,7 +158,7 @@ def is_inside(path: str, places: Sequence[Path], closed: Path) -> bool:
     return any(whole.is_relative_to(place.resolve()) for place in places)
 
 
-def _listed(layer: Any, bounds: Bounds) -> None:
+def _listed(layer: Any, bounds: Bounds) -> Iterator[Refusal]:
     """A list of files names files, too.  Links are not followed here: whoever could put one inside the roots
     can read what it leads to."""
     if layer.type not in SOURCES or layer.type in ("AnnotatedData", "Data", "InfogainLoss"):
@@ -166,12 +181,13 @@ def _listed(layer: Any, bounds: Bounds) -> None:
                 named = [*named, *(word for word in words[:-1] if "/" in word)]
                 for name in named:
                     if name and not _lies(prefix + name, roots):
-                        raise ConfigError(
+                        what = (
                             f"{field}.source: line {number} of {conf.source} names {prefix + name!r}, which"
-                            " lies outside the folders in which files may be read from the page",
-                            hint="name files inside them",
-                            field=f"{field}.source",
                         )
+                        what += " lies outside the folders in which files may be read from the page"
+                        hint = "name files inside them"
+                        yield Refusal(ConfigError(what, hint=hint, field=f"{field}.source"), conf.source)
+                        return
     except OSError:  # said by whoever reads it
         return
 

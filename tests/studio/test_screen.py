@@ -74,7 +74,7 @@ def test_files_inside_and_outside(bounds, tmp_path):
     screen.net(data(tmp_path / "data" / "list.txt"), bounds)
     screen.net(data(tmp_path / "work" / "none.txt"), bounds)
     for path in ("/etc/passwd", tmp_path / "secret/list.txt", tmp_path / "data/../secret/list.txt"):
-        with pytest.raises(ConfigError, match="layer 'd'.*outside"):
+        with pytest.raises(ConfigError, match=r"layer 'd'.*outside"):
             screen.net(data(path), bounds)
 
 
@@ -94,7 +94,7 @@ def test_a_list_that_names_files_outside(bounds, tmp_path, line):
     (tmp_path / "data" / "list.txt").write_text(
         f"{tmp_path}/data/a.png 0\n" + line.format(data=tmp_path / "data") + "\n"
     )
-    with pytest.raises(ConfigError, match="line 2 of .*list.txt names"):
+    with pytest.raises(ConfigError, match=r"line 2 of .*list.txt names"):
         screen.net(data(tmp_path / "data" / "list.txt"), bounds)
 
 
@@ -115,7 +115,7 @@ def test_what_is_written_stays_in_the_folder(bounds, tmp_path):
 
 def test_python_layers(bounds):
     param = net('layer { name: "p" type: "Python" python_param { module: "os" layer: "system" } }')
-    with pytest.raises(ConfigError, match="layer 'p'.*--allow-python-layers"):
+    with pytest.raises(ConfigError, match=r"layer 'p'.*--allow-python-layers"):
         screen.net(param, bounds)
     screen.net(param, bounds._replace(allow_python_layers=True))
 
