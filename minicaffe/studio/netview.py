@@ -65,7 +65,7 @@ def _node(
     node["attached"] = [
         _entry(int(attached.name), attached.kind, layers, places, costs) for attached in box.attached
     ]
-    shapes = " ".join("×".join(map(str, shape)) for shape in node["shapes"])
+    shapes = ", ".join("×".join(map(str, shape)) for shape in node["shapes"])
     node["lines"] = [
         f"{box.type}, {box.settings}" if box.settings else box.type,
         *([shapes] if shapes else []),

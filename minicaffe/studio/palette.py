@@ -1,4 +1,4 @@
-"""Layer types, the fields of their messages, and what is said about both: palette and forms are made of it."""
+"""Layer types, the fields of their messages, and what is said about both: palette and forms show it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 
 from ..core.layer import Layer
 from ..drawing.diagram import kind_of
+from ..errors import UnknownTypeError, suggest
 from ..layers import LAYERS, resolve
 from ..proto.forks import is_forks
 from ..proto.layer_types import CAFFE_TYPES, FORK_TYPES
@@ -44,9 +45,10 @@ FIELD = re.compile(r"\s*(?:optional|repeated|required)\s+[\w.]+\s+(\w+)\s*=\s*\d
 def palette() -> dict[str, Any]:
     """The answer to GET /api/layers.
 
-    types     by name, in the index's order: group (as the colours of the graph), first line and whole of the
+    types     by name, in the index's order: group (as the colours of the graph), first line of the
               docstring, counts of bottoms and tops as [least, most or null], whether it brings data in and
-              may run in place, where the type is from, its fields, and what it begins with
+              may run in place, where the type is from, its own fields and their messages, and what it begins
+              with
     messages  by name: their fields, each with kind, default, values of an enum, message, repeated, and what
               the schema says about it.  A message of which only some fields are read by a type lists all;
               the type names what is a fork's and not read in `unread`
@@ -57,6 +59,13 @@ def palette() -> dict[str, Any]:
     layer = [field for field in LayerParameter.DESCRIPTOR.fields if field.name in ("name", "type", *COMMON)]
     messages["LayerParameter"] = [_field(field, messages) for field in layer]
     return {"types": types, "messages": messages, "common": list(COMMON)}
+
+
+def text_of(name: str) -> str:
+    """The docstring of a type; UnknownTypeError, with the closest names, if there is none."""
+    if name not in LAYERS:
+        raise UnknownTypeError(f"no layer type {name!r}", hint=suggest(name, LAYERS))
+    return inspect.getdoc(resolve(name)) or ""
 
 
 def _type(name: str, messages: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
@@ -74,15 +83,14 @@ def _type(name: str, messages: dict[str, list[dict[str, Any]]]) -> dict[str, Any
     return {
         "group": kind_of(name),
         "summary": text.split("\n\n")[0].replace("\n", " "),
-        "text": text,
         "bottoms": _counts(kind.bottoms),
         "tops": _counts(kind.tops),
         "source": kind.source,
         "in_place": bool(kind.in_place_ok),
         "loss": bool(kind.loss_weight),
         "origin": origin,
-        "params": [field.name for field in fields],
-        "unread": list(_unread(kind, fields)),
+        "params": {field.name: field.message_type.name for field in fields},
+        "reads": sorted(kind.fork_fields),
         "start": start,
     }
 
@@ -99,20 +107,32 @@ def _params(kind: type[Layer], text: str) -> Iterator[Any]:
             yield known[name]
 
 
-def _unread(kind: type[Layer], fields: list[Any]) -> Iterator[str]:
-    """Fields that forks added to messages of Caffe's and this layer refuses."""
-    for field in fields:
-        if ".Forks." not in field.message_type.full_name:
-            for inner in field.message_type.fields:
-                path = f"{field.name}.{inner.name}"
-                if is_forks(inner.number) and path not in kind.fork_fields:
-                    yield path
-
-
 def _collect(message: Any, messages: dict[str, list[dict[str, Any]]]) -> None:
     if message.name not in messages and not message.name.endswith("LayerParameter"):
         messages[message.name] = []  # it may hold itself
-        messages[message.name] = [_field(field, messages) for field in message.fields]
+        fields = [field for field in message.fields if not is_forks(field.number) or _is_read(field)]
+        messages[message.name] = [_field(field, messages) for field in fields]
+
+
+def _is_read(field: Any) -> bool:
+    """Whether some layer reads a field that forks added."""
+    message = field.containing_type.name
+    return message == "SolverParameter" or (message, field.name) in _all_read()
+
+
+@cache
+def _all_read() -> frozenset[tuple[str, str]]:
+    found = set()
+    for name in LAYERS:
+        for path in resolve(name).fork_fields:
+            message, parts = LayerParameter.DESCRIPTOR, path.split(".")
+            for part in parts:
+                field = message.fields_by_name.get(part)
+                if field is None:
+                    break
+                found.add((message.name, part))
+                message = field.message_type or message
+    return frozenset(found)
 
 
 def _field(field: Any, messages: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
