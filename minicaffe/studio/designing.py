@@ -29,7 +29,7 @@ from .netview import Place, view
 
 PHASES = ("TRAIN", "TEST", "deploy")
 NET, SOLVER = "net.prototxt", "solver.prototxt"
-ABSENT = ".not-allowed"  # stands for files that may not be named
+ABSENT = ".not-allowed-"  # with a number stands for files that may not be named
 NAMED_NET = re.compile(r"""(?m)^(\s*)(net|train_net)(\s*:\s*)("[^"\n]*"|'[^'\n]*')""")
 
 
@@ -83,7 +83,7 @@ def verdict(text: str, phase: str, bounds: Mapping[str, Any], solver: str | None
         except MiniCaffeError as error:
             answer["findings"] = _clean(fixes.of_text(text, error, "net"), folder)
             return answer
-        allowed, refused = _screened(param, text, limits(bounds), folder)
+        allowed, refused, put = _screened(param, text, limits(bounds), folder)
         if allowed is None:
             answer["findings"] = refused
             answer["graph"] = _unjudged(param, phase, text)
@@ -91,6 +91,9 @@ def verdict(text: str, phase: str, bounds: Mapping[str, Any], solver: str | None
         file.write_text(allowed, encoding="utf-8", errors="surrogatepass")
         _judge(answer, file, text, phase)
         answer["findings"] = refused + [each for each in answer["findings"] if ABSENT not in each["message"]]
+        for node in answer["graph"]["nodes"]:
+            for absent, name in put.items():
+                node["lines"] = [line.replace(absent, name) for line in node["lines"]]
         if solver is not None:
             answer["findings"] += _clean(_of_solver(solver, Path(folder), limits(bounds)), folder)
     answer["ok"] = not any(each["severity"] == ERROR for each in answer["findings"])
@@ -99,9 +102,10 @@ def verdict(text: str, phase: str, bounds: Mapping[str, Any], solver: str | None
 
 def _screened(
     param: NetParameter, text: str, bounds: Limits, folder: str
-) -> tuple[str | None, list[dict[str, Any]]]:
+) -> tuple[str | None, list[dict[str, Any]], dict[str, str]]:
     """The text with names of files that are not there in the place of those it may not name, so that all else
-    can be judged; None if that is not enough.  And what was refused."""
+    can be judged, or None if that is not enough; what was refused; and by the names put in those that stood
+    there."""
     refusals = list(screen.refusals(param, bounds))
     lines, found = [line for _, line in prototxt.layer_starts(text)], []
     upgraded = len(param.layer) - len(lines)  # layers that the upgrade put in front
@@ -111,15 +115,18 @@ def _screened(
         if 0 <= refusal.layer - upgraded < len(lines):
             found[-1]["line"] = lines[refusal.layer - upgraded]
     if not all(refusal.file for refusal in refusals):
-        return None, found
-    files = {refusal.file for refusal in refusals}
-    inert = f'"{bounds.folder / ABSENT}"'
-    allowed = TOKEN.sub(lambda token: inert if token[0][1:-1] in files else token[0], text)
+        return None, found, {}
+    inert = {file: str(bounds.folder / f"{ABSENT}{n}") for n, file in enumerate({r.file for r in refusals})}
+
+    def put(token: re.Match[str]) -> str:
+        return f'"{inert[token[0][1:-1]]}"' if token[0][0] in "\"'" and token[0][1:-1] in inert else token[0]
+
+    allowed = TOKEN.sub(put, text)
     file = Path(folder, NET)
     file.write_text(allowed, encoding="utf-8", errors="surrogatepass")
     if refusals and any(True for _ in screen.refusals(upgrade.read_net(file), bounds)):
-        return None, found
-    return allowed, found
+        return None, found, {}
+    return allowed, found, {absent: file for file, absent in inert.items()}
 
 
 def network(text: str, phase: str | None, theme: str, bounds: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ const CHECK_MS = 300, SAVE_MS = 1000; // after the last change
 const SEVERITIES = {error: "Error", "needs data": "Needs data", warning: "Warning", advice: "Advice"};
 const PHASES = {TRAIN: "train", TEST: "val", deploy: "deploy"};
 const SOLVER_FIRST = ["base_lr", "lr_policy", "gamma", "stepsize", "max_iter", "momentum", "weight_decay", "type", "test_iter", "test_interval", "display", "snapshot", "random_seed", "solver_mode"];
+const POLICIES = ["fixed", "step", "exp", "inv", "multistep", "poly", "sigmoid", "cosine", "plateau"];
+const SOLVERS = ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam", "AdamW"];
 const FIRST = ["digits", "train_test"]; // the template in a draft that is new: its data come with the package
 
 let page;
@@ -38,7 +40,7 @@ class Design {
     this.phases = el("div.segments", {role: "radiogroup", "aria-label": "Phase"}, ...Object.entries(PHASES).map(([phase, label]) =>
       el("label", {}, el("input", {type: "radio", name: "phase", value: phase, checked: phase === this.phase, onchange: () => { this.phase = phase; this.check(); }}), label)));
     const bar = el("div.design-bar", {role: "toolbar", "aria-label": "Design"}, this.template, this.name, this.saved, el("span.space"), this.phases,
-      button("Undo", "Undo the last change (Ctrl+Z)", () => this.pane.undo()), button("Redo", "Redo (Ctrl+Shift+Z)", () => this.pane.redo()), button("Verify", "Check the net now", () => this.verify(), ".primary"));
+      button("Undo", "Undo the last change (Ctrl+Z)", () => this.pane.undo()), button("Redo", "Redo (Ctrl+Shift+Z)", () => this.pane.redo()), button("Verify", "Check the net now", () => this.verify()), button("Train", "Train this net: on to the form of a run", () => this.#train(), ".primary"));
 
     const palette = el("div.palette"), netText = el("div"), solverText = el("div", {hidden: true});
     this.tabs = el("div.segments", {role: "radiogroup", "aria-label": "Text"}, ...[["net", "Net"], ["solver", "Solver"]].map(([key, label]) =>
@@ -128,7 +130,13 @@ class Design {
     if (!id || id === this.id) { this.name.value = this.id; return; }
     this.id = this.name.value = id;
     this.#save();
-    this.app.go(`design/${id}`);
+    this.app.go(`#design/${id}`);
+  }
+
+  async #train() {
+    await this.#save();
+    this.app.draft = this.id;
+    this.app.go("#train/new");
   }
 
   async #save() {
@@ -268,7 +276,7 @@ class Design {
     if (this.shown === "solver") {
       try {
         const text = this.solver.text;
-        this.form.choices = {};
+        this.form.choices = {lr_policy: POLICIES, type: SOLVERS};
         this.form.showMessage(text, edits.parse(text), "SolverParameter", "Solver", SOLVER_FIRST);
       } catch (error) { this.form.empty(`The form waits for the text: ${error.message}.`); }
       return;
