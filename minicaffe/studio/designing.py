@@ -5,8 +5,10 @@ Runs in the worker process "check": the text comes from whoever types it, and ma
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -75,7 +77,7 @@ def verdict(text: str, phase: str, bounds: Mapping[str, Any], solver: str | None
         "ok": False, "kind": "net", "name": "", "phase": phase, "phases": [], "absent": {}, "findings": [],
         "graph": None, "cost": None,
     }  # fmt: skip
-    with TemporaryDirectory(prefix="minicaffe-design-") as folder:
+    with TemporaryDirectory(prefix="minicaffe-design-") as folder, _working_in(bounds["folder"]):
         file = Path(folder, NET)
         file.write_text(text, encoding="utf-8", errors="surrogatepass")
         try:
@@ -98,6 +100,18 @@ def verdict(text: str, phase: str, bounds: Mapping[str, Any], solver: str | None
             answer["findings"] += _clean(_of_solver(solver, Path(folder), limits(bounds)), folder)
     answer["ok"] = not any(each["severity"] == ERROR for each in answer["findings"])
     return answer
+
+
+@contextmanager
+def _working_in(folder: str) -> Iterator[None]:
+    """Names of files mean what they will mean to a run, which works in the workspace's folder."""
+    before = Path.cwd()
+    if Path(folder).is_dir():
+        os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def _screened(
