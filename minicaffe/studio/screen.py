@@ -9,12 +9,11 @@ screened until somebody has looked at it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ..data import datasets, ranges
-from ..data.absent import PAIRS, SOURCES
 from ..errors import ConfigError, Place
 from ..files import open_file
 from ..proto import upgrade
@@ -65,6 +64,31 @@ class Bounds(Protocol):
 
     @property
     def allow_python_layers(self) -> bool: ...
+
+
+class Limits(NamedTuple):
+    """The bounds of a workspace, as they reach another process."""
+
+    folder: Path
+    scratch: Path
+    roots: tuple[Path, ...]
+    allow_python_layers: bool
+
+
+def plain(bounds: Bounds) -> dict[str, Any]:
+    """What is allowed in a workspace, as plain data."""
+    return {
+        "folder": str(bounds.folder),
+        "scratch": str(bounds.scratch),
+        "roots": [str(root) for root in bounds.roots],
+        "allow_python_layers": bounds.allow_python_layers,
+    }
+
+
+def limits(given: Mapping[str, Any]) -> Limits:
+    """What `plain` made plain."""
+    roots = tuple(Path(root) for root in given["roots"])
+    return Limits(Path(given["folder"]), Path(given["scratch"]), roots, given["allow_python_layers"] is True)
 
 
 class Refusal(NamedTuple):
@@ -163,6 +187,8 @@ def is_inside(path: Path, places: Sequence[Path], closed: Path) -> bool:
 def _listed(layer: Any, bounds: Bounds) -> Iterator[Refusal]:
     """A list of files names files, too.  Links are not followed here: whoever could put one inside the roots
     can read what it leads to."""
+    from ..data.absent import PAIRS, SOURCES  # which takes Numba along: not for the server's start
+
     if layer.type not in SOURCES or layer.type in ("AnnotatedData", "Data", "InfogainLoss"):
         return
     field = SOURCES[layer.type]

@@ -19,7 +19,9 @@ let page;
 
 export async function mount(section, app) {
   document.head.append(el("link", {rel: "stylesheet", href: "/design.css"}));
+  section.append(el("p.opening", {role: "status"}, "Opening…"));
   const [schema, {templates}] = await Promise.all([app.api.get("/api/layers"), app.api.get("/api/templates")]);
+  clear(section);
   page = new Design(section, app, schema, templates);
 }
 
@@ -96,7 +98,9 @@ class Design {
     this.name.value = id;
     if (draft) this.#fill(draft.net, draft.solver); else await this.#template(...FIRST);
     this.saved.textContent = draft ? "saved" : "";
+    this.graph.view = null; // another net is seen from its beginning
     await this.check();
+    this.columns.dataset.draft = id;
     if (this.answer?.graph?.nodes.length) this.#pick(this.graph.items[0], false);
   }
 

@@ -10,14 +10,28 @@ from minicaffe.net import Net
 from minicaffe.proto import text as prototxt
 from minicaffe.proto.schema import NetParameter
 
+from ..serving import Server
+
 pytestmark = pytest.mark.browser
+
+
+FIRST_MS = 60_000  # until the processes that check nets have started, on a busy machine
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """One for all journeys: each has a draft of its own."""
+    found = Server(tmp_path_factory.mktemp("design"))
+    try:
+        yield found
+    finally:
+        found.kill()
 
 
 @pytest.fixture
 def design(page, request):
     """The page with a draft of its own, which begins as the template of the embedded digits."""
     name = re.sub(r"\W+", "-", request.node.name)
-    page.set_viewport_size({"width": 1440, "height": 900})
     page.evaluate("name => { location.hash = `#design/${name}`; }", name)
     page.wait_for_selector("[data-layer=conv1]")
     page.wait_for_function(
