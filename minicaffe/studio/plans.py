@@ -133,6 +133,13 @@ def _trains(name: str) -> bool:
     return name in ("all_in_one.prototxt", "train_test.prototxt", "train_val.prototxt")
 
 
+def templates() -> list[str]:
+    """The nets of the package that can be trained, as `template` names them."""
+    return [
+        f"{entry.name}/{path.stem}" for entry in zoo.entries().values() for path in entry.files if _trains(path.name)
+    ]
+
+
 def _solver(body: dict[str, Any]) -> SolverParameter:
     written = body.get("solver")
     if isinstance(written, str) and written.strip():

@@ -1,0 +1,157 @@
+"""New runs: what a form asks for, looked at before it begins, and begun."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ...data import datasets
+from ...errors import ConfigError
+from ...proto import text
+from ...solvers.policy import POLICIES, Policy
+from ...solvers.update_rules import RULES
+from .. import answers, screen
+from ..follow import ASKED, REQUEST, read_object
+from ..plans import Plan, plans, templates
+from .jobs import folder_of, launcher_of
+
+RATE_POINTS = 400  # of a curve of rates
+ESTIMATE_S = 60
+WORDS = (  # of a request that a clone repeats
+    *("dataset", "batch_size", "learning_rate", "train_epochs", "val_interval", "snapshot_interval"),
+    *("random_seed", "solver_type", "lr_policy", "template"),
+)
+LONGEST_NAME = 60
+
+
+def create(request: Request) -> Response:
+    """POST /models/images/classification.json: begin a run, or with lists of rates or batch sizes a sweep."""
+    body = answers.body(request)
+    wanted = _plans(request, body)
+    given = body.get("name") or body.get("model_name") or wanted[0].net.name or "run"
+    name = "".join(c if c.isascii() and (c.isalnum() or c in "-_.") else "_" for c in str(given))
+    stem = name.strip("._")[:LONGEST_NAME] or "run"
+    launcher, made = launcher_of(request), []
+    asked = {word: body[word] for word in WORDS if word in body} | {"name": str(given)[:200]}
+    for plan in wanted:
+        folder = request.app.state.workspace.new_run_folder(plan.name(stem))
+        alone = {**asked, **{key: value for key, value in plan.varied.items()}}
+        launcher.ask(folder, plan, alone)
+        made.append(folder.name)
+    launcher.start_waiting()
+    return answers.json({"id": made[0], "job_ids": made, "status": "Waiting"})
+
+
+def preview(request: Request) -> Response:
+    """What `create` would begin: the solver as it would run, rates along the iterations, memory and time."""
+    body = answers.body(request)
+    wanted = _plans(request, body)
+    first = wanted[0]
+    found = request.app.state.workers.call(
+        "check",
+        "minicaffe.studio.estimate:estimate",
+        {"net": text.spell(first.net), "solver": text.spell(first.solver)},
+        ESTIMATE_S,
+    )
+    solver = first.solver
+    tests = sum(solver.test_iter) * (1 + solver.max_iter // max(solver.test_interval, 1)) if solver.test_iter else 0
+    known = found.get("step_s") is not None
+    found["total_s"] = solver.max_iter * solver.iter_size * found["step_s"] + tests * found["test_s"] if known else None
+    return answers.json(
+        {
+            **found,
+            "runs": [_shown(plan) for plan in wanted],
+            "solver_text": text.spell(solver),
+            "net_text": text.spell(first.net),
+            "samples": first.samples,
+            "batch": first.batch,
+        }
+    )
+
+
+def _plans(request: Request, body: dict[str, Any]) -> list[Plan]:
+    """The runs that are asked for, none of which names what the page may not."""
+    workspace = request.app.state.workspace
+    wanted = plans(body, _source(request, body))
+    for plan in wanted[:1]:  # the others differ in numbers
+        screen.net(plan.net, workspace)
+        alone = type(plan.solver)()
+        alone.CopyFrom(plan.solver)
+        for field in ("net", "snapshot_prefix"):  # which the run has of its own
+            alone.ClearField(field)
+        screen.solver(alone, workspace)
+    return wanted
+
+
+def _source(request: Request, body: dict[str, Any]) -> str | None:
+    """The data set that a body names: one of the workspace, or a known name."""
+    name = body.get("dataset")
+    if name in (None, ""):
+        return None
+    if not isinstance(name, str):
+        raise ConfigError("dataset must be the id of one", field="dataset")
+    if name in datasets.SETS:
+        return name
+    return str(request.app.state.workspace.dataset(name))
+
+
+def _shown(plan: Plan) -> dict[str, Any]:
+    """A run as the form shows it before it begins; its rates at points of the iterations."""
+    last = max(plan.solver.max_iter, 1)
+    step = max(1, -(-last // RATE_POINTS))
+    at = sorted({*range(0, last, step), *(i for i in plan.solver.stepvalue if i < last), last - 1})
+    policy, rates = Policy(plan.solver), []
+    for i in at:
+        policy.current_step = sum(value <= i for value in plan.solver.stepvalue)  # as multistep counts
+        rates.append(policy.rate(i))
+    return {
+        "name": plan.name(""),
+        "varied": plan.varied,
+        "max_iter": plan.solver.max_iter,
+        "rates": {"x": at, "y": rates},
+    }
+
+
+def clone(request: Request) -> Response:
+    """GET /clone/ID: what a run was asked for, to be asked for again."""
+    folder = folder_of(request)
+    asked = read_object(folder / ASKED / REQUEST)
+    again = {word: asked[word] for word in WORDS if word in asked}
+    for name in ("net", "solver"):
+        for path in (folder / ASKED / f"{name}.prototxt", folder / f"{name}.prototxt"):
+            if path.is_file():
+                again[name] = path.read_text("utf-8", "replace")
+                break
+    lines = [line for line in str(again.get("solver", "")).splitlines() if not line.startswith(OWN)]
+    return answers.json({**again, "solver": "\n".join(lines) + "\n", "name": f"{folder.name}-again"})
+
+
+OWN = ("net:", "snapshot_prefix:")
+
+
+def choices(request: Request) -> Response:
+    """What the form offers: types of solvers, policies, data sets that come by name."""
+    return answers.json(
+        {
+            "solver_types": sorted(RULES),
+            "policies": sorted(POLICIES),
+            "templates": templates(),
+            "named_datasets": [
+                {"id": known.name, "title": known.title, "samples": known.splits["train"].samples}
+                for known in datasets.SETS.values()
+                if all(datasets.find(known, split) for split in known.splits.values())
+            ],
+        }
+    )
+
+
+ROUTES = [
+    Route("/models/images/classification.json", create, methods=["POST"]),
+    Route("/models/images/classification", create, methods=["POST"]),
+    Route("/api/training/preview", preview, methods=["POST"]),
+    Route("/api/training/choices", choices),
+    Route("/clone/{id}", clone),
+]
