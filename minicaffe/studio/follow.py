@@ -29,6 +29,7 @@ WITHDRAWN = "never"  # the moment at which a run is launched that has been taken
 NOTES = "notes.json"
 SPARKS = 60  # points of a sparkline
 MOST_KEPT = 64  # runs whose series are kept in memory
+LEAST_ITERATIONS = 20  # before a pace is one
 MOST_NOTES = 10_000  # letters
 LAST_LINES = 12  # of the log, where a run went wrong
 STATES = {  # DIGITS' words
@@ -164,6 +165,13 @@ class Followed:
             if lines:
                 return "\n".join(lines[-LAST_LINES:])
         return ""
+
+    def pace(self) -> float | None:
+        """The seconds that an iteration took, tests included; None before there are enough."""
+        with self.lock:
+            self.series.read()
+            last = self.series.last("train/loss")
+        return last[1] / last[0] if last and last[0] >= LEAST_ITERATIONS and last[1] > 0 else None
 
     def batch(self) -> int | None:
         """The images of an iteration, as far as a data layer of the run's net tells them."""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from .. import zoo
 from ..data.database import Database
 from ..data.facts import backend, facts, parts
-from ..errors import ConfigError, locate
+from ..errors import ConfigError, in_layer, locate
 from ..graph.filter import takes_part
 from ..log import number
 from ..proto import text, upgrade
@@ -22,6 +22,7 @@ from ..proto.schema import TEST, TRAIN, LayerParameter, Message, NetParameter, N
 from ..solvers import settings
 from ..solvers.all_in_one import STATES, Wishes, complete, has_stages
 from ..solvers.policy import Policy
+from ..solvers.update_rules import RULES
 
 NET, SOLVER = "net.prototxt", "solver.prototxt"
 EPOCHS, BATCH, RATE = 30, 64, 0.01
@@ -49,13 +50,21 @@ class Plan(NamedTuple):
         return "_".join([given, *(f"{short[key]}{number(value)}" for key, value in self.varied.items())])
 
 
-def plans(body: dict[str, Any], source: str | None) -> list[Plan]:
-    """The runs that a form asks for; `source` is the data set that it names, as a path or a known name.
+def plans(
+    body: dict[str, Any],
+    source: str | None,
+    allow: Callable[[NetParameter, SolverParameter], object] = lambda net, solver: None,
+) -> list[Plan]:
+    """The runs that a form asks for.
+
+    source  the data set that it names, as a path or a known name
+    allow   raises if the texts name what they may not; called before anything that they name is opened
 
     Raises a MiniCaffeError for texts that cannot be read, for values that are none, and for a data set that
     the net has no place for.
     """
     net, solver = _net(body), _solver(body)
+    allow(net, solver)
     rates = numbers(body, "learning_rate") or [solver.base_lr]
     batches = [integer for integer in numbers(body, "batch_size")]
     for size in batches:
@@ -90,10 +99,12 @@ def _plan(
         _feed(ours, source, batch)
     states = _states(ours, theirs)
     train = next(_data_layers(ours, states["train"]), None)
-    samples = 0 if train is None else _samples(train)
+    with locate(NET):
+        samples = 0 if train is None else _samples(train)
     size = 0 if train is None else train.data_param.batch_size
     _set_lengths(body, theirs, samples / (size * theirs.iter_size) if samples and size else 0)
-    _set_tests(theirs, ours, states["val"])
+    with locate(NET):
+        _set_tests(theirs, ours, states["val"])
     theirs.net = NET
     theirs.snapshot_prefix = "train"
     with locate(SOLVER):
@@ -153,6 +164,8 @@ def _solver(body: dict[str, Any]) -> SolverParameter:
     for word, field, kind in FIELDS:
         if body.get(word) not in (None, ""):
             setattr(solver, field, kind(body, word))
+    if not written and solver.type in RULES and not RULES[solver.type].has_momentum:
+        solver.ClearField("momentum")
     return solver
 
 
@@ -281,8 +294,9 @@ def _samples(layer: LayerParameter) -> int:
     conf = layer.data_param
     if not conf.source:
         return 0
-    kind = enum_name(conf, "backend")
-    return len(Database(conf.source)) if kind == "LMDB" else facts(conf.source, kind).samples
+    with in_layer(layer):
+        kind = enum_name(conf, "backend")
+        return len(Database(conf.source)) if kind == "LMDB" else facts(conf.source, kind).samples
 
 
 # -- how long, and how often

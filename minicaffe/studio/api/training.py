@@ -9,17 +9,20 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ...data import datasets
-from ...errors import ConfigError
+from ...errors import ConfigError, MiniCaffeError
 from ...proto import text
+from ...proto.schema import NetParameter, SolverParameter
+from ...runs.home import Home
 from ...solvers.policy import POLICIES, Policy
 from ...solvers.update_rules import RULES
 from .. import answers, screen
 from ..follow import ASKED, REQUEST, read_object
 from ..plans import Plan, plans, templates
-from .jobs import folder_of, launcher_of
+from .jobs import folder_of, launcher_of, runs_of
 
 RATE_POINTS = 400  # of a curve of rates
 ESTIMATE_S = 60
+MOST_COMPARED = 20  # runs, in search of one like that which is planned
 WORDS = (  # of a request that a clone repeats
     *("dataset", "batch_size", "learning_rate", "train_epochs", "val_interval", "snapshot_interval"),
     *("random_seed", "solver_type", "lr_policy", "template"),
@@ -59,7 +62,14 @@ def preview(request: Request) -> Response:
     solver = first.solver
     tests = sum(solver.test_iter) * (1 + solver.max_iter // max(solver.test_interval, 1)) if solver.test_iter else 0
     known = found.get("step_s") is not None
-    found["total_s"] = solver.max_iter * solver.iter_size * found["step_s"] + tests * found["test_s"] if known else None
+    measured = _measured(request, first)
+    found["measured_in"] = measured and measured[0]
+    if measured:
+        found["step_s"], found["total_s"] = measured[1], solver.max_iter * measured[1]
+    elif known:
+        found["total_s"] = solver.max_iter * solver.iter_size * found["step_s"] + tests * found["test_s"]
+    else:
+        found["total_s"] = None
     return answers.json(
         {
             **found,
@@ -72,18 +82,35 @@ def preview(request: Request) -> Response:
     )
 
 
+def _measured(request: Request, plan: Plan) -> tuple[str, float] | None:
+    """The latest run with a net of this name and this batch, and the seconds that its iterations took, tests
+    included; None if there is none."""
+    if not plan.batch or not plan.net.name:
+        return None
+    paths = [p for p in request.app.state.workspace.folder.iterdir() if Home(p).exists]
+    for path in sorted(paths, key=lambda p: -p.stat().st_mtime)[:MOST_COMPARED]:
+        run = runs_of(request)[path]
+        try:
+            named = run.home.read_job()["net"]
+        except MiniCaffeError:
+            continue
+        if named == plan.net.name and run.batch() == plan.batch and (pace := run.pace()):
+            return run.id, pace
+    return None
+
+
 def _plans(request: Request, body: dict[str, Any]) -> list[Plan]:
     """The runs that are asked for, none of which names what the page may not."""
     workspace = request.app.state.workspace
-    wanted = plans(body, _source(request, body))
-    for plan in wanted[:1]:  # the others differ in numbers
-        screen.net(plan.net, workspace)
-        alone = type(plan.solver)()
-        alone.CopyFrom(plan.solver)
-        for field in ("net", "snapshot_prefix"):  # which the run has of its own
-            alone.ClearField(field)
+
+    def allow(net: NetParameter, solver: SolverParameter) -> None:
+        screen.net(net, workspace)
+        alone = SolverParameter()
+        alone.CopyFrom(solver)
+        alone.ClearField("snapshot_prefix")  # a run has its own
         screen.solver(alone, workspace)
-    return wanted
+
+    return plans(body, _source(request, body), allow)
 
 
 def _source(request: Request, body: dict[str, Any]) -> str | None:
@@ -137,6 +164,7 @@ def choices(request: Request) -> Response:
     return answers.json(
         {
             "solver_types": sorted(RULES),
+            "without_momentum": sorted(name for name, rule in RULES.items() if not rule.has_momentum),
             "policies": sorted(POLICIES),
             "templates": templates(),
             "named_datasets": [

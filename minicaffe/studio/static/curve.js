@@ -96,15 +96,21 @@ export class Curve {
 
 export const at = (point, axis) => (axis === "seconds" ? point.seconds ?? 0 : point.x);
 
-// How many images a second, from the iterations and seconds of a curve.
-export function speed(curve, batch, cap) {
-  const found = new Curve(cap);
-  for (let i = 1; i < curve.points.length; i++) {
-    const a = curve.points[i - 1], b = curve.points[i];
+// How many images a second, from the iterations and seconds of a curve, over `least` seconds at a time: rows
+// that come closer say more of the clock than of the speed.
+export function speed(curve, batch, least = 0.5) {
+  const found = new Curve(Infinity);
+  let a = curve.points[0];
+  for (const b of curve.points.slice(1)) {
     const took = b.seconds - a.seconds, made = b.x - a.x;
-    if (took <= 0 || made <= 0 || a.seconds === null || b.seconds === null) continue;
+    if (b.seconds === null || a.seconds === null || took < 0 || made <= 0) {
+      a = b; // it was resumed
+      continue;
+    }
+    if (took < least) continue;
     const y = (batch * made) / took;
     found.push({first: b.x, x: b.x, seconds: b.seconds, y, low: y, high: y, rows: 1, bad: 0});
+    a = b;
   }
   return found;
 }

@@ -58,7 +58,7 @@ export class RunForm {
     this.rates = input("learning_rate", {value: "0.01", "aria-describedby": "sweep-hint"});
     this.val = input("val_interval", {inputmode: "decimal", value: "1"});
     this.snapshot = input("snapshot_interval", {inputmode: "decimal", value: "1"});
-    this.type = el("select", {name: "solver_type", onchange: () => this.edit("type", this.type.value)});
+    this.type = el("select", {name: "solver_type", onchange: () => this.typeChosen()});
     this.policy = el("select", {name: "lr_policy", onchange: () => this.edit("lr_policy", this.policy.value)});
     this.solver = el("textarea.code", {name: "solver", rows: "14", spellcheck: "false", "aria-label": "solver prototxt", oninput: () => this.fromText()});
     this.rates.addEventListener("input", () => this.edit("base_lr", first(this.rates.value)));
@@ -93,6 +93,7 @@ export class RunForm {
       const [choices, sets, drafts] = await Promise.all([
         api.get("/api/training/choices"), this.optional("/api/datasets", "datasets"), this.optional("/api/drafts", "drafts"),
       ]);
+      this.still = choices.without_momentum;
       options(this.type, choices.solver_types.map(t => [t, t]));
       options(this.policy, choices.policies.map(p => [p, p]));
       options(this.net, [
@@ -145,6 +146,13 @@ export class RunForm {
     this.netText.disabled = chosen !== "text";
     this.netBox.hidden = chosen.startsWith(TEMPLATE);
     this.changed();
+  }
+
+  typeChosen() {
+    const type = this.type.value, momentum = read(this.solver.value, "momentum");
+    if (this.still.includes(type)) this.solver.value = write(this.solver.value, "momentum", "");
+    else if (!momentum) this.solver.value = write(this.solver.value, "momentum", "0.9");
+    this.edit("type", type);
   }
 
   // A field of the form is a change of the text.
@@ -206,7 +214,7 @@ export class RunForm {
       ["images of an epoch", answer.samples ? answer.samples.toLocaleString("en") : "not known"],
       ["parameters", answer.parameters === undefined ? "not known" : answer.parameters.toLocaleString("en")],
       ["memory", answer.bytes === undefined ? "not known" : `about ${bytes(answer.bytes)}`],
-      ["time", answer.total_s === null ? "not known" : `about ${duration(answer.total_s)}${count > 1 ? " each" : ""}, ${short(1000 * answer.step_s)} ms an iteration`],
+      ["time", answer.total_s === null ? "not known" : `about ${duration(answer.total_s)}${count > 1 ? " each" : ""}, ${short(1000 * answer.step_s)} ms an iteration ${answer.measured_in ? `as in ${answer.measured_in}` : "by its work; small nets take longer"}`],
     ];
     this.facts.replaceChildren(...rows.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));
     const shown = answer.findings.filter(f => f.rule !== "extension");
