@@ -233,7 +233,10 @@ def is_alive(folder: Path) -> bool:
 
 def is_asked_for(folder: Path) -> bool:
     """Whether a folder holds a run, or one that was asked for and has not begun."""
-    return Home(folder).exists or (folder / ASKED / REQUEST).is_file()
+    try:
+        return Home(folder).exists or (folder / ASKED / REQUEST).is_file()
+    except (OSError, ValueError):  # a name that is too long, or holds a NUL
+        return False
 
 
 def read_object(path: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """From what a form asks for to the nets and solvers of one run, or of several: comma lists make a sweep.
 
-The words are those of DIGITS' form of a classification model.  `net` and `solver` may be texts, which say what
-the words leave out; without a solver there is one that trains for 30 epochs as `all_in_one.solver_for` does.
+The words are those of DIGITS' form of a classification model.  `net` and `solver` may be texts, which say
+what the words leave out; without a solver there is one that trains for 30 epochs as `all_in_one.solver_for`
+does.
 """
 
 from __future__ import annotations
@@ -18,7 +19,16 @@ from ..errors import ConfigError, in_layer, locate
 from ..graph.filter import takes_part
 from ..log import number
 from ..proto import text, upgrade
-from ..proto.schema import TEST, TRAIN, LayerParameter, Message, NetParameter, NetState, SolverParameter, enum_name
+from ..proto.schema import (
+    TEST,
+    TRAIN,
+    LayerParameter,
+    Message,
+    NetParameter,
+    NetState,
+    SolverParameter,
+    enum_name,
+)
 from ..solvers import settings
 from ..solvers.all_in_one import STATES, Wishes, complete, has_stages
 from ..solvers.policy import Policy
@@ -66,19 +76,22 @@ def plans(
     net, solver = _net(body), _solver(body)
     allow(net, solver)
     rates = numbers(body, "learning_rate") or [solver.base_lr]
-    batches = [integer for integer in numbers(body, "batch_size")]
+    batches = numbers(body, "batch_size")
     for size in batches:
         if size != int(size) or size < 1:
-            raise ConfigError(f"batch_size must be an integer above 0; got {number(size)}", field="batch_size")
+            raise ConfigError(
+                f"batch_size must be an integer above 0; got {number(size)}", field="batch_size"
+            )
     if len(rates) * max(len(batches), 1) > MOST_RUNS:
         what = f"{len(rates)} rates and {len(batches)} batch sizes are more than {MOST_RUNS} runs"
         raise ConfigError(what, hint="give fewer")
+    sizes: list[int | None] = [int(size) for size in batches] or [None]
     made = []
-    for rate, batch in itertools.product(rates, batches or [None]):
+    for rate, batch in itertools.product(rates, sizes):
         varied = {"learning_rate": rate} if len(rates) > 1 else {}
         if batch is not None and len(batches) > 1:
             varied["batch_size"] = batch
-        made.append(_plan(body, net, solver, source, rate, batch and int(batch), varied))
+        made.append(_plan(body, net, solver, source, rate, batch, varied))
     return made
 
 
@@ -147,7 +160,10 @@ def _trains(name: str) -> bool:
 def templates() -> list[str]:
     """The nets of the package that can be trained, as `template` names them."""
     return [
-        f"{entry.name}/{path.stem}" for entry in zoo.entries().values() for path in entry.files if _trains(path.name)
+        f"{entry.name}/{path.stem}"
+        for entry in zoo.entries().values()
+        for path in entry.files
+        if _trains(path.name)
     ]
 
 
@@ -182,7 +198,9 @@ def numbers(body: dict[str, Any], word: str) -> list[float]:
         except (TypeError, ValueError, OverflowError):
             value = math.nan
         if not math.isfinite(value):
-            raise ConfigError(f"{word} must be numbers, separated by commas; got {str(part)[:40]!r}", field=word)
+            raise ConfigError(
+                f"{word} must be numbers, separated by commas; got {str(part)[:40]!r}", field=word
+            )
         if value not in found:
             found.append(value)
     return found
@@ -269,7 +287,9 @@ def _feed(net: NetParameter, source: str | None, batch: int | None) -> None:
             there = next((found[name] for name in names if name in found), None)
             for layer in layers:
                 if there is None:
-                    raise ConfigError(f"the data set has no part {' or '.join(names)}", hint="make one with it")
+                    raise ConfigError(
+                        f"the data set has no part {' or '.join(names)}", hint="make one with it"
+                    )
                 layer.data_param.source = there
                 layer.data_param.backend = getattr(layer.data_param, backend(there))
     for layer in train:

@@ -15,7 +15,12 @@ from minicaffe.studio.series import Series
 
 VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6), st.just(1e30))
 TRAIN = st.fixed_dictionaries(
-    {"phase": st.just("train"), "iteration": st.integers(0, 30), "seconds": st.integers(0, 50), "loss": VALUES},
+    {
+        "phase": st.just("train"),
+        "iteration": st.integers(0, 30),
+        "seconds": st.integers(0, 50),
+        "loss": VALUES,
+    },
     optional={"lr": st.floats(0, 1), "outputs": st.fixed_dictionaries({"loss": VALUES})},
 )
 TEST = st.fixed_dictionaries(
@@ -127,7 +132,13 @@ def test_a_window_shows_its_points_alone(tmp_path):
 
 
 def test_what_was_merged_keeps_its_ends(tmp_path):
-    row = {"phase": "train", "iteration": 9, "count": 3, "loss": 2.0, "outputs": {"loss": 2.0, "two": [1.0, 2.0]}}
+    row = {
+        "phase": "train",
+        "iteration": 9,
+        "count": 3,
+        "loss": 2.0,
+        "outputs": {"loss": 2.0, "two": [1.0, 2.0]},
+    }
     row |= {"min": {"loss": 1.0, "outputs": {"loss": 0.5, "two": [0.0, 1.0]}}}
     row |= {"max": {"loss": 3.0, "outputs": {"loss": 9.0, "two": [5.0, 6.0]}}}
     found = of(tmp_path / "metrics.jsonl", [row]).since(0, 9)
@@ -138,7 +149,9 @@ def test_what_was_merged_keeps_its_ends(tmp_path):
 
 def test_lines_that_are_no_rows_are_passed_over(tmp_path):
     path = tmp_path / "metrics.jsonl"
-    path.write_bytes(b'[1]\n{"phase":"train","iteration":"x"}\n\xff\xfe\n{"phase":"train","iteration":1,"loss":4}\n')
+    path.write_bytes(
+        b'[1]\n{"phase":"train","iteration":"x"}\n\xff\xfe\n{"phase":"train","iteration":1,"loss":4}\n'
+    )
     series = Series(path)
     series.read()
     assert series.since(0, 9)["train/loss"]["y"] == [4.0]

@@ -6,6 +6,7 @@ import os
 import secrets
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from ..launch import Launcher
 POINTS = 1200  # of a series, unless asked for otherwise
 LOG_BYTES = 1 << 18  # in one answer
 ANSWER_S = 10  # how long a command waits for its acknowledgement
+SETTLE_S = 3
 _MAKING = threading.Lock()
 
 
@@ -151,6 +153,8 @@ def _carry_out(request: Request, folder: Path, op: str, value: Any = None) -> Re
     if op == "stop" and launcher.withdraw(folder):
         return answers.json({"event": "withdrawn", "command": op, "ok": True})
     if not home.running:
+        _settle(folder)
+    if not home.running:
         if is_alive(folder):
             raise answers.Busy(f"{folder.name} is starting", hint="in a moment it can be commanded")
         if op != "resume":
@@ -165,6 +169,13 @@ def _carry_out(request: Request, folder: Path, op: str, value: Any = None) -> Re
     if not answer["ok"]:
         raise ConfigError(str(answer.get("error", "the run refused")), field="value")
     return answers.json(answer)
+
+
+def _settle(folder: Path) -> None:
+    """Wait, though not for long, while a process is about to begin or to end."""
+    end = time.monotonic() + SETTLE_S
+    while is_alive(folder) and not Home(folder).running and time.monotonic() < end:
+        time.sleep(0.05)
 
 
 def abort(request: Request) -> Response:
@@ -188,6 +199,7 @@ def remove(request: Request) -> Response:
     """Delete a run that has ended, with all its files."""
     folder = folder_of(request)
     launcher_of(request).withdraw(folder)
+    _settle(folder)
     if is_alive(folder):
         raise answers.Busy(f"{folder.name} runs", hint="stop it first")
     runs_of(request).forget(folder)

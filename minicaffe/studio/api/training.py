@@ -41,7 +41,7 @@ def create(request: Request) -> Response:
     asked = {word: body[word] for word in WORDS if word in body} | {"name": str(given)[:200]}
     for plan in wanted:
         folder = request.app.state.workspace.new_run_folder(plan.name(stem))
-        alone = {**asked, **{key: value for key, value in plan.varied.items()}}
+        alone = {**asked, **plan.varied}
         launcher.ask(folder, plan, alone)
         made.append(folder.name)
     launcher.start_waiting()
@@ -60,7 +60,11 @@ def preview(request: Request) -> Response:
         ESTIMATE_S,
     )
     solver = first.solver
-    tests = sum(solver.test_iter) * (1 + solver.max_iter // max(solver.test_interval, 1)) if solver.test_iter else 0
+    tests = (
+        sum(solver.test_iter) * (1 + solver.max_iter // max(solver.test_interval, 1))
+        if solver.test_iter
+        else 0
+    )
     known = found.get("step_s") is not None
     measured = _measured(request, first)
     found["measured_in"] = measured and measured[0]
