@@ -23,7 +23,7 @@ export function logTicks(low, high, count) {
   const parts = to - from <= 2 ? [1, 2, 5] : [1], found = [];
   for (let e = from; e <= to; e += skip)
     for (const p of parts) if (p * 10 ** e >= low * 0.999 && p * 10 ** e <= high * 1.001) found.push(+(p * 10 ** e).toPrecision(6));
-  return found.length ? found : [low, high];
+  return found.length > 2 ? found : ticks(low, high, count);
 }
 
 export function short(value) {
@@ -46,9 +46,10 @@ export class Group {
 }
 
 export class Chart {
-  // falls: lower is better; none has no best value.  unit is written behind values.
-  constructor(host, group, {title, unit = "", better = null, height = 220}) {
-    Object.assign(this, {host, group, title, unit, better, log: false, lines: new Map(), queued: false, drag: null});
+  // unit is written behind values; better: "low" or "high", without it there is no best value; zero: the axis
+  // begins there; exact: what is never smoothed.
+  constructor(host, group, {title, unit = "", better = null, zero = false, exact = false, height = 220}) {
+    Object.assign(this, {host, group, title, unit, better, zero, exact, log: false, lines: new Map(), queued: false, drag: null});
     this.bests = el("span.bests");
     this.logButton = el("button.small", {type: "button", "aria-pressed": "false", onclick: () => this.setLog(!this.log)}, "log");
     this.canvas = el("canvas", {"aria-hidden": "true"});
@@ -223,8 +224,9 @@ export class Chart {
     if (!(low <= high)) [low, high] = this.log ? [0.1, 1] : [0, 1];
     const f = this.log ? Math.log10 : v => v;
     let a = f(low), b = f(high);
+    if (this.zero && !this.log) a = Math.min(a, 0);
     const margin = b > a ? 0.05 * (b - a) : Math.abs(a) * 0.05 || 0.5;
-    [a, b] = [a - margin, b + margin];
+    [a, b] = [this.zero && a === 0 ? 0 : a - margin, b + margin];
     const room = height - TOP - BOTTOM;
     const y = v => (this.log && v <= 0 ? height - BOTTOM + 9 : TOP + room - ((f(v) - a) / (b - a)) * room);
     const marks = this.log ? logTicks(10 ** a, 10 ** b, room / 34) : ticks(a, b, room / 38);
@@ -238,11 +240,14 @@ export class Chart {
     ink.lineWidth = 1;
     ink.beginPath();
     ink.textAlign = "right";
+    const step = marks.length > 1 ? Math.min(...marks.slice(1).map((mark, i) => mark - marks[i])) : 1;
+    const places = Math.min(8, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))); // so that no two look alike
     for (const mark of marks) {
       const p = Math.round(y(mark)) + 0.5;
       ink.moveTo(LEFT, p);
       ink.lineTo(this.width - RIGHT, p);
-      ink.fillText(short(mark), LEFT - 6, p + 4);
+      const text = this.log || places > 4 ? short(mark) : mark.toLocaleString("en", {minimumFractionDigits: places, maximumFractionDigits: places});
+      ink.fillText(text, LEFT - 6, p + 4);
     }
     ink.textAlign = "center";
     for (const mark of ticks(...this.span, (this.width - LEFT) / 90)) {
@@ -286,7 +291,7 @@ export class Chart {
       }
       ink.fill();
     }
-    const smooth = smoothing && !line.dots ? curve.smoothed(smoothing) : null;
+    const smooth = smoothing && !line.dots && !this.exact ? curve.smoothed(smoothing) : null;
     ink.globalAlpha = smooth ? 0.3 : 1;
     ink.lineWidth = smooth ? 1 : 1.6;
     ink.setLineDash(line.dashed ? [5, 4] : []);

@@ -171,7 +171,7 @@ export class JobView {
       for (const [name, curve] of feed.curves) {
         const [kind, ...rest] = name.split("/"), output = rest.at(-1), tested = kind !== "train";
         const colour = 2 * k + (tested ? 1 : 0), net = kind === "test0" ? "test" : kind;
-        if (name === "train/lr") this.chart("Learning rate", {}).put(name + k, {curve, label: `${of}rate`, colour});
+        if (name === "train/lr") this.chart("Learning rate", {exact: true}).put(name + k, {curve, label: `${of}rate`, colour, name});
         else if (name === "train/loss") this.chart("Loss", {better: "low"}).put(name + k, {curve, label: `${of}training`, colour, name});
         else if (FALLS.test(output) && tested) this.chart("Loss", {better: "low"}).put(name + k, {curve, label: `${of}${net} ${output}`, colour, dots: true, dashed: this.feeds.length > 1, name});
         else if (tested) {
@@ -180,7 +180,7 @@ export class JobView {
         } else if (!FALLS.test(output)) this.chart(output, {better: "high"}).put(name + k, {curve, label: `${of}training`, colour, name});
       }
       const loss = feed.curves.get("train/loss");
-      if (loss && k === 0 && (this.job.batch || 0)) this.chart("Images per second", {unit: " images/s"}).put(`speed${k}`, {curve: speed(loss, this.job.batch), label: `${of}speed`, colour: 2 * k});
+      if (loss && k === 0 && (this.job.batch || 0)) this.chart("Images per second", {unit: " images/s", zero: true}).put(`speed${k}`, {curve: speed(loss, this.job.batch), label: `${of}speed`, colour: 2 * k});
     });
     const order = ["Loss", "Accuracy"], last = ["Learning rate", "Images per second"];
     const place = title => (order.includes(title) ? order.indexOf(title) : last.includes(title) ? 100 + last.indexOf(title) : 50);

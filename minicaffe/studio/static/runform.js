@@ -9,7 +9,7 @@ import {bytes, duration} from "./feed.js";
 import {read, write} from "./solver.js";
 
 const WAIT_MS = 300;
-const START = `# The solver of this run.  The form changes this text; what you write here counts.
+const START = `# The form changes this text, and shows what it says.
 type: "SGD"
 base_lr: 0.01
 momentum: 0.9

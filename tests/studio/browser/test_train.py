@@ -1,0 +1,261 @@
+"""Journeys of the Train page in a browser: a run from the form to 0.97, watched, steered, compared."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minicaffe.runs.home import Home
+
+from ..fake_runs import add_row, make_run, trainer, wait_for
+
+pytestmark = pytest.mark.browser
+
+VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6).map(lambda value: round(value, 3)))
+
+
+def rows(folder: Path, phase: str) -> list[dict]:
+    lines = Home(folder).metrics.read_text().splitlines()
+    return [row for row in map(json.loads, lines) if row["phase"] == phase]
+
+
+def drawn(page, chart: str, key: str) -> list[list]:
+    """The points that a chart holds of a curve: x and y."""
+    script = """([chart, key]) => document.querySelector(`[data-chart="${chart}"]`).chart
+        .lines.get(key).curve.points.map(p => [p.x, p.y, p.rows])"""
+    return page.evaluate(script, [chart, key])
+
+
+def open_form(page) -> None:
+    page.go("train/new")
+    page.wait_for_selector(".facts dd")
+
+
+def fill(page, **fields: str) -> None:
+    for name, value in fields.items():
+        page.fill(f"[name={name}]", value)
+
+
+def state(page, *wanted: str, timeout_s: float = 60) -> None:
+    choice = ",".join(f'.job-head .state[data-state="{name}"]' for name in wanted)
+    page.wait_for_selector(choice, timeout=1000 * timeout_s)
+
+
+def test_lenet_learns_the_digits_and_the_charts_are_the_file(page, live):
+    open_form(page)
+    page.select_option("[name=lr_policy]", "cosine")
+    fill(page, train_epochs="12", learning_rate="0.03", name="lenet", random_seed="1")
+    assert 'lr_policy: "cosine"' in page.input_value("[name=solver]")
+    page.wait_for_selector("text=270")  # iterations
+    page.click("text=Start training")
+    state(page, "finished", timeout_s=90)
+    folder = live.folder / "lenet"
+    train, test = rows(folder, "train"), rows(folder, "test")
+    page.wait_for_function(
+        f"""() => document.querySelector('[data-chart="Loss"]').chart.lines.get("train/loss0")
+            .curve.points.at(-1).x === {train[-1]["iteration"]}"""
+    )
+    assert drawn(page, "Loss", "train/loss0") == [[row["iteration"], row["loss"], 1] for row in train]
+    assert drawn(page, "Learning rate", "train/lr0") == [
+        [r["iteration"], r["lr"], 1] for r in train if "lr" in r
+    ]
+    accuracy = [[row["iteration"], row["outputs"]["accuracy"], 1] for row in test]
+    assert drawn(page, "Accuracy", "test0/accuracy0") == accuracy
+    best = max(value for _, value, _ in accuracy)
+    assert best >= 0.97
+    assert f"best {float(f'{best:.4g}'):g}" in page.inner_text('[data-chart="Accuracy"] .bests')
+    assert drawn(page, "Images per second", "speed0")
+    page.go("train")
+    assert "finished" in page.inner_text('[data-run="lenet"]')
+
+
+def test_a_run_is_steered(page, live):
+    home = make_run(live.folder, "steered", rows=20, end="")
+    with trainer(home) as given:
+        page.go("train/steered")
+        state(page, "running")
+        for op in ("snapshot", "pause"):
+            page.click(f"[data-op={op}]")
+            page.wait_for_function(
+                "op => document.querySelector('output.answer').textContent.includes(`${op}: done at iteration 7`)",
+                arg=op,
+            )
+        state(page, "paused")
+        page.fill("[name=rate]", "0.005")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("text=set_lr 0.005: done at iteration 7")
+        page.click("[data-op=resume]")
+        page.wait_for_selector("text=resume: done at iteration 7")
+        state(page, "running")
+        page.click("summary:has-text('Events')")
+        assert page.locator('[data-event="control"]').count() == 4
+        assert [entry["command"] for entry in given] == ["snapshot", "pause", "set_lr", "resume"]
+        add_row(home, 20)
+        page.wait_for_function(
+            "() => document.querySelector('[data-chart=Loss]').chart.lines.get('train/loss0').curve.points.length === 21"
+        )
+
+
+def test_a_server_that_comes_back_has_lost_nothing(page, live):
+    home = make_run(live.folder, "going", rows=50, end="")
+    page.go("train/new")
+    page.wait_for_selector(".facts dd")
+    with trainer(home):
+        page.go("train/going")
+        state(page, "running")
+        page.fill("[name=rate]", "0.123")
+        live.kill()
+        for i in range(50, 80):
+            add_row(home, i)
+        live.start()
+        page.wait_for_function(
+            "() => document.querySelector('[data-chart=Loss]').chart.lines.get('train/loss0').curve.points.length === 80",
+            timeout=20_000,
+        )
+        for i in range(80, 90):
+            add_row(home, i)
+        page.wait_for_function(
+            "() => document.querySelector('[data-chart=Loss]').chart.lines.get('train/loss0').curve.points.length === 90",
+            timeout=20_000,
+        )
+        assert drawn(page, "Loss", "train/loss0") == [
+            [row["iteration"], row["loss"], 1] for row in rows(home.folder, "train")
+        ]
+        assert page.input_value("[name=rate]") == "0.123"
+
+
+def test_values_by_keyboard_and_zoom(page, live):
+    make_run(live.folder, "read", rows=40)
+    page.go("train/read")
+    plot = page.locator('[data-chart="Loss"] .plot')
+    page.wait_for_selector('[data-chart="Accuracy"] .plot')
+    plot.focus()
+    readout = page.locator('[data-chart="Loss"] .readout')
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    assert "training at 2: 0.3333" in readout.inner_text()
+    page.keyboard.press("End")
+    assert "training at 39: 0.025" in readout.inner_text()
+    page.keyboard.press("+")
+    window = page.evaluate("() => document.querySelector('[data-chart=Loss]').chart.group.window")
+    assert window[1] == 39 and 15 < window[0] < 25
+    page.keyboard.press("Escape")
+    assert page.evaluate("() => document.querySelector('[data-chart=Loss]').chart.group.window") is None
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + 150, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 60, steps=4)
+    page.mouse.up()
+    low, high = page.evaluate("() => document.querySelector('[data-chart=Accuracy]').chart.group.window")
+    assert 0 < low < high < 39
+    page.mouse.dblclick(box["x"] + 200, box["y"] + 50)
+    log = page.locator('[data-chart="Loss"] button')
+    log.click()
+    assert log.get_attribute("aria-pressed") == "true"
+
+
+def test_runs_are_compared(page, live):
+    make_run(live.folder, "one", rows=10)
+    make_run(live.folder, "two", rows=20)
+    page.go("train")
+    for name in ("one", "two"):
+        page.check(f'[aria-label="compare {name}"]')
+    page.click("text=Compare 2")
+    page.wait_for_selector("text=two: training")
+    assert len(drawn(page, "Loss", "train/loss0")) + len(drawn(page, "Loss", "train/loss1")) == 30
+
+
+def test_the_form_and_the_text_say_the_same(page, live):
+    open_form(page)
+    solver = page.locator("[name=solver]")
+    fill(page, momentum="0.5", learning_rate="0.02, 0.2")
+    assert "momentum: 0.5" in solver.input_value() and "base_lr: 0.02" in solver.input_value()
+    page.wait_for_selector("text=Start 2 runs")
+    solver.fill(solver.input_value().replace("0.5", "0.75") + 'type: "Nesterov"\n')
+    page.wait_for_selector(".findings .bad")
+    solver.fill('base_lr: 0.1 lr_policy: "inv" gamma: 0.001 power: 0.75 type: "Nesterov"')
+    assert page.input_value("[name=solver_type]") == "Nesterov" and page.input_value("[name=power]") == "0.75"
+    page.select_option("[name=solver_type]", "AdaGrad")
+    page.wait_for_selector(".facts dd")
+    assert "momentum" not in solver.input_value()
+    solver.fill("base_lr: high")
+    page.wait_for_selector(".findings .bad")
+    assert "solver.prototxt:1:10" in page.inner_text(".findings") and page.locator(".primary").is_disabled()
+
+
+def test_names_notes_clone_delete(page, live):
+    make_run(live.folder, "old")
+    page.go("train/old")
+    page.click("text=Rename")
+    page.fill('[aria-label="new name"]', '<img src=x onerror="alert(1)">')
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h2:has-text('<img')")
+    page.click("summary:has-text('Notes')")
+    page.fill('[aria-label="notes"]', "slow but sure")
+    page.locator("h2").click()
+    wait_for(lambda: "slow but sure" in (live.folder / "old" / "notes.json").read_text())
+    page.click("text=Clone")
+    page.wait_for_selector(".facts dd")
+    assert "LeNet-digits" in page.input_value("[name=net_text]") and "max_iter: 100" in page.input_value(
+        "[name=solver]"
+    )
+    page.go("train/old")
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.click("text=Delete")
+    page.wait_for_selector(".hint:has-text('No run yet')")
+    assert not (live.folder / "old").exists()
+
+
+@given(values=st.lists(VALUES, min_size=1, max_size=120), cap=st.integers(2, 40))
+@settings(max_examples=25)
+def test_a_full_curve_loses_no_point_and_no_spike(page, values, cap):
+    found = page.evaluate(
+        """async ([values, cap]) => {
+            const {Curve} = await import("/curve.js");
+            const curve = new Curve(cap);
+            values.forEach((y, i) => curve.add({x: [i], y: [y], seconds: [i]}));
+            return {points: curve.points, low: curve.best(true), high: curve.best(false)};
+        }""",
+        [values, cap],
+    )
+    points, good = found["points"], [value for value in values if value is not None]
+    assert len(points) <= cap and sum(point["rows"] for point in points) == len(values)
+    assert sum(point["bad"] for point in points) == len(values) - len(good)
+    assert points[0]["first"] == 0 and points[-1]["x"] == len(values) - 1
+    if good:
+        assert (found["low"]["y"], found["high"]["y"]) == (min(good), max(good))
+        total = sum(p["y"] * (p["rows"] - p["bad"]) for p in points if p["y"] is not None)
+        assert math.isclose(total, sum(good), rel_tol=1e-6, abs_tol=1e-3)
+    else:
+        assert found["low"] is None
+
+
+LINES = st.sampled_from(
+    ["base_lr: 0.1", 'type: "SGD"  # old', "# base_lr: 7", "stepvalue: 1 stepvalue: 2", "keep_best { output: \"a\" }", "", "gamma:0.5 power : 2", "test_state { stage: \"val\" }"]
+)  # fmt: skip
+NAMES = st.sampled_from(["base_lr", "type", "stepvalue", "gamma", "power", "max_iter", "momentum"])
+
+
+@given(
+    lines=st.lists(LINES, max_size=6), name=NAMES, values=st.lists(st.integers(1, 999).map(str), max_size=3)
+)
+@settings(max_examples=40)
+def test_edits_change_their_field_alone(page, lines, name, values):
+    text = "\n".join(lines)
+    before, after, written = page.evaluate(
+        """async ([text, name, values]) => {
+            const {fields, write} = await import("/solver.js");
+            const plain = t => fields(t).map(f => [f.name, f.value]), next = write(text, name, values);
+            return [plain(text), plain(next), next];
+        }""",
+        [text, name, values],
+    )
+    assert [f for f in after if f[0] != name] == [f for f in before if f[0] != name]
+    assert [f[1] for f in after if f[0] == name] == values
+    for kept in ("# base_lr: 7", 'keep_best { output: "a" }', 'test_state { stage: "val" }'):
+        assert written.count(kept) == text.count(kept)
