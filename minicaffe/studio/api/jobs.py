@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import threading
@@ -22,7 +21,6 @@ from .. import answers
 from ..follow import MOST_NOTES, Followed, Runs, is_alive, is_asked_for, write_notes
 from ..launch import Launcher
 
-ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")  # the name of a folder, no path
 POINTS = 1200  # of a series, unless asked for otherwise
 LOG_BYTES = 1 << 18  # in one answer
 ANSWER_S = 10  # how long a command waits for its acknowledgement
@@ -50,8 +48,8 @@ def _made(request: Request, name: str, make: Any) -> Any:
 def folder_of(request: Request) -> Path:
     """The folder of the run that the address names; Missing if there is none."""
     name = request.path_params["id"].removesuffix(".json")
-    folder: Path = request.app.state.workspace.folder / name
-    if not ID.fullmatch(name) or not is_asked_for(folder):
+    folder: Path = request.app.state.workspace.place(name)
+    if not is_asked_for(folder):
         raise answers.Missing(f"there is no run {name!r}", hint="GET /api/jobs lists them")
     return folder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ from ...solvers.update_rules import RULES
 from .. import answers, screen
 from ..follow import ASKED, REQUEST, read_object
 from ..plans import Plan, plans, templates
+from ..workspace import Workspace
 from .jobs import folder_of, launcher_of, runs_of
 
 RATE_POINTS = 400  # of a curve of rates
@@ -40,12 +42,22 @@ def create(request: Request) -> Response:
     launcher, made = launcher_of(request), []
     asked = {word: body[word] for word in WORDS if word in body} | {"name": str(given)[:200]}
     for plan in wanted:
-        folder = request.app.state.workspace.new_run_folder(plan.name(stem))
-        alone = {**asked, **plan.varied}
-        launcher.ask(folder, plan, alone)
+        folder = _new_folder(request.app.state.workspace, plan.name(stem))
+        launcher.ask(folder, plan, {**asked, **plan.varied})
         made.append(folder.name)
     launcher.start_waiting()
     return answers.json({"id": made[0], "job_ids": made, "status": "Waiting"})
+
+
+def _new_folder(workspace: Workspace, name: str) -> Path:
+    """A new folder for a run; of two who ask at the same time for one name each gets one."""
+    while True:
+        folder = workspace.new_run_folder(name)
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            continue
 
 
 def preview(request: Request) -> Response:

@@ -249,7 +249,7 @@ export class JobView {
   async tell(change) {
     try {
       await api.put(`/jobs/${encodeURIComponent(this.ids[0])}`, change);
-      this.app.say("Saved", "ok");
+      this.app.say("Saved", "good");
       await this.look();
     } catch (error) {
       this.app.say(error.message, "bad");
@@ -270,7 +270,7 @@ export class JobView {
     if (!confirm(`Delete ${this.job?.name ?? this.ids[0]} with its snapshots and metrics?`)) return;
     try {
       await api.remove(`/jobs/${encodeURIComponent(this.ids[0])}`);
-      this.app.say(`${this.ids[0]} is deleted`, "ok");
+      this.app.say(`${this.ids[0]} is deleted`, "good");
       this.app.go("#train");
     } catch (error) {
       this.app.say(error.message, "bad");

@@ -38,8 +38,12 @@ def until_drawn(page, count: int) -> None:
     page.wait_for_function(script, arg=count, timeout=20_000)
 
 
+def go(page, address: str) -> None:
+    page.evaluate("address => { location.hash = address; }", address)
+
+
 def open_form(page) -> None:
-    page.go("train/new")
+    go(page, "train/new")
     page.wait_for_selector(".facts dd")
 
 
@@ -53,7 +57,7 @@ def state(page, *wanted: str, timeout_s: float = 60) -> None:
     page.wait_for_selector(choice, timeout=1000 * timeout_s)
 
 
-def test_lenet_learns_the_digits_and_the_charts_are_the_file(page, live):
+def test_lenet_learns_the_digits_and_the_charts_are_the_file(page, server):
     open_form(page)
     page.select_option("[name=lr_policy]", "cosine")
     fill(page, train_epochs="12", learning_rate="0.03", name="lenet", random_seed="1")
@@ -61,7 +65,7 @@ def test_lenet_learns_the_digits_and_the_charts_are_the_file(page, live):
     page.wait_for_selector("text=270")  # iterations
     page.click("text=Start training")
     state(page, "finished", timeout_s=90)
-    folder = live.folder / "lenet"
+    folder = server.folder / "lenet"
     train, test = rows(folder, "train"), rows(folder, "test")
     page.wait_for_function(
         f"""() => document.querySelector('[data-chart="Loss"]').chart.lines.get("train/loss0")
@@ -77,14 +81,14 @@ def test_lenet_learns_the_digits_and_the_charts_are_the_file(page, live):
     assert best >= 0.97
     assert f"best {float(f'{best:.4g}'):g}" in page.inner_text('[data-chart="Accuracy"] .bests')
     assert drawn(page, "Images per second", "speed0")
-    page.go("train")
+    go(page, "train")
     assert "finished" in page.inner_text('[data-run="lenet"]')
 
 
-def test_a_run_is_steered(page, live):
-    home = make_run(live.folder, "steered", rows=20, end="")
+def test_a_run_is_steered(page, server):
+    home = make_run(server.folder, "steered", rows=20, end="")
     with trainer(home) as given:
-        page.go("train/steered")
+        go(page, "train/steered")
         state(page, "running")
         for op in ("snapshot", "pause"):
             page.click(f"[data-op={op}]")
@@ -103,18 +107,18 @@ def test_a_run_is_steered(page, live):
         until_drawn(page, 21)
 
 
-def test_a_server_that_comes_back_has_lost_nothing(page, live):
-    home = make_run(live.folder, "going", rows=50, end="")
-    page.go("train/new")
+def test_a_server_that_comes_back_has_lost_nothing(page, server):
+    home = make_run(server.folder, "going", rows=50, end="")
+    go(page, "train/new")
     page.wait_for_selector(".facts dd")
     with trainer(home):
-        page.go("train/going")
+        go(page, "train/going")
         state(page, "running")
         page.fill("[name=rate]", "0.123")
-        live.kill()
+        server.kill()
         for i in range(50, 80):
             add_row(home, i)
-        live.start()
+        server.again()
         until_drawn(page, 80)
         for i in range(80, 90):
             add_row(home, i)
@@ -125,9 +129,9 @@ def test_a_server_that_comes_back_has_lost_nothing(page, live):
         assert page.input_value("[name=rate]") == "0.123"
 
 
-def test_values_by_keyboard_and_zoom(page, live):
-    make_run(live.folder, "read", rows=40)
-    page.go("train/read")
+def test_values_by_keyboard_and_zoom(page, server):
+    make_run(server.folder, "read", rows=40)
+    go(page, "train/read")
     plot = page.locator('[data-chart="Loss"] .plot')
     page.wait_for_selector('[data-chart="Accuracy"] .plot')
     plot.focus()
@@ -154,10 +158,10 @@ def test_values_by_keyboard_and_zoom(page, live):
     assert log.get_attribute("aria-pressed") == "true"
 
 
-def test_runs_are_compared(page, live):
-    make_run(live.folder, "one", rows=10)
-    make_run(live.folder, "two", rows=20)
-    page.go("train")
+def test_runs_are_compared(page, server):
+    make_run(server.folder, "one", rows=10)
+    make_run(server.folder, "two", rows=20)
+    go(page, "train")
     for name in ("one", "two"):
         page.check(f'[aria-label="compare {name}"]')
     page.click("text=Compare 2")
@@ -165,7 +169,7 @@ def test_runs_are_compared(page, live):
     assert len(drawn(page, "Loss", "train/loss0")) + len(drawn(page, "Loss", "train/loss1")) == 30
 
 
-def test_the_form_and_the_text_say_the_same(page, live):
+def test_the_form_and_the_text_say_the_same(page, server):
     open_form(page)
     solver = page.locator("[name=solver]")
     fill(page, momentum="0.5", learning_rate="0.02, 0.2")
@@ -183,9 +187,9 @@ def test_the_form_and_the_text_say_the_same(page, live):
     assert "solver.prototxt:1:10" in page.inner_text(".findings") and page.locator(".primary").is_disabled()
 
 
-def test_names_notes_clone_delete(page, live):
-    make_run(live.folder, "old")
-    page.go("train/old")
+def test_names_notes_clone_delete(page, server):
+    make_run(server.folder, "old")
+    go(page, "train/old")
     page.click("text=Rename")
     page.fill('[aria-label="new name"]', '<img src=x onerror="alert(1)">')
     page.keyboard.press("Enter")
@@ -193,17 +197,17 @@ def test_names_notes_clone_delete(page, live):
     page.click("summary:has-text('Notes')")
     page.fill('[aria-label="notes"]', "slow but sure")
     page.locator("h2").click()
-    wait_for(lambda: "slow but sure" in (live.folder / "old" / "notes.json").read_text())
+    wait_for(lambda: "slow but sure" in (server.folder / "old" / "notes.json").read_text())
     page.click("text=Clone")
     page.wait_for_selector(".facts dd")
     assert "LeNet-digits" in page.input_value("[name=net_text]") and "max_iter: 100" in page.input_value(
         "[name=solver]"
     )
-    page.go("train/old")
+    go(page, "train/old")
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("text=Delete")
     page.wait_for_selector(".hint:has-text('No run yet')")
-    assert not (live.folder / "old").exists()
+    assert not (server.folder / "old").exists()
 
 
 @given(values=st.lists(VALUES, min_size=1, max_size=120), cap=st.integers(2, 40))
