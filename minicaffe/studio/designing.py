@@ -1,0 +1,260 @@
+"""A verdict on the text of a net as the page shows it: the graph, what it costs, what is wrong.
+
+Runs in the worker process "check": the text comes from whoever types it, and may be anything.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+from ..checking.check import Report, check
+from ..checking.cost import LayerCost, memory, of_backward, per_layer
+from ..checking.finding import ERROR, Finding, from_error
+from ..checking.reading import Subject, read
+from ..checking.shapes import outline
+from ..checking.state import State
+from ..convert.deploy import Deployment
+from ..drawing.picture import picture
+from ..errors import ConfigError, MiniCaffeError
+from ..proto import text as prototxt
+from ..proto import upgrade
+from ..proto.faults import TOKEN
+from ..proto.schema import NetParameter, SolverParameter
+from . import fixes, screen
+from .netview import Place, view
+
+PHASES = ("TRAIN", "TEST", "deploy")
+NET, SOLVER = "net.prototxt", "solver.prototxt"
+ABSENT = ".not-allowed"  # stands for files that may not be named
+NAMED_NET = re.compile(r"""(?m)^(\s*)(net|train_net)(\s*:\s*)("[^"\n]*"|'[^'\n]*')""")
+
+
+class Limits(NamedTuple):
+    """What screen asks of a workspace, as it reaches another process."""
+
+    folder: Path
+    scratch: Path
+    roots: tuple[Path, ...]
+    allow_python_layers: bool
+
+
+def limits(given: Mapping[str, Any]) -> Limits:
+    """From plain data: `plain` of a workspace."""
+    roots = tuple(Path(root) for root in given["roots"])
+    return Limits(Path(given["folder"]), Path(given["scratch"]), roots, given["allow_python_layers"] is True)
+
+
+def plain(bounds: screen.Bounds) -> dict[str, Any]:
+    """What is allowed in a workspace, as data."""
+    return {
+        "folder": str(bounds.folder),
+        "scratch": str(bounds.scratch),
+        "roots": [str(root) for root in bounds.roots],
+        "allow_python_layers": bounds.allow_python_layers,
+    }
+
+
+def verdict(text: str, phase: str, bounds: Mapping[str, Any], solver: str | None = None) -> dict[str, Any]:
+    """The answer to POST /api/nets/check.
+
+    ok        nothing keeps the net from running
+    findings  as in fixes.py
+    phases    which of TRAIN, TEST and deploy there are; absent: why the others are not
+    graph     of the phase, or None if the text cannot be read: as netview.view
+    cost      of the phase, or None if shapes are not known
+
+    Raises ConfigError for another phase; nothing that is the texts' fault.
+    """
+    if phase not in PHASES:
+        raise ConfigError(f"no phase {phase!r}", hint=f"phases: {', '.join(PHASES)}")
+    answer: dict[str, Any] = {
+        "ok": False, "kind": "net", "name": "", "phase": phase, "phases": [], "absent": {}, "findings": [],
+        "graph": None, "cost": None,
+    }  # fmt: skip
+    with TemporaryDirectory(prefix="minicaffe-design-") as folder:
+        file = Path(folder, NET)
+        file.write_text(text, encoding="utf-8", errors="surrogatepass")
+        try:
+            param = upgrade.read_net(file)
+        except MiniCaffeError as error:
+            answer["findings"] = _clean(fixes.of_text(text, error, "net"), folder)
+            return answer
+        allowed, refused = _screened(param, text, limits(bounds), folder)
+        if allowed is None:
+            answer["findings"] = refused
+            answer["graph"] = _unjudged(param, phase, text)
+            return answer
+        file.write_text(allowed, encoding="utf-8", errors="surrogatepass")
+        _judge(answer, file, text, phase)
+        answer["findings"] = refused + [each for each in answer["findings"] if ABSENT not in each["message"]]
+        if solver is not None:
+            answer["findings"] += _clean(_of_solver(solver, Path(folder), limits(bounds)), folder)
+    answer["ok"] = not any(each["severity"] == ERROR for each in answer["findings"])
+    return answer
+
+
+def _screened(
+    param: NetParameter, text: str, bounds: Limits, folder: str
+) -> tuple[str | None, list[dict[str, Any]]]:
+    """The text with names of files that are not there in the place of those it may not name, so that all else
+    can be judged; None if that is not enough.  And what was refused."""
+    refusals = list(screen.refusals(param, bounds))
+    lines, found = [line for _, line in prototxt.layer_starts(text)], []
+    upgraded = len(param.layer) - len(lines)  # layers that the upgrade put in front
+    for refusal in refusals:
+        error = from_error(refusal.error, "", "not_allowed")
+        found.append(fixes.of_finding(error, "net", [], text))
+        if 0 <= refusal.layer - upgraded < len(lines):
+            found[-1]["line"] = lines[refusal.layer - upgraded]
+    if not all(refusal.file for refusal in refusals):
+        return None, found
+    files = {refusal.file for refusal in refusals}
+    inert = f'"{bounds.folder / ABSENT}"'
+    allowed = TOKEN.sub(lambda token: inert if token[0][1:-1] in files else token[0], text)
+    file = Path(folder, NET)
+    file.write_text(allowed, encoding="utf-8", errors="surrogatepass")
+    if refusals and any(True for _ in screen.refusals(upgrade.read_net(file), bounds)):
+        return None, found
+    return allowed, found
+
+
+def network(text: str, phase: str | None, theme: str, bounds: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer to POST /models/visualize-network: an SVG file of all layers, and the graph of a phase."""
+    with TemporaryDirectory(prefix="minicaffe-design-") as folder:
+        file = Path(folder, NET)
+        file.write_text(text, encoding="utf-8", errors="surrogatepass")
+        param = upgrade.read_net(file)
+    drawn = picture(param, "svg", theme=theme).decode()
+    return {"svg": drawn, "graph": verdict(text, phase or "TRAIN", bounds)["graph"]}
+
+
+def _judge(answer: dict[str, Any], file: Path, text: str, phase: str) -> None:
+    report, subject = check(str(file)), read(str(file))
+    answer["kind"] = subject.kind
+    answer["name"] = subject.written[0][0].name  # type: ignore[attr-defined]
+    states = {_phase(state): state for state in subject.states}
+    if "deploy" not in states and (deploy := _deployed(subject, report, answer)) is not None:
+        states["deploy"] = deploy
+    answer["phases"] = [name for name in PHASES if name in states]
+    answer["absent"].update({k: v for k, v in report.absent.items() if k not in states})
+    numbers = _numbers(text)
+    named = dict(reversed(numbers))
+    everything: list[tuple[int, Any]] = []
+    for state in subject.states:
+        everything += zip((index for index, _ in _places(state, numbers, named)), state.layers)
+    answer["findings"] = _clean(
+        [fixes.of_finding(found, "net", everything, text) for found in report.findings], str(file.parent)
+    )
+    state = states.get(phase) or next(iter(states.values()))
+    answer["phase"] = _phase(state)
+    outline(state)
+    costs: list[LayerCost] = []
+    if state.net is not None:
+        costs = per_layer(state.net, [layer.type for layer in state.layers])
+        answer["cost"] = _cost(state, costs)
+    answer["graph"] = view(state.layers, _places(state, numbers, named), costs)
+
+
+def _phase(state: State) -> str:
+    return "deploy" if state.deploys else "TRAIN" if state.trains else "TEST"
+
+
+def _numbers(text: str) -> list[tuple[str, Place]]:
+    """Every layer of the text: its name, number and line."""
+    return [(name, (i, line)) for i, (name, line) in enumerate(prototxt.layer_starts(text))]
+
+
+def _places(state: State, numbers: Sequence[tuple[str, Place]], named: Mapping[str, Place]) -> list[Place]:
+    """Where the layers of a state stand in the text: by their line, or by name where a line is not known."""
+    by_line: dict[int, list[tuple[str, Place]]] = {}
+    for name, place in numbers:
+        by_line.setdefault(place[1], []).append((name, place))
+    found = []
+    for layer, line in zip(state.layers, state.lines):
+        there = [place for name, place in by_line.get(line or 0, []) if name == layer.name]
+        found.append(there[0] if there else named.get(layer.name, (-1, 0)))
+    return found
+
+
+def _deployed(subject: Subject, report: Report, answer: dict[str, Any]) -> State | None:
+    """The net that would be written for use; None, with the reason in the answer, if there is none."""
+    if any(finding.severity == ERROR for finding in report.findings):
+        answer["absent"]["deploy"] = "it is made when the net has no errors"
+        return None
+    first = subject.states[0]
+    if first.net is None:
+        outline(first)
+    try:
+        param = Deployment(first.param, written=True, like=first.net).param
+    except MiniCaffeError as error:
+        answer["absent"]["deploy"] = str(error)
+        return None
+    return State("deploy", param, first.file, deploys=True)
+
+
+def _unjudged(param: NetParameter, phase: str, text: str) -> dict[str, Any]:
+    """The graph of a net that is only looked at, as it names what it may not."""
+    copy = NetParameter()
+    copy.CopyFrom(param)
+    copy.state.phase = 1 if phase != "TRAIN" else 0
+    state = State(phase, copy, "")
+    numbers = _numbers(text)
+    named = dict(reversed(numbers))
+    return view(state.layers, _places(state, numbers, named), [])
+
+
+def _cost(state: State, costs: Sequence[LayerCost]) -> dict[str, Any]:
+    """What one pass takes.  `moved` is a lower bound of the bytes a step moves: every blob is written once
+    and read once, forward and backward; parameters are read, their gradients written."""
+    net = state.net
+    assert net is not None
+    taken = memory(net, slots=1 if state.trains else 0)
+    backward = of_backward(net) if state.trains else 0
+    batch = next((shape[0] for cost in costs for shape in cost.tops if shape), 0)
+    return {
+        "parameters": sum(cost.parameters for cost in costs),
+        "forward": sum(cost.multiply_adds or 0 for cost in costs),
+        "backward": backward,
+        "untold": sum(cost.multiply_adds is None for cost in costs),
+        "batch": batch,
+        "bytes": {**taken._asdict(), "total": taken.total},
+        "moved": 2 * (taken.data + taken.diff) + taken.parameters + 2 * taken.gradients + 2 * taken.history,
+    }
+
+
+def _of_solver(solver: str, folder: Path, bounds: Limits) -> list[dict[str, Any]]:
+    """What is wrong with a solver whose net is that of the page, whatever it names."""
+    try:
+        param = prototxt.parse(solver, SolverParameter, str(folder / SOLVER))
+    except MiniCaffeError as error:
+        return fixes.of_text(solver, error, "solver")
+    try:
+        inside = SolverParameter()
+        inside.CopyFrom(param)
+        for field in ("net", "train_net", "snapshot_prefix"):  # which a run has of its own
+            inside.ClearField(field)
+        screen.solver(inside, bounds)
+    except MiniCaffeError as error:
+        return [fixes.of_finding(from_error(error, SOLVER, "not_allowed"), "solver", [], solver)]
+    named, count = NAMED_NET.subn(rf'\1net\3"{NET}"', solver)
+    if not count:
+        named += f'\nnet: "{NET}"\n'
+    (folder / SOLVER).write_text(named, encoding="utf-8")
+    found: list[Finding] = check(str(folder / SOLVER), cpu=True).findings
+    return [
+        fixes.of_finding(each, "solver", [], solver)
+        for each in found
+        if Path(each.where.split(":")[0]).name == SOLVER and each.rule != "no_snapshots"
+    ]
+
+
+def _clean(found: list[dict[str, Any]], folder: str) -> list[dict[str, Any]]:
+    """Findings without the folder that only this process knows."""
+    for each in found:
+        for key in ("message", "hint"):
+            each[key] = each[key].replace(f"{folder}/", "")
+    return found

@@ -1,0 +1,42 @@
+"""What this machine can do at best, measured once, and how long a step of a net takes at least."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from ..bench import roof
+from ..bench.roof import Roof
+from ..device.cpu import CpuDevice
+from ..files import write_atomic
+
+FILE = "roof.json"  # in a workspace's scratch
+ROUNDS, FLOPS, NBYTES = 7, 4e8, 32 << 20  # a few tenths of a second: an orientation, no benchmark
+
+
+def measure() -> dict[str, Any]:
+    """The roof of the CPU, and its threads.  Runs in a worker: other kernels would disturb it."""
+    device = CpuDevice()
+    found = roof.measure(device, rounds=ROUNDS, flops=FLOPS, nbytes=NBYTES)
+    return {**found.as_json(), "threads": roof.threads_of(device)}
+
+
+def keep(scratch: Path, measured: dict[str, Any]) -> None:
+    write_atomic(scratch / FILE, json.dumps(measured).encode())
+
+
+def kept(scratch: Path) -> dict[str, Any] | None:
+    """What `keep` has kept; None if nothing, or nothing that can be read."""
+    try:
+        found = json.loads((scratch / FILE).read_text())
+        Roof(*(float(found[name]) for name in Roof._fields))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found  # type: ignore[no-any-return]
+
+
+def least_step_s(cost: dict[str, Any], measured: dict[str, Any]) -> float:
+    """The least seconds of a step of this cost: no kernel computes or moves faster than the roof."""
+    top = Roof(*(float(measured[name]) for name in Roof._fields))
+    return max(2 * (cost["forward"] + cost["backward"]) / top.flops_per_s, cost["moved"] / top.bytes_per_s)
