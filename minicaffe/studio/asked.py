@@ -45,7 +45,8 @@ def name_of(form: Mapping[str, Any]) -> str:
 
 
 def options_of(form: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that a form asks for, as plain data; ConfigError, naming the field, for any that cannot be."""
+    """The options that a form asks for, as plain data; ConfigError, naming the field, for any that cannot
+    be."""
     for field in form:
         if field not in FIELDS:
             raise ConfigError(f"no field {field[:80]!r}", hint=suggest(field[:80], FIELDS), field=field[:80])

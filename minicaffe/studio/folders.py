@@ -17,10 +17,11 @@ COUNTED = 10_000  # entries of a folder that are counted
 
 
 def listing(path: Path) -> dict[str, Any]:
-    """What is in a folder: folders and tables by name, how many images, and whether a data set can be made of it.
+    """What is in a folder: folders and tables by name, how many images, and whether a data set can be made
+    of it.
 
-    `classes` says how many of its folders hold images.  What is hidden, links, which may lead elsewhere, and names
-    that are no text are left out.
+    `classes` says how many of its folders hold images.  What is hidden, links, which may lead elsewhere,
+    and names that are no text are left out.
     """
     try:
         with os.scandir(path) as found:

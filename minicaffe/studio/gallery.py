@@ -1,6 +1,8 @@
-"""What the worker does for the page Data: counts, pages of images, single ones, the mean, and augmented samples.
+"""What the worker does for the page Data: counts, pages of images, single ones, the mean, and augmented
+samples.
 
-Every function takes a data set as plain data: `where`, its name or folder, and `version`, which changes with it.
+Every function takes a data set as plain data: `where`, its name or folder, and `version`, which changes
+with it.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ LOOKED_AT = 1000  # entries of a folder, to tell whether it has changed
 
 
 class KnownSet(NamedTuple):
-    """A data set: its id, where the engine finds it (a name or a folder), whether it lies in the workspace, and
-    what changes when it does."""
+    """A data set: its id, where the engine finds it (a name or a folder), whether it lies in the workspace,
+    and what changes when it does."""
 
     id: str
     where: str
@@ -48,8 +48,8 @@ def of_name(name: str) -> KnownSet | None:
 
 
 def is_one(path: Path) -> bool:
-    """Whether a folder is a data set: one that `data make` wrote, a VOC folder, or train, val and test with class
-    folders in them."""
+    """Whether a folder is a data set: one that `data make` wrote, a VOC folder, or train, val and test with
+    class folders in them."""
     where = str(path)
     return bool(facts.summary(where) or voc.lists(where) or class_folders.parts(where))
 

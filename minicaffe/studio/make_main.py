@@ -1,7 +1,7 @@
 """python -m minicaffe.studio.make_main FOLDER: the process that makes one data set for the page.
 
-FOLDER holds request.json; progress.json is written there, and `lock` is held, by the file that was open when this
-process began, for as long as it lives.
+FOLDER holds request.json; progress.json is written there, and `lock` is held, by the file that was open
+when this process began, for as long as it lives.
 """
 
 from __future__ import annotations

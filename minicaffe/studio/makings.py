@@ -1,4 +1,5 @@
-"""Data sets in the making: a process for each, which outlives the server, and what it says of itself in a folder."""
+"""Data sets in the making: a process for each, which outlives the server, and what it says of itself in a
+folder."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ class Shown(NamedTuple):
 
 def sprite(images: Sequence[Shown], columns: int = COLUMNS, cell_px: int = CELL_PX) -> bytes:
     """A PNG of `columns` cells a row, all of them as wide and as high as the widest and the highest image,
-    which lie in the middle of theirs; what they leave free is transparent.  An image larger than a cell is made
-    smaller; none is enlarged."""
+    which lie in the middle of theirs; what they leave free is transparent.  An image larger than a cell is
+    made smaller; none is enlarged."""
     from PIL import Image as pillow
 
     cells = [_fitted(shown, cell_px) for shown in images]

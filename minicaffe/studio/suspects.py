@@ -20,7 +20,7 @@ class _Seen(NamedTuple):
     """A place of an image, and what is compared of it."""
 
     part: str
-    index: int
+    number: int
     labels: tuple[int, ...]
     digest: bytes
     shape: tuple[int, ...]
@@ -66,7 +66,9 @@ def suspects(where: str, version: str) -> dict[str, Any]:
 
 def _look(found: Stored) -> tuple[list[_Seen], list[_Seen], int]:
     """The images that are compared, those that cannot be read, and how many there are in all."""
-    seen, unreadable, total = [], [], 0
+    seen: list[_Seen] = []
+    unreadable: list[_Seen] = []
+    total = 0
     for name, part in found.parts.items():
         total += len(part)
         for index in range(min(len(part), max(0, MOST_IMAGES - len(seen)))):
@@ -90,7 +92,7 @@ def _flat(groups: list[list[_Seen]]) -> list[_Seen]:
 
 def _group(kind: str, title: str, why: str, members: list[_Seen]) -> dict[str, Any]:
     shown = [
-        {"part": one.part, "index": one.index, "labels": sorted(set(one.labels)), "shape": list(one.shape)}
+        {"part": one.part, "index": one.number, "labels": sorted(set(one.labels)), "shape": list(one.shape)}
         for one in members[:MOST_SHOWN]
     ]
     return {"kind": kind, "title": title, "why": why, "count": len(members), "images": shown}

@@ -25,9 +25,9 @@ ENCRYPTED = 0x1
 def relative(name: str) -> PurePosixPath:
     """The path, inside an upload, that a name means.
 
-    DataError for whatever could mean a place elsewhere, or no file at all: a root or a drive, `..`, a backslash, a
-    character that has no visible shape, or more than a file system takes.  Nothing is repaired: who sends such a name
-    does not mean well, or would not find the file again.
+    DataError for whatever could mean a place elsewhere, or no file at all: a root or a drive, `..`, a
+    backslash, a character that has no visible shape, or more than a file system takes.  Nothing is
+    repaired: who sends such a name does not mean well, or would not find the file again.
     """
     path = PurePosixPath(name)
     parts = name.rstrip("/").split("/")
@@ -47,8 +47,8 @@ def relative(name: str) -> PurePosixPath:
     longest = max(len(os.fsencode(part)) for part in parts)
     if longest > LONGEST_NAME or len(os.fsencode(name)) > LONGEST_PATH or len(parts) > DEEPEST:
         raise DataError(
-            f"the name {name[:60]!r}... is too long: {LONGEST_NAME} bytes a folder, {LONGEST_PATH} in all, and"
-            f" {DEEPEST} folders are the most",
+            f"the name {name[:60]!r}... is too long: {LONGEST_NAME} bytes a folder, {LONGEST_PATH} in all,"
+            f" and {DEEPEST} folders are the most",
             hint="rename the file, and send it again",
         )
     return path
@@ -64,8 +64,9 @@ def is_wanted(path: PurePosixPath) -> bool:
 def unpack(archive: Path, folder: Path, tell: Callable[[int, int], None] = lambda done, total: None) -> int:
     """Unpack the images and tables of a zip archive into a folder; how many there are.
 
-    Nothing is written before all names and sizes have been looked at.  DataError for an archive that is damaged,
-    encrypted, would become too large, or holds a name that is refused, a link, or two files of one name.
+    Nothing is written before all names and sizes have been looked at.  DataError for an archive that is
+    damaged, encrypted, would become too large, or holds a name that is refused, a link, or two files of one
+    name.
     """
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -128,8 +129,8 @@ def _copy(opened: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path) -> None:
 
 
 def source_in(folder: Path) -> Path:
-    """What `make` takes of an unpacked folder: the table that is alone in it, or the folder of class folders, which
-    may lie in others that have nothing else."""
+    """What `make` takes of an unpacked folder: the table that is alone in it, or the folder of class
+    folders, which may lie in others that have nothing else."""
     while True:
         entries = sorted(folder.iterdir())
         folders = [entry for entry in entries if entry.is_dir()]

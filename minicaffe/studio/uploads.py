@@ -1,4 +1,5 @@
-"""What the page sends to make a data set of, kept in a folder until it is taken: never more than it may be."""
+"""What the page sends to make a data set of, kept in a folder until it is taken: never more than it may
+be."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ class Uploads:
     def add(self, home: Path, files: list[tuple[str, BinaryIO]]) -> list[dict[str, str]]:
         """Keep files under the names that the page gave; those left out, and why.
 
-        All names are looked at before the first is written.  DataError for one that is refused, and for too much.
+        All names are looked at before the first is written.  DataError for one that is refused, and for too
+        much.
         """
         names = [relative(name) for name, _ in files]
         held = self.has(home)

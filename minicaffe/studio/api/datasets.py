@@ -8,7 +8,7 @@ DELETE /datasets/ID                         remove it, or what is left of a maki
 GET    /api/datasets/ID/classes             parts, and how many images each class has in each
 GET    /api/datasets/ID/images(.png)        a page: part, class, page; or of=train:3,test:7
 GET    /api/datasets/ID/image(.png)         an image: part, index
-GET    /api/datasets/ID/augmented.png       an image beside samples of it: part, index, n, transform, augment, seed
+GET    /api/datasets/ID/augmented.png       it beside samples: part, index, n, transform, augment, seed
 GET    /api/datasets/ID/mean(.png)          the mean image
 GET    /api/datasets/ID/suspects            copies, blanks, odd sizes
 
@@ -34,7 +34,7 @@ from ...files import temporary_name
 from .. import answers, asked, folders, known_sets, makings
 from ..known_sets import KnownSet
 from ..makings import Makings
-from .sending import check_length, uploads_of
+from .sending import check_length, parsed_form, uploads_of
 
 SHORT_S, LONG_S = 60.0, 300.0
 MOST_FORM_BYTES = 1 << 16
@@ -164,7 +164,7 @@ def _form(request: Request) -> dict[str, Any]:
     if "form" not in request.headers.get("content-type", ""):
         return answers.body(request)
     check_length(request, MOST_FORM_BYTES)
-    found = from_thread.run(request.form)
+    found = from_thread.run(parsed_form, request)
     return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
@@ -266,13 +266,13 @@ def image_picture(request: Request) -> Response:
 
 def augmented(request: Request) -> Response:
     one, query = _found(request), request.query_params
-    given = {
+    given: dict[str, Any] = _which(request) | {
         "count": _number(request, "n", 8),
         "transform": query.get("transform", ""),
         "augment": query.get("augment", ""),
         "seed": _number(request, "seed", 1, 2**31),
     }
-    return _picture(request, one, _call(request, "gallery:augmented", one, **_which(request), **given))
+    return _picture(request, one, _call(request, "gallery:augmented", one, SHORT_S, **given))
 
 
 def mean(request: Request) -> Response:

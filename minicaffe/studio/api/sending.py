@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from anyio import from_thread
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -24,7 +24,7 @@ from .. import answers, folders
 from ..uploads import MOST_ZIP_BYTES, Uploads, shown
 
 MOST_REQUEST_BYTES = 1 << 28  # of some files
-MOST_REQUEST_FILES = 500
+MOST_REQUEST_FILES, MOST_FIELDS = 500, 50
 
 
 def uploads_of(request: Request) -> Uploads:
@@ -32,8 +32,8 @@ def uploads_of(request: Request) -> Uploads:
 
 
 def check_length(request: Request, most: int) -> None:
-    """TooLarge for a body of more than `most` bytes, before any of it is read; one that does not say how long it is
-    is refused as well."""
+    """TooLarge for a body of more than `most` bytes, before any of it is read; one that does not say how
+    long it is is refused as well."""
     given = request.headers.get("content-length", "")
     if not (given.isascii() and given.isdecimal()):
         raise DataError("a request must say how long its body is", hint="send it with Content-Length")
@@ -68,7 +68,7 @@ def _home(request: Request) -> Path:
 def add_files(request: Request) -> Response:
     uploads, home = uploads_of(request), _home(request)
     check_length(request, MOST_REQUEST_BYTES)
-    form = from_thread.run(lambda: _parsed(request))
+    form = from_thread.run(parsed_form, request)
     try:
         files = [value for value in form.getlist("files") if isinstance(value, UploadFile)]
         names = _names(form.get("paths"), files)
@@ -79,8 +79,8 @@ def add_files(request: Request) -> Response:
     return answers.json(shown(home.name, uploads.has(home), left_out))
 
 
-async def _parsed(request: Request) -> Any:
-    return await request.form(max_files=MOST_REQUEST_FILES, max_fields=2)
+async def parsed_form(request: Request) -> FormData:
+    return await request.form(max_files=MOST_REQUEST_FILES, max_fields=MOST_FIELDS)
 
 
 def _names(paths: Any, files: list[UploadFile]) -> list[str]:
