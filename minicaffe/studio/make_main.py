@@ -20,6 +20,7 @@ from ..data.making import Options, make
 from ..errors import DataError, MiniCaffeError
 from ..files import write_atomic
 from .unpacking import source_in, unpack
+from .worker import to_plain
 
 MEMORY_BYTES = 1 << 33
 PROCESSOR_S = 6 * 3600
@@ -51,13 +52,13 @@ def main(folder: Path) -> int:
     try:
         _make(folder, request, progress)
     except MiniCaffeError as error:
-        progress.write({"status": "Error", "error": said(error)})
+        progress.write({"status": "Error", "error": to_plain(error)})
         return 1
     except MemoryError:
         lack = DataError(
             f"more than {MEMORY_BYTES >> 30} GiB of memory are needed", hint="give a smaller size"
         )
-        progress.write({"status": "Error", "error": said(lack)})
+        progress.write({"status": "Error", "error": to_plain(lack)})
         return 1
     finally:
         shutil.rmtree(folder / FILES, ignore_errors=True)
@@ -97,11 +98,6 @@ def refuse_links(source: Path, roots: list[Path]) -> None:
                 raise DataError(
                     f"{path} is a link that leads elsewhere", hint="remove it, or start studio with --root"
                 )
-
-
-def said(error: MiniCaffeError) -> dict[str, Any]:
-    """An error as plain data."""
-    return {"message": error.message, "hint": error.hint, "places": [str(place) for place in error.places]}
 
 
 def _limit(kind: int, value: int) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 from ..errors import DataError
 from ..files import write_atomic
 from .make_main import ARCHIVE, FILES, PROGRESS, REQUEST
+from .worker import to_plain
 
 LOCK, PROCESS = "lock", "process"
 MOST_AT_ONCE = 2
@@ -94,10 +95,7 @@ class Makings:
             return None
         if state["status"] == "Running" and not alive:
             words = _last_words(home)
-            return {
-                "status": "Error",
-                "error": {"message": f"the process died: {words}", "hint": "", "places": []},
-            }
+            return {"status": "Error", "error": to_plain(DataError(f"the process died: {words}"))}
         return state
 
     def _is_alive(self, name: str) -> bool:
@@ -134,15 +132,6 @@ class Makings:
         self._await_end(name)
         if not self._is_alive(name):
             shutil.rmtree(self.folder / name, ignore_errors=True)
-
-
-def error_of(state: dict[str, Any]) -> DataError:
-    """The error that a process wrote down before it ended."""
-    said = state["error"]
-    error = DataError(said["message"], hint=said["hint"])
-    for place in reversed(said["places"]):
-        error.within(place)
-    return error
 
 
 def _signal(process: int, number: int) -> None:

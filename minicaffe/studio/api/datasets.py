@@ -31,9 +31,11 @@ from starlette.routing import Route
 from ...data import datasets
 from ...errors import ConfigError, DataError
 from ...files import temporary_name
-from .. import answers, asked, folders, known_sets, makings
+from .. import answers, asked, folders, known_sets
 from ..known_sets import KnownSet
 from ..makings import Makings
+from ..worker import from_plain
+from ..workspace import ID
 from .sending import check_length, parsed_form, uploads_of
 
 SHORT_S, LONG_S = 60.0, 300.0
@@ -66,8 +68,8 @@ def _found(request: Request) -> KnownSet:
 
 
 def _known(request: Request, id: str) -> KnownSet | None:
-    folder = request.app.state.workspace.folder / id
-    if asked.NAME.fullmatch(id) and folder.is_dir() and not folder.is_symlink() and known_sets.is_one(folder):
+    folder = request.app.state.workspace.place(id)
+    if folder.is_dir() and not folder.is_symlink() and known_sets.is_one(folder):
         return known_sets.in_folder(folder)
     return known_sets.of_name(id)
 
@@ -78,10 +80,7 @@ def list_all(request: Request) -> Response:
     own = [
         path
         for path in sorted(workspace.folder.iterdir())
-        if asked.NAME.fullmatch(path.name)
-        and path.is_dir()
-        and not path.is_symlink()
-        and known_sets.is_one(path)
+        if ID.fullmatch(path.name) and path.is_dir() and not path.is_symlink() and known_sets.is_one(path)
     ]
     found = [known_sets.described(known_sets.in_folder(path)) for path in own]
     names = {one["id"] for one in found}
@@ -94,7 +93,7 @@ def _making(name: str, state: dict[str, Any]) -> dict[str, Any]:
     done, total = state.get("done", 0), state.get("total", 0)
     shown = {"id": name, "name": name, "own": True, "progress": done / total if total else 0.0, **state}
     if "error" in state:
-        shown["error"] = answers.error(makings.error_of(state))
+        shown["error"] = answers.error(from_plain(state["error"]))
     return shown
 
 
@@ -104,7 +103,7 @@ def describe(request: Request) -> Response:
 
 def _described(request: Request) -> dict[str, Any]:
     id = request.path_params["id"]
-    state = makings_of(request).state(id) if asked.NAME.fullmatch(id) else None
+    state = makings_of(request).state(id) if ID.fullmatch(id) else None
     if state is not None:
         return _making(id, state)
     return known_sets.described(_found(request)) | {"progress": 1.0}
@@ -170,7 +169,7 @@ def _form(request: Request) -> dict[str, Any]:
 
 def abort(request: Request) -> Response:
     id = request.path_params["id"]
-    if not asked.NAME.fullmatch(id) or makings_of(request).state(id) is None:
+    if not ID.fullmatch(id) or makings_of(request).state(id) is None:
         raise answers.Missing(f"{id[:80]!r} is not being made")
     makings_of(request).abort(id)
     return answers.json({"id": id, "status": "Abort"})
@@ -179,7 +178,7 @@ def abort(request: Request) -> Response:
 def delete(request: Request) -> Response:
     """Remove a data set, whole or not at all to whoever looks."""
     id = request.path_params["id"]
-    if asked.NAME.fullmatch(id) and (state := makings_of(request).state(id)) is not None:
+    if ID.fullmatch(id) and (state := makings_of(request).state(id)) is not None:
         if state["status"] == "Running":
             raise answers.Busy(f"{id} is being made", hint="abort it first")
         makings_of(request).forget(id)
