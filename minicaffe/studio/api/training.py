@@ -61,41 +61,43 @@ def _new_folder(workspace: Workspace, name: str) -> Path:
 
 
 def preview(request: Request) -> Response:
-    """What `create` would begin: the solver as it would run, rates along the iterations, memory and time."""
+    """What `create` would begin: the solver as it would run, rates along the iterations, memory and time; with
+    `estimate` false without the last two, which take longer to find out."""
     body = answers.body(request)
     wanted = _plans(request, body)
     first = wanted[0]
-    found = request.app.state.workers.call(
-        "check",
-        "minicaffe.studio.estimate:estimate",
-        {"net": text.spell(first.net), "solver": text.spell(first.solver)},
-        ESTIMATE_S,
-    )
-    solver = first.solver
-    tests = (
-        sum(solver.test_iter) * (1 + solver.max_iter // max(solver.test_interval, 1))
-        if solver.test_iter
-        else 0
-    )
-    known = found.get("step_s") is not None
-    measured = _measured(request, first)
-    found["measured_in"] = measured and measured[0]
-    if measured:
-        found["step_s"], found["total_s"] = measured[1], solver.max_iter * measured[1]
-    elif known:
-        found["total_s"] = solver.max_iter * solver.iter_size * found["step_s"] + tests * found["test_s"]
-    else:
-        found["total_s"] = None
+    found = {} if body.get("estimate") is False else _estimate(request, first)
     return answers.json(
         {
             **found,
             "runs": [_shown(plan) for plan in wanted],
-            "solver_text": text.spell(solver),
+            "solver_text": text.spell(first.solver),
             "net_text": text.spell(first.net),
             "samples": first.samples,
             "batch": first.batch,
         }
     )
+
+
+def _estimate(request: Request, plan: Plan) -> dict[str, Any]:
+    """What estimate.estimate says, and the time of the whole run: by an earlier run, if there is one like
+    it."""
+    found: dict[str, Any] = request.app.state.workers.call(
+        "check",
+        "minicaffe.studio.estimate:estimate",
+        {"net": text.spell(plan.net), "solver": text.spell(plan.solver)},
+        ESTIMATE_S,
+    )
+    solver, measured = plan.solver, _measured(request, plan)
+    found["measured_in"], found["total_s"] = None, None
+    if measured:
+        found["measured_in"], found["step_s"] = measured
+        found["total_s"] = solver.max_iter * measured[1]
+    elif found["step_s"] is not None:
+        tests = 1 + solver.max_iter // solver.test_interval if solver.test_iter else 0
+        found["total_s"] = solver.max_iter * solver.iter_size * found["step_s"]
+        found["total_s"] += tests * sum(solver.test_iter) * found["test_s"]
+    return found
 
 
 def _measured(request: Request, plan: Plan) -> tuple[str, float] | None:
@@ -176,18 +178,13 @@ OWN = ("net:", "snapshot_prefix:")
 
 
 def choices(request: Request) -> Response:
-    """What the form offers: types of solvers, policies, data sets that come by name."""
+    """What the form offers: types of solvers, policies of the rate, nets of the package."""
     return answers.json(
         {
             "solver_types": sorted(RULES),
             "without_momentum": sorted(name for name, rule in RULES.items() if not rule.has_momentum),
             "policies": sorted(POLICIES),
             "templates": templates(),
-            "named_datasets": [
-                {"id": known.name, "title": known.title, "samples": known.splits["train"].samples}
-                for known in datasets.SETS.values()
-                if all(datasets.find(known, split) for split in known.splits.values())
-            ],
         }
     )
 

@@ -67,24 +67,23 @@ export class RunForm {
       box.addEventListener("input", () => this.edit(name, rule.list ? box.value.split(",") : box.value));
       return {name, rule, box, row: field(label, box)};
     });
-    this.start = el("button.primary", {type: "submit"}, "Start training");
+    this.start = el("button.primary", {type: "submit", form: "runform"}, "Start training");
     this.answer = el("output.answer", {"aria-live": "polite"});
     this.facts = el("dl.facts");
     this.findings = el("ul.findings", {"aria-live": "polite"});
     const card = el("section.card");
     this.chart = new Chart(card, this.group, {title: "Learning rate", height: 180});
-    const form = el("form.runform", {onsubmit: event => { event.preventDefault(); this.submit(); }},
+    const form = el("form.runform", {id: "runform", onsubmit: event => { event.preventDefault(); this.submit(); }},
       el("fieldset", {}, el("legend", {}, "What"), field("name", this.name), field("net", this.net), this.netBox, field("data set", this.data)),
       el("fieldset", {}, el("legend", {}, "How"),
         el("p.hint", {id: "sweep-hint"}, "Several rates or batch sizes, separated by commas, make a sweep: a run for each."),
         el("div.grid", {}, field("epochs", this.epochs), field("batch size", this.batch), field("learning rate", this.rates), field("solver", this.type), field("rate policy", this.policy),
           ...this.fields.map(f => f.row), field("test every, epochs", this.val), field("snapshot every, epochs", this.snapshot))),
-      el("details", {open: ""}, el("summary", {}, "Solver text"), this.solver),
-      el("div.job-commands", {}, this.start, this.answer));
+      el("details", {open: ""}, el("summary", {}, "Solver text"), this.solver));
     clear(this.host);
     this.host.append(
       el("div.job-head", {}, el("a.back", {href: "#train"}, "All runs"), el("h2", {}, this.from ? `New run, as ${this.from}` : "New run")),
-      el("div.two", {}, form, el("aside.preview", {"aria-label": "what it comes to"}, card, this.facts, this.findings)));
+      el("div.two", {}, form, el("aside.preview", {"aria-label": "what it comes to"}, card, this.facts, this.findings, el("div.job-commands", {}, this.start, this.answer))));
     this.solver.value = START;
   }
 
@@ -101,7 +100,7 @@ export class RunForm {
         ...choices.templates.map(t => [TEMPLATE + t, `template ${t}`]),
         ["text", "text below"],
       ]);
-      options(this.data, [["", "what the net names"], ...sets.map(s => [s.id, s.name ?? s.id]), ...choices.named_datasets.map(s => [s.id, `${s.id}: ${s.samples.toLocaleString("en")} images`])]);
+      options(this.data, [["", "what the net names"], ...sets.filter(s => s.status === "Done").map(s => [s.id, s.parts?.train ? `${s.id}: ${s.parts.train.toLocaleString("en")} images` : s.id])]);
       if (this.from) await this.clone();
       else {
         const wanted = this.app.draft ? `draft:${this.app.draft}` : `${TEMPLATE}digits/all_in_one`;
@@ -188,38 +187,49 @@ export class RunForm {
     return body;
   }
 
+  // The rates at once, then what takes longer to find out.
   async preview() {
-    const number = ++this.asked;
-    let answer;
+    const number = ++this.asked, body = this.body(), late = () => number !== this.asked || !this.open; // a later question is on its way
     try {
-      answer = await api.post("/api/training/preview", this.body());
+      const rough = await api.post("/api/training/preview", {...body, estimate: false});
+      if (late()) return;
+      this.showRuns(rough);
+      const whole = await api.post("/api/training/preview", body);
+      if (!late()) this.showCost(whole);
     } catch (error) {
-      if (number === this.asked) this.refused(error);
-      return;
+      if (!late()) this.refused(error);
     }
-    if (number !== this.asked || !this.open) return; // a later question is on its way
+  }
+
+  showRuns({runs}) {
     this.chart.drop(() => true);
-    const count = answer.runs.length, rates = new Set();
-    answer.runs.forEach((run, i) => {
+    const rates = new Set();
+    runs.forEach((run, i) => {
       if (rates.has(run.rates.y[0])) return; // batch sizes alone differ
       rates.add(run.rates.y[0]);
       const curve = new Curve(Infinity);
       curve.add(run.rates);
-      this.chart.put(i, {curve, label: count > 1 && run.name ? run.name.replace(/^_/, "") : "rate", colour: i});
+      this.chart.put(i, {curve, label: run.name ? run.name.replace(/^_/, "") : "rate", colour: i});
     });
-    const head = answer.runs[0];
+    this.start.textContent = runs.length > 1 ? `Start ${runs.length} runs` : "Start training";
+    this.start.disabled = false;
+    this.findings.replaceChildren();
+  }
+
+  showCost(answer) {
+    const count = answer.runs.length, known = value => (value === undefined || value === null ? null : value);
+    const time = known(answer.total_s) && `about ${duration(answer.total_s)}${count > 1 ? " each" : ""}, ${short(1000 * answer.step_s)} ms an iteration`;
     const rows = [
       ["runs", String(count)],
-      ["iterations", head.max_iter.toLocaleString("en")],
-      ["images of an epoch", answer.samples ? answer.samples.toLocaleString("en") : "not known"],
-      ["parameters", answer.parameters === undefined ? "not known" : answer.parameters.toLocaleString("en")],
-      ["memory", answer.bytes === undefined ? "not known" : `about ${bytes(answer.bytes)}`],
-      ["time", answer.total_s === null ? "not known" : `about ${duration(answer.total_s)}${count > 1 ? " each" : ""}, ${short(1000 * answer.step_s)} ms an iteration ${answer.measured_in ? `as in ${answer.measured_in}` : "by its work; small nets take longer"}`],
+      ["iterations", answer.runs[0].max_iter.toLocaleString("en")],
+      ["images of an epoch", known(answer.samples || null)?.toLocaleString("en")],
+      ["parameters", known(answer.parameters)?.toLocaleString("en")],
+      ["memory", known(answer.bytes) && `about ${bytes(answer.bytes)}`],
+      ["time", time && `${time}${answer.measured_in ? `, as in ${answer.measured_in}` : " by its work; a small net takes longer"}`],
     ];
-    this.facts.replaceChildren(...rows.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value)]));
+    this.facts.replaceChildren(...rows.flatMap(([term, value]) => [el("dt", {}, term), el("dd", {}, value ?? "not known")]));
     const shown = answer.findings.filter(f => f.rule !== "extension");
     this.findings.replaceChildren(...shown.map(f => el(`li.${f.severity === "error" ? "bad" : "note"}`, {}, `${f.severity}: ${f.layer ? `layer ${f.layer}: ` : ""}${f.what}${f.remedy ? ` (${f.remedy})` : ""}`)));
-    this.start.textContent = count > 1 ? `Start ${count} runs` : "Start training";
     this.start.disabled = answer.findings.some(f => f.severity === "error");
   }
 

@@ -14,6 +14,7 @@ from minicaffe.runs.home import Home
 
 from ..fake_runs import add_row, make_run, trainer, wait_for
 
+SLOW_MS = 40_000  # a worker that starts on a busy machine
 pytestmark = pytest.mark.browser
 
 VALUES = st.one_of(st.none(), st.floats(-1e6, 1e6).map(lambda value: round(value, 3)))
@@ -44,12 +45,12 @@ def go(page, address: str) -> None:
 
 def open_form(page) -> None:
     go(page, "train/new")
-    page.wait_for_selector(".facts dd")
+    page.wait_for_selector(".train .facts dd", timeout=SLOW_MS)
 
 
 def fill(page, **fields: str) -> None:
     for name, value in fields.items():
-        page.fill(f"[name={name}]", value)
+        page.fill(f".train [name={name}]", value)
 
 
 def state(page, *wanted: str, timeout_s: float = 60) -> None:
@@ -59,10 +60,10 @@ def state(page, *wanted: str, timeout_s: float = 60) -> None:
 
 def test_lenet_learns_the_digits_and_the_charts_are_the_file(page, server):
     open_form(page)
-    page.select_option("[name=lr_policy]", "cosine")
+    page.select_option(".train [name=lr_policy]", "cosine")
     fill(page, train_epochs="12", learning_rate="0.03", name="lenet", random_seed="1")
-    assert 'lr_policy: "cosine"' in page.input_value("[name=solver]")
-    page.wait_for_selector("text=270")  # iterations
+    assert 'lr_policy: "cosine"' in page.input_value(".train [name=solver]")
+    page.wait_for_selector(".train dd:has-text('270')")  # iterations
     page.click("text=Start training")
     state(page, "finished", timeout_s=90)
     folder = server.folder / "lenet"
@@ -94,7 +95,7 @@ def test_a_run_is_steered(page, server):
             page.click(f"[data-op={op}]")
             page.wait_for_selector(f"text={op}: done at iteration 7")
         state(page, "paused")
-        page.fill("[name=rate]", "0.005")
+        page.fill(".train [name=rate]", "0.005")
         page.keyboard.press("Enter")
         page.wait_for_selector("text=set_lr 0.005: done at iteration 7")
         page.click("[data-op=resume]")
@@ -109,12 +110,10 @@ def test_a_run_is_steered(page, server):
 
 def test_a_server_that_comes_back_has_lost_nothing(page, server):
     home = make_run(server.folder, "going", rows=50, end="")
-    go(page, "train/new")
-    page.wait_for_selector(".facts dd")
     with trainer(home):
         go(page, "train/going")
         state(page, "running")
-        page.fill("[name=rate]", "0.123")
+        page.fill(".train [name=rate]", "0.123")
         server.kill()
         for i in range(50, 80):
             add_row(home, i)
@@ -126,7 +125,7 @@ def test_a_server_that_comes_back_has_lost_nothing(page, server):
         assert drawn(page, "Loss", "train/loss0") == [
             [row["iteration"], row["loss"], 1] for row in rows(home.folder, "train")
         ]
-        assert page.input_value("[name=rate]") == "0.123"
+        assert page.input_value(".train [name=rate]") == "0.123"
 
 
 def test_values_by_keyboard_and_zoom(page, server):
@@ -171,20 +170,26 @@ def test_runs_are_compared(page, server):
 
 def test_the_form_and_the_text_say_the_same(page, server):
     open_form(page)
-    solver = page.locator("[name=solver]")
+    solver = page.locator(".train [name=solver]")
     fill(page, momentum="0.5", learning_rate="0.02, 0.2")
     assert "momentum: 0.5" in solver.input_value() and "base_lr: 0.02" in solver.input_value()
     page.wait_for_selector("text=Start 2 runs")
     solver.fill(solver.input_value().replace("0.5", "0.75") + 'type: "Nesterov"\n')
-    page.wait_for_selector(".findings .bad")
+    page.wait_for_selector(".train .findings .bad", timeout=SLOW_MS)
     solver.fill('base_lr: 0.1 lr_policy: "inv" gamma: 0.001 power: 0.75 type: "Nesterov"')
-    assert page.input_value("[name=solver_type]") == "Nesterov" and page.input_value("[name=power]") == "0.75"
-    page.select_option("[name=solver_type]", "AdaGrad")
-    page.wait_for_selector(".facts dd")
+    assert (
+        page.input_value(".train [name=solver_type]") == "Nesterov"
+        and page.input_value(".train [name=power]") == "0.75"
+    )
+    page.select_option(".train [name=solver_type]", "AdaGrad")
+    page.wait_for_selector(".train .facts dd", timeout=SLOW_MS)
     assert "momentum" not in solver.input_value()
     solver.fill("base_lr: high")
-    page.wait_for_selector(".findings .bad")
-    assert "solver.prototxt:1:10" in page.inner_text(".findings") and page.locator(".primary").is_disabled()
+    page.wait_for_selector(".train .findings .bad", timeout=SLOW_MS)
+    assert (
+        "solver.prototxt:1:10" in page.inner_text(".train .findings")
+        and page.locator(".train .primary").is_disabled()
+    )
 
 
 def test_names_notes_clone_delete(page, server):
@@ -196,13 +201,13 @@ def test_names_notes_clone_delete(page, server):
     page.wait_for_selector("h2:has-text('<img')")
     page.click("summary:has-text('Notes')")
     page.fill('[aria-label="notes"]', "slow but sure")
-    page.locator("h2").click()
+    page.locator(".train h2").click()
     wait_for(lambda: "slow but sure" in (server.folder / "old" / "notes.json").read_text())
     page.click("text=Clone")
-    page.wait_for_selector(".facts dd")
-    assert "LeNet-digits" in page.input_value("[name=net_text]") and "max_iter: 100" in page.input_value(
-        "[name=solver]"
-    )
+    page.wait_for_selector(".train .facts dd", timeout=SLOW_MS)
+    assert "LeNet-digits" in page.input_value(
+        ".train [name=net_text]"
+    ) and "max_iter: 100" in page.input_value(".train [name=solver]")
     go(page, "train/old")
     page.once("dialog", lambda dialog: dialog.accept())
     page.click("text=Delete")
