@@ -275,7 +275,7 @@ class Home:
             if not self.log.exists():
                 self._made.append(self.log)
         for _ in range(LOCK_TRIES):
-            if locked := _lock(handle):
+            if locked := lock_file(handle):
                 break
             time.sleep(0.02)  # somebody may only be looking whether it is held
         if not locked:
@@ -309,12 +309,12 @@ class Home:
         """Whether a process holds the lock."""
         try:
             with open_file(self.folder / "lock") as handle:
-                return not _lock(handle, shared=True)
+                return not lock_file(handle, shared=True)
         except DataError:
             return False
 
 
-def _lock(handle: Any, *, shared: bool = False) -> bool:
+def lock_file(handle: Any, *, shared: bool = False) -> bool:
     """Lock an open file against other processes, until it is closed; whether that worked.  Those who only
     look share it."""
     try:
