@@ -110,8 +110,9 @@ export class SetView {
       const spelled = values => values.map(v => v.toPrecision(4)).join(", ");
       row("Mean, deviation", `${spelled(one.mean_values)}; ${spelled(one.std_values)}`);
     }
-    const source = Object.values(one.sources ?? {})[0];
-    if (source) row("In a Data layer", el("code", {}, `source: ${JSON.stringify(source)}  backend: ${(one.kind ?? "idx").toUpperCase()}`));
+    const source = Object.values(one.sources ?? {})[0], layer = {voc: "AnnotatedData", hdf5: "HDF5Data"}[one.kind] ?? "Data";
+    const backend = one.kind === "hdf5" ? "" : ` backend: ${(one.kind ?? "idx").toUpperCase()}`;
+    if (source) row(`Read by ${layer}`, el("code", {}, `source: ${JSON.stringify(source)}${backend}`));
     return el("dl.facts", {}, ...rows);
   }
 
