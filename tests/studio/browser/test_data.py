@@ -12,7 +12,7 @@ import pytest
 from minicaffe.data import datasets
 from minicaffe.data.making import Options, make
 
-from ..pictures import class_folders
+from ..pictures import class_folders, doubtful
 
 HOSTILE = ('<img src=x onerror="document.title=1">', 'it\'s "quoted" & <b>bold<', "a..' {{7*7}} %2e%2e%2f")
 LONG_MS = 60_000  # until a data set is made
@@ -193,6 +193,16 @@ def test_suspects_and_removal(page, server, workspace, tmp_path):
     page.get_by_role("button", name="Delete odd for good").click()
     page.get_by_text("odd is removed").wait_for()
     assert not (workspace / "odd").exists()
+
+
+def test_a_net_is_asked_which_labels_it_doubts(page, server, workspace, tmp_path, capsys):
+    doubtful(workspace, tmp_path, capsys)
+    page.wait_for_selector("#link[data-state=live]")
+    go(page, "some/suspects")
+    page.get_by_text("Nothing is suspect").wait_for()
+    page.get_by_role("button", name="Ask it").click()
+    page.get_by_role("heading", name="Labels that the net doubts").wait_for(timeout=LONG_MS)
+    assert page.locator("#data .suspect .cell[data-key='train:7']").count() == 1
 
 
 @pytest.mark.parametrize("width", [1440, 1024, 390])
