@@ -19,7 +19,7 @@ from minicaffe.studio.api import datasets as sets
 from minicaffe.studio.api import sending
 from minicaffe.studio.worker import Workers
 
-from .pictures import class_folders, png
+from .pictures import class_folders, doubtful, png
 
 MAKE = "/datasets/images/classification.json"
 HOSTILE = ('<img src=x onerror="alert(1)">', 'it\'s "quoted" & <b>bold<', "a..' OR 1=1; {{x}}")
@@ -409,3 +409,14 @@ def test_removing(client, workspace, small):
     assert client.delete("/datasets/small").json() == {"id": "small", "deleted": True}
     assert [path.name for path in workspace.iterdir()] == [".studio"]
     error_of(client.delete("/datasets/small"), 404)
+
+
+def test_a_net_doubts_wrong_labels(client, workspace, tmp_path, capsys):
+    labels = doubtful(workspace, tmp_path, capsys)
+    group = client.get("/api/datasets/some/doubts", params={"run": "plain"}).json()
+    found = {image["index"]: image["says"] for image in group["images"]}
+    assert {index: found.get(index) for index in (7, 70)} == {
+        index: (labels[index] + 5) % 10 for index in (7, 70)
+    }
+    assert group["count"] <= 12 and group["looked_at"] == 300
+    error_of(client.get("/api/datasets/some/doubts", params={"run": "none"}), 404)
