@@ -98,7 +98,7 @@ class Stepper(Viewer):
         image, _ = self.samples.read(number)
         if image.dtype == np.uint8:
             image = self.preparation.fit(image)
-        return self.preparation((image * np.float32(255.0 / self.preparation.raw_scale))[None])
+        return self.preparation(image[None], white=self.preparation.raw_scale)
 
     def follow(self, input: np.ndarray, kind: str = "none", number: int = 0) -> Trace:
         """One pass forward with the net's input, and one backward from
