@@ -14,12 +14,18 @@ THINNEST = 1.8  # pixels of the box that a stroke gets at least; MNIST's have tw
 VISIBLE = 0.15  # ink above which a pixel counts for the extent of a glyph
 
 
-def normalised(ink: np.ndarray, stroke_px: float = 0.0, side: int = SIDE, box: int = BOX) -> np.ndarray:
+def normalised(
+    ink: np.ndarray,
+    stroke_px: float = 0.0,
+    side: int = SIDE,
+    box: int = BOX,
+    thinnest: float = THINNEST,
+) -> np.ndarray:
     """The glyph as a (28, 28) float32 array in [0, 1].
 
     ink        (H, W), 0 for paper to 1 for full ink, and nothing but the glyph
     stroke_px  how wide its strokes are; thin ones are drawn wider, since MNIST's pens were broad
-    side, box  another picture, and how large the glyph is in it
+    side, box, thinnest  another picture, the longer side of the glyph in it, and pixels of its strokes
     """
     from PIL import Image
     from scipy import ndimage
@@ -32,7 +38,7 @@ def normalised(ink: np.ndarray, stroke_px: float = 0.0, side: int = SIDE, box: i
     longer = max(crop.shape)
     wider = 0
     if stroke_px:
-        wider = max(0, round(FINE * THINNEST * box / BOX - stroke_px * FINE * box / longer))
+        wider = max(0, round(FINE * thinnest - stroke_px * FINE * box / longer))
     scale = (FINE * box - wider) / longer
     height, width = (max(1, round(extent * scale)) for extent in crop.shape)
     fine = np.asarray(

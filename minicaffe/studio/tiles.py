@@ -1,4 +1,4 @@
-"""Arrays as pictures of tiles: one small PNG a page, a pixel for each value, and where in it which value is."""
+"""Arrays as pictures of tiles: one PNG a page, a square for each value, and where in it which value is."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from ..inference.pictures import GreyRange, range_of
 MOST_TILES = 1024  # of a page
 MOST_PIXELS = 1 << 20
 WIDE = 1.6  # how much wider than high a page should be
+TILE_PX, MOST_ZOOM = 64, 12  # what small tiles are enlarged to, and how many pixels a value has at most
 FOLDED = 32  # values of a row of a vector
 BINS = 40
 # Levels of a picture with a palette: 0 to LAST are values; LAST / 2 is 0 where some are negative.
@@ -113,6 +114,8 @@ class Sheet:
             raise DataError(f"page {number} of tiles; expected 0 to {self.pages - 1}")
         self.first = number * self.step
         self.shown = tiles.values[self.first : self.first + self.step]
+        side = max(height, width) if count > 1 else max(1, max(height, width) // 4)
+        self.zoom = max(1, min(MOST_ZOOM, TILE_PX // side))
         self.range = _range(tiles)
 
     @property
@@ -121,8 +124,8 @@ class Sheet:
 
     def levels(self) -> np.ndarray:
         """The picture, (H, W) of levels, or (H, W, 4) of colours for tiles in colour: tiles with a line of a
-        pixel around each."""
-        height, width = self.shown.shape[-2:]
+        pixel around each, every value `zoom` pixels wide and high."""
+        height, width = (side * self.zoom for side in self.shown.shape[-2:])
         rows = max(1, math.ceil(len(self.shown) / self.columns))
         size = (rows * (height + 1) + 1, self.columns * (width + 1) + 1)
         colour = self.tiles.colour
@@ -131,13 +134,16 @@ class Sheet:
             y, x = (1 + (i // self.columns) * (height + 1), 1 + (i % self.columns) * (width + 1))
             place = picture[y : y + height, x : x + width]
             if colour:
-                place[..., :3] = self.range.grey(tile)[::-1].transpose(1, 2, 0)
+                place[..., :3] = self._enlarged(self.range.grey(tile)[::-1].transpose(1, 2, 0))
                 place[..., 3] = 255
             else:
-                place[...] = self._level(tile)
+                place[...] = self._enlarged(self._level(tile))
         if self.tiles.padded and self.number == self.pages - 1:
-            picture[-2, size[1] - 1 - self.tiles.padded : -1] = NOTHING
+            picture[-1 - self.zoom :, -1 - self.tiles.padded * self.zoom :] = NOTHING
         return picture
+
+    def _enlarged(self, values: np.ndarray) -> np.ndarray:
+        return values.repeat(self.zoom, axis=0).repeat(self.zoom, axis=1)
 
     def _level(self, tile: np.ndarray) -> np.ndarray:
         low, high = self.range.black, self.range.white
@@ -164,6 +170,7 @@ class Sheet:
         height, width = self.shown.shape[-2:]
         return {
             "tile": [height, width],
+            "zoom": self.zoom,
             "columns": self.columns,
             "first": self.first,
             "shown": len(self.shown),

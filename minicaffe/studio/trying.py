@@ -62,8 +62,8 @@ def _net(run: Run, invert: str = "auto") -> Working:
 
 
 @lru_cache(maxsize=2)
-def _share(net: str, folder: str, weights: str, stamp: str) -> float:
-    return drawn.share_of(_working(net, folder, weights, stamp, "auto"))
+def _manner(net: str, folder: str, weights: str, stamp: str) -> drawn.Manner:
+    return drawn.manner_of(_working(net, folder, weights, stamp, "auto"))
 
 
 def attempt(
@@ -82,8 +82,8 @@ def attempt(
     if pen_px > 0 and net.channels == 1:
         if not pixels.any():
             raise DataError("nothing is drawn", hint="draw a stroke, or drop an image")
-        share = _share(run["net"], run["folder"], run["weights"], run["stamp"])
-        pixels = drawn.placed(pixels[0] / 255.0, net.preparation.size, share, pen_px)
+        manner = _manner(run["net"], run["folder"], run["weights"], run["stamp"])
+        pixels = drawn.placed(pixels[0] / 255.0, net.preparation.size, manner, pen_px)
         if net.expected_ground() == ground.LIGHT:
             pixels = 255 - pixels
     answer = net.classify(pixels, top=top)

@@ -28,11 +28,14 @@ def pixels(sheet: Sheet) -> np.ndarray:
 def shown(sheet: Sheet) -> np.ndarray:
     """The values that a reader of the picture finds, tile by tile."""
     facts, picture = sheet.facts(), pixels(sheet)
-    h, w = facts["tile"]
+    zoom = facts["zoom"]
+    h, w = (side * zoom for side in facts["tile"])
     tiles = []
     for i in range(facts["shown"]):
         y, x = 1 + i // facts["columns"] * (h + 1), 1 + i % facts["columns"] * (w + 1)
-        tiles.append(picture[y : y + h, x : x + w])
+        tile = picture[y : y + h, x : x + w]
+        assert np.array_equal(tile, tile[::zoom, ::zoom].repeat(zoom, 0).repeat(zoom, 1))
+        tiles.append(tile[::zoom, ::zoom])
     levels = np.array(tiles).astype(np.float64)
     levels[levels == NOTHING] = np.nan
     return facts["low"] + levels / LAST * (facts["high"] - facts["low"])
@@ -57,15 +60,16 @@ def test_a_reader_of_the_picture_finds_the_values(data, shape):
 
 def test_zero_is_the_middle_of_signed_values():
     sheet = Sheet(of_blob(np.array([[[[-3.0, 0.0], [1.5, 3.0]]]], np.float32)))
-    assert pixels(sheet)[1:3, 1:3].tolist() == [[0, LAST // 2], [LAST * 3 // 4, LAST]]
-    assert pixels(sheet)[0].tolist() == [NOTHING] * 4  # the line around
+    zoom = sheet.zoom
+    assert pixels(sheet)[1:-1:zoom, 1:-1:zoom].tolist() == [[0, LAST // 2], [LAST * 3 // 4, LAST]]
+    assert set(pixels(sheet)[0]) == {NOTHING}  # the line around
     with Image.open(io.BytesIO(sheet.png(dark=True))) as dark, Image.open(io.BytesIO(sheet.png())) as light:
-        assert sum(dark.convert("RGB").getpixel((2, 1))) < 100 < 700 < sum(light.convert("RGB").getpixel((2, 1)))
+        assert sum(dark.convert("RGB").getpixel((1 + zoom, 1))) < 100 < 700 < sum(light.convert("RGB").getpixel((1 + zoom, 1)))
 
 
 def test_what_is_not_finite_is_seen():
     sheet = Sheet(of_blob(np.array([[[[np.nan, 1.0], [np.inf, 2.0]]]], np.float32)))
-    assert pixels(sheet)[1:3, 1:3].tolist() == [[NOT_FINITE, LAST // 2], [NOT_FINITE, LAST]]
+    assert pixels(sheet)[1 : -1 : sheet.zoom, 1 : -1 : sheet.zoom].tolist() == [[NOT_FINITE, LAST // 2], [NOT_FINITE, LAST]]
     assert sheet.value(0) == [[None, 1.0], [None, 2.0]]
     said = statistics(np.array([np.nan, 1, 2, 0]))
     assert (said["not_finite"], said["min"], said["max"], said["zeros"]) == (1, 0, 2, 1)

@@ -27,6 +27,7 @@ from ...data.images import ENDINGS
 from ...errors import ConfigError, DataError
 from ...files import read_bytes, read_text
 from .. import answers, snapshots
+from . import uploads
 from .parameters import number, text
 
 IMAGE_S, MANY_S = 60.0, 600.0
@@ -50,7 +51,7 @@ def attempt(request: Request) -> Response:
         "attempt",
         {
             "run": run,
-            "image": answers.content(request),
+            "image": uploads.content(request),
             "top": max(1, number(request, "top", TOP)),
             "invert": text(request, "invert", "auto"),
             "pen_px": float(number(request, "pen", 0)),
@@ -61,7 +62,7 @@ def attempt(request: Request) -> Response:
 
 
 def read(request: Request) -> Response:
-    found = _call(request, "reading", {"image": answers.content(request)})
+    found = _call(request, "reading", {"image": uploads.content(request)})
     steps = [{"name": step["name"], "png": _text(step["png"])} for step in found["steps"]]
     return answers.json(found | {"steps": steps})
 
@@ -74,7 +75,7 @@ def _text(content: bytes) -> str:
 
 
 def classify_one(request: Request) -> Response:
-    form = answers.form(request)
+    form = uploads.form(request)
     names, contents = _images(request, form)
     if len(contents) != 1:
         raise ConfigError(f"{len(contents)} images; expected one", hint="classify_many.json takes several")
@@ -85,7 +86,7 @@ def classify_one(request: Request) -> Response:
 
 
 def classify_many(request: Request) -> Response:
-    form = answers.form(request)
+    form = uploads.form(request)
     names, contents = _images(request, form)
     found = zip(names, _classified(request, form, contents))
     return answers.json(
@@ -94,7 +95,7 @@ def classify_many(request: Request) -> Response:
 
 
 def top_n(request: Request) -> Response:
-    form = answers.form(request)
+    form = uploads.form(request)
     names, contents = _images(request, form)
     wanted = _whole(form, "top_n", 9)
     by_class: dict[str, list[tuple[float, str]]] = {}
@@ -107,7 +108,7 @@ def top_n(request: Request) -> Response:
     )
 
 
-def _classified(request: Request, form: answers.Form, contents: list[bytes], top: int = TOP) -> list[dict[str, Any]]:
+def _classified(request: Request, form: uploads.Form, contents: list[bytes], top: int = TOP) -> list[dict[str, Any]]:
     id = form.text("job_id") or text(request, "job_id")
     if not id:
         raise ConfigError("job_id is missing", hint="it is the name of a run", field="job_id")
@@ -130,14 +131,14 @@ def _percent(found: dict[str, Any]) -> list[list[Any]]:
     return [[label, round(100 * value, 2)] for label, value in found["predictions"]]
 
 
-def _whole(form: answers.Form, name: str, default: int) -> int:
+def _whole(form: uploads.Form, name: str, default: int) -> int:
     given = form.text(name)
     if given and not (given.isdecimal() and 0 < int(given) <= MOST_IMAGES):
         raise ConfigError(f"{name} must be a number from 1 to {MOST_IMAGES}; got {given!r}", field=name)
     return int(given) if given else default
 
 
-def _images(request: Request, form: answers.Form) -> tuple[list[str], list[bytes]]:
+def _images(request: Request, form: uploads.Form) -> tuple[list[str], list[bytes]]:
     """Names and contents of the images of a request: sent along, the body itself, or named by paths, which must lie
     in the folders of the studio."""
     sent = form.files("image_file")

@@ -14,8 +14,8 @@ export async function evidence(app, node, look, number, ask) {
   clear(node).append(
     el("p", {}, `Of class ${label}, whose score is ${short(of.target.value)}:`),
     el("div.pair.two", {},
-      new Sheet(app, {...first, what: "top"}, "what the net sees").node,
-      new Sheet(app, {...first, what: "top-diff"}, "input gradient").node,
+      new Sheet(app, {...first, what: "top"}, "", {title: "What the net sees"}).node,
+      new Sheet(app, {...first, what: "top-diff"}, "", {title: "Input gradient"}).node,
       covered),
     el("p.hint", {}, "The input gradient says how the score changes with every pixel: orange, brighter raises it; blue, brighter lowers it."));
   const found = await app.api.get(`api/inspect/${of.id}/occlusion?class=${number}`);

@@ -2,7 +2,7 @@
 import {bars} from "./bars.js";
 import {clear, el} from "./dom.js";
 import {evidence} from "./evidence.js";
-import {Gallery} from "./gallery.js";
+import {Pictures} from "./pictures.js";
 import {layerView} from "./layer.js";
 import {caption, matrix} from "./matrix.js";
 import {short} from "./numbers.js";
@@ -38,7 +38,7 @@ class Inspect {
     this.class = choose("class", () => this.look());
     this.kind.append(...[["loss", "the loss"], ["score", "a class's score"], ["none", "nothing"]].map(([v, t]) => new Option(t, v)));
     this.upload = el("input", {type: "file", accept: "image/*", onchange: () => this.bring(this.upload.files[0])});
-    this.gallery = new Gallery(app, caption, sample => this.pick({sample: sample.number}));
+    this.gallery = new Pictures(app, caption, sample => this.pick({sample: sample.number}));
     this.main = el("div.inspect-main");
     this.summary = el("section.card.summary", {"aria-label": "What the net says"});
     this.panel = el("div", {id: "inspect-panel", role: "tabpanel"});
@@ -157,7 +157,7 @@ class Inspect {
       const onpick = row => { this.class.value = row.number; this.look(); };
       return el("div.says", {},
         ...(this.looks.length > 1 ? [el("h3", {}, look.title)] : []),
-        new Sheet(this.app, {look: look.id, layer: look.layers[0].index, what: "top", item: 0}, "what the net sees").node,
+        new Sheet(this.app, {look: look.id, layer: look.layers[0].index, what: "top", item: 0}, "", {title: "What the net sees"}).node,
         el("div", {}, el("p", {}, ...lines), bars(look.top.slice(0, 5), {certain: look.certain, onpick, chosen: target.number})));
     }));
   }
@@ -225,7 +225,7 @@ class Inspect {
     clear(this.panel).append(el("p.hint", {role: "status"}, "The net is held to its test data…"));
     this.confused ??= await this.app.api.get(`${path}/confusion?` + new URLSearchParams({snapshot}));
     const title = el("h3", {}, "All mistakes, the most certain first");
-    const gallery = new Gallery(this.app, caption, sample => { this.tab = "layers"; this.pick({sample: sample.number}); });
+    const gallery = new Pictures(this.app, caption, sample => { this.tab = "layers"; this.pick({sample: sample.number}); });
     const names = this.confused.classes;
     const cell = (i, j) => {
       title.textContent = i === j ? `Right: ${names[i]}, the least certain first` : `${names[i]} taken for ${names[j]}, the most certain first`;

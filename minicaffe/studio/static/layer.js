@@ -13,16 +13,18 @@ export function layerView(app, looks, index, backward) {
   const formula = el("section.card.formula", {"aria-label": "Formula"});
   node.append(formula, ...(layer.params.length ? [parameters(looks, index)] : []));
   explain(app, looks[0].id, index, backward, formula);
+  const sheets = el("div.sheets");
+  node.append(sheets);
   for (const [what, item, name] of arrays(layer, backward)) {
     const labels = last(looks[0], layer) && what.startsWith("top") ? looks[0].labels : null;
-    const sheets = looks.map((look, i) => {
+    sheets.append(...looks.map((look, i) => {
       const pick = what === "top" ? place => showWorked(app, look.id, index, place, worked) : null;
       const title = looks.length > 1 ? `${name ?? ""} (${look.title})` : name;
       return new Sheet(app, {look: look.id, layer: index, what, item}, title, {labels, pick}).node;
-    });
-    node.append(el("div.pair" + (looks.length > 1 ? ".two" : ""), {}, ...sheets));
-    if (what === "top") node.append(worked);
+    }));
   }
+  if (looks.length > 1) sheets.classList.add("two");
+  if (!backward) node.append(el("p.hint", {}, "A click on a value of the top shows how it came about."), worked);
   if (backward && !layer.backward)
     node.append(el("p.hint", {}, "No gradient comes to this layer: it begins behind it. Choose another gradient, or step on."));
   return node;

@@ -3,7 +3,7 @@ import {clear, el} from "./dom.js";
 import {bars} from "./bars.js";
 import {shape, short} from "./numbers.js";
 
-const WIDE_PX = 150, MOST_ZOOM = 22;
+const WIDE_PX = 150, HIGH_PX = 340, MOST_PX = 24; // of a sheet; of a value
 const TITLES = {
   bottom: "Bottom", top: "Top", weights: "Weights",
   "bottom-diff": "Gradient of the bottom", "top-diff": "Gradient of the top", "weights-diff": "Gradient of the weights",
@@ -13,12 +13,12 @@ const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowD
 export class Sheet {
   // where: {look, layer, what, item}; name: of the blob; labels: of the values of a vector; pick(place): of a value
   // that was clicked, by its place in the array without the batch.
-  constructor(app, where, name, {labels = null, pick = null} = {}) {
+  constructor(app, where, name, {labels = null, pick = null, title = null} = {}) {
     Object.assign(this, {app, where, labels, pick, page: 0, values: new Map(), cursor: null});
     this.path = `api/inspect/${where.look}/${where.layer}/${where.what}`;
     this.body = el("div.sheet-body", {}, el("p.hint", {}, "…"));
     this.shape = el("span.dim");
-    const title = name ? `${TITLES[where.what]}: ${name}` : TITLES[where.what];
+    title ??= name ? `${TITLES[where.what]}: ${name}` : TITLES[where.what];
     this.title = title;
     this.node = el("figure.sheet", {}, el("figcaption", {}, el("b", {}, title), " ", this.shape), this.body);
     this.load();
@@ -49,13 +49,13 @@ export class Sheet {
   }
 
   shown(address) {
-    const f = this.facts, [h, w] = f.tile;
-    this.size = [Math.ceil(f.shown / f.columns) * (h + 1) + 1, f.columns * (w + 1) + 1];
+    const f = this.facts, [h, w] = f.tile.map(side => side * f.zoom);
+    this.size = [Math.ceil(f.shown / f.columns) * (h + 1) + 1, f.columns * (w + 1) + 1]; // of the picture
     const room = Math.max(WIDE_PX, this.node.clientWidth - 4);
-    this.zoom = Math.max(1, Math.min(MOST_ZOOM, Math.floor(room / this.size[1]), Math.ceil(420 / this.size[0])));
+    this.scale = Math.max(1, Math.min(Math.floor(MOST_PX / f.zoom), Math.floor(room / this.size[1]), Math.round(HIGH_PX / this.size[0])));
     this.image = el("img.tiles", {src: address, alt: `${this.title}, ${f.shown} of ${f.count} tiles`, draggable: "false"});
     this.image.onload = () => URL.revokeObjectURL(address);
-    this.image.style.width = `${this.size[1] * this.zoom}px`;
+    this.image.style.width = `${this.size[1] * this.scale}px`;
     this.mark = el("span.tile-mark", {hidden: true, "aria-hidden": "true"});
     this.output = el("output.value", {}, "point at a value");
     const frame = el("div.tiles-frame", {tabindex: 0, role: "group", "aria-label": `${this.title}: arrows go from value to value`},
@@ -69,8 +69,9 @@ export class Sheet {
   point(e) {
     const box = this.image.getBoundingClientRect();
     const [y, x] = [(e.clientY - box.top) * this.size[0] / box.height, (e.clientX - box.left) * this.size[1] / box.width];
-    const [h, w] = this.facts.tile, [row, column] = [Math.floor((y - 1) / (h + 1)), Math.floor((x - 1) / (w + 1))];
-    const [r, c] = [Math.floor(y - 1 - row * (h + 1)), Math.floor(x - 1 - column * (w + 1))];
+    const [h, w] = this.facts.tile, z = this.facts.zoom;
+    const [row, column] = [Math.floor((y - 1) / (h * z + 1)), Math.floor((x - 1) / (w * z + 1))];
+    const [r, c] = [Math.floor((y - 1 - row * (h * z + 1)) / z), Math.floor((x - 1 - column * (w * z + 1)) / z)];
     const tile = row * this.facts.columns + column;
     if (row >= 0 && column >= 0 && column < this.facts.columns && tile < this.facts.shown && r >= 0 && c >= 0 && r < h && c < w) this.tell([tile, r, c]);
   }
@@ -95,10 +96,10 @@ export class Sheet {
 
   async tell(cursor) {
     this.cursor = cursor;
-    const [shown, r, c] = cursor, f = this.facts, [h, w] = f.tile, tile = f.first + shown;
-    const place = {left: 1 + (shown % f.columns) * (w + 1) + c, top: 1 + Math.floor(shown / f.columns) * (h + 1) + r};
-    for (const side in place) this.mark.style[side] = `${place[side] * this.zoom}px`;
-    this.mark.style.width = this.mark.style.height = `${this.zoom}px`;
+    const [shown, r, c] = cursor, f = this.facts, [h, w] = f.tile, z = f.zoom, tile = f.first + shown;
+    const left = 1 + (shown % f.columns) * (w * z + 1) + c * z, top = 1 + Math.floor(shown / f.columns) * (h * z + 1) + r * z;
+    Object.assign(this.mark.style, {left: `${left * this.scale}px`, top: `${top * this.scale}px`,
+      width: `${z * this.scale}px`, height: `${z * this.scale}px`});
     this.mark.hidden = false;
     if (!this.values.has(tile)) this.values.set(tile, this.app.api.get(this.path + ".json" + this.query({tile})));
     const {values} = await this.values.get(tile);

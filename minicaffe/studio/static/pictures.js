@@ -1,7 +1,7 @@
 // Images of a data set as buttons, a page at a time, from one picture.
 import {clear, el} from "./dom.js";
 
-export class Gallery {
+export class Pictures {
   // path: of the requests, without .json and .png; caption(sample, labels): what stands below a picture; pick(sample)
   constructor(app, caption, pick, count = 40) {
     Object.assign(this, {app, caption, pick, count, first: 0});
