@@ -116,6 +116,7 @@ class Sheet:
         self.shown = tiles.values[self.first : self.first + self.step]
         side = max(height, width) if count > 1 else max(1, max(height, width) // 4)
         self.zoom = max(1, min(MOST_ZOOM, TILE_PX // side))
+        self.gap = 1 if self.zoom == 1 else min(4, self.zoom)
         self.range = _range(tiles)
 
     @property
@@ -123,15 +124,15 @@ class Sheet:
         return self.range.black < 0
 
     def levels(self) -> np.ndarray:
-        """The picture, (H, W) of levels, or (H, W, 4) of colours for tiles in colour: tiles with a line of a
-        pixel around each, every value `zoom` pixels wide and high."""
+        """The picture, (H, W) of levels, or (H, W, 4) of colours for tiles in colour: tiles with `gap`
+        pixels around each, every value `zoom` pixels wide and high."""
         height, width = (side * self.zoom for side in self.shown.shape[-2:])
-        rows = max(1, math.ceil(len(self.shown) / self.columns))
-        size = (rows * (height + 1) + 1, self.columns * (width + 1) + 1)
+        gap, rows = self.gap, max(1, math.ceil(len(self.shown) / self.columns))
+        size = (rows * (height + gap) + gap, self.columns * (width + gap) + gap)
         colour = self.tiles.colour
         picture = np.zeros((*size, 4), np.uint8) if colour else np.full(size, NOTHING, np.uint8)
         for i, tile in enumerate(self.shown):
-            y, x = (1 + (i // self.columns) * (height + 1), 1 + (i % self.columns) * (width + 1))
+            y, x = gap + i // self.columns * (height + gap), gap + i % self.columns * (width + gap)
             place = picture[y : y + height, x : x + width]
             if colour:
                 place[..., :3] = self._enlarged(self.range.grey(tile)[::-1].transpose(1, 2, 0))
@@ -139,7 +140,7 @@ class Sheet:
             else:
                 place[...] = self._enlarged(self._level(tile))
         if self.tiles.padded and self.number == self.pages - 1:
-            picture[-1 - self.zoom :, -1 - self.tiles.padded * self.zoom :] = NOTHING
+            picture[-gap - self.zoom :, -gap - self.tiles.padded * self.zoom :] = NOTHING
         return picture
 
     def _enlarged(self, values: np.ndarray) -> np.ndarray:
@@ -171,6 +172,7 @@ class Sheet:
         return {
             "tile": [height, width],
             "zoom": self.zoom,
+            "gap": self.gap,
             "columns": self.columns,
             "first": self.first,
             "shown": len(self.shown),

@@ -28,11 +28,11 @@ def pixels(sheet: Sheet) -> np.ndarray:
 def shown(sheet: Sheet) -> np.ndarray:
     """The values that a reader of the picture finds, tile by tile."""
     facts, picture = sheet.facts(), pixels(sheet)
-    zoom = facts["zoom"]
+    zoom, gap = facts["zoom"], facts["gap"]
     h, w = (side * zoom for side in facts["tile"])
     tiles = []
     for i in range(facts["shown"]):
-        y, x = 1 + i // facts["columns"] * (h + 1), 1 + i % facts["columns"] * (w + 1)
+        y, x = gap + i // facts["columns"] * (h + gap), gap + i % facts["columns"] * (w + gap)
         tile = picture[y : y + h, x : x + w]
         assert np.array_equal(tile, tile[::zoom, ::zoom].repeat(zoom, 0).repeat(zoom, 1))
         tiles.append(tile[::zoom, ::zoom])
@@ -60,16 +60,17 @@ def test_a_reader_of_the_picture_finds_the_values(data, shape):
 
 def test_zero_is_the_middle_of_signed_values():
     sheet = Sheet(of_blob(np.array([[[[-3.0, 0.0], [1.5, 3.0]]]], np.float32)))
-    zoom = sheet.zoom
-    assert pixels(sheet)[1:-1:zoom, 1:-1:zoom].tolist() == [[0, LAST // 2], [LAST * 3 // 4, LAST]]
+    zoom, gap = sheet.zoom, sheet.gap
+    assert pixels(sheet)[gap:-gap:zoom, gap:-gap:zoom].tolist() == [[0, LAST // 2], [LAST * 3 // 4, LAST]]
     assert set(pixels(sheet)[0]) == {NOTHING}  # the line around
     with Image.open(io.BytesIO(sheet.png(dark=True))) as dark, Image.open(io.BytesIO(sheet.png())) as light:
-        assert sum(dark.convert("RGB").getpixel((1 + zoom, 1))) < 100 < 700 < sum(light.convert("RGB").getpixel((1 + zoom, 1)))
+        assert sum(dark.convert("RGB").getpixel((gap + zoom, gap))) < 100 < 700 < sum(light.convert("RGB").getpixel((gap + zoom, gap)))
 
 
 def test_what_is_not_finite_is_seen():
     sheet = Sheet(of_blob(np.array([[[[np.nan, 1.0], [np.inf, 2.0]]]], np.float32)))
-    assert pixels(sheet)[1 : -1 : sheet.zoom, 1 : -1 : sheet.zoom].tolist() == [[NOT_FINITE, LAST // 2], [NOT_FINITE, LAST]]
+    gap = sheet.gap
+    assert pixels(sheet)[gap : -gap : sheet.zoom, gap : -gap : sheet.zoom].tolist() == [[NOT_FINITE, LAST // 2], [NOT_FINITE, LAST]]
     assert sheet.value(0) == [[None, 1.0], [None, 2.0]]
     said = statistics(np.array([np.nan, 1, 2, 0]))
     assert (said["not_finite"], said["min"], said["max"], said["zeros"]) == (1, 0, 2, 1)
@@ -107,7 +108,7 @@ def test_an_image_of_three_channels_is_in_colour():
     image[0, 2] = 255  # red is the last
     sheet = Sheet(of_blob(image, image=True))
     with Image.open(io.BytesIO(sheet.png())) as picture:
-        assert picture.getpixel((1, 1)) == (255, 0, 0, 255) and picture.getpixel((0, 0))[3] == 0
+        assert picture.getpixel((sheet.gap, sheet.gap)) == (255, 0, 0, 255) and picture.getpixel((0, 0))[3] == 0
 
 
 def test_numbers_are_exact():

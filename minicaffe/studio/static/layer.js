@@ -64,8 +64,9 @@ function parameters(looks, index) {
     looks.length > 1 ? `${param.name} (${look.title})` : param.name, shape(param.shape), short(param.norm), short(param.diff_norm),
     short(param.step), short(param.update),
   ]));
-  const note = looks[0].rate === null ? "The learning rate is not known: no solver state lies beside the snapshot."
-    : `Learning rate at iteration ${looks[0].iteration}: ${short(looks[0].rate)}. The gradient is that of this one image; `
+  const rates = looks.map(look => `${short(look.rate)} at iteration ${look.iteration}`).join(" and ");
+  const note = looks.some(look => look.rate === null) ? "The learning rate is not known: no solver state lies beside the snapshot."
+    : `The learning rate is ${rates}. The gradient is that of this one image; `
       + "updates near 1/1000 of the norm are usual.";
   return el("div.scroll", {}, el("table.numbers-table", {},
     el("thead", {}, el("tr", {}, ...head.map(text => el("th", {scope: "col"}, text)))),

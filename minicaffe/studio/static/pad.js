@@ -34,6 +34,8 @@ export class Pad {
     c.addEventListener("pointerdown", e => {
       if (e.button) return;
       c.setPointerCapture(e.pointerId);
+      this.keyed = false;
+      this.show();
       this.last = this.place(e);
       this.stroke(this.last, [this.last[0] + 0.1, this.last[1]]);
     });
@@ -45,7 +47,6 @@ export class Pad {
     for (const end of ["pointerup", "pointercancel"]) c.addEventListener(end, () => { this.last = null; });
     c.addEventListener("keydown", e => this.key(e));
     c.addEventListener("blur", () => { this.mark.hidden = true; });
-    c.addEventListener("focus", () => this.show());
   }
 
   place(e) {
@@ -71,13 +72,14 @@ export class Pad {
     } else if (e.key === "Delete" || e.key === "Backspace") this.clear();
     else return;
     e.preventDefault();
+    this.keyed = true;
     this.show();
   }
 
   show() {
     const [x, y] = this.at.map(v => `${100 * v / SIDE}%`);
     Object.assign(this.mark.style, {left: x, top: y});
-    this.mark.hidden = document.activeElement !== this.canvas;
+    this.mark.hidden = !this.keyed || document.activeElement !== this.canvas;
     this.mark.classList.toggle("down", this.down);
     this.state.textContent = this.down ? "pen down" : "";
   }

@@ -50,7 +50,7 @@ export class Sheet {
 
   shown(address) {
     const f = this.facts, [h, w] = f.tile.map(side => side * f.zoom);
-    this.size = [Math.ceil(f.shown / f.columns) * (h + 1) + 1, f.columns * (w + 1) + 1]; // of the picture
+    this.size = [Math.ceil(f.shown / f.columns) * (h + f.gap) + f.gap, f.columns * (w + f.gap) + f.gap];
     const room = Math.max(WIDE_PX, this.node.clientWidth - 4);
     this.scale = Math.max(1, Math.min(Math.floor(MOST_PX / f.zoom), Math.floor(room / this.size[1]), Math.round(HIGH_PX / this.size[0])));
     this.image = el("img.tiles", {src: address, alt: `${this.title}, ${f.shown} of ${f.count} tiles`, draggable: "false"});
@@ -69,11 +69,11 @@ export class Sheet {
   point(e) {
     const box = this.image.getBoundingClientRect();
     const [y, x] = [(e.clientY - box.top) * this.size[0] / box.height, (e.clientX - box.left) * this.size[1] / box.width];
-    const [h, w] = this.facts.tile, z = this.facts.zoom;
-    const [row, column] = [Math.floor((y - 1) / (h * z + 1)), Math.floor((x - 1) / (w * z + 1))];
-    const [r, c] = [Math.floor((y - 1 - row * (h * z + 1)) / z), Math.floor((x - 1 - column * (w * z + 1)) / z)];
-    const tile = row * this.facts.columns + column;
-    if (row >= 0 && column >= 0 && column < this.facts.columns && tile < this.facts.shown && r >= 0 && c >= 0 && r < h && c < w) this.tell([tile, r, c]);
+    const {tile: [h, w], zoom, gap, columns} = this.facts, [stepY, stepX] = [h * zoom + gap, w * zoom + gap];
+    const [row, column] = [Math.floor((y - gap) / stepY), Math.floor((x - gap) / stepX)];
+    const [r, c] = [Math.floor((y - gap - row * stepY) / zoom), Math.floor((x - gap - column * stepX) / zoom)];
+    const tile = row * columns + column;
+    if (row >= 0 && column >= 0 && column < columns && tile < this.facts.shown && r >= 0 && c >= 0 && r < h && c < w) this.tell([tile, r, c]);
   }
 
   key(e) {
@@ -97,7 +97,8 @@ export class Sheet {
   async tell(cursor) {
     this.cursor = cursor;
     const [shown, r, c] = cursor, f = this.facts, [h, w] = f.tile, z = f.zoom, tile = f.first + shown;
-    const left = 1 + (shown % f.columns) * (w * z + 1) + c * z, top = 1 + Math.floor(shown / f.columns) * (h * z + 1) + r * z;
+    const left = f.gap + (shown % f.columns) * (w * z + f.gap) + c * z;
+    const top = f.gap + Math.floor(shown / f.columns) * (h * z + f.gap) + r * z;
     Object.assign(this.mark.style, {left: `${left * this.scale}px`, top: `${top * this.scale}px`,
       width: `${z * this.scale}px`, height: `${z * this.scale}px`});
     this.mark.hidden = false;

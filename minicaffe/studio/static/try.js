@@ -137,7 +137,7 @@ function lines(found) {
   return [
     found.text ? el("p.verdict", {}, el("output.read", {}, found.text)) : el("p", {}, "No digits were found."),
     el("ol.lines", {"aria-label": "Lines"}, ...read), ...(checks.length ? [el("ul", {}, ...checks)] : []),
-    el("p.dim", {}, `${found.page.lines.length} lines in ${milliseconds(found.ms)}; what is uncertain is underlined`),
+    el("p.dim", {}, `${found.page.lines.length} ${found.page.lines.length === 1 ? "line" : "lines"} in ${milliseconds(found.ms)}; what is uncertain is underlined`),
     el("div.reading", {}, ...steps.map(({name, png}) => {
       const text = STEPS[name.replace(/^\d+_/, "")] ?? name;
       return el("figure", {}, el("img", {src: address(png), alt: text}), el("figcaption", {}, text));
