@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -12,22 +13,28 @@ from ..core.layer import Layer
 from ..inference.stepper import Passage
 from ..proto.forks import is_forks
 from ..proto.schema import LayerParameter, Message
+from . import expressions
 
 SECTION = re.compile(r"^(Param|Params|Shapes|Backward|Source|Differs|Raises) {2,}(.*)$")
 MESSAGE = re.compile(r"\b\w+_param\b")
+NUMBER = re.compile(r"-?[\d.]+(e-?\d+)?")
+WORD = re.compile(r"\b[A-Za-z_]+\b")
 IDLE = re.compile(r"(\w+) is read and means nothing here")
 
 
 def of(layer: Layer, passage: Passage) -> dict[str, Any]:
-    """formula: the text in front of the sections of the docstring; sections: these, by name; numbers: fields with
-    the values that count, those that the net does not say marked; multiply_adds: of a pass forward."""
+    """formula: the text in front of the sections of the docstring; filled: the same with this layer's numbers, "" if
+    it has none; sections: these, by name; numbers: fields with the values that count, and whether the net says
+    them."""
     formula, sections = parts(inspect.getdoc(type(layer)) or "")
+    numbers = list(_fields(layer, sections.get("Param", "")))
     return {
         "name": layer.name,
         "type": layer.type,
         "formula": formula,
+        "filled": expressions.of(layer, passage) or _filled(formula, numbers),
         "sections": sections,
-        "numbers": list(_fields(layer, sections.get("Param", ""))),
+        "numbers": numbers,
         "shapes": {
             "bottoms": [[n, list(a.shape)] for n, a in zip(passage.bottom_names, passage.bottoms)],
             "tops": [[n, list(a.shape)] for n, a in zip(passage.top_names, passage.tops)],
@@ -55,7 +62,15 @@ def parts(doc: str) -> tuple[str, dict[str, str]]:
     return "\n".join(head).strip(), sections
 
 
-def _fields(layer: Layer, said: str) -> Any:
+def _filled(formula: str, numbers: list[list[Any]]) -> str:
+    """The formula with numbers in the places of fields; "" if it names none."""
+    values = {name: value for name, value, _ in numbers if NUMBER.fullmatch(value)}
+    first = formula.split("\n\n")[0]
+    found = WORD.sub(lambda match: values.get(match[0], match[0]), first)
+    return found if found != first else ""
+
+
+def _fields(layer: Layer, said: str) -> Iterator[list[Any]]:
     """Name, value, and whether the net says it, of the fields that a layer's docstring names."""
     of_layer = LayerParameter.DESCRIPTOR.fields_by_name
     for message in dict.fromkeys(MESSAGE.findall(inspect.getdoc(type(layer)) or "")):

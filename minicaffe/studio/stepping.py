@@ -141,9 +141,9 @@ def _blobs(names: list[str], data: list[np.ndarray], diffs: list[np.ndarray | No
         {
             "name": name,
             "shape": list(values.shape),
-            "mean_abs": float(np.abs(values).mean()) if values.size else 0.0,
+            "mean_abs": float(np.abs(values).mean(dtype=np.float64)) if values.size else 0.0,
             "zeros": float((values == 0).mean()) if values.size else 0.0,
-            "diff_mean_abs": None if diff is None or not diff.size else float(np.abs(diff).mean()),
+            "diff_mean_abs": None if diff is None or not diff.size else float(np.abs(diff).mean(dtype=np.float64)),
         }
         for name, values, diff in zip(names, data, diffs)
     ]

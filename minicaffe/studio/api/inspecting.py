@@ -25,7 +25,6 @@ from starlette.routing import Route
 
 from .. import answers, snapshots, stepping
 from ..looks import Looks
-from . import uploads
 from .parameters import chosen, number, numbers, text
 
 PASS_S, EVALUATION_S = 120.0, 600.0
@@ -94,7 +93,7 @@ def _which(request: Request) -> dict[str, Any]:
 
 
 def keep_image(request: Request) -> Response:
-    return answers.json({"image": _looks(request).keep_image(uploads.content(request))})
+    return answers.json({"image": _looks(request).keep_image(answers.content(request))})
 
 
 def look(request: Request) -> Response:

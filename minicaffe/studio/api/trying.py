@@ -51,7 +51,7 @@ def attempt(request: Request) -> Response:
         "attempt",
         {
             "run": run,
-            "image": uploads.content(request),
+            "image": answers.content(request),
             "top": max(1, number(request, "top", TOP)),
             "invert": text(request, "invert", "auto"),
             "pen_px": float(number(request, "pen", 0)),
@@ -62,7 +62,7 @@ def attempt(request: Request) -> Response:
 
 
 def read(request: Request) -> Response:
-    found = _call(request, "reading", {"image": uploads.content(request)})
+    found = _call(request, "reading", {"image": answers.content(request)})
     steps = [{"name": step["name"], "png": _text(step["png"])} for step in found["steps"]]
     return answers.json(found | {"steps": steps})
 

@@ -1,4 +1,4 @@
-"""What requests carry besides JSON: the body as it is, and the fields and files of forms."""
+"""Forms, as DIGITS takes them: fields and files of a request, or its body where that is no form."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
-from ...errors import ConfigError
+from .. import answers
 
 MOST_FILES = 200
 FORMS = ("multipart/form-data", "application/x-www-form-urlencoded")
@@ -31,18 +31,10 @@ class Form(NamedTuple):
         return self.sent.get(name, [])
 
 
-def content(request: Request) -> bytes:
-    """The body, as it is; ConfigError for an empty one.  The guard has limited its length."""
-    found: bytes = anyio.from_thread.run(request.body)
-    if not found:
-        raise ConfigError("the request has no body", hint="send an image as the body")
-    return found
-
-
 def form(request: Request) -> Form:
-    """The form of a request; ConfigError for a damaged one."""
+    """The form of a request; Malformed for a damaged one."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() not in FORMS:
-        return Form({}, {}, anyio.from_thread.run(request.body))
+        return Form({}, {}, answers.content(request))
     return anyio.from_thread.run(_read, request)
 
 
@@ -58,5 +50,5 @@ async def _read(request: Request) -> Form:
                 else:
                     fields[name] = value
     except MultiPartException as error:
-        raise ConfigError(f"the form is damaged: {error.message}") from None
+        raise answers.Malformed(f"the form is damaged: {error.message}") from None
     return Form(fields, sent, b"")

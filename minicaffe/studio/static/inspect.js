@@ -19,8 +19,8 @@ export async function mount(section, app) {
 }
 
 export async function show(rest) {
-  const [run = "", where = ""] = Array.isArray(rest) ? rest : String(rest ?? "").split("/");
-  await view.open(decodeURIComponent(run), where);
+  const [run = "", where = ""] = rest;
+  await view.open(run, where);
 }
 
 class Inspect {
@@ -69,7 +69,7 @@ class Inspect {
         this.snapshot.replaceChildren(...options());
         this.beside.replaceChildren(new Option("nothing", ""), ...options());
       } catch (error) {
-        return this.tell(error.error?.expected ?? error.message);
+        return this.tell(error.message);
       }
       this.tell("");
       this.frame.hidden = false;
@@ -110,8 +110,7 @@ class Inspect {
   }
 
   fail(error) {
-    const e = error.error;
-    this.status.textContent = e ? [e.expected, e.got, e.do].filter(Boolean).join("; ") : error.message;
+    this.status.textContent = error.message;
   }
 
   ask(changes = {}, snapshot = this.snapshot.value) {

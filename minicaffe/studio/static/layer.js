@@ -51,6 +51,7 @@ async function explain(app, look, index, backward, card) {
   const numbers = found.numbers.map(([name, value, given]) => el("li" + (given ? "" : ".dim"), {}, `${name} = ${value}`));
   clear(card).append(
     el("pre", {}, found.formula),
+    ...(found.filled ? [el("p.dim", {}, "With this layer's numbers:"), el("pre.filled", {}, found.filled)] : []),
     ...(backward && found.sections.Backward ? [el("p", {}, el("b", {}, "Backward "), found.sections.Backward)] : []),
     ...(numbers.length ? [el("ul.numbers", {}, ...numbers)] : []),
     el("details", {}, el("summary", {}, "More about this layer"),

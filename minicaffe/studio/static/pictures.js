@@ -22,7 +22,7 @@ export class Pictures {
       return found;
     } catch (error) {
       clear(this.turn);
-      clear(this.list).append(el("li.hint", {}, error.error?.expected ?? error.message));
+      clear(this.list).append(el("li.hint", {}, error.message));
       return null;
     }
   }

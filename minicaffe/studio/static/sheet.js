@@ -37,7 +37,7 @@ export class Sheet {
       const address = await this.app.api.picture(this.path + ".png" + this.query({dark}));
       this.shown(address);
     } catch (error) {
-      clear(this.body).append(el("p.hint", {}, error.error?.expected ?? error.message));
+      clear(this.body).append(el("p.hint", {}, error.message));
     }
   }
 

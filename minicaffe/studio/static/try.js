@@ -14,8 +14,8 @@ export async function mount(section, app) {
 }
 
 export async function show(rest) {
-  const [run = ""] = Array.isArray(rest) ? rest : String(rest ?? "").split("/");
-  await view.open(decodeURIComponent(run));
+  const [run = ""] = rest;
+  await view.open(run);
 }
 
 class Try {
@@ -92,8 +92,7 @@ class Try {
       clear(this.result).append(...(reads ? lines(found) : SHOWN[found.kind](found)));
     } catch (error) {
       if (turn !== this.turn) return;
-      const e = error.error;
-      this.status.textContent = e ? [e.expected, e.got, e.do].filter(Boolean).join("; ") : error.message;
+      this.status.textContent = error.message;
       clear(this.result);
     }
   }
