@@ -28,6 +28,7 @@ RANKS = [
     [{"checking"}],
     [{"inference"}, {"bench"}],
     [{"reading"}, {"reports"}],
+    [{"studio"}],
     [{"cli", "__main__"}],
 ]
 # Packages that only some parts may import, and what may be imported only on use.
@@ -40,6 +41,9 @@ HOMES = {
     "onnxruntime": {"convert/onnx/", "bench/rivals/"},
     "openvino": {"bench/rivals/"},
     "torch": {"bench/rivals/"},
+    "starlette": {"studio/"},
+    "uvicorn": {"studio/"},
+    "anyio": {"studio/"},
 }
 LAZY = {
     "h5py",

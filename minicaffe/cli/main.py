@@ -20,6 +20,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "new": Command("new", "list the nets of the package, or copy one"),
+    "studio": Command("studio", "design, train and look into nets in the browser"),
     "train": Command("train", "train the net of a solver prototxt"),
     "test": Command("test", "score a net with given weights"),
     "classify": Command("classify", "say what images show"),

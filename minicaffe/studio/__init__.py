@@ -1,0 +1,1 @@
+"""The studio: nets designed, trained and looked into in a browser, on this machine alone."""

@@ -1,0 +1,80 @@
+"""The web application: its routes behind the guard, the page's files, and errors as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from .. import log
+from ..errors import MiniCaffeError
+from . import answers, api
+from .guard import Guard
+from .worker import Workers
+from .workspace import Workspace
+
+STATIC = Path(__file__).parent / "static"
+PHRASES = {404: "there is nothing at this address", 405: "this address is not asked in that way"}
+
+
+def static_paths() -> list[str]:
+    """The paths of the page's files."""
+    return ["/", *(f"/{path.name}" for path in sorted(STATIC.iterdir()) if path.is_file())]
+
+
+def app(workspace: Workspace, token: str, host: str = "127.0.0.1") -> Starlette:
+    """The application of a workspace.  Its state has `workspace` and `workers`; workers end with it."""
+    workers = Workers(workspace.scratch)
+
+    @asynccontextmanager
+    async def life(_: Starlette) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            workers.close()
+
+    made = Starlette(
+        routes=[*api.routes(), Mount("/", StaticFiles(directory=STATIC, html=True))],
+        middleware=[Middleware(Guard, token=token, open=static_paths(), host=host)],
+        exception_handlers={MiniCaffeError: _refused, HTTPException: _http, Exception: _failed},
+        lifespan=life,
+    )
+    made.state.workspace = workspace
+    made.state.workers = workers
+    return made
+
+
+def _refused(_: Request, error: Exception) -> Response:
+    assert isinstance(error, MiniCaffeError)
+    return answers.refusal(error)
+
+
+def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    told = {
+        "where": request.url.path,
+        "expected": PHRASES.get(error.status_code, error.detail),
+        "got": "",
+        "do": "",
+    }
+    return answers.json({"error": told}, error.status_code)
+
+
+def _failed(request: Request, error: Exception) -> Response:
+    """A fault of ours: the server's own output has the traceback."""
+    log.error(f"{request.method} {request.url.path}: {type(error).__name__}: {error}")
+    told = {
+        "where": request.url.path,
+        "expected": "the studio failed",
+        "got": type(error).__name__,
+        "do": "see its output",
+    }
+    return answers.json({"error": told}, 500)
