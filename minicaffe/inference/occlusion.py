@@ -51,15 +51,15 @@ def occluded(stepper: Stepper, input: np.ndarray, number: int, patch: int = 0) -
         step += 1
     border = np.concatenate([input[0, :, 0], input[0, :, -1], input[0, :, :, 0], input[0, :, :, -1]], axis=1)
     ground = np.median(border, axis=1)[:, None, None]  # (C, 1, 1)
-    places = [
-        (y, x) for y in range(0, height - patch + 1, step) for x in range(0, width - patch + 1, step)
-    ]
+    places = [(y, x) for y in range(0, height - patch + 1, step) for x in range(0, width - patch + 1, step)]
     covered = []
     for y, x in places:
         image = input[0].copy()
         image[:, y : y + patch, x : x + patch] = ground
         covered.append(image)
-    values = [_values(stepper, np.stack(covered[i : i + BATCH]), number) for i in range(0, len(covered), BATCH)]
+    values = [
+        _values(stepper, np.stack(covered[i : i + BATCH]), number) for i in range(0, len(covered), BATCH)
+    ]
     before = float(_values(stepper, input, number)[0])
     columns = (width - patch) // step + 1
     return Occlusion(np.concatenate(values).reshape(-1, columns), before, patch, step)

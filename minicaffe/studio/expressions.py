@@ -37,7 +37,9 @@ def _convolution(layer: Any, passage: Passage) -> str:
 
 def _place(out: str, inner: str, stride: int, dilation: int, pad: int) -> str:
     """Where the window reads: 2 i + r - 1."""
-    said = f"{out if stride == 1 else f'{stride} {out}'} + {inner if dilation == 1 else f'{dilation} {inner}'}"
+    said = (
+        f"{out if stride == 1 else f'{stride} {out}'} + {inner if dilation == 1 else f'{dilation} {inner}'}"
+    )
     return said + (f" - {pad}" if pad else "")
 
 
@@ -52,7 +54,8 @@ def _pooling(layer: Any, passage: Passage) -> str:
     kernel: Sequence[int] = window.kernel or size
     out, inner = AXES[: len(size)], ("r", "s", "t")[: len(size)]
     places = [
-        _place(o, i, s, 1, p) if window.kernel else i for o, i, s, p in zip(out, inner, window.stride, window.pad)
+        _place(o, i, s, 1, p) if window.kernel else i
+        for o, i, s, p in zip(out, inner, window.stride, window.pad)
     ]
     ranges = ", ".join(f"{name} < {k}" for name, k in zip(inner, kernel))
     what = {"MAX": "maximum", "AVE": "mean", "STOCHASTIC": "an element, by chance,"}

@@ -36,7 +36,13 @@ def samples(run: Run, first: int = 0, count: int = 60) -> dict[str, Any]:
     for i in numbers:
         _, label = found.read(i)
         shown.append({"number": i, "name": found.name(i), "label": label})
-    return {"total": len(found), "first": first, "labels": viewer.labels, "samples": shown, **_layout(len(shown))}
+    return {
+        "total": len(found),
+        "first": first,
+        "labels": viewer.labels,
+        "samples": shown,
+        **_layout(len(shown)),
+    }
 
 
 def pictures(run: Run, numbers: Sequence[int]) -> bytes:
@@ -122,9 +128,7 @@ def mistaken(run: Run, **which: Any) -> bytes:
 def _evaluated(net: str, folder: str, weights: str, stamp: str, most: int) -> Evaluation:
     if most < 1:
         raise DataError(f"of {most} samples; expected 1 or more")
-    built = Net(
-        run_net.read(net, folder), phase="TEST", source=net, folder=folder, seed=1, forward_only=True
-    )
+    built = Net(run_net.read(net, folder), phase="TEST", source=net, folder=folder, seed=1, forward_only=True)
     built.load(weights, must_match=True)
     items = max((blobs[0].shape[0] for blobs in built.tops if blobs and blobs[0].shape), default=1)
     return evaluate(built, weights=weights, batches=math.ceil(most / max(1, items)))

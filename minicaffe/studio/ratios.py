@@ -49,7 +49,13 @@ class Updates:
         norm, part = _norm(values), self._net.layers[layer]
         specs = part.param.param
         mult = specs[index].lr_mult if index < len(specs) else 1.0
-        found: dict[str, Any] = {"norm": norm, "lr_mult": mult, "diff_norm": None, "step": None, "update": None}
+        found: dict[str, Any] = {
+            "norm": norm,
+            "lr_mult": mult,
+            "diff_norm": None,
+            "step": None,
+            "update": None,
+        }
         if diff is not None:
             found["diff_norm"] = _norm(diff)
             if self.rate is not None and norm:

@@ -24,7 +24,9 @@ class Snapshot(NamedTuple):
     def state(self) -> Path | None:
         """The solver state beside the weights."""
         found = NAME.fullmatch(self.path.name)
-        path = self.path.with_name(f"{found['stem']}.solverstate{found['ending'] or ''}") if found else self.path
+        path = (
+            self.path.with_name(f"{found['stem']}.solverstate{found['ending'] or ''}") if found else self.path
+        )
         return path if found and path.is_file() else None
 
 

@@ -143,7 +143,9 @@ def _blobs(names: list[str], data: list[np.ndarray], diffs: list[np.ndarray | No
             "shape": list(values.shape),
             "mean_abs": float(np.abs(values).mean(dtype=np.float64)) if values.size else 0.0,
             "zeros": float((values == 0).mean()) if values.size else 0.0,
-            "diff_mean_abs": None if diff is None or not diff.size else float(np.abs(diff).mean(dtype=np.float64)),
+            "diff_mean_abs": None
+            if diff is None or not diff.size
+            else float(np.abs(diff).mean(dtype=np.float64)),
         }
         for name, values, diff in zip(names, data, diffs)
     ]
@@ -159,7 +161,8 @@ def _passage(look: Look, layer: int) -> Passage:
 
 def layer(look: Look, layer: int) -> dict[str, Any]:
     """The formula of a layer with its numbers."""
-    return formula.of(_stepper(look).net.layers[layer], _passage(look, layer))
+    passage = _passage(look, layer)
+    return formula.of(_stepper(look).net.layers[layer], passage)
 
 
 def _array(look: Look, layer: int, what: str, item: int) -> tuple[np.ndarray, Tiles]:
@@ -217,7 +220,8 @@ def sheet(
 
 def worked(look: Look, layer: int, place: list[int]) -> dict[str, Any]:
     """How one value of a layer's first top came about."""
-    return worked_example.of(_stepper(look).net.layers[layer], _passage(look, layer), place)
+    passage = _passage(look, layer)
+    return worked_example.of(_stepper(look).net.layers[layer], passage, place)
 
 
 def occlusion(look: Look, number: int, patch: int = 0) -> dict[str, Any]:

@@ -107,7 +107,9 @@ def attempt(
 def _boxes(net: Detector, pixels: np.ndarray, threshold: float) -> dict[str, Any]:
     net.threshold = threshold
     sight = net.detect(pixels)
-    things = [{"label": t.label, "number": t.number, "score": t.score, "box": list(t.box)} for t in sight.things]
+    things = [
+        {"label": t.label, "number": t.number, "score": t.score, "box": list(t.box)} for t in sight.things
+    ]
     return {
         "kind": "boxes",
         "things": things,

@@ -47,9 +47,14 @@ def _convolution(layer: Any, passage: Passage, at: Place) -> Explained:
     first = at[1] // (weights.shape[0] // layer.groups) * channels
     terms = []
     for c, *inner in itertools.product(range(channels), *map(range, window.kernel)):
-        place = [o * s - p + d * k for o, s, p, d, k in zip(at[2:], window.stride, window.pad, window.dilation, inner)]
+        place = [
+            o * s - p + d * k
+            for o, s, p, d, k in zip(at[2:], window.stride, window.pad, window.dilation, inner)
+        ]
         if all(0 <= y < extent for y, extent in zip(place, x.shape[2:])):
-            terms.append((float(weights[(at[1], c, *inner)]), float(x[(0, first + c, *place)]), [first + c, *place]))
+            terms.append(
+                (float(weights[(at[1], c, *inner)]), float(x[(0, first + c, *place)]), [first + c, *place])
+            )
     bias = float(passage.params[1][at[1]]) if layer.bias is not None else None
     size = " x ".join(map(str, window.kernel))
     return _products(terms, bias, f"sum over {channels} channels of a window of {size}: weight times input")
@@ -69,8 +74,13 @@ def _products(terms: list[tuple[float, float, list[int]]], bias: float | None, t
     spelled = [{"weight": w, "input": v, "product": w * v, "at": at} for w, v, at in ordered[:MOST_TERMS]]
     left = ordered[MOST_TERMS:]
     rest = sum(w * v for w, v, _ in left) if left else None
-    return {"text": text + (", plus the bias" if bias is not None else ""), "terms": spelled, "rest": rest,
-            "left_out": len(left), "bias": bias}
+    return {
+        "text": text + (", plus the bias" if bias is not None else ""),
+        "terms": spelled,
+        "rest": rest,
+        "left_out": len(left),
+        "bias": bias,
+    }
 
 
 def _pooling(layer: Any, passage: Passage, at: Place) -> Explained:
@@ -86,11 +96,21 @@ def _pooling(layer: Any, passage: Passage, at: Place) -> Explained:
         range(max(0, start), min(start + kernel, extent))
         for start, kernel, extent in zip(starts, window.kernel, x.shape[2:])
     )
-    values = sorted(((float(x[0, at[1], r, c]), [at[1], r, c]) for r in rows for c in columns), key=lambda v: -v[0])
-    what = {"MAX": "the largest of", "AVE": "the mean of padding, which counts as 0, and" if any(window.pad) else "the mean of", "STOCHASTIC": "what is drawn on average of"}[method]
+    values = sorted(
+        ((float(x[0, at[1], r, c]), [at[1], r, c]) for r in rows for c in columns), key=lambda v: -v[0]
+    )
+    what = {
+        "MAX": "the largest of",
+        "AVE": "the mean of padding, which counts as 0, and" if any(window.pad) else "the mean of",
+        "STOCHASTIC": "what is drawn on average of",
+    }[method]
     terms = [{"input": value, "at": place} for value, place in values[:MOST_TERMS]]
-    return {"text": f"{what} {len(values)} values", "terms": terms, "rest": None,
-            "left_out": len(values) - len(terms)}
+    return {
+        "text": f"{what} {len(values)} values",
+        "terms": terms,
+        "rest": None,
+        "left_out": len(values) - len(terms),
+    }
 
 
 def _softmax(layer: Layer, passage: Passage, at: Place) -> Explained:
@@ -99,7 +119,9 @@ def _softmax(layer: Layer, passage: Passage, at: Place) -> Explained:
     column = x[tuple(slice(None) if i == axis else p for i, p in enumerate(at))].astype(np.float64)
     raised = np.exp(column - column.max())
     order = np.argsort(-column, kind="stable")[:MOST_TERMS]
-    terms = [{"input": float(column[i]), "share": float(raised[i] / raised.sum()), "at": [int(i)]} for i in order]
+    terms = [
+        {"input": float(column[i]), "share": float(raised[i] / raised.sum()), "at": [int(i)]} for i in order
+    ]
     text = f"exp({column[at[axis]]:.6g}) divided by the sum of exp of {len(column)} scores"
     return {"text": text, "terms": terms, "rest": None, "left_out": len(column) - len(terms)}
 

@@ -19,5 +19,5 @@ def train(folder: Path) -> Path:
     solver = folder / "solver.prototxt"
     solver.write_text(SOLVER)
     run = folder / "digits"
-    assert main(["train", str(solver), "--run", str(run), "--log", "error"]) == 0
+    assert main(["train", str(solver), "--run", str(run), "--log", "quiet"]) == 0
     return run

@@ -92,13 +92,17 @@ def test_tiles_hold_the_numbers_of_the_blobs(look, overview, net, name):
 def test_tiles_hold_the_numbers_of_the_parameters(look, overview, net, name):
     for i, blob in enumerate(net.params[name]):
         np.testing.assert_array_equal(told(look, index(overview, name), "weights", i), blob.data.reshape(-1))
-        np.testing.assert_array_equal(told(look, index(overview, name), "weights-diff", i), blob.diff.reshape(-1))
+        np.testing.assert_array_equal(
+            told(look, index(overview, name), "weights-diff", i), blob.diff.reshape(-1)
+        )
 
 
 def test_the_overview(look, overview, net):
     assert overview["label"] == 5 and overview["target"]["number"] == 5 and overview["loss"]
     assert overview["target"]["value"] == pytest.approx(-np.log(net.blobs["prob"].data[0, 5]), rel=1e-5)
-    assert [c["number"] for c in overview["top"]] == np.argsort(-net.blobs["prob"].data[0], kind="stable").tolist()
+    assert [c["number"] for c in overview["top"]] == np.argsort(
+        -net.blobs["prob"].data[0], kind="stable"
+    ).tolist()
     conv = overview["layers"][1]
     assert (conv["name"], conv["type"], conv["backward"]) == ("conv1", "Convolution", True)
     weights = net.params["conv1"][0]
@@ -109,7 +113,14 @@ def test_the_overview(look, overview, net):
 
 @pytest.mark.parametrize(
     ("name", "place"),
-    [("conv1", [3, 0, 7]), ("conv2", [49, 2, 1]), ("pool1", [4, 1, 3]), ("ip1", [17]), ("ip2", [9]), ("prob", [5])],
+    [
+        ("conv1", [3, 0, 7]),
+        ("conv2", [49, 2, 1]),
+        ("pool1", [4, 1, 3]),
+        ("ip1", [17]),
+        ("ip2", [9]),
+        ("prob", [5]),
+    ],
 )
 def test_worked_examples_come_to_the_value(look, overview, name, place):
     found = stepping.worked(look, index(overview, name), place)
@@ -134,7 +145,9 @@ def test_formulas_with_the_layers_numbers(look, overview):
     assert said["Pooling"]["filled"] == "y[c, i, j] = maximum over r < 2, s < 2 of x[c, 2 i + r, 2 j + s]"
     assert said["InnerProduct"]["filled"] == "y[k] = b[k] + sum over n < 500 of w[k, n] x[n],  k < 10"
     assert said["ReLU"]["filled"] == "y = x where x > 0, 0 * x elsewhere."
-    assert ["pad", "2", True] in said["Convolution"]["numbers"] and ["group", "1", False] in said["Convolution"]["numbers"]
+    assert ["pad", "2", True] in said["Convolution"]["numbers"] and ["group", "1", False] in said[
+        "Convolution"
+    ]["numbers"]
     assert said["Softmax"]["sections"]["Backward"].startswith("dx = y * (dy - sum of dy * y along the axis)")
 
 
@@ -161,7 +174,9 @@ def test_what_covering_does(look):
 def test_confusion_and_its_cells(run):
     found = picking.confusion(run)
     matrix = np.array(found["matrix"])
-    assert matrix.sum() == 360 == found["samples"] and matrix.trace() == round(found["accuracy"]["value"] * 360)
+    assert matrix.sum() == 360 == found["samples"] and matrix.trace() == round(
+        found["accuracy"]["value"] * 360
+    )
     wrong = matrix - np.diag(np.diag(matrix))
     everything = picking.mistakes(run)
     assert everything["total"] == wrong.sum()

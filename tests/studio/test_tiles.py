@@ -12,7 +12,17 @@ from hypothesis.extra import numpy as arrays
 from PIL import Image
 
 from minicaffe.errors import DataError
-from minicaffe.studio.tiles import LAST, NOT_FINITE, NOTHING, Sheet, Tiles, numbers, of_blob, of_params, statistics
+from minicaffe.studio.tiles import (
+    LAST,
+    NOT_FINITE,
+    NOTHING,
+    Sheet,
+    Tiles,
+    numbers,
+    of_blob,
+    of_params,
+    statistics,
+)
 
 SHAPES = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
 VALUES = st.floats(-100, 100, width=32)
@@ -64,13 +74,21 @@ def test_zero_is_the_middle_of_signed_values():
     assert pixels(sheet)[gap:-gap:zoom, gap:-gap:zoom].tolist() == [[0, LAST // 2], [LAST * 3 // 4, LAST]]
     assert set(pixels(sheet)[0]) == {NOTHING}  # the line around
     with Image.open(io.BytesIO(sheet.png(dark=True))) as dark, Image.open(io.BytesIO(sheet.png())) as light:
-        assert sum(dark.convert("RGB").getpixel((gap + zoom, gap))) < 100 < 700 < sum(light.convert("RGB").getpixel((gap + zoom, gap)))
+        assert (
+            sum(dark.convert("RGB").getpixel((gap + zoom, gap)))
+            < 100
+            < 700
+            < sum(light.convert("RGB").getpixel((gap + zoom, gap)))
+        )
 
 
 def test_what_is_not_finite_is_seen():
     sheet = Sheet(of_blob(np.array([[[[np.nan, 1.0], [np.inf, 2.0]]]], np.float32)))
     gap = sheet.gap
-    assert pixels(sheet)[gap : -gap : sheet.zoom, gap : -gap : sheet.zoom].tolist() == [[NOT_FINITE, LAST // 2], [NOT_FINITE, LAST]]
+    assert pixels(sheet)[gap : -gap : sheet.zoom, gap : -gap : sheet.zoom].tolist() == [
+        [NOT_FINITE, LAST // 2],
+        [NOT_FINITE, LAST],
+    ]
     assert sheet.value(0) == [[None, 1.0], [None, 2.0]]
     said = statistics(np.array([np.nan, 1, 2, 0]))
     assert (said["not_finite"], said["min"], said["max"], said["zeros"]) == (1, 0, 2, 1)
@@ -88,7 +106,9 @@ def test_filters_stand_in_rows():
     assert Sheet(of_params(weights[:, :3])).facts()["colour"]
     products = np.arange(5 * 8, dtype=np.float32).reshape(5, 8)
     assert of_params(products, (2, 2, 2)).values.shape == (10, 2, 2)  # of an image it reads
-    assert np.array_equal(of_params(products.T.copy(), (2, 2, 2), transposed=True).values[3], products[1, 4:].reshape(2, 2))
+    assert np.array_equal(
+        of_params(products.T.copy(), (2, 2, 2), transposed=True).values[3], products[1, 4:].reshape(2, 2)
+    )
     assert of_params(products, (8, 1, 1)).values.shape == (1, 5, 8)
 
 
@@ -108,10 +128,14 @@ def test_an_image_of_three_channels_is_in_colour():
     image[0, 2] = 255  # red is the last
     sheet = Sheet(of_blob(image, image=True))
     with Image.open(io.BytesIO(sheet.png())) as picture:
-        assert picture.getpixel((sheet.gap, sheet.gap)) == (255, 0, 0, 255) and picture.getpixel((0, 0))[3] == 0
+        assert (
+            picture.getpixel((sheet.gap, sheet.gap)) == (255, 0, 0, 255) and picture.getpixel((0, 0))[3] == 0
+        )
 
 
 def test_numbers_are_exact():
     values = np.array([0.1, 1 / 3, -2.5e-38, np.inf], np.float32)
-    assert np.array_equal(np.array(numbers(values)[:3], np.float32), values[:3]) and numbers(values)[3] is None
+    assert (
+        np.array_equal(np.array(numbers(values)[:3], np.float32), values[:3]) and numbers(values)[3] is None
+    )
     assert isinstance(Tiles(values), Tiles)

@@ -51,7 +51,12 @@ def list_snapshots(request: Request) -> Response:
     return answers.json(
         {
             "snapshots": [
-                {"name": s.path.name, "iteration": s.iteration, "averaged": s.averaged, "bytes": s.path.stat().st_size}
+                {
+                    "name": s.path.name,
+                    "iteration": s.iteration,
+                    "averaged": s.averaged,
+                    "bytes": s.path.stat().st_size,
+                }
                 for s in snapshots.of(home)
             ]
         }
@@ -70,7 +75,9 @@ def sample_pictures(request: Request) -> Response:
 
 def confusion(request: Request) -> Response:
     most = number(request, "most", 10_000)
-    return answers.json(_call(request, "picking:confusion", {"run": _run(request), "most": most}, EVALUATION_S))
+    return answers.json(
+        _call(request, "picking:confusion", {"run": _run(request), "most": most}, EVALUATION_S)
+    )
 
 
 def mistakes(request: Request) -> Response:
@@ -140,7 +147,9 @@ def tiles_picture(request: Request) -> Response:
 
 def tiles_facts(request: Request) -> Response:
     tile = number(request, "tile", -1)
-    return answers.json(_call(request, "stepping:sheet", _array(request) | {"tile": None if tile < 0 else tile}))
+    return answers.json(
+        _call(request, "stepping:sheet", _array(request) | {"tile": None if tile < 0 else tile})
+    )
 
 
 def _array(request: Request) -> dict[str, Any]:
@@ -149,7 +158,9 @@ def _array(request: Request) -> dict[str, Any]:
 
 
 def worked(request: Request) -> Response:
-    return answers.json(_call(request, "stepping:worked", _of_look(request) | {"place": numbers(request, "at")}))
+    return answers.json(
+        _call(request, "stepping:worked", _of_look(request) | {"place": numbers(request, "at")})
+    )
 
 
 def occlusion(request: Request) -> Response:

@@ -90,7 +90,11 @@ def classify_many(request: Request) -> Response:
     names, contents = _images(request, form)
     found = zip(names, _classified(request, form, contents))
     return answers.json(
-        {"classifications": {name: _percent(one) if not one["error"] else one["error"] for name, one in found}}
+        {
+            "classifications": {
+                name: _percent(one) if not one["error"] else one["error"] for name, one in found
+            }
+        }
     )
 
 
@@ -108,7 +112,9 @@ def top_n(request: Request) -> Response:
     )
 
 
-def _classified(request: Request, form: uploads.Form, contents: list[bytes], top: int = TOP) -> list[dict[str, Any]]:
+def _classified(
+    request: Request, form: uploads.Form, contents: list[bytes], top: int = TOP
+) -> list[dict[str, Any]]:
     id = form.text("job_id") or text(request, "job_id")
     if not id:
         raise ConfigError("job_id is missing", hint="it is the name of a run", field="job_id")
@@ -170,7 +176,11 @@ ROUTES = [
     Route("/api/read", read, methods=["POST"]),
     *(
         Route(f"{DIGITS}/{name}{ending}", handler, methods=["POST"])
-        for name, handler in (("classify_one", classify_one), ("classify_many", classify_many), ("top_n", top_n))
+        for name, handler in (
+            ("classify_one", classify_one),
+            ("classify_many", classify_many),
+            ("top_n", top_n),
+        )
         for ending in ("", ".json")
     ),
 ]
