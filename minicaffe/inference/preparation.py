@@ -102,8 +102,8 @@ class Preparation:
         return fitted
 
     def __call__(self, images: np.ndarray | Sequence[np.ndarray], white: float = WHITE) -> np.ndarray:
-        """What the net takes, float32, of images (N, C, H, W) in `size`, bytes or floats from 0 to `white`; with
-        `oversample` ten items an image, one after the other.  ShapeError for images of another shape."""
+        """What the net takes, float32, of images (N, C, H, W) in `size`, bytes or floats from 0 to `white`;
+        with `oversample` ten items an image, one after the other.  ShapeError for images of another shape."""
         batch = np.asarray(images)
         expected = (self.shape[0], *self.size)
         if batch.ndim != 4 or batch.shape[1:] != expected:

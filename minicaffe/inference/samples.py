@@ -16,8 +16,8 @@ from ..layers.source.source import Source
 
 
 class Samples:
-    """What a deployed net's input was fed with: `len` images, each of which can be read by its number; none if
-    they are not here."""
+    """What a deployed net's input was fed with: `len` images, each of which can be read by its number; none
+    if they are not here."""
 
     def __init__(self, deployment: Deployment, name: str) -> None:
         self._deployment, self._name = deployment, name
@@ -35,8 +35,8 @@ class Samples:
         return self.epoch.length if self.epoch is not None else 0
 
     def read(self, number: int) -> tuple[np.ndarray, int | None]:
-        """Image (C, H, W), untransformed, and label, None if there are none; DataError if there is no image of
-        this number."""
+        """Image (C, H, W), untransformed, and label, None if there are none; DataError if there is no image
+        of this number."""
         if not 0 <= number < len(self):
             expected = f"expected 0 to {len(self) - 1}" if len(self) else "the net's data is not here"
             raise DataError(f"no image {number}: {expected}")

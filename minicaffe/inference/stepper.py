@@ -1,4 +1,4 @@
-"""A net at work on one image, forward and backward: what every layer read and made, and the gradients there."""
+"""A net at work on one image, forward and backward: what every layer read and made, and the gradients."""
 
 from __future__ import annotations
 

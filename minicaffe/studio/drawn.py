@@ -15,8 +15,8 @@ FINE = 4  # they are enlarged so many times to measure strokes
 
 
 class Manner(NamedTuple):
-    """How images are drawn: how much of the shorter side of the picture their content takes, and how wide strokes are
-    beside that content."""
+    """How images are drawn: how much of the shorter side of the picture their content takes, and how wide
+    strokes are beside that content."""
 
     share: float = BOX / SIDE
     stroke: float = THINNEST / BOX
@@ -56,8 +56,8 @@ def _stroke(ink: np.ndarray) -> float:
 
 
 def placed(ink: np.ndarray, size: tuple[int, int], manner: Manner, stroke_px: float) -> np.ndarray:
-    """A picture (1, H, W) of bytes, light on dark, of ink (h, w) from 0 to 1 whose strokes are `stroke_px` wide: of
-    the size and with strokes as `manner` says, its mass in the centre."""
+    """A picture (1, H, W) of bytes, light on dark, of ink (h, w) from 0 to 1 whose strokes are `stroke_px`
+    wide: of the size and with strokes as `manner` says, its mass in the centre."""
     side = min(size)
     box = max(1, round(manner.share * side))
     glyph = normalised(ink, stroke_px, side, box, manner.stroke * box)

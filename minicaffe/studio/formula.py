@@ -23,9 +23,9 @@ IDLE = re.compile(r"(\w+) is read and means nothing here")
 
 
 def of(layer: Layer, passage: Passage) -> dict[str, Any]:
-    """formula: the text in front of the sections of the docstring; filled: the same with this layer's numbers, "" if
-    it has none; sections: these, by name; numbers: fields with the values that count, and whether the net says
-    them."""
+    """formula: the text in front of the sections of the docstring; filled: the same with this layer's
+    numbers, "" if it has none; sections: these, by name; numbers: fields with the values that count, and
+    whether the net says them."""
     formula, sections = parts(inspect.getdoc(type(layer)) or "")
     numbers = list(_fields(layer, sections.get("Param", "")))
     return {

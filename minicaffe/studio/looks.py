@@ -1,4 +1,4 @@
-"""What is being looked at on the page Inspect, kept in files: a look survives the server, and tabs share it."""
+"""What is looked at on the page Inspect, kept in files: a look survives the server, and tabs share it."""
 
 from __future__ import annotations
 

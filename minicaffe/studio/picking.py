@@ -84,8 +84,9 @@ def confusion(run: Run, most: int = MOST_SAMPLES) -> dict[str, Any]:
 def mistakes(
     run: Run, actual: int = -1, predicted: int = -1, first: int = 0, count: int = 60, most: int = MOST_SAMPLES
 ) -> dict[str, Any]:
-    """The samples of class `actual` that were taken for `predicted`, the most certain first; -1: all mistakes, of
-    any class or taken for any.  Where both are one class, those that were right, the least certain first."""
+    """The samples of class `actual` that were taken for `predicted`, the most certain first; -1: all
+    mistakes, of any class or taken for any.  Where both are one class, those that were right, the least
+    certain first."""
     found = _evaluated(**run, most=most)
     judged, classes = found.judged, len(found.classes)
     for number in (actual, predicted):

@@ -1,4 +1,4 @@
-"""The net of a run, ready to be built elsewhere: what it names is found from the folder in which the run began."""
+"""The net of a run, to be built elsewhere: its files are found from the folder in which the run began."""
 
 from __future__ import annotations
 

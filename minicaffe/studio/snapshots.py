@@ -41,8 +41,8 @@ def of(home: Home) -> list[Snapshot]:
 
 
 def named(home: Home, name: str = "") -> Snapshot:
-    """The snapshot whose file has this name; "": the newest.  Missing if there is none, DataError for a run without
-    any."""
+    """The snapshot whose file has this name; "": the newest.  Missing if there is none, DataError for a run
+    without any."""
     there = of(home)
     if not there:
         raise DataError(

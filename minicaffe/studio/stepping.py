@@ -6,13 +6,14 @@ net, folder    the file of a run's net, and the folder in which the run began
 weights        the file of a snapshot; stamp: of when, so that a file that was replaced is read again
 image          the file of an uploaded image, "" for none; invert: as for Viewer
 sample         the number of an image of the net's data, where there is no file
-kind, number   what the gradient is of, see Stepper.follow: the number of a class, -1 for the likeliest, or, where
-               there is a label, -2 for that
+kind, number   what the gradient is of, see Stepper.follow: the number of a class, -1 for the likeliest, or,
+               where there is a label, -2 for that
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -170,14 +171,15 @@ def _array(look: Look, layer: int, what: str, item: int) -> tuple[np.ndarray, Ti
     if what not in ARRAYS:
         raise DataError(f"{what!r} is nothing of a layer; expected one of {', '.join(ARRAYS)}")
     passage = _passage(look, layer)
-    found = {
+    arrays: dict[str, Sequence[np.ndarray | None]] = {
         "bottom": passage.bottoms,
         "top": passage.tops,
         "weights": passage.params,
         "bottom-diff": passage.bottom_diffs,
         "top-diff": passage.top_diffs,
         "weights-diff": passage.param_diffs,
-    }[what]
+    }
+    found = arrays[what]
     if not 0 <= item < len(found):
         raise DataError(f"layer {passage.name!r} has {len(found)} of {what}; got number {item}")
     values = found[item]
@@ -204,8 +206,8 @@ def sheet(
     png: bool = False,
     dark: bool = False,
 ) -> Any:
-    """An array of a layer, as its picture, or as facts about that, with the values of one tile if they are asked
-    for, and else what all values are like."""
+    """An array of a layer, as its picture, or as facts about that, with the values of one tile if they are
+    asked for, and else what all values are like."""
     values, parts = _array(look, layer, what, item)
     found = Sheet(parts, page)
     if png:

@@ -31,8 +31,8 @@ Values = list[Any]
 class Tiles(NamedTuple):
     """Values in tiles.
 
-    values   (N, h, w), or (N, 3, h, w) of images in blue, green, red; NaN stands for nothing beyond a vector's
-             end if `padded`
+    values   (N, h, w), or (N, 3, h, w) of images in blue, green, red; NaN stands for nothing beyond a
+             vector's end if `padded`
     columns  how many tiles a row has; None: as many as look well
     row, column  what a row and a column stand for; "" where tiles are merely numbered, by `column`
     padded   values at the end of the last tile that are none
@@ -65,8 +65,8 @@ def of_blob(values: np.ndarray, *, image: bool = False) -> Tiles:
 
 
 def of_params(values: np.ndarray, bottom: Sequence[int] = (), *, transposed: bool = False) -> Tiles:
-    """The tiles of a parameter: a row for each filter, a column for each channel that it reads; the weights of an
-    InnerProduct as those of an image of the shape `bottom`, (C, H, W), if it reads one."""
+    """The tiles of a parameter: a row for each filter, a column for each channel that it reads; the weights
+    of an InnerProduct as those of an image of the shape `bottom`, (C, H, W), if it reads one."""
     if values.ndim == 2 and transposed:
         values = values.T
     if values.ndim == 2 and len(bottom) == 3 and math.prod(bottom[1:]) > 1:
@@ -153,8 +153,8 @@ class Sheet:
         return np.where(finite, np.rint(np.clip(share, 0, 1) * LAST), NOT_FINITE).astype(np.uint8)
 
     def png(self, *, dark: bool = False) -> bytes:
-        """The picture's file.  Negative values are blue, positive ones orange, 0 is like the page, light or dark;
-        where none is negative, 0 is black and the largest value white."""
+        """The picture's file.  Negative values are blue, positive ones orange, 0 is like the page, light or
+        dark; where none is negative, 0 is black and the largest value white."""
         from PIL import Image
 
         levels, buffer = self.levels(), io.BytesIO()
@@ -190,8 +190,8 @@ class Sheet:
         }
 
     def value(self, tile: int) -> Values:
-        """The values of one tile, counted over all pages, by row; null beyond a vector's end.  DataError for a
-        tile that there is not."""
+        """The values of one tile, counted over all pages, by row; null beyond a vector's end.  DataError for
+        a tile that there is not."""
         if not 0 <= tile < len(self.tiles.values):
             raise DataError(f"tile {tile}; expected 0 to {len(self.tiles.values) - 1}")
         return numbers(self.tiles.values[tile])
@@ -224,7 +224,8 @@ def numbers(values: np.ndarray) -> Values:
 
 
 def statistics(values: np.ndarray) -> dict[str, Any]:
-    """What values are like: extremes, mean, deviation, norm, how many are 0 or not finite, and a histogram."""
+    """What values are like: extremes, mean, deviation, norm, how many are 0 or not finite, and a
+    histogram."""
     flat = values.reshape(-1).astype(np.float64)
     finite = flat[np.isfinite(flat)]
     said: dict[str, Any] = {"count": flat.size, "not_finite": int(flat.size - finite.size)}

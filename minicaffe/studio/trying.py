@@ -1,4 +1,4 @@
-"""What the worker does for the page Try: images of any kind to classes, boxes or a map of classes; photos read.
+"""What the worker does for the page Try: images to classes, boxes or a map of classes; photos read.
 
 Every function takes a run, plain data, as in `picking`; one whose net is "" is the net that the package reads
 handwriting with.

@@ -18,8 +18,10 @@ MOST_TERMS = 12  # that are spelled; the others are summed up
 def of(layer: Layer, passage: Passage, place: list[int]) -> dict[str, Any]:
     """Of the value at `place` of the first top, without the axis of the batch:
 
-    value  itself; terms: the products or values that make it up, the largest first, each with what it is; rest:
-    the sum of those that are left out, or None; text: what is done with them
+    value     itself
+    terms     the products or values that make it up, the largest first, each with where it is from
+    rest      the sum of those that are left out, `left_out`; None if it means nothing
+    text      what is done with them
 
     DataError for a place that there is not.
     """
@@ -47,14 +49,10 @@ def _convolution(layer: Any, passage: Passage, at: Place) -> Explained:
     first = at[1] // (weights.shape[0] // layer.groups) * channels
     terms = []
     for c, *inner in itertools.product(range(channels), *map(range, window.kernel)):
-        place = [
-            o * s - p + d * k
-            for o, s, p, d, k in zip(at[2:], window.stride, window.pad, window.dilation, inner)
-        ]
-        if all(0 <= y < extent for y, extent in zip(place, x.shape[2:])):
-            terms.append(
-                (float(weights[(at[1], c, *inner)]), float(x[(0, first + c, *place)]), [first + c, *place])
-            )
+        axes = zip(at[2:], window.stride, window.pad, window.dilation, inner)
+        read = [first + c, *(o * s - p + d * k for o, s, p, d, k in axes)]
+        if all(0 <= y < extent for y, extent in zip(read[1:], x.shape[2:])):
+            terms.append((float(weights[at[1], c][tuple(inner)]), float(x[0][tuple(read)]), read))
     bias = float(passage.params[1][at[1]]) if layer.bias is not None else None
     size = " x ".join(map(str, window.kernel))
     return _products(terms, bias, f"sum over {channels} channels of a window of {size}: weight times input")

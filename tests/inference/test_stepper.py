@@ -40,7 +40,7 @@ def trained(weights):
 
 def test_every_layer_holds_what_the_training_net_has(stepper, trained):
     """The gradient of the loss, found in the deploy net, is that of the SoftmaxWithLoss it was made from."""
-    image, label = stepper.samples.read(NUMBER)
+    _, label = stepper.samples.read(NUMBER)
     trace = stepper.follow(stepper.sampled(NUMBER), "loss", label)
     assert trace.value == pytest.approx(trained.loss(), rel=1e-5)
     blobs, seen = trained.blobs, {p.name: p for p in trace.passages}
@@ -81,7 +81,7 @@ def test_the_gradient_of_a_score_is_its_slope(stepper):
 
 def test_an_image_of_the_data_is_prepared_as_training_does(stepper):
     pixels, labels = datasets.load("digits/test")
-    image, label = stepper.samples.read(NUMBER)
+    _, label = stepper.samples.read(NUMBER)
     assert label == labels[NUMBER] and len(stepper.samples) == 360 and stepper.samples.name(7) == "7"
     np.testing.assert_array_equal(stepper.sampled(NUMBER)[0], pixels[NUMBER] * np.float32(0.0625))
 

@@ -1,4 +1,4 @@
-"""What the worker says of a net that is stepped through: the numbers of its blobs, formulas, worked examples."""
+"""What the worker says of a net that is stepped through: numbers of blobs, formulas, worked examples."""
 
 from __future__ import annotations
 

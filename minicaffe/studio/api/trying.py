@@ -1,16 +1,19 @@
 """Routes of the page Try, and DIGITS' own for classifying images.
 
-POST /api/try        the body is an image: what the net of `run` says of it, `snapshot` the newest if left out; without
-                     `run`, the net that the package reads handwriting with.  top, invert, threshold; pen: the width of
-                     a drawing's strokes in pixels, light on dark, which is then placed as in training
+POST /api/try        the body is an image: what the net of `run` says of it, with `snapshot`, or the newest;
+                     without `run`, what the net says that the package reads handwriting with.  top, invert,
+                     threshold; pen: how many pixels wide the strokes of a drawing are, light on dark, which
+                     is then placed as images of training are
 POST /api/read       the body is a photo of handwriting: its lines, and the steps of reading it
 
-POST /models/images/classification/classify_one.json   job_id, snapshot_epoch, image_file or image_path, or the body
-POST .../classify_many.json                            image_list or image_folder or several image_file; num_test_images
-POST .../top_n.json                                    the same, and top_n: the images most like each class
+POST /models/images/classification/classify_one.json    job_id, snapshot_epoch, and image_file, image_path,
+                                                        or the image as the body
+POST /models/images/classification/classify_many.json   image_list, image_folder or several image_file, and
+                                                        num_test_images
+POST /models/images/classification/top_n.json           the same, and top_n: the images most like each class
 
-Certainties of DIGITS' routes are in percent, as in DIGITS; `job_id` is the name of a run, snapshot_epoch the number of
-iterations of a snapshot (-1 or nothing: the newest).
+Certainties of DIGITS' routes are in percent, as in DIGITS; `job_id` is the name of a run, snapshot_epoch the
+number of iterations of a snapshot (-1 or nothing: the newest).
 """
 
 from __future__ import annotations
@@ -76,7 +79,7 @@ def _text(content: bytes) -> str:
 
 def classify_one(request: Request) -> Response:
     form = uploads.form(request)
-    names, contents = _images(request, form)
+    _, contents = _images(request, form)
     if len(contents) != 1:
         raise ConfigError(f"{len(contents)} images; expected one", hint="classify_many.json takes several")
     (found,) = _classified(request, form, contents)
@@ -145,8 +148,8 @@ def _whole(form: uploads.Form, name: str, default: int) -> int:
 
 
 def _images(request: Request, form: uploads.Form) -> tuple[list[str], list[bytes]]:
-    """Names and contents of the images of a request: sent along, the body itself, or named by paths, which must lie
-    in the folders of the studio."""
+    """Names and contents of the images of a request: sent along, the body itself, or named by paths, which
+    must lie in the folders of the studio."""
     sent = form.files("image_file")
     if sent:
         return [name for name, _ in sent], [content for _, content in sent]
