@@ -7,8 +7,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor
-
 from ..core.layer import Layer
 from ..inference.stepper import Passage
 from ..proto.forks import is_forks
@@ -85,11 +83,11 @@ def _fields(layer: Layer, said: str) -> Iterator[list[Any]]:
                 yield [field.name, _value(conf, field), given]
 
 
-def _has_default(field: FieldDescriptor) -> bool:
+def _has_default(field: Any) -> bool:
     return not field.is_repeated and field.message_type is None and field.has_default_value
 
 
-def _value(conf: Message, field: FieldDescriptor) -> str:
+def _value(conf: Message, field: Any) -> str:
     value = getattr(conf, field.name)
     if field.message_type is not None:
         texts = [str(v).strip().replace("\n", ", ") for v in (value if field.is_repeated else [value])]
@@ -98,7 +96,7 @@ def _value(conf: Message, field: FieldDescriptor) -> str:
     return " ".join(_spelled(field, v) for v in values)
 
 
-def _spelled(field: FieldDescriptor, value: Any) -> str:
+def _spelled(field: Any, value: Any) -> str:
     if field.enum_type is not None:
         return field.enum_type.values_by_number[value].name
     if isinstance(value, bool):
