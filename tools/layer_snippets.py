@@ -148,6 +148,7 @@ SNIPPETS = {
     ),
     "L1Loss": Snippet({"x": (2, 4, 6, 6), "target": (2, 4, 6, 6)}),
     "LabelSpecificAdd": Snippet(SCORES, "label_specific_add_param { bias: -0.35 }"),
+    "LabelSpecificRescale": Snippet(SCORES, "label_specific_rescale_param { positive_weight: 0.5 }"),
     "Log": Snippet(ROWS, "log_param { shift: 2 }"),
     "LRN": Snippet(IMAGES, "lrn_param { local_size: 3 alpha: 0.0001 beta: 0.75 }"),
     "LSTM": Snippet(SEQUENCE, RECURRENT, ("h",)),

@@ -93,3 +93,27 @@ KERNEL shift_own(const real* x, const int* picked, real* y, const real* shift, I
     y[at] = at % g.classes == picked[at / g.classes] && v > -shift[0] ? v + shift[0] : v;
   }
 }
+
+KERNEL rescale_own(const real* x, const int* picked, real* y, const real* own, Items g, real other, int above, int fixed,
+                   int powers, int n) {
+  FOR(at, n) {
+    const real v = x[at];
+    if (at % g.classes != picked[at / g.classes]) y[at] = other * v;
+    else if (above && !(v > 0)) y[at] = v;
+    else if (powers) y[at] = sign(v) * pow(fabs(v), own[0]);
+    else y[at] = own[0] * v + (fixed ? 1 - own[0] : real(0));
+  }
+}
+
+KERNEL rescale_own_backward(const real* x, const int* picked, const real* dy, real* dx, const real* own, Items g,
+                            real other, int above, int powers, int n) {
+  FOR(at, n) {
+    real slope = other;
+    if (at % g.classes == picked[at / g.classes]) {
+      slope = own[0];
+      if (above && !(x[at] > 0)) slope = 1;
+      else if (powers) slope = own[0] * pow(fabs(x[at]), own[0] - 1);
+    }
+    dx[at] = slope * dy[at];
+  }
+}

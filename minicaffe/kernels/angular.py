@@ -147,3 +147,43 @@ def shift_own(x, picked: np.int32, y, shift, g: Items):
             at = i * g.classes + j
             v = x[at]
             y[at] = v + shift[0] if j == picked[i] and v > -shift[0] else v
+
+
+@kernel(threads=lambda x, picked, y, own, g, other, above, fixed, powers: g.count * g.classes)
+def rescale_own(
+    x, picked: np.int32, y, own, g: Items, other: float, above: int, fixed: int, powers: int
+):  # fmt: skip
+    """y = other x, and at the item's own class own[0] x, + 1 - own[0] if `fixed`, or the power own[0] of |x|
+    with the sign of x if `powers`; if `above`, it stays x there unless that is above 0."""
+    one = x.dtype.type(1)
+    for i in prange(g.count):
+        for j in range(g.classes):
+            at = i * g.classes + j
+            v = x[at]
+            if j != picked[i]:
+                y[at] = other * v
+            elif above and not v > 0:
+                y[at] = v
+            elif powers:
+                y[at] = x.dtype.type(sign(v)) * abs(v) ** own[0]
+            else:
+                y[at] = own[0] * v + (one - own[0] if fixed else x.dtype.type(0))
+
+
+@kernel(threads=lambda x, picked, dy, dx, own, g, other, above, powers: g.count * g.classes)
+def rescale_own_backward(
+    x, picked: np.int32, dy, dx, own, g: Items, other: float, above: int, powers: int
+):  # fmt: skip
+    """dx = dy times the derivative; x may be any array unless `above` or `powers`."""
+    one = x.dtype.type(1)
+    for i in prange(g.count):
+        for j in range(g.classes):
+            at = i * g.classes + j
+            slope = other
+            if j == picked[i]:
+                slope = own[0]
+                if above and not x[at] > 0:
+                    slope = one
+                elif powers:
+                    slope = own[0] * abs(x[at]) ** (own[0] - one)
+            dx[at] = slope * dy[at]

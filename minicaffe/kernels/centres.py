@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from .partial_sums import CHUNK, NONE, conclude, measuring, whole
+from .partial_sums import CHUNK, NONE, conclude, leave, measuring, whole
 from .registry import geometry, kernel
 
 
@@ -51,9 +51,7 @@ def center_loss_forward(
                 step = (one if d > zero else zero) - (one if d < zero else zero)
                 total += abs(d) if g.absolute else half * d * d
                 slope[i * g.length + k] = step if g.absolute else d
-        sums[chunk] = total
-        tally[2 * chunk] = size
-        tally[2 * chunk + 1] = first
+        leave(chunk, total, size, first, sums, tally)
     conclude(labels, sums, tally, y, outcome, noted, value, fixed)
 
 
@@ -130,9 +128,7 @@ def l1_loss_forward(
                 factor = zero if flat or root == zero else times * share / root
                 for k in range(start, start + g.channels * g.inner, g.inner):
                     slope[k] *= factor
-        sums[chunk] = total
-        tally[2 * chunk] = counted
-        tally[2 * chunk + 1] = NONE
+        leave(chunk, total, counted, NONE, sums, tally)
     conclude(x, sums, tally, y, outcome, noted, value, fixed)
 
 
@@ -183,7 +179,5 @@ def hashing_loss_forward(
                 sign = one if alike else (-one if near > zero else zero)
                 for k in range(g.length):
                     slope[i * g.length + k] += sign * (x[i * g.length + k] - x[j * g.length + k]) / pairs
-        sums[chunk] = total
-        tally[2 * chunk] = 0
-        tally[2 * chunk + 1] = NONE
+        leave(chunk, total, 0, NONE, sums, tally)
     conclude(labels, sums, tally, y, outcome, noted, value, fixed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from .loss import Labels
+from .loss import Labels, first_score
 from .partial_sums import whole
 from .registry import kernel
 from .reindex import NONE
@@ -15,7 +15,7 @@ from .reindex import NONE
 def best_classes(x, found: np.int32, g: Labels):
     """found = the class with the highest score at every position, of equal ones the last."""
     for i in prange(g.outer * g.inner):
-        first = i // g.inner * g.classes * g.inner + i % g.inner
+        first = first_score(i, g)
         best = 0
         for c in range(1, g.classes):
             if not x[first + c * g.inner] < x[first + best * g.inner]:

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from .loss import Labels
-from .partial_sums import CHUNK, NONE, conclude, measuring, whole
+from .loss import Labels, first_score
+from .partial_sums import CHUNK, NONE, conclude, leave, measuring, whole
 
 FLOOR = 1e-20  # of a probability, so that its logarithm stays finite
 
@@ -30,7 +30,7 @@ def multinomial_loss_forward(
         total, first = p.dtype.type(0), NONE
         size = min(positions - chunk * CHUNK, CHUNK)
         for i in range(chunk * CHUNK, chunk * CHUNK + size):
-            start = i // g.inner * g.classes * g.inner + i % g.inner
+            start = first_score(i, g)
             for c in range(g.classes):
                 slope[start + c * g.inner] = 0
             label = whole(labels[i])
@@ -42,9 +42,7 @@ def multinomial_loss_forward(
             else:
                 first = min(first, i)
                 total += p.dtype.type(math.nan)
-        sums[chunk] = total
-        tally[2 * chunk] = size
-        tally[2 * chunk + 1] = first
+        leave(chunk, total, size, first, sums, tally)
     conclude(labels, sums, tally, y, outcome, noted, value, fixed)
 
 
@@ -62,7 +60,7 @@ def class_weights_loss_forward(
     for chunk in range(sums.size):
         total, counted, first = zero, 0, NONE
         for i in range(chunk * CHUNK, min(positions, (chunk + 1) * CHUNK)):
-            start = i // g.inner * g.classes * g.inner + i % g.inner
+            start = first_score(i, g)
             label = whole(labels[i])
             counts = not (g.ignoring and label == g.ignore)
             known = 0 <= label < g.classes
@@ -77,9 +75,7 @@ def class_weights_loss_forward(
             elif counts:
                 first = min(first, i)
                 total += p.dtype.type(math.nan)
-        sums[chunk] = total
-        tally[2 * chunk] = counted
-        tally[2 * chunk + 1] = first
+        leave(chunk, total, counted, first, sums, tally)
     conclude(labels, sums, tally, y, outcome, noted, value, fixed)
 
 
@@ -96,7 +92,7 @@ def infogain_loss_forward(
     for chunk in range(sums.size):
         total, counted, first = zero, 0, NONE
         for i in range(chunk * CHUNK, min(positions, (chunk + 1) * CHUNK)):
-            start = i // g.inner * g.classes * g.inner + i % g.inner
+            start = first_score(i, g)
             label = whole(labels[i])
             counts = not (g.ignoring and label == g.ignore)
             counted += counts
@@ -115,7 +111,5 @@ def infogain_loss_forward(
                 if counts:
                     first = min(first, i)
                     total += p.dtype.type(math.nan)
-        sums[chunk] = total
-        tally[2 * chunk] = counted
-        tally[2 * chunk + 1] = first
+        leave(chunk, total, counted, first, sums, tally)
     conclude(labels, sums, tally, y, outcome, noted, value, fixed)

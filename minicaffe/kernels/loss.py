@@ -10,7 +10,7 @@ from numba import prange
 
 from .cpu import jit
 from .elementary import exp, log1p
-from .partial_sums import CHUNK, NONE, conclude, measuring, whole
+from .partial_sums import CHUNK, NONE, conclude, leave, measuring, whole
 from .registry import geometry, kernel
 from .softmax import column_blocks, normalize_column
 
@@ -34,6 +34,12 @@ class Labels(NamedTuple):
     def pieces(self) -> int:
         """Partial sums of softmax_loss_forward: one for each block of a GPU, and enough for the CPU."""
         return max(1, column_blocks(self.outer, self.classes, self.inner))
+
+
+@jit
+def first_score(i, g):
+    """Where the scores of position i begin; one is g.inner behind the other."""
+    return i // g.inner * g.classes * g.inner + i % g.inner
 
 
 # -- softmax: p are probabilities
@@ -69,9 +75,7 @@ def softmax_loss_forward(
             else:
                 first = min(first, i)
                 total += p.dtype.type(math.nan)
-        sums[chunk] = total
-        tally[2 * chunk] = counted
-        tally[2 * chunk + 1] = first
+        leave(chunk, total, counted, first, sums, tally)
     conclude(labels, sums[:pieces], tally, y, outcome, noted, value, fixed)
 
 
@@ -120,9 +124,7 @@ def sigmoid_loss_forward(
             total += xs[i] * (step - ts[i]) + log1p(e) if counts else zero
             slopes[i] = (one if xs[i] > 0 else e) / (one + e) - ts[i] if counts else zero
             counted += counts
-        sums[chunk] = total
-        tally[2 * chunk] = counted
-        tally[2 * chunk + 1] = NONE
+        leave(chunk, total, counted, NONE, sums, tally)
     conclude(t, sums, tally, y, outcome, noted, value, fixed)
 
 
@@ -157,9 +159,7 @@ def balanced_loss_forward(
                 total += weight * (x[i] * ((one if x[i] > 0 else zero) - t[i]) + log1p(e))
             error = (one if x[i] > 0 else e) / (one + e) - t[i]
             slope[i] = weight * error if counts else error
-        sums[chunk] = total
-        tally[2 * chunk] = size
-        tally[2 * chunk + 1] = NONE
+        leave(chunk, total, size, NONE, sums, tally)
     conclude(t, sums, tally, y, outcome, noted, value, fixed)
 
 
@@ -177,9 +177,7 @@ def euclidean_loss_forward(
             difference = xs[i] - ys[i]
             slopes[i] = difference
             total += difference * difference
-        sums[chunk] = half * total
-        tally[2 * chunk] = xs.size
-        tally[2 * chunk + 1] = NONE
+        leave(chunk, half * total, xs.size, NONE, sums, tally)
     conclude(b, sums, tally, y, outcome, noted, value, fixed)
 
 
@@ -215,9 +213,7 @@ def accuracy_forward(
                 right += is_right(x, label, i, g, top_k)
             else:
                 first = min(first, i)
-        sums[chunk] = right
-        tally[2 * chunk] = counted
-        tally[2 * chunk + 1] = first
+        leave(chunk, right, counted, first, sums, tally)
     conclude(labels, sums, tally, y, outcome, noted, value, fixed)
 
 
@@ -237,7 +233,7 @@ def class_accuracy_forward(x, labels, y, g: Labels, top_k: int):
 @jit
 def is_right(x, label, i, g, top_k):
     """Is the label's score at position i a number, and do fewer than top_k others reach it?  NaN does."""
-    first = i // g.inner * g.classes * g.inner + i % g.inner
+    first = first_score(i, g)
     score = x[first + label * g.inner]
     reach = 0
     for c in range(g.classes):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .loss import Labels
-from .partial_sums import CHUNK, NONE, conclude, measuring, whole
+from .partial_sums import CHUNK, NONE, conclude, leave, measuring, whole
 from .registry import geometry
 
 NEAR = 1e-4  # Caffe adds it to a distance before dividing by it
@@ -45,9 +45,7 @@ def hinge_loss_forward(
             if not known:
                 first = min(first, i)
                 total += x.dtype.type(math.nan)
-        sums[chunk] = total
-        tally[2 * chunk] = size
-        tally[2 * chunk + 1] = first
+        leave(chunk, total, size, first, sums, tally)
     conclude(labels, sums, tally, y, outcome, noted, value, fixed)
 
 
@@ -97,7 +95,5 @@ def contrastive_loss_forward(
                 factor = -short / (d + a.dtype.type(NEAR))
             for k in range(i * g.length, (i + 1) * g.length):
                 slope[k] = factor * (a[k] - b[k])
-        sums[chunk] = half * total
-        tally[2 * chunk] = size
-        tally[2 * chunk + 1] = first
+        leave(chunk, half * total, size, first, sums, tally)
     conclude(same, sums, tally, y, outcome, noted, value, fixed)

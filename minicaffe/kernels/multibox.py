@@ -12,7 +12,7 @@ from .detection import CENTER_SIZE, CORNER
 from .elementary import exp, log1p
 from .matching import FREE, GROUND, HARD_EXAMPLE, NO_OBJECT, ROW, MultiBox
 from .matching import NONE as NO_MINING
-from .partial_sums import CHUNK, NONE, conclude, measuring, whole
+from .partial_sums import CHUNK, NONE, conclude, leave, measuring, whole
 from .registry import kernel
 from .softmax import normalize
 
@@ -91,9 +91,7 @@ def multibox_loss_forward(
                     slope[c] = conf_weight * ((one if positive else e) / (one + e) - target)
             else:
                 total += conf_weight * softmax_slopes(scores, slope, label, conf_weight)
-        sums[chunk] = total
-        tally[2 * chunk] = counted
-        tally[2 * chunk + 1] = NONE if chunk else first_unknown(truth, g)
+        leave(chunk, total, counted, NONE if chunk else first_unknown(truth, g), sums, tally)
     conclude(truth, sums, tally, y, outcome, noted, value, fixed)
 
 

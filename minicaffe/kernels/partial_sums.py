@@ -56,6 +56,14 @@ def whole(label):
 
 
 @jit
+def leave(chunk, total, counted, first, sums, tally):
+    """The partial results of a chunk."""
+    sums[chunk] = total
+    tally[2 * chunk] = counted
+    tally[2 * chunk + 1] = first
+
+
+@jit
 def conclude(labels, sums, tally, y, outcome, noted, value, fixed):
     """Put the partial results together."""
     total, counted, first = 0.0, 0, NONE

@@ -142,15 +142,22 @@ def region_max_forward(x, spans: np.int32, y, argmax: np.int32, g: Regions):
                 argmax[first_cell + i * g.columns + j] = at
 
 
+@jit
+def emptied(dx, plane, g):
+    """That plane of dx, set to 0."""
+    down = dx[plane * g.h * g.w : (plane + 1) * g.h * g.w]
+    for b in range(down.size):
+        down[b] = 0
+    return down
+
+
 @kernel(threads=lambda dy, spans, argmax, dx, g: g.images * g.channels * g.h * g.w)
 def region_max_backward(dy, spans: np.int32, argmax: np.int32, dx, g: Regions):
     """dx[b] = sum of dy[o] over the cells with argmax[o] = b, region after region."""
-    span, area, cells = 1 + 2 * (g.rows + g.columns), g.h * g.w, g.rows * g.columns
+    span, cells = 1 + 2 * (g.rows + g.columns), g.rows * g.columns
     for plane in prange(g.images * g.channels):
         image, c = plane // g.channels, plane % g.channels
-        down = dx[plane * area : (plane + 1) * area]
-        for b in range(area):
-            down[b] = 0
+        down = emptied(dx, plane, g)
         for r in range(g.count):
             if spans[r * span] == image:
                 first = (r * g.channels + c) * cells
@@ -190,12 +197,10 @@ def position_mean_forward(x, spans: np.int32, y, g: Regions):
 @kernel(threads=lambda dy, spans, dx, g: g.images * g.channels * g.h * g.w)
 def position_mean_backward(dy, spans: np.int32, dx, g: Regions):
     """dx = sum of dy / area over the cells that hold the element, region after region."""
-    span, area = 1 + 2 * (g.rows + g.columns), g.h * g.w
+    span = 1 + 2 * (g.rows + g.columns)
     for plane in prange(g.images * g.channels):
         image, c = plane // g.channels, plane % g.channels
-        down = dx[plane * area : (plane + 1) * area]
-        for b in range(area):
-            down[b] = 0
+        down = emptied(dx, plane, g)
         for r in range(g.count):
             if spans[r * span] == image:
                 top, bottom, left, right = place_of(c, spans, r, g)

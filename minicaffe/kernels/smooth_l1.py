@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numba import prange
 
-from .partial_sums import CHUNK, NONE, conclude, measuring
+from .partial_sums import CHUNK, NONE, conclude, leave, measuring
 from .registry import geometry, kernel
 
 
@@ -65,9 +65,7 @@ def smooth_l1_forward(
                 if g.each:
                     each[i] = part
                 total += part
-        sums[chunk] = total
-        tally[2 * chunk] = max(last - first, 0)
-        tally[2 * chunk + 1] = NONE
+        leave(chunk, total, max(last - first, 0), NONE, sums, tally)
     conclude(t, sums, tally, y, outcome, noted, value, fixed)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numba import prange
 
 from .cpu import jit
-from .regions import Regions, narrow, nearest
+from .regions import Regions, emptied, narrow, nearest
 from .registry import kernel
 
 
@@ -81,13 +81,11 @@ def region_warp_forward(x, rois, spans: np.int32, y, at, g: Regions, scale: floa
 @kernel(threads=lambda dy, spans, at, dx, g: g.images * g.channels * g.h * g.w)
 def region_warp_backward(dy, spans: np.int32, at, dx, g: Regions):
     """dx = dy, shared among the pixels around each kept sample, region after region."""
-    cells, area, span = g.rows * g.columns, g.h * g.w, 1 + 2 * (g.rows + g.columns)
+    cells, span = g.rows * g.columns, 1 + 2 * (g.rows + g.columns)
     one = dx.dtype.type(1)
     for plane in prange(g.images * g.channels):
         image, c = plane // g.channels, plane % g.channels
-        down = dx[plane * area : (plane + 1) * area]
-        for b in range(area):
-            down[b] = 0
+        down = emptied(dx, plane, g)
         for r in range(g.count):
             if spans[r * span] == image:
                 first = (r * g.channels + c) * cells

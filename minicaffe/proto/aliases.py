@@ -9,6 +9,7 @@ read, so that no other module knows of them.
     pooling_param { ceil_mode: false }           round_mode: FLOOR; so is torch_pooling: true
     pad_l, pad_r, pad_t, pad_b; pad_type         pad_h and pad_w, where both sides are padded alike:
                                                  the layers read the others
+    convolution_param { relu: true }             a ReLU behind it, with negative_slope; InnerProduct alike
     batch_norm_param { scale_bias: true }        BatchNorm and Scale, as `nvcaffe` splits its weights
 
 A step changes a layer in place and returns what it is taken as, or None if it leaves it alone; it may put
@@ -240,6 +241,21 @@ def _shapes(site: Site) -> str:
     return layer.type
 
 
+def _fused(site: Site) -> str | None:
+    """A ReLU that Intel's Caffe has inside of a layer."""
+    layer = site.layer
+    conf = layer.inner_product_param if layer.type == "InnerProduct" else layer.convolution_param
+    if not conf.relu or len(layer.top) != 1:
+        return None
+    relu = _like(layer, f"{layer.name}/relu", "ReLU", layer.top[0], layer.top[0])
+    if conf.negative_slope:
+        relu.relu_param.negative_slope = conf.negative_slope
+    for name in ("relu", "negative_slope"):
+        conf.ClearField(name)
+    site.then.append(relu)
+    return f"{layer.type} and ReLU"
+
+
 def _is_set(conf: Message, field: str) -> bool:
     return any(found.name == field for found, _ in conf.ListFields())
 
@@ -262,11 +278,12 @@ Step = Callable[[Site], str | None]
 
 STEPS: dict[str, tuple[Step, ...]] = {
     "BatchNorm": (_scale_bias,),
-    "Convolution": (_pads, _same),
-    "ConvolutionDepthwise": (_depthwise, _pads, _same),
+    "Convolution": (_pads, _same, _fused),
+    "ConvolutionDepthwise": (_depthwise, _pads, _same, _fused),
     "Deconvolution": (_pads,),
-    "DepthwiseConvolution": (_depthwise, _pads, _same),
+    "DepthwiseConvolution": (_depthwise, _pads, _same, _fused),
     "HardSwish": (_hard_swish,),
+    "InnerProduct": (_fused,),
     "NdConvolution": (_shapes,),
     "NdPooling": (_shapes,),
     "Pooling": (_round, _pads),

@@ -65,6 +65,7 @@ LAYERS = {
     "L1Loss": "loss.l1_loss",
     "LabelsequenceAccuracy": "loss.labelsequence_accuracy",
     "LabelSpecificAdd": "linear.label_specific_add",
+    "LabelSpecificRescale": "linear.label_specific_rescale",
     "Log": "neuron.log",
     "LRN": "norm.lrn",
     "LSTM": "recurrent.lstm",

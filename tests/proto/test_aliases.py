@@ -99,6 +99,16 @@ def upgraded(source: str) -> NetParameter:
             'type: "Convolution" convolution_param { pad_type: 1 kernel_size: 3 stride: 2 }',
         ),
         (
+            'type: "Convolution" convolution_param { kernel_size: 3 relu: true negative_slope: 0.5 }',
+            'type: "Convolution" convolution_param { kernel_size: 3 } } layer { name: "a/relu" type: "ReLU"'
+            ' bottom: "y" top: "y" relu_param { negative_slope: 0.5 }',
+        ),
+        (
+            'type: "InnerProduct" inner_product_param { num_output: 3 relu: true }',
+            'type: "InnerProduct" inner_product_param { num_output: 3 } } layer { name: "a/relu" type: "ReLU"'
+            ' bottom: "y" top: "y"',
+        ),
+        (
             'type: "Squeeze" squeeze_param { axis: -1 }',
             'type: "Reshape" reshape_param { shape { } axis: -2 num_axes: 1 }',
         ),
@@ -202,6 +212,10 @@ def test_an_input_keeps_its_name():
             r"pooling_param.axis is not supported.*\(intel\)",
         ),
         ('type: "BatchNorm" batch_norm_param { use_weight_bias: true }', "batch_norm_param.use_weight_bias"),
+        (
+            'type: "Convolution" convolution_param { num_output: 1 kernel_size: 1 relu: true coeff: 1 }',
+            r"convolution_param.coeff is not supported.*\(intel\)",
+        ),
         ('type: "ReLU" transform_param { distort_param { } }', "transform_param.distort_param"),
         ('type: "ReLU" relu_param { relu6: true negative_slope: 0.1 }', "relu6 with a negative_slope"),
         (
