@@ -14,6 +14,7 @@ from ..checking.gradcheck import fill_inputs
 from ..checking.shapes import outline, stand_in
 from ..checking.state import State
 from ..convert.deploy import Deployment
+from ..convert.onnx.freedom import other_extents, sizes
 from ..convert.onnx.model import to_model
 from ..convert.onnx.translate import check_types, translate
 from ..device.base import Device
@@ -156,11 +157,10 @@ def write_onnx(subject: Subject, net: Net, folder: Path) -> str:
     check_types(subject.param)
     plain = Net(subject.param, device=CpuDevice(), seed=subject.seed, forward_only=True)
     plain.load(folder / "net.caffemodel")
-    made = translate(plain)
-    sizes = {tensor: plain.blobs[tensor.name].shape for tensor in made.graph.inputs}
-    sizes |= {tensor: blob.shape for tensor, blob in zip(made.graph.outputs, made.outputs)}
+    other = other_extents(subject.param, plain, free_batch=False)
+    made = translate(plain, other)
     path = folder / "net.onnx"
-    path.write_bytes(to_model(plain.name, made, sizes).SerializeToString())
+    path.write_bytes(to_model(plain.name, made, sizes(made, plain, other)).SerializeToString())
     return str(path)
 
 

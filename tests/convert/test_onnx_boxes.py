@@ -311,8 +311,9 @@ def test_what_is_let_through_goes_on(let):
     text += layer("InnerProduct", DENSE, ["kept"], ["score"], "score")
     text += layer("Reshape", "reshape_param { shape { dim: -1 dim: 3 } }", ["kept"], ["flat"], "flat")
     param = net(text, x=(4, 2, 3), s=(4,))
-    _, model = written(param, seed=1)
+    report, model = written(param, seed=1)
     assert [d.dim_value for d in model.graph.output[0].type.tensor_type.shape.dim] == [0, 3]
+    assert report.notes == ["layer 'sieve' (Filter): as many rows as it finds, in every run"]
     agree(param, model, x=np.arange(24.0).reshape(4, 2, 3), s=np.array(let))
 
 

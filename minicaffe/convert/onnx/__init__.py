@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import DataError
+from ...errors import DataError, Place
 from ...files import write_atomic
 from ...net import Net
 from ...proto.schema import Message
@@ -117,6 +117,7 @@ def export(
         reason = getattr(error, "strerror", None) or error
         raise DataError(f"cannot write {out_path}: {reason}") from None
     notes = deployed.notes + made.graph.notes
+    notes += [f"{Place.of(one)}: as many rows as it finds, in every run" for one in net.layers if one.settles]
     parameters = sum(owned.blob.count for owned in net.parameters.owned)
     return Exported(str(out_path), taken, agreements, len(model.graph.node), parameters, notes)
 
