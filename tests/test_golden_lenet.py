@@ -89,7 +89,11 @@ def test_caffes_run_continues(tmp_path, monkeypatch, caplog):
 
 
 @pytest.mark.parametrize(
-    ("iterations", "accuracy"), [(2000, 0.985), pytest.param(10000, 0.990, marks=pytest.mark.slow)]
+    ("iterations", "accuracy"),
+    [
+        (1000, 0.98),
+        *[pytest.param(*wanted, marks=pytest.mark.slow) for wanted in ((2000, 0.985), (10000, 0.990))],
+    ],
 )
 def test_accuracy(iterations, accuracy, tmp_path, monkeypatch):
     ours = solver(tmp_path, monkeypatch, display=0, test_interval=100000)

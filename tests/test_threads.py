@@ -44,18 +44,20 @@ def check_threads(case: Case, device: CpuDevice) -> None:
         assert_same(case, one, other)
 
 
-@pytest.mark.parametrize("kernels", ["composite", "plain"])
+@pytest.mark.parametrize("kernels, dtype", [("composite", np.float32), ("plain", np.float64)])
 @pytest.mark.parametrize("case", CASES)
-def test_every_layer(case, kernels):
-    """In float32, where a sum in another order is seen."""
-    check_threads(case, CpuDevice(np.float32, kernels=kernels))
+def test_every_layer(case, kernels, dtype):
+    """In float32 as users run it; the kernels' own loops in the type that the laws have them compiled for: a
+    sum in another order is seen in both."""
+    check_threads(case, CpuDevice(dtype, kernels=kernels))
 
 
-def test_a_planted_dependence_is_seen(monkeypatch):
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_planted_dependence_is_seen(monkeypatch, dtype):
     """The law can fail: a gradient by weights that is summed in as many parts as there are threads."""
     monkeypatch.setattr(tiled, "sums_apart", lambda length, nbytes: tiled.threads())
     with pytest.raises(AssertionError):
-        check_threads(module_of("Convolution").CASES[0], CpuDevice(np.float32))
+        check_threads(module_of("Convolution").CASES[0], CpuDevice(dtype))
 
 
 NET = """

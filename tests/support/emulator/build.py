@@ -18,7 +18,7 @@ RUNTIME = [*COMMON, "-O2", "-Wall", "-Wextra", "-c"]
 # Products and sums are not contracted, so that results are the same on every processor.
 KERNELS = [
     *COMMON,
-    *("-O2", "-gdwarf-4", "-g1", "-shared"),
+    *("-O1", "-gdwarf-4", "-g1", "-shared"),
     *("-Werror=uninitialized", "-Werror=maybe-uninitialized", "-Werror=return-type"),
     *("-ffp-contract=off", "-fno-strict-aliasing", "-ftrivial-auto-var-init=pattern"),
     *("-fsanitize=bounds,alignment", "-fsanitize-undefined-trap-on-error"),
