@@ -61,8 +61,8 @@ def _new_folder(workspace: Workspace, name: str) -> Path:
 
 
 def preview(request: Request) -> Response:
-    """What `create` would begin: the solver as it would run, rates along the iterations, memory and time; with
-    `estimate` false without the last two, which take longer to find out."""
+    """What `create` would begin: the solver as it would run, rates along the iterations, memory and time;
+    with `estimate` false without the last two, which take longer to find out."""
     body = answers.body(request)
     wanted = _plans(request, body)
     first = wanted[0]
