@@ -24,7 +24,7 @@ from ..runs.jsonlines import Reader
 from .series import Series
 
 ASKED = "asked"  # the folder, in that of a run, with what the page asked for
-REQUEST, OUTPUT = "request.json", "output.txt"  # in it
+NET, SOLVER, REQUEST, OUTPUT = "net.prototxt", "solver.prototxt", "request.json", "output.txt"  # in it
 WITHDRAWN = "never"  # the moment at which a run is launched that has been taken back
 NOTES = "notes.json"
 SPARKS = 60  # points of a sparkline
