@@ -33,10 +33,7 @@ def design(page, request):
     """The page with a draft of its own, which begins as the template of the embedded digits."""
     name = re.sub(r"\W+", "-", request.node.name)
     page.evaluate("name => { location.hash = `#design/${name}`; }", name)
-    page.wait_for_selector("[data-layer=conv1]")
-    page.wait_for_function(
-        "name => document.querySelector('[aria-label=\"Name of the draft\"]').value === name", arg=name
-    )
+    page.wait_for_selector(f"[data-draft={name}] [data-layer=conv1]", timeout=FIRST_MS)
     return Design(page)
 
 
