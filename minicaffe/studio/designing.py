@@ -5,11 +5,13 @@ Runs in the worker process "check": the text comes from whoever types it, and ma
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..checking.check import Report, check
 from ..checking.cost import LayerCost, memory, of_backward, per_layer
@@ -29,33 +31,8 @@ from .netview import Place, view
 
 PHASES = ("TRAIN", "TEST", "deploy")
 NET, SOLVER = "net.prototxt", "solver.prototxt"
-ABSENT = ".not-allowed"  # stands for files that may not be named
+ABSENT = ".not-allowed-"  # with a number stands for files that may not be named
 NAMED_NET = re.compile(r"""(?m)^(\s*)(net|train_net)(\s*:\s*)("[^"\n]*"|'[^'\n]*')""")
-
-
-class Limits(NamedTuple):
-    """What screen asks of a workspace, as it reaches another process."""
-
-    folder: Path
-    scratch: Path
-    roots: tuple[Path, ...]
-    allow_python_layers: bool
-
-
-def limits(given: Mapping[str, Any]) -> Limits:
-    """From plain data: `plain` of a workspace."""
-    roots = tuple(Path(root) for root in given["roots"])
-    return Limits(Path(given["folder"]), Path(given["scratch"]), roots, given["allow_python_layers"] is True)
-
-
-def plain(bounds: screen.Bounds) -> dict[str, Any]:
-    """What is allowed in a workspace, as data."""
-    return {
-        "folder": str(bounds.folder),
-        "scratch": str(bounds.scratch),
-        "roots": [str(root) for root in bounds.roots],
-        "allow_python_layers": bounds.allow_python_layers,
-    }
 
 
 def verdict(text: str, phase: str, bounds: Mapping[str, Any], solver: str | None = None) -> dict[str, Any]:
@@ -75,7 +52,7 @@ def verdict(text: str, phase: str, bounds: Mapping[str, Any], solver: str | None
         "ok": False, "kind": "net", "name": "", "phase": phase, "phases": [], "absent": {}, "findings": [],
         "graph": None, "cost": None,
     }  # fmt: skip
-    with TemporaryDirectory(prefix="minicaffe-design-") as folder:
+    with TemporaryDirectory(prefix="minicaffe-design-") as folder, _working_in(bounds["folder"]):
         file = Path(folder, NET)
         file.write_text(text, encoding="utf-8", errors="surrogatepass")
         try:
@@ -83,7 +60,7 @@ def verdict(text: str, phase: str, bounds: Mapping[str, Any], solver: str | None
         except MiniCaffeError as error:
             answer["findings"] = _clean(fixes.of_text(text, error, "net"), folder)
             return answer
-        allowed, refused = _screened(param, text, limits(bounds), folder)
+        allowed, refused, put = _screened(param, text, screen.limits(bounds), folder)
         if allowed is None:
             answer["findings"] = refused
             answer["graph"] = _unjudged(param, phase, text)
@@ -91,17 +68,33 @@ def verdict(text: str, phase: str, bounds: Mapping[str, Any], solver: str | None
         file.write_text(allowed, encoding="utf-8", errors="surrogatepass")
         _judge(answer, file, text, phase)
         answer["findings"] = refused + [each for each in answer["findings"] if ABSENT not in each["message"]]
+        for node in answer["graph"]["nodes"]:
+            for absent, name in put.items():
+                node["lines"] = [line.replace(absent, name) for line in node["lines"]]
         if solver is not None:
-            answer["findings"] += _clean(_of_solver(solver, Path(folder), limits(bounds)), folder)
+            answer["findings"] += _clean(_of_solver(solver, Path(folder), screen.limits(bounds)), folder)
     answer["ok"] = not any(each["severity"] == ERROR for each in answer["findings"])
     return answer
 
 
+@contextmanager
+def _working_in(folder: str) -> Iterator[None]:
+    """Names of files mean what they will mean to a run, which works in the workspace's folder."""
+    before = Path.cwd()
+    if Path(folder).is_dir():
+        os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
 def _screened(
-    param: NetParameter, text: str, bounds: Limits, folder: str
-) -> tuple[str | None, list[dict[str, Any]]]:
+    param: NetParameter, text: str, bounds: screen.Limits, folder: str
+) -> tuple[str | None, list[dict[str, Any]], dict[str, str]]:
     """The text with names of files that are not there in the place of those it may not name, so that all else
-    can be judged; None if that is not enough.  And what was refused."""
+    can be judged, or None if that is not enough; what was refused; and by the names put in those that stood
+    there."""
     refusals = list(screen.refusals(param, bounds))
     lines, found = [line for _, line in prototxt.layer_starts(text)], []
     upgraded = len(param.layer) - len(lines)  # layers that the upgrade put in front
@@ -111,23 +104,24 @@ def _screened(
         if 0 <= refusal.layer - upgraded < len(lines):
             found[-1]["line"] = lines[refusal.layer - upgraded]
     if not all(refusal.file for refusal in refusals):
-        return None, found
-    files = {refusal.file for refusal in refusals}
-    inert = f'"{bounds.folder / ABSENT}"'
-    allowed = TOKEN.sub(lambda token: inert if token[0][1:-1] in files else token[0], text)
+        return None, found, {}
+    inert = {file: str(bounds.folder / f"{ABSENT}{n}") for n, file in enumerate({r.file for r in refusals})}
+
+    def put(token: re.Match[str]) -> str:
+        return f'"{inert[token[0][1:-1]]}"' if token[0][0] in "\"'" and token[0][1:-1] in inert else token[0]
+
+    allowed = TOKEN.sub(put, text)
     file = Path(folder, NET)
     file.write_text(allowed, encoding="utf-8", errors="surrogatepass")
     if refusals and any(True for _ in screen.refusals(upgrade.read_net(file), bounds)):
-        return None, found
-    return allowed, found
+        return None, found, {}
+    return allowed, found, {absent: file for file, absent in inert.items()}
 
 
 def network(text: str, phase: str | None, theme: str, bounds: Mapping[str, Any]) -> dict[str, Any]:
     """The answer to POST /models/visualize-network: an SVG file of all layers, and the graph of a phase."""
-    with TemporaryDirectory(prefix="minicaffe-design-") as folder:
-        file = Path(folder, NET)
-        file.write_text(text, encoding="utf-8", errors="surrogatepass")
-        param = upgrade.read_net(file)
+    param = prototxt.parse(text, NetParameter, NET)
+    upgrade.upgrade_net(param)
     drawn = picture(param, "svg", theme=theme).decode()
     return {"svg": drawn, "graph": verdict(text, phase or "TRAIN", bounds)["graph"]}
 
@@ -226,7 +220,7 @@ def _cost(state: State, costs: Sequence[LayerCost]) -> dict[str, Any]:
     }
 
 
-def _of_solver(solver: str, folder: Path, bounds: Limits) -> list[dict[str, Any]]:
+def _of_solver(solver: str, folder: Path, bounds: screen.Limits) -> list[dict[str, Any]]:
     """What is wrong with a solver whose net is that of the page, whatever it names."""
     try:
         param = prototxt.parse(solver, SolverParameter, str(folder / SOLVER))

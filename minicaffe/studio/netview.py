@@ -45,8 +45,8 @@ def view(
             node_of[int(name)] = node
     nodes = [_node(box, layers, places, costs) for box in drawn.boxes]
     layout = lay_out([_size(node) for node in nodes], drawn.links)
-    for node, box in zip(nodes, layout.boxes):
-        node["box"] = [round(value, 1) for value in box]
+    for said, place in zip(nodes, layout.boxes):
+        said["box"] = [round(value, 1) for value in place]
     blobs = _blobs(layers, node_of, outside)
     edges = [
         {"from": first, "to": last, "blobs": blobs.get((first, last), []), "path": _path(curve)}

@@ -6,17 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
-from ..bench import roof
-from ..bench.roof import Roof
-from ..device.cpu import CpuDevice
 from ..files import write_atomic
 
 FILE = "roof.json"  # in a workspace's scratch
+RATES = ("flops_per_s", "read_bytes_per_s", "moved_bytes_per_s")  # of a roof
 ROUNDS, FLOPS, NBYTES = 7, 4e8, 32 << 20  # a few tenths of a second: an orientation, no benchmark
 
 
 def measure() -> dict[str, Any]:
     """The roof of the CPU, and its threads.  Runs in a worker: other kernels would disturb it."""
+    from ..bench import roof
+    from ..device.cpu import CpuDevice
+
     device = CpuDevice()
     found = roof.measure(device, rounds=ROUNDS, flops=FLOPS, nbytes=NBYTES)
     return {**found.as_json(), "threads": roof.threads_of(device)}
@@ -30,7 +31,8 @@ def kept(scratch: Path) -> dict[str, Any] | None:
     """What `keep` has kept; None if nothing, or nothing that can be read."""
     try:
         found = json.loads((scratch / FILE).read_text())
-        Roof(*(float(found[name]) for name in Roof._fields))
+        if not all(float(found[name]) > 0 for name in RATES):
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return found  # type: ignore[no-any-return]
@@ -38,5 +40,5 @@ def kept(scratch: Path) -> dict[str, Any] | None:
 
 def least_step_s(cost: dict[str, Any], measured: dict[str, Any]) -> float:
     """The least seconds of a step of this cost: no kernel computes or moves faster than the roof."""
-    top = Roof(*(float(measured[name]) for name in Roof._fields))
-    return max(2 * (cost["forward"] + cost["backward"]) / top.flops_per_s, cost["moved"] / top.bytes_per_s)
+    flops, read, moved = (float(measured[name]) for name in RATES)
+    return max(2 * (cost["forward"] + cost["backward"]) / flops, cost["moved"] / max(read, moved))

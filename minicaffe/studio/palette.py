@@ -142,7 +142,8 @@ def _field(field: Any, messages: dict[str, list[dict[str, Any]]]) -> dict[str, A
         if field.message_type.name not in ("NetParameter", "BlobProto"):
             _collect(field.message_type, messages)
     elif field.enum_type:
-        said["values"] = [value.name for value in field.enum_type.values]
+        theirs = ".Forks." in field.enum_type.full_name
+        said["values"] = [v.name for v in field.enum_type.values if theirs or not is_forks(v.number)]
     if not field.is_repeated and not field.message_type:
         default = field.default_value
         if field.enum_type:

@@ -1,5 +1,7 @@
 """What a prototxt that comes from the page may name: files inside the roots, and no code.
 
+Names that do not begin at the root begin in the workspace's folder, where runs work, too.
+
 A field of the schema that holds text is either one of WORDS or the name of a file, so a field that is new is
 screened until somebody has looked at it.
 """
@@ -7,12 +9,11 @@ screened until somebody has looked at it.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from ..data import datasets, ranges
-from ..data.absent import PAIRS, SOURCES
 from ..errors import ConfigError, Place
 from ..files import open_file
 from ..proto import upgrade
@@ -65,6 +66,31 @@ class Bounds(Protocol):
     def allow_python_layers(self) -> bool: ...
 
 
+class Limits(NamedTuple):
+    """The bounds of a workspace, as they reach another process."""
+
+    folder: Path
+    scratch: Path
+    roots: tuple[Path, ...]
+    allow_python_layers: bool
+
+
+def plain(bounds: Bounds) -> dict[str, Any]:
+    """What is allowed in a workspace, as plain data."""
+    return {
+        "folder": str(bounds.folder),
+        "scratch": str(bounds.scratch),
+        "roots": [str(root) for root in bounds.roots],
+        "allow_python_layers": bounds.allow_python_layers,
+    }
+
+
+def limits(given: Mapping[str, Any]) -> Limits:
+    """What `plain` made plain."""
+    roots = tuple(Path(root) for root in given["roots"])
+    return Limits(Path(given["folder"]), Path(given["scratch"]), roots, given["allow_python_layers"] is True)
+
+
 class Refusal(NamedTuple):
     """Why something is refused, the name of the file that is to blame, "" if none is, and the number of the
     layer, -1 if it is in none."""
@@ -106,8 +132,8 @@ def solver(param: Message, bounds: Bounds) -> None:
                 net(inner, bounds)
         if field.name in NETS:
             for path in value if field.is_repeated else [value]:
-                if os.path.isfile(path):
-                    net(upgrade.read_net(path), bounds)
+                if (file := bounds.folder / path).is_file():
+                    net(upgrade.read_net(file), bounds)
 
 
 def _fields(message: Message, bounds: Bounds) -> Iterator[Refusal]:
@@ -138,7 +164,7 @@ def _file(field: str, value: str, bounds: Bounds, *, written: bool) -> Iterator[
     if not written and field.endswith("source") and datasets.named_part(source):
         return
     places = [bounds.folder] if written else [bounds.folder, *bounds.roots]
-    if "\0" not in source and is_inside(source, places, bounds.scratch):
+    if is_inside(bounds.folder / source, places, bounds.scratch):
         return
     verb = "written" if written else "read"
     listed = ", ".join(dict.fromkeys(map(str, places)))
@@ -147,11 +173,11 @@ def _file(field: str, value: str, bounds: Bounds, *, written: bool) -> Iterator[
     yield Refusal(ConfigError(what, hint=hint, field=field), value)
 
 
-def is_inside(path: str, places: Sequence[Path], closed: Path) -> bool:
+def is_inside(path: Path, places: Sequence[Path], closed: Path) -> bool:
     """Whether a path, links followed, lies in one of the places, and not in `closed`."""
     try:
-        whole = Path(path).resolve()
-    except (OSError, RuntimeError, ValueError):  # too long, or links in a circle
+        whole = path.resolve()
+    except (OSError, RuntimeError, ValueError):  # too long, a NUL, or links in a circle
         return False
     if whole.is_relative_to(closed.resolve()):
         return False
@@ -161,17 +187,21 @@ def is_inside(path: str, places: Sequence[Path], closed: Path) -> bool:
 def _listed(layer: Any, bounds: Bounds) -> Iterator[Refusal]:
     """A list of files names files, too.  Links are not followed here: whoever could put one inside the roots
     can read what it leads to."""
+    from ..data.absent import PAIRS, SOURCES  # which takes Numba along: not for the server's start
+
     if layer.type not in SOURCES or layer.type in ("AnnotatedData", "Data", "InfogainLoss"):
         return
     field = SOURCES[layer.type]
     conf = getattr(layer, field)
-    if not conf.source or not os.path.isfile(conf.source):
+    listing = bounds.folder / conf.source
+    if not conf.source or not listing.is_file():
         return
     prefix = getattr(conf, "root_folder", "")
     roots = [os.path.join(place.resolve(), "") for place in (bounds.folder, *bounds.roots)]
-    plain = prefix.endswith("/") and _lies(prefix, roots)
+    here = os.path.join(bounds.folder, "")  # where names begin that do not begin at the root
+    plain = prefix.endswith("/") and _lies(here, prefix, roots)
     try:
-        with open_file(conf.source) as file:
+        with open_file(listing) as file:
             for number, line in enumerate(file, 1):
                 text = os.fsdecode(line).rstrip("\r\n")
                 if text.startswith("#") or (plain and ".." not in text and layer.type not in PAIRS):
@@ -180,7 +210,7 @@ def _listed(layer: Any, bounds: Bounds) -> Iterator[Refusal]:
                 named = words if layer.type in (*PAIRS, "HDF5Data") else [text]
                 named = [*named, *(word for word in words[:-1] if "/" in word)]
                 for name in named:
-                    if name and not _lies(prefix + name, roots):
+                    if name and not _lies(here, prefix + name, roots):
                         what = (
                             f"{field}.source: line {number} of {conf.source} names {prefix + name!r}, which"
                         )
@@ -192,6 +222,6 @@ def _listed(layer: Any, bounds: Bounds) -> Iterator[Refusal]:
         return
 
 
-def _lies(path: str, roots: Sequence[str]) -> bool:
-    whole = os.path.abspath(path)
+def _lies(here: str, path: str, roots: Sequence[str]) -> bool:
+    whole = os.path.normpath(os.path.join(here, path))
     return any(os.path.join(whole, "").startswith(root) for root in roots)

@@ -18,10 +18,9 @@ from ...files import read_text, write_atomic
 from ...proto import text as prototxt
 from ...proto.schema import SolverParameter
 from ...solvers.policy import Policy
-from .. import answers, designing, pace
-from ..palette import palette, text_of
+from .. import answers, pace, screen
 
-CHECK_S, DRAW_S, ROOF_S = 30.0, 30.0, 120.0
+CHECK_S, DRAW_S, ROOF_S = 60.0, 60.0, 180.0  # the first call starts a process, which imports the engine
 DRAFT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 MOST_DRAFTS = 500
 POINTS = 400  # of a curve of rates, at most
@@ -34,7 +33,7 @@ def check(request: Request) -> Response:
     arguments = {
         "text": _text(given, "text"),
         "phase": _text(given, "phase", "TRAIN"),
-        "bounds": designing.plain(workspace),
+        "bounds": screen.plain(workspace),
         "solver": _text(given, "solver") if given.get("solver") is not None else None,
     }
     call = request.app.state.workers.call
@@ -53,13 +52,19 @@ def measure(request: Request) -> Response:
 
 
 def layers(request: Request) -> Response:
-    return answers.json(palette())
+    """The palette: every type of layer, and the fields of all messages; see palette.palette."""
+    state = request.app.state
+    if not hasattr(state, "palette"):  # it stays as it is as long as the program does
+        state.palette = state.workers.call("check", "minicaffe.studio.palette:palette", {}, timeout_s=CHECK_S)
+    return answers.json(state.palette)
 
 
 def layer(request: Request) -> Response:
     """What the docstring of a type says."""
     name = request.path_params["type"]
-    return answers.json({"type": name, "text": text_of(name)})
+    call = request.app.state.workers.call
+    text = call("check", "minicaffe.studio.palette:text_of", {"name": name}, timeout_s=CHECK_S)
+    return answers.json({"type": name, "text": text})
 
 
 def templates(request: Request) -> Response:
@@ -122,7 +127,7 @@ def visualize_network(request: Request) -> Response:
         "text": _text(given, "text" if "text" in given else "custom_network"),
         "phase": _text(given, "phase", "TRAIN"),
         "theme": _text(given, "theme", "light"),
-        "bounds": designing.plain(request.app.state.workspace),
+        "bounds": screen.plain(request.app.state.workspace),
     }
     call = request.app.state.workers.call
     return answers.json(call("check", "minicaffe.studio.designing:network", arguments, timeout_s=DRAW_S))

@@ -11,13 +11,17 @@ const CHECK_MS = 300, SAVE_MS = 1000; // after the last change
 const SEVERITIES = {error: "Error", "needs data": "Needs data", warning: "Warning", advice: "Advice"};
 const PHASES = {TRAIN: "train", TEST: "val", deploy: "deploy"};
 const SOLVER_FIRST = ["base_lr", "lr_policy", "gamma", "stepsize", "max_iter", "momentum", "weight_decay", "type", "test_iter", "test_interval", "display", "snapshot", "random_seed", "solver_mode"];
+const POLICIES = ["fixed", "step", "exp", "inv", "multistep", "poly", "sigmoid", "cosine", "plateau"];
+const SOLVERS = ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam", "AdamW"];
 const FIRST = ["digits", "train_test"]; // the template in a draft that is new: its data come with the package
 
 let page;
 
 export async function mount(section, app) {
   document.head.append(el("link", {rel: "stylesheet", href: "/design.css"}));
+  section.append(el("p.opening", {role: "status"}, "Opening…"));
   const [schema, {templates}] = await Promise.all([app.api.get("/api/layers"), app.api.get("/api/templates")]);
+  clear(section);
   page = new Design(section, app, schema, templates);
 }
 
@@ -38,7 +42,7 @@ class Design {
     this.phases = el("div.segments", {role: "radiogroup", "aria-label": "Phase"}, ...Object.entries(PHASES).map(([phase, label]) =>
       el("label", {}, el("input", {type: "radio", name: "phase", value: phase, checked: phase === this.phase, onchange: () => { this.phase = phase; this.check(); }}), label)));
     const bar = el("div.design-bar", {role: "toolbar", "aria-label": "Design"}, this.template, this.name, this.saved, el("span.space"), this.phases,
-      button("Undo", "Undo the last change (Ctrl+Z)", () => this.pane.undo()), button("Redo", "Redo (Ctrl+Shift+Z)", () => this.pane.redo()), button("Verify", "Check the net now", () => this.verify(), ".primary"));
+      button("Undo", "Undo the last change (Ctrl+Z)", () => this.pane.undo()), button("Redo", "Redo (Ctrl+Shift+Z)", () => this.pane.redo()), button("Verify", "Check the net now", () => this.verify()), button("Train", "Train this net: on to the form of a run", () => this.#train(), ".primary"));
 
     const palette = el("div.palette"), netText = el("div"), solverText = el("div", {hidden: true});
     this.tabs = el("div.segments", {role: "radiogroup", "aria-label": "Text"}, ...[["net", "Net"], ["solver", "Solver"]].map(([key, label]) =>
@@ -88,17 +92,26 @@ class Design {
 
   async open(id) {
     if (this.id === id) return;
+    await this.#left(); // what is unsaved belongs to the draft before
+    this.id = this.name.value = id;
+    this.saved.textContent = "";
     const {drafts} = await this.app.api.get("/api/drafts"), known = drafts.some(each => each.id === id);
-    const draft = known ? await this.app.api.get(`/api/drafts/${id}`) : null;
-    this.id = id;
-    this.name.value = id;
-    if (draft) this.#fill(draft.net, draft.solver); else await this.#template(...FIRST);
-    this.saved.textContent = draft ? "saved" : "";
+    const draft = known ? await this.app.api.get(`/api/drafts/${id}`) : await this.#template(...FIRST);
+    if (this.id !== id) return; // another was opened meanwhile
+    this.#fill(draft);
+    this.saved.textContent = known ? "saved" : "";
     await this.check();
-    if (this.answer?.graph?.nodes.length) this.#pick(this.graph.items[0], false);
+    if (this.id !== id) return;
+    this.columns.dataset.draft = id;
+    if (this.graph.items.length) this.#pick(this.graph.items[0], false);
   }
 
-  #fill(net, solver) {
+  async #left() {
+    if (this.unsaved) await this.#save();
+  }
+
+  #fill({net, solver}) {
+    this.graph.view = null; // another net is seen from its beginning
     this.filling = true; // what has just been read need not be saved
     this.net.text = net;
     this.solver.text = solver;
@@ -109,15 +122,14 @@ class Design {
     const {solvers, nets} = this.templates.find(each => each.name === name), read = async file => (await this.app.api.get(`/api/templates/${name}/${file}`)).text;
     const solver = nets.length > 1 && net === "deploy" ? "" : solvers[0];
     const [netText, solverText] = await Promise.all([read(net), solver ? read(solver) : ""]);
-    this.#fill(netText, solverText);
+    return {net: netText, solver: solverText};
   }
 
   async #load() {
     const [name, net] = this.template.value.split("/");
     this.template.value = "";
     if (!name) return;
-    await this.#template(name, net);
-    this.graph.view = null;
+    this.#fill(await this.#template(name, net));
     this.#save();
     await this.check();
     this.app.say(`${name} is in the editor; Undo brings back what was there`, "good");
@@ -128,16 +140,24 @@ class Design {
     if (!id || id === this.id) { this.name.value = this.id; return; }
     this.id = this.name.value = id;
     this.#save();
-    this.app.go(`design/${id}`);
+    this.app.go(`#design/${id}`);
+  }
+
+  async #train() {
+    await this.#save();
+    this.app.draft = this.id;
+    this.app.go("#train/new");
   }
 
   async #save() {
     clearTimeout(this.saving);
+    this.unsaved = false;
     try {
       await this.app.api.put(`/api/drafts/${encodeURIComponent(this.id)}`, {net: this.net.text, solver: this.solver.text});
       this.saved.textContent = "saved";
     } catch {
       this.saved.textContent = "not saved";
+      this.unsaved = true;
       this.saving = setTimeout(() => this.#save(), 5 * SAVE_MS); // the server may be away for a moment
     }
   }
@@ -145,6 +165,7 @@ class Design {
   #changed() {
     if (!this.id || this.filling) return;
     this.saved.textContent = "…";
+    this.unsaved = true;
     clearTimeout(this.saving);
     clearTimeout(this.checking);
     this.saving = setTimeout(() => this.#save(), SAVE_MS);
@@ -268,7 +289,7 @@ class Design {
     if (this.shown === "solver") {
       try {
         const text = this.solver.text;
-        this.form.choices = {};
+        this.form.choices = {lr_policy: POLICIES, type: SOLVERS};
         this.form.showMessage(text, edits.parse(text), "SolverParameter", "Solver", SOLVER_FIRST);
       } catch (error) { this.form.empty(`The form waits for the text: ${error.message}.`); }
       return;
