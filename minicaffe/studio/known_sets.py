@@ -88,7 +88,7 @@ def described(one: KnownSet) -> dict[str, Any]:
         "kind": made.get("kind"),
         "parts": {str(name): part.get("images") for name, part in made["parts"].items()},
         "shape": made.get("shape"),
-        "classes": len(made.get("classes", [])),
+        "classes": len(made.get("classes", [])) - (made.get("kind") == "voc"),  # the background is none
         "from": made.get("from"),
         "seed": made.get("seed"),
         "resize": made.get("resize"),

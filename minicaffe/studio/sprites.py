@@ -51,10 +51,10 @@ def sprite(images: Sequence[Shown], columns: int = COLUMNS, cell_px: int = CELL_
 
 def whole(shown: Shown) -> bytes:
     """One image as it is, a pixel for a pixel."""
-    return _png(picture(_bytes(shown)))
+    return _png(picture(as_bytes(shown)))
 
 
-def _bytes(shown: Shown) -> np.ndarray:
+def as_bytes(shown: Shown) -> np.ndarray:
     """The image as bytes of one channel or of blue, green and red."""
     image = (
         shown.image[:3] if len(shown.image) > 3 else shown.image[:1] if len(shown.image) == 2 else shown.image
@@ -67,7 +67,7 @@ def _bytes(shown: Shown) -> np.ndarray:
 def _fitted(shown: Shown, cell_px: int) -> Image:
     from PIL.Image import Resampling
 
-    found = picture(_bytes(shown))
+    found = picture(as_bytes(shown))
     if max(found.size) > cell_px:
         factor = cell_px / max(found.size)
         size = (max(1, round(found.width * factor)), max(1, round(found.height * factor)))

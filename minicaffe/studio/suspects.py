@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter, defaultdict
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 from ..errors import DataError
 from .stored import Stored, opened_set
 
-MOST_IMAGES = 100_000  # that are looked at
+MOST_S = 40.0  # that it takes: who asks waits for it
 MOST_SHOWN = 60  # of a group
 ODD = 0.1  # share of the images that an unusual size has at most
 
@@ -28,7 +29,8 @@ class _Seen(NamedTuple):
 
 
 def suspects(where: str, version: str) -> dict[str, Any]:
-    """Groups of images, the most serious first, each with why, how many, and the first of them."""
+    """Groups of images, the most serious first, each with why, how many, and the first of them; of as many
+    images as can be looked at in MOST_S."""
     found = opened_set(where, version)
     seen, unreadable, total = _look(found)
     alike: dict[bytes, list[_Seen]] = defaultdict(list)
@@ -68,10 +70,12 @@ def _look(found: Stored) -> tuple[list[_Seen], list[_Seen], int]:
     """The images that are compared, those that cannot be read, and how many there are in all."""
     seen: list[_Seen] = []
     unreadable: list[_Seen] = []
-    total = 0
+    total, until = 0, time.monotonic() + MOST_S
     for name, part in found.parts.items():
         total += len(part)
-        for index in range(min(len(part), max(0, MOST_IMAGES - len(seen)))):
+        for index in range(len(part)):
+            if time.monotonic() > until:
+                break
             labels = tuple(part.images.labels(index))
             try:
                 image, _ = part.images.read(index)

@@ -11,6 +11,7 @@ GET    /api/datasets/ID/image(.png)         an image: part, index
 GET    /api/datasets/ID/augmented.png       it beside samples: part, index, n, transform, augment, seed
 GET    /api/datasets/ID/mean(.png)          the mean image
 GET    /api/datasets/ID/suspects            copies, blanks, odd sizes
+GET    /api/datasets/ID/doubts              labels that the newest net of a run doubts: run
 
 `v`, the version that a list tells, makes the answer one that a browser may keep forever.
 """
@@ -287,6 +288,25 @@ def suspects(request: Request) -> Response:
     return answers.json(_call(request, "suspects:suspects", _found(request), LONG_S))
 
 
+def doubts(request: Request) -> Response:
+    one = _found(request)
+    home = request.app.state.workspace.run(request.query_params.get("run", ""))
+    weights = home.newest_weights()
+    if weights is None:
+        raise ConfigError(
+            f"run {home.folder.name!r} has no snapshot yet", hint="take one, or wait for the first"
+        )
+    net = {
+        "net": str(home.folder / "net.prototxt"),
+        "weights": str(weights),
+        "stamp": str(weights.stat().st_mtime_ns),
+    }
+    arguments = {"where": one.where, "version": one.version, **net}
+    return answers.json(
+        request.app.state.workers.call("net", "minicaffe.studio.doubts:doubts", arguments, LONG_S)
+    )
+
+
 ROUTES = [
     Route("/api/datasets", list_all),
     Route("/datasets/images/classification", create, methods=["POST"]),
@@ -304,4 +324,5 @@ ROUTES = [
     Route("/api/datasets/{id}/mean", mean),
     Route("/api/datasets/{id}/mean.png", mean_picture),
     Route("/api/datasets/{id}/suspects", suspects),
+    Route("/api/datasets/{id}/doubts", doubts),
 ]

@@ -4,7 +4,7 @@ import {NewSet} from "./newset.js";
 import {SetView, about} from "./dataset.js";
 
 const NEW = ":new"; // in an address, in the place of an id, which has no colon
-const LOOK_MS = 1000;
+const LOOK_MS = 1000, RESTS = 4; // while nothing is made, it looks but every fourth time
 let page = null;
 
 export async function mount(section, app) {
@@ -22,7 +22,7 @@ export function hide() {
 
 class Data {
   constructor(section, app) {
-    Object.assign(this, {app, sets: [], told: "", shown: "", rest: [], stop: null});
+    Object.assign(this, {app, sets: [], told: "", shown: "", rest: [], stop: null, rested: 0});
     this.list = el("ul.sets");
     this.fresh = new NewSet(app, () => this.look());
     this.view = new SetView(app, () => this.look());
@@ -36,7 +36,11 @@ class Data {
   async show(rest) {
     this.rest = rest;
     await this.look(true);
-    this.stop ??= this.app.poll(() => this.look(), LOOK_MS);
+    this.stop ??= this.app.poll(() => this.busy() || ++this.rested >= RESTS ? this.look() : null, LOOK_MS);
+  }
+
+  busy() {
+    return this.sets.some(set => set.status === "Running");
   }
 
   hide() {
@@ -46,6 +50,7 @@ class Data {
 
   // Ask which sets there are, and show what has changed.
   async look(turned = false) {
+    this.rested = 0;
     const {datasets, roots} = await this.app.api.get("/api/datasets"), told = JSON.stringify(datasets);
     const asked = this.rest[0] || datasets[0]?.id || NEW;
     if (!turned && told === this.told && asked === this.shown) return;
@@ -69,9 +74,11 @@ class Data {
   }
 
   names(asked) {
+    const held = this.list.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     clear(this.list).append(...this.sets.map(set => el("li", {},
       el("a", {href: `#data/${encodeURIComponent(set.id)}`, "aria-current": set.id === asked ? "page" : null},
         el("b", {}, set.name), el("small", {}, about(set)),
         set.status === "Running" ? el("progress", {max: 1, value: set.progress || null, "aria-label": `${set.name}: progress`}) : null))));
+    if (held) [...this.list.querySelectorAll("a")].find(link => link.getAttribute("href") === held)?.focus();
   }
 }

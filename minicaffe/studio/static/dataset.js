@@ -29,7 +29,9 @@ export class SetView {
     const same = one.id === this.id && one.version === this.version && one.status === this.one?.status;
     const address = where.join("/");
     if (same && address === this.address && one.status === "Done") return;
+    const goes = one.status === "Running" && this.one?.status === "Running" && one.id === this.id;
     Object.assign(this, {one, address, sure: same && this.sure});
+    if (goes) return this.advance();
     this.title();
     this.body.hidden = one.status !== "Done";
     if (one.status !== "Done") return void Object.assign(this, {id: one.id, version: ""});
@@ -58,7 +60,7 @@ export class SetView {
     const {one} = this;
     const children = [el("div.line", {}, el("h2", {}, one.name), el("span.hint", {}, about(one)), this.buttons())];
     if (one.status === "Running") {
-      children.push(el("progress", {max: 1, value: one.progress || null, "aria-label": "Progress"}));
+      children.push(el("progress", {max: 1, "aria-label": "Progress"}));
     } else if (one.error) {
       const {where, expected, got, do: remedy} = one.error;
       children.push(el("p.bad", {role: "alert"}, [where && `${where}: `, expected, got && `; got ${got}`].filter(Boolean).join("")),
@@ -67,6 +69,15 @@ export class SetView {
       children.push(this.told());
     }
     clear(this.head).append(...children.filter(Boolean));
+    if (one.status === "Running") this.advance();
+  }
+
+  // How far it is; what has the focus keeps it.
+  advance() {
+    this.head.querySelector(".hint").textContent = about(this.one);
+    const bar = this.head.querySelector("progress");
+    if (this.one.progress) bar.value = this.one.progress;
+    else bar.removeAttribute("value");
   }
 
   buttons() {
@@ -110,8 +121,9 @@ export class SetView {
       const spelled = values => values.map(v => v.toPrecision(4)).join(", ");
       row("Mean, deviation", `${spelled(one.mean_values)}; ${spelled(one.std_values)}`);
     }
-    const source = Object.values(one.sources ?? {})[0];
-    if (source) row("In a Data layer", el("code", {}, `source: ${JSON.stringify(source)}  backend: ${(one.kind ?? "idx").toUpperCase()}`));
+    const source = Object.values(one.sources ?? {})[0], layer = {voc: "AnnotatedData", hdf5: "HDF5Data"}[one.kind] ?? "Data";
+    const backend = one.kind === "hdf5" ? "" : ` backend: ${(one.kind ?? "idx").toUpperCase()}`;
+    if (source) row(`Read by ${layer}`, el("code", {}, `source: ${JSON.stringify(source)}${backend}`));
     return el("dl.facts", {}, ...rows);
   }
 
@@ -254,21 +266,39 @@ export class SetView {
   async suspects(turn) {
     const {groups, looked_at: looked, of} = this.found, all = groups.flatMap(group => group.images);
     clear(this.pages).append(el("span", {role: "status"}, `${looked.toLocaleString("en")} of ${of.toLocaleString("en")} images were looked at.`));
-    if (!groups.length) {
-      this.hold(null);
-      return void clear(this.grid).append(el("p.good", {}, "Nothing is suspect: no copies, no blank images, no unusual sizes."));
-    }
-    const sprites = [];
+    const asker = await this.asker(), sprites = [];
+    if (turn !== this.turn) return;
     for (const group of groups) {
       const query = new URLSearchParams({of: group.images.map(i => `${i.part}:${i.index}`).join(","), v: this.version});
       sprites.push(await load(this.app.api, `${this.path}/images.png?${query}`, 10, group.images.length));
       if (turn !== this.turn) return void sprites.forEach(sprite => sprite.close());
     }
     this.hold({close: () => sprites.forEach(sprite => sprite.close())});
-    clear(this.grid).append(...groups.map((group, k) => el("section.suspect", {},
-      el("h3", {}, `${group.title}: ${group.count.toLocaleString("en")}`), el("p.hint", {}, group.why),
-      el("div.cells", {}, ...group.images.map((image, n) => this.button(image, sprites[k], n, `${image.part}`))))));
+    const word = image => image.says === undefined ? image.part : `${this.called(image.says)} ${(100 * image.sure).toFixed(0)} %`;
+    clear(this.grid).append(...(groups.length ? [] : [el("p.good", {}, "Nothing is suspect: no copies, no blank images, no unusual sizes.")]),
+      ...groups.map((group, k) => el("section.suspect", {},
+        el("h3", {}, `${group.title}: ${group.count.toLocaleString("en")}`), el("p.hint", {}, group.why),
+        el("div.cells", {}, ...group.images.map((image, n) => this.button(image, sprites[k], n, word(image)))))), asker);
     if (all.length) this.rove();
+  }
+
+  // A trained net may be asked which labels it doubts.
+  async asker() {
+    const runs = this.facts.boxed ? [] : await this.app.runs();
+    if (!runs.length) return el("p.hint", {}, "Train a net, and it says here which labels it doubts.");
+    const choice = el("select", {}, ...runs.map(run => el("option", {value: run.id}, run.id)));
+    const ask = async event => {
+      event.currentTarget.disabled = true;
+      try {
+        const group = await this.app.api.get(`${this.path}/doubts?${new URLSearchParams({run: choice.value})}`);
+        if (!group.count) this.app.say(`${choice.value} doubts none of ${group.looked_at} labels.`, "good");
+        this.found.groups = [...this.found.groups.filter(one => one.kind !== group.kind), ...(group.count ? [group] : [])];
+      } catch (error) {
+        this.app.say(error.message, "bad");
+      }
+      await this.turnTo();
+    };
+    return el("div.line", {}, el("label", {}, "Labels that are doubted by the net of ", choice), el("button", {type: "button", onclick: ask}, "Ask it"));
   }
 }
 

@@ -32,13 +32,14 @@ export class Sample {
     this.seed = el("input", {type: "number", min: 0, max: 2 ** 31, value: 1, oninput: () => this.later()});
     this.seen = el("div.cells.seen");
     this.wrong = el("p.bad", {role: "alert"});
+    this.note = el("p.hint", {hidden: true}, "Samples are shown without their boxes.");
     this.node = el("section.card.sample", {"aria-label": "One image", hidden: true},
       el("div.line", {}, this.title, el("button.quiet.end", {type: "button", "aria-label": "Close this image", onclick: () => this.close()}, "×")),
       el("div.one", {}, el("figure", {}, this.canvas, el("figcaption", {}, this.readout)), this.facts),
       el("h3", {}, "What training sees"), this.boxes,
       el("div.texts", {}, el("label", {}, "transform_param", this.transform), el("label", {}, "augment_param", this.augment)),
       el("div.line", {}, el("label", {}, "Samples ", this.count), el("label", {}, "Seed ", this.seed)),
-      this.wrong, this.seen);
+      this.wrong, this.seen, this.note);
     this.canvas.onpointermove = event => this.point(event);
     this.canvas.onpointerleave = () => this.read(null);
     this.canvas.onkeydown = event => this.key(event);
@@ -62,6 +63,7 @@ export class Sample {
       await picture.decode().finally(() => URL.revokeObjectURL(url));
       if (turn !== this.turn) return;
       this.node.hidden = false;
+      this.note.hidden = !boxed;
       this.told = told;
       this.tell(told, called);
       this.draw(picture);
