@@ -10,7 +10,7 @@ import {Sheet} from "./sheet.js";
 import {styled} from "./styled.js";
 
 const TABS = {layers: "Layers", evidence: "Where it looks", mistakes: "Mistakes"};
-const LABEL = -2, LIKELIEST = -1;
+const LABEL = -2, LIKELIEST = -1, NARROW_PX = 720;
 let view = null;
 
 export async function mount(section, app) {
@@ -39,7 +39,6 @@ class Inspect {
     this.kind.append(...[["loss", "the loss"], ["score", "a class's score"], ["none", "nothing"]].map(([v, t]) => new Option(t, v)));
     this.upload = el("input", {type: "file", accept: "image/*", onchange: () => this.bring(this.upload.files[0])});
     this.gallery = new Pictures(app, caption, sample => this.pick({sample: sample.number}));
-    this.main = el("div.inspect-main");
     this.summary = el("section.card.summary", {"aria-label": "What the net says"});
     this.panel = el("div", {id: "inspect-panel", role: "tabpanel"});
     this.tabs = el("div.tabs", {role: "tablist", "aria-label": "Views"}, ...Object.entries(TABS).map(([key, text]) => el("button",
@@ -48,8 +47,10 @@ class Inspect {
     this.status = el("p.hint", {role: "status"});
     const field = (text, control) => el("label.field", {}, text, control);
     this.side = el("aside.inspect-side.card", {"aria-label": "What is looked at"},
-      field("Snapshot", this.snapshot), field("Beside it", this.beside), field("Gradient of", this.kind), field("Class", this.class),
-      field("An image of yours", this.upload), el("h2", {}, "Test data"), this.gallery.node);
+      el("details", {open: innerWidth > NARROW_PX}, el("summary", {}, "What is looked at"), el("div", {},
+        field("Snapshot", this.snapshot), field("Beside it", this.beside), field("Gradient of", this.kind),
+        field("Class", this.class), field("An image of yours", this.upload))),
+      el("h2", {}, "Test data"), this.gallery.node);
     this.frame = el("div.inspect", {}, this.side, el("div.inspect-main", {}, this.summary, this.tabs, this.status, this.panel));
     this.empty = el("p.hint.empty", {});
     section.append(this.empty, this.frame);

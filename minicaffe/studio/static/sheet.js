@@ -3,7 +3,7 @@ import {clear, el} from "./dom.js";
 import {bars} from "./bars.js";
 import {shape, short} from "./numbers.js";
 
-const WIDE_PX = 150, HIGH_PX = 340, MOST_PX = 24; // of a sheet; of a value
+const LISTED = 16, WIDE_PX = 150, HIGH_PX = 340, MOST_PX = 24; // of a sheet; of a value
 const TITLES = {
   bottom: "Bottom", top: "Top", weights: "Weights",
   "bottom-diff": "Gradient of the bottom", "top-diff": "Gradient of the top", "weights-diff": "Gradient of the weights",
@@ -28,12 +28,17 @@ export class Sheet {
     return "?" + new URLSearchParams({item: this.where.item, page: this.page, ...more});
   }
 
+  // Few values, or those of classes, are listed with their numbers.
+  get lists() {
+    return this.facts.values && (this.labels || this.facts.values.length <= LISTED);
+  }
+
   async load() {
     const dark = matchMedia("(prefers-color-scheme: dark)").matches ? 1 : 0;
     try {
       this.facts = await this.app.api.get(this.path + ".json" + this.query({}));
       this.shape.textContent = shape(this.facts.shape);
-      if (this.facts.values && this.where.what !== "weights") return this.listed();
+      if (this.lists) return this.listed();
       const address = await this.app.api.picture(this.path + ".png" + this.query({dark}));
       this.shown(address);
     } catch (error) {
@@ -45,7 +50,9 @@ export class Sheet {
     const rows = this.facts.values.map((value, i) => ({label: this.labels?.[i] ?? String(i), value, number: i}));
     const certain = this.facts.low >= 0 && this.facts.values.every(v => v >= 0 && v <= 1) && this.labels !== null;
     const onpick = this.pick && (row => this.pick([row.number]));
-    clear(this.body).append(bars(rows, {certain, onpick}), this.about());
+    const list = bars(rows, {certain, onpick});
+    list.classList.toggle("signed", this.facts.signed);
+    clear(this.body).append(list, this.about());
   }
 
   shown(address) {
@@ -137,7 +144,7 @@ export class Sheet {
   about() {
     const f = this.facts, s = f.statistics;
     const ends = f.signed ? [["negative", f.low], ["middle", 0], ["positive", f.high]] : [["black", 0], ["white", f.high]];
-    const legend = f.values && this.where.what !== "weights" ? "" : el("p.legend", {}, ...ends.map(([kind, v]) => el("span", {}, el(`i.swatch.${kind}`), short(v))));
+    const legend = this.lists ? "" : el("p.legend", {}, ...ends.map(([kind, v]) => el("span", {}, el(`i.swatch.${kind}`), short(v))));
     if (s.min === undefined) return el("p.hint", {}, "no finite value");
     const facts = [`min ${short(s.min)}`, `mean ${short(s.mean)}`, `max ${short(s.max)}`, `deviation ${short(s.deviation)}`, `${(100 * s.zeros / s.count).toFixed(1)} % are 0`];
     if (s.not_finite) facts.push(`${s.not_finite} are not finite`);
