@@ -2,9 +2,9 @@
 
     python benchmarks/studio.py [--parallel 200] [--every 1] [--seconds 10] [--turns 3]
 
-`minicaffe studio` serves a folder in which LeNet learns the embedded digits.  In a burst, `--parallel` clients
-ask at the same moment, one question each, of the kind that an open page asks: new metrics, the state, the list
-of runs, new events, new log.  Busy turns take turns with quiet ones.  Reported are answers, errors, how long
+`minicaffe studio` serves a folder in which LeNet learns the embedded digits.  In a burst, `--parallel`
+clients ask at the same moment, one question each, of the kind that an open page asks: new metrics, the state,
+the list of runs, new events, new log.  Busy turns take turns with quiet ones.  Reported are answers, errors, how long
 answers took and what they cost the server in processor time, which means something on a busy machine too; and
 iterations a second in quiet and in busy turns, as metrics.jsonl has them.  The clients, all in one process,
 compete with the run as well: they ask politely (nice 19).
@@ -86,7 +86,9 @@ class Crowd:
 
 
 def pace(rows: list[dict]) -> float:
-    """Iterations a second."""
+    """Iterations a second; 0 where there are too few displays to tell."""
+    if len(rows) < 2:
+        return 0.0
     return (rows[-1]["iteration"] - rows[0]["iteration"]) / (rows[-1]["seconds"] - rows[0]["seconds"])
 
 
@@ -142,7 +144,8 @@ def report(crowd: Crowd, quiet: list[float], busy: list[float]) -> None:
     print(f"an answer took {1e3 * half:.0f} ms (median), {1e3 * most:.0f} ms (99 of 100)")
     print(f"an answer cost the server {1e3 * crowd.cost_s / len(took):.2f} ms of a processor")
     still, loud = statistics.median(quiet), statistics.median(busy)
-    print(f"iterations a second: quiet {still:.1f}, busy {loud:.1f}: {loud / still:.3f} of it")
+    share = f"{loud / still:.3f} of it" if still else "the turns are too short to tell"
+    print(f"iterations a second: quiet {still:.1f}, busy {loud:.1f}: {share}")
 
 
 if __name__ == "__main__":

@@ -71,8 +71,8 @@ def test_time_is_taken_from_a_run_of_the_same_net(client, folder):
 def test_sweeps_wait_for_room(client, folder, fake):
     made = client.post(CREATE, json={**FORM, "learning_rate": "0.1,0.2,0.3", "name": "s"}).json()
     assert made["job_ids"] == ["s_lr0.1", "s_lr0.2", "s_lr0.3"] and made["status"] == "Waiting"
-    wait_for(lambda: states(client)["s_lr0.2"] == "running")
-    assert states(client) == {"s_lr0.1": "running", "s_lr0.2": "running", "s_lr0.3": "waiting"}
+    both = {"s_lr0.1": "running", "s_lr0.2": "running", "s_lr0.3": "waiting"}
+    wait_for(lambda: states(client) == both)
     asked = json.loads((folder / "s_lr0.3" / "asked" / "request.json").read_text())
     assert asked["learning_rate"] == 0.3 and "launched" not in asked
     client.post("/api/jobs/s_lr0.1/control", json={"op": "stop"})
