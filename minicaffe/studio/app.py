@@ -82,7 +82,8 @@ class Late:
             await self._files(scope, receive, send)
             return
         if self._router is None:
-            self._router = Router(await asyncio.wrap_future(self.load()), redirect_slashes=False)
+            found: Sequence[BaseRoute] = await asyncio.wrap_future(self.load())
+            self._router = Router(found, redirect_slashes=False)
         await self._router(scope, receive, send)
 
 
