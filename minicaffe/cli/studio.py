@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ..errors import ConfigError, extra
 from ..importing import load
 from . import flags, terminal
@@ -64,5 +66,6 @@ def run(arguments: list[str]) -> int:
         terminal.put(address + "\n")
         terminal.flush()
 
-    server.serve(place, args.host, args.port, say, new_token=args.new_token, browser=not args.no_browser)
+    with suppress(KeyboardInterrupt):  # that is how it ends
+        server.serve(place, args.host, args.port, say, new_token=args.new_token, browser=not args.no_browser)
     return 0
