@@ -45,7 +45,7 @@ class Design {
       button("Undo", "Undo the last change (Ctrl+Z)", () => this.pane.undo()), button("Redo", "Redo (Ctrl+Shift+Z)", () => this.pane.redo()), button("Verify", "Check the net now", () => this.verify()), button("Train", "Train this net: on to the form of a run", () => this.#train(), ".primary"));
 
     const palette = el("div.palette"), netText = el("div"), solverText = el("div", {hidden: true});
-    this.tabs = el("div.segments", {role: "radiogroup", "aria-label": "Text"}, ...[["net", "Net"], ["solver", "Solver"]].map(([key, label]) =>
+    this.tabs = el("div.segments", {role: "radiogroup", "aria-label": "Which text"}, ...[["net", "Net"], ["solver", "Solver"]].map(([key, label]) =>
       el("label", {}, el("input", {type: "radio", name: "text", value: key, checked: key === "net", onchange: () => this.#turn(key)}), label)));
     this.verdict = el("span", {role: "status", id: "verdict"});
     this.findings = el("ul.findings", {"aria-label": "Findings"});
