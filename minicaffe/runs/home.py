@@ -32,7 +32,7 @@ from ..files import LARGEST_TEXT_BYTES, open_file, read_bytes, write_atomic
 from ..log import logger, to_file
 from ..proto import text, upgrade
 from ..proto.schema import NetParameter, SolverParameter
-from ..solvers import nets, snapshot
+from ..solvers import snapshot
 
 JOB_FORMAT = 1
 # What others read of job.json, and the types it must have.
@@ -85,6 +85,8 @@ class Home:
         Raises ConfigError if there is a run already, or files of somebody else; DataError if the folder
         cannot be written; and what is wrong with the solver's nets.
         """
+        from ..solvers import nets  # and with them the engine, which whoever only looks does without
+
         if self.exists:
             raise ConfigError(
                 f"{self.folder} holds a run", hint="--resume auto goes on with it; or name another folder"
@@ -142,6 +144,8 @@ class Home:
 
     def _move_nets(self, param: SolverParameter, source: str) -> dict[str, NetParameter]:
         """Let the solver name its nets by files of the folder; returns them by name."""
+        from ..solvers import nets
+
         files: dict[str, NetParameter] = {}
 
         def read(value: str | NetParameter) -> NetParameter:

@@ -24,7 +24,7 @@ from ..runs.jsonlines import Reader
 from .series import Series
 
 ASKED = "asked"  # the folder, in that of a run, with what the page asked for
-REQUEST, OUTPUT = "request.json", "output.txt"  # in it
+NET, SOLVER, REQUEST, OUTPUT = "net.prototxt", "solver.prototxt", "request.json", "output.txt"  # in it
 WITHDRAWN = "never"  # the moment at which a run is launched that has been taken back
 NOTES = "notes.json"
 SPARKS = 60  # points of a sparkline
@@ -53,6 +53,7 @@ class Followed:
         self._events: list[dict[str, Any]] = []
         self._stamp: tuple[int, int] = (0, 0)
         self._batch: int | None = None
+        self._summed: tuple[tuple[str, int], tuple[str, float, int] | None, list[float]] | None = None
 
     @property
     def id(self) -> str:
@@ -121,10 +122,8 @@ class Followed:
         state, known = listing.state_of(events, running=self.home.running)
         if state in ("running", "paused", "died"):
             known = max(known, self.series.iteration)
-        best = listing.best(Curves(self.id, [], {0: self.series.tests()}))
+        best, spark = self._summary()
         end = events[-1] if events and events[-1].get("event") == "end" else {}
-        loss = self.series.points.get("train/loss")
-        curve = loss.thinned(0, SPARKS, None) if loss else None
         return {
             **shown,
             "state": state,
@@ -136,9 +135,19 @@ class Followed:
             "max_iter": job["max_iter"],
             "started": job["started"],
             "best": best and {"name": best[0], "value": best[1], "iteration": best[2]},
-            "spark": curve["y"] if curve else [],
+            "spark": spark,
             "error": str(end.get("error", "")) or (self._last_lines() if state == "died" else ""),
         }
+
+    def _summary(self) -> tuple[tuple[str, float, int] | None, list[float]]:
+        """The best test and the sparkline, found anew only if there are new rows."""
+        now = (self.run_id(), self.series.offset)
+        if self._summed is None or self._summed[0] != now:
+            loss = self.series.points.get("train/loss")
+            curve = loss.thinned(0, SPARKS, None) if loss else None
+            best = listing.best(Curves(self.id, [], {0: self.series.tests()}))
+            self._summed = now, best, curve["y"] if curve else []
+        return self._summed[1:]
 
     def _unborn(self) -> dict[str, Any]:
         """A run that was asked for and has not begun."""

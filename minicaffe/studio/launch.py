@@ -14,15 +14,17 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import DataError
 from ..files import write_together
 from ..proto import text
 from ..runs.home import Home, lock_file
 from . import follow
-from .follow import ASKED, OUTPUT, REQUEST, WITHDRAWN
-from .plans import NET, SOLVER, Plan
+from .follow import ASKED, NET, OUTPUT, REQUEST, SOLVER, WITHDRAWN
+
+if TYPE_CHECKING:
+    from .plans import Plan
 
 MOST_RUNNING = 2  # processes that train at a time
 LOOK_S = 0.5  # how often what waits is looked at

@@ -33,8 +33,8 @@ from ..solvers import settings
 from ..solvers.all_in_one import STATES, Wishes, complete, has_stages
 from ..solvers.policy import Policy
 from ..solvers.update_rules import RULES
+from .follow import NET, SOLVER
 
-NET, SOLVER = "net.prototxt", "solver.prototxt"
 EPOCHS, BATCH, RATE = 30, 64, 0.01
 MOST_RUNS = 32  # of one sweep
 LARGEST_TEST_BATCH = 100

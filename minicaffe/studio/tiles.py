@@ -20,9 +20,10 @@ FOLDED = 32  # values of a row of a vector
 BINS = 40
 # Levels of a picture with a palette: 0 to LAST are values; LAST / 2 is 0 where some are negative.
 LAST = 252
-NOT_FINITE, NOTHING = 253, 255
+NOT_FINITE, LINE, NOTHING = 253, 254, 255
 NEGATIVE, POSITIVE = (29, 88, 196), (196, 62, 12)
-MIDDLE = {False: (247, 247, 248), True: (24, 29, 38)}  # of a light page, and a dark one
+MIDDLE = {False: (252, 252, 253), True: (17, 21, 28)}  # on a light page, and on a dark one
+LINES = {False: (200, 206, 218), True: (58, 68, 86)}
 WRONG = (214, 0, 200)
 
 Values = list[Any]
@@ -116,7 +117,7 @@ class Sheet:
         self.shown = tiles.values[self.first : self.first + self.step]
         side = max(height, width) if count > 1 else max(1, max(height, width) // 4)
         self.zoom = max(1, min(MOST_ZOOM, TILE_PX // side))
-        self.gap = 1 if self.zoom == 1 else min(4, self.zoom)
+        self.gap = 1 if self.zoom == 1 else 2
         self.range = _range(tiles)
 
     @property
@@ -124,15 +125,20 @@ class Sheet:
         return self.range.black < 0
 
     def levels(self) -> np.ndarray:
-        """The picture, (H, W) of levels, or (H, W, 4) of colours for tiles in colour: tiles with `gap`
-        pixels around each, every value `zoom` pixels wide and high."""
+        """The picture, (H, W) of levels, or (H, W, 4) of colours for tiles in colour: tiles with a line of
+        `gap` pixels around each, every value `zoom` pixels wide and high."""
         height, width = (side * self.zoom for side in self.shown.shape[-2:])
         gap, rows = self.gap, max(1, math.ceil(len(self.shown) / self.columns))
         size = (rows * (height + gap) + gap, self.columns * (width + gap) + gap)
         colour = self.tiles.colour
         picture = np.zeros((*size, 4), np.uint8) if colour else np.full(size, NOTHING, np.uint8)
-        for i, tile in enumerate(self.shown):
-            y, x = gap + i // self.columns * (height + gap), gap + i % self.columns * (width + gap)
+        corners = [
+            (gap + i // self.columns * (height + gap), gap + i % self.columns * (width + gap))
+            for i in range(len(self.shown))
+        ]
+        for y, x in corners if not colour else ():
+            picture[y - gap : y + height + gap, x - gap : x + width + gap] = LINE
+        for (y, x), tile in zip(corners, self.shown):
             place = picture[y : y + height, x : x + width]
             if colour:
                 place[..., :3] = self._enlarged(self.range.grey(tile)[::-1].transpose(1, 2, 0))
@@ -212,7 +218,7 @@ def _palette(signed: bool, dark: bool) -> bytes:
         shades = np.repeat(share * 255, 3, axis=1)
     table = np.zeros((256, 3), np.uint8)
     table[: LAST + 1] = np.rint(shades)
-    table[NOT_FINITE] = WRONG
+    table[NOT_FINITE], table[LINE] = WRONG, LINES[dark]
     return table.tobytes()
 
 

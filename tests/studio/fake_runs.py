@@ -87,7 +87,7 @@ open(os.path.join(folder, "job.json"), "w").write(json.dumps(job))
 events = open(os.path.join(folder, "events.jsonl"), "a")
 say = lambda **entry: (events.write(json.dumps(entry) + "\\n"), events.flush())
 say(event="start", iteration=0)
-control, end = os.path.join(folder, "control.jsonl"), time.time() + 20
+control, end = os.path.join(folder, "control.jsonl"), time.time() + 60
 while time.time() < end:
     time.sleep(0.02)
     if os.path.exists(control):
@@ -102,7 +102,7 @@ def script(home: Home) -> str:
     return SCRIPT.replace("JOB)", repr(home.job.read_text()) + ")")
 
 
-def wait_for(true: Any, timeout_s: float = 20) -> Any:
+def wait_for(true: Any, timeout_s: float = 60) -> Any:
     end = time.monotonic() + timeout_s
     while not (found := true()):
         assert time.monotonic() < end, "it did not come to pass"

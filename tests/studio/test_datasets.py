@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import io
 import json
-import os
 import time
 import zipfile
 
@@ -15,8 +14,11 @@ from PIL import Image
 
 from minicaffe.data import datasets
 from minicaffe.data.making import Options, make
+from minicaffe.errors import DataError
 from minicaffe.studio.api import datasets as sets
 from minicaffe.studio.api import sending
+from minicaffe.studio.make_main import refuse_links
+from minicaffe.studio.makings import Makings
 from minicaffe.studio.worker import Workers
 
 from .pictures import class_folders, doubtful, png
@@ -110,12 +112,24 @@ def test_a_folder_becomes_a_data_set(client, workspace, tmp_path):
     assert not kept
 
 
-def test_a_form_of_digits_is_taken(client, tmp_path):
-    source = class_folders(tmp_path / "photos")
-    form = {"dataset_name": "made", "method": "folder", "folder_train": str(source), "resize_channels": "1"}
-    assert client.post(MAKE, data=form).status_code == 200
-    assert wait(client, "made")["status"] == "Done"
-    assert client.get("/datasets/made.json").json()["shape"] == [1, 8, 8]
+def test_a_form_of_digits_is_taken(client, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Makings, "start", lambda self, name, told, upload: asked.append((name, told)))
+    form = {
+        "dataset_name": "made",
+        "method": "folder",
+        "folder_train": str(tmp_path),
+        "resize_mode": "half_crop",
+    }
+    form |= {"resize_width": "8", "resize_height": "4", "resize_channels": "1", "folder_pct_val": "25"}
+    assert client.post(MAKE, data=form | {"backend": "lmdb", "encoding": "png"}).status_code == 200
+    assert (
+        client.post(MAKE.removesuffix(".json"), files={name: (None, form[name]) for name in form}).status_code
+        == 200
+    )
+    options = {"size": [4, 8], "resize": "half-crop", "channels": "gray", "val": 25, "test": 0, "seed": 0}
+    assert asked[0][0] == "made" and asked[0][1]["options"] == options | {"kind": "lmdb", "encode": "png"}
+    assert asked[1][1]["options"] == options | {"kind": "idx", "encode": ""}
 
 
 @pytest.mark.parametrize(
@@ -152,23 +166,25 @@ def test_what_goes_wrong_in_the_making_is_told(client, tmp_path):
 
 
 def test_a_making_is_aborted(client, workspace, tmp_path):
-    os.mkfifo(tmp_path / "pipe")  # nothing waits on it; a large folder keeps the process busy
+    """One that takes long: large images are made of many."""
     source = class_folders(tmp_path / "photos", each=300)
     asked = {"dataset_name": "made", "folder_train": str(source), "resize_width": 1024}
     assert client.post(MAKE, json=asked).status_code == 200
     error_of(client.delete("/datasets/made"), 409)
+    del client.app.state.makings  # as a server that was started again
     assert client.post("/datasets/made/abort").json() == {"id": "made", "status": "Abort"}
     assert client.get("/datasets/made/status").json()["status"] == "Abort"
     assert [path.name for path in workspace.iterdir()] == [".studio"]
     error_of(client.post("/datasets/other/abort"), 404)
 
 
-def test_a_link_out_of_the_roots_is_refused(client, tmp_path):
+def test_a_link_out_of_the_roots_is_refused(tmp_path):
     source = class_folders(tmp_path / "photos")
+    (source / "cats" / "same.png").symlink_to(source / "cats" / "1.png")
+    refuse_links(source, [tmp_path])
     (source / "cats" / "far.png").symlink_to("/etc/hostname")
-    asked = {"dataset_name": "made", "folder_train": str(source)}
-    assert client.post(MAKE, json=asked).status_code == 200
-    assert "leads elsewhere" in json.dumps(wait(client, "made")["error"])
+    with pytest.raises(DataError, match="leads elsewhere"):
+        refuse_links(source, [tmp_path])
 
 
 def test_what_lies_outside_the_roots_is_not_found(client, tmp_path):
@@ -230,21 +246,16 @@ def images(classes=("cats", "dogs"), above="photos/"):
 
 
 def test_files_that_are_sent_become_a_data_set(client):
+    """And hostile names of classes stay text."""
     id = begin(client)
-    answer = send(client, id, images() | {"photos/notes.doc": b"?", "photos/.DS_Store": b"?"}).json()
-    assert answer["files"] == 4 and len(answer["left_out"]) == 2
+    answer = send(client, id, images(HOSTILE) | {"photos/notes.doc": b"?", "photos/.DS_Store": b"?"}).json()
+    assert answer["files"] == 6 and len(answer["left_out"]) == 2
     assert made_of(client, id)["status"] == "Done"
     rows = client.get("/api/datasets/made/classes").json()["classes"]
-    assert [(row["name"], row["counts"]) for row in rows] == [("cats", {"train": 2}), ("dogs", {"train": 2})]
-    assert client.get(f"/api/uploads/{id}").status_code in (404, 405)
-
-
-def test_hostile_names_of_classes_stay_text(client):
-    id = begin(client)
-    send(client, id, images(HOSTILE))
-    assert made_of(client, id)["status"] == "Done"
-    rows = client.get("/api/datasets/made/classes").json()["classes"]
-    assert sorted(row["name"] for row in rows) == sorted(HOSTILE)
+    assert [(row["name"], row["counts"]) for row in rows] == [
+        (name, {"train": 2}) for name in sorted(HOSTILE)
+    ]
+    assert send(client, id, images()).status_code == 404  # it was taken over
 
 
 def test_a_zip_becomes_a_data_set(client):

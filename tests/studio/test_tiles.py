@@ -14,6 +14,7 @@ from PIL import Image
 from minicaffe.errors import DataError
 from minicaffe.studio.tiles import (
     LAST,
+    LINE,
     NOT_FINITE,
     NOTHING,
     Sheet,
@@ -72,7 +73,7 @@ def test_zero_is_the_middle_of_signed_values():
     sheet = Sheet(of_blob(np.array([[[[-3.0, 0.0], [1.5, 3.0]]]], np.float32)))
     zoom, gap = sheet.zoom, sheet.gap
     assert pixels(sheet)[gap:-gap:zoom, gap:-gap:zoom].tolist() == [[0, LAST // 2], [LAST * 3 // 4, LAST]]
-    assert set(pixels(sheet)[0]) == {NOTHING}  # the line around
+    assert set(pixels(sheet)[0]) == {LINE}
     with Image.open(io.BytesIO(sheet.png(dark=True))) as dark, Image.open(io.BytesIO(sheet.png())) as light:
         assert (
             sum(dark.convert("RGB").getpixel((gap + zoom, gap)))

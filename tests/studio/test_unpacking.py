@@ -107,7 +107,7 @@ def test_two_files_of_one_name_and_none(tmp_path, target):
     refused(archive(tmp_path / "b.zip", {"read.me": b"?"}), target, "no images")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.text("abC.:/\\\0 <", max_size=12))
 def test_names_stay_inside(name):
     try:

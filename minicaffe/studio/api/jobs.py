@@ -186,7 +186,7 @@ def abort(request: Request) -> Response:
 def rename(request: Request) -> Response:
     """DIGITS' PUT: the name and the notes that people see; the folder stays."""
     folder, body = folder_of(request), answers.body(request)
-    given = {key: body[key] for key in ("name", "notes") if key in body}
+    given: dict[str, Any] = {key: body[key] for key in ("name", "notes") if key in body}
     for key, value in given.items():
         if not isinstance(value, str) or len(value) > MOST_NOTES:
             raise ConfigError(f"{key} must be a text of at most {MOST_NOTES} letters", field=key)

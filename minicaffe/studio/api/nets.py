@@ -20,7 +20,7 @@ from ...proto.schema import SolverParameter
 from ...solvers.policy import Policy
 from .. import answers, pace, screen
 
-CHECK_S, DRAW_S, ROOF_S = 30.0, 30.0, 120.0
+CHECK_S, DRAW_S, ROOF_S = 60.0, 60.0, 180.0  # the first call starts a process, which imports the engine
 DRAFT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 MOST_DRAFTS = 500
 POINTS = 400  # of a curve of rates, at most

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,12 +15,13 @@ from ...proto import text
 from ...proto.schema import NetParameter, SolverParameter
 from ...runs.home import Home
 from ...solvers.policy import POLICIES, Policy
-from ...solvers.update_rules import RULES
 from .. import answers, screen
 from ..follow import ASKED, REQUEST, read_object
-from ..plans import Plan, plans, templates
 from ..workspace import Workspace
 from .jobs import folder_of, launcher_of, runs_of
+
+if TYPE_CHECKING:
+    from ..plans import Plan
 
 RATE_POINTS = 400  # of a curve of rates
 ESTIMATE_S = 60
@@ -61,8 +62,8 @@ def _new_folder(workspace: Workspace, name: str) -> Path:
 
 
 def preview(request: Request) -> Response:
-    """What `create` would begin: the solver as it would run, rates along the iterations, memory and time; with
-    `estimate` false without the last two, which take longer to find out."""
+    """What `create` would begin: the solver as it would run, rates along the iterations, memory and time;
+    with `estimate` false without the last two, which take longer to find out."""
     body = answers.body(request)
     wanted = _plans(request, body)
     first = wanted[0]
@@ -119,6 +120,8 @@ def _measured(request: Request, plan: Plan) -> tuple[str, float] | None:
 
 def _plans(request: Request, body: dict[str, Any]) -> list[Plan]:
     """The runs that are asked for, none of which names what the page may not."""
+    from ..plans import plans  # and with it much of the engine: a server starts faster without
+
     workspace = request.app.state.workspace
 
     def allow(net: NetParameter, solver: SolverParameter) -> None:
@@ -179,6 +182,9 @@ OWN = ("net:", "snapshot_prefix:")
 
 def choices(request: Request) -> Response:
     """What the form offers: types of solvers, policies of the rate, nets of the package."""
+    from ...solvers.update_rules import RULES
+    from ..plans import templates
+
     return answers.json(
         {
             "solver_types": sorted(RULES),

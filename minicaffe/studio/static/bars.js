@@ -14,6 +14,8 @@ export function bars(rows, {certain = true, onpick = null, chosen = null} = {}) 
     ];
     if (!onpick) return el("li", {}, ...inside);
     const pressed = String(chosen === (row.number ?? i));
-    return el("li", {}, el("button.bar", {type: "button", "aria-pressed": pressed, onclick: () => onpick(row, i)}, ...inside));
+    const click = () => onpick(row, i);
+    const button = {type: "button", "aria-pressed": pressed, onclick: click};
+    return el("li", {}, el("button.bar", button, ...inside));
   }));
 }

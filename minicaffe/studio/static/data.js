@@ -74,9 +74,11 @@ class Data {
   }
 
   names(asked) {
+    const held = this.list.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
     clear(this.list).append(...this.sets.map(set => el("li", {},
       el("a", {href: `#data/${encodeURIComponent(set.id)}`, "aria-current": set.id === asked ? "page" : null},
         el("b", {}, set.name), el("small", {}, about(set)),
         set.status === "Running" ? el("progress", {max: 1, value: set.progress || null, "aria-label": `${set.name}: progress`}) : null))));
+    if (held) [...this.list.querySelectorAll("a")].find(link => link.getAttribute("href") === held)?.focus();
   }
 }

@@ -29,7 +29,9 @@ export class SetView {
     const same = one.id === this.id && one.version === this.version && one.status === this.one?.status;
     const address = where.join("/");
     if (same && address === this.address && one.status === "Done") return;
+    const goes = one.status === "Running" && this.one?.status === "Running" && one.id === this.id;
     Object.assign(this, {one, address, sure: same && this.sure});
+    if (goes) return this.advance();
     this.title();
     this.body.hidden = one.status !== "Done";
     if (one.status !== "Done") return void Object.assign(this, {id: one.id, version: ""});
@@ -58,7 +60,7 @@ export class SetView {
     const {one} = this;
     const children = [el("div.line", {}, el("h2", {}, one.name), el("span.hint", {}, about(one)), this.buttons())];
     if (one.status === "Running") {
-      children.push(el("progress", {max: 1, value: one.progress || null, "aria-label": "Progress"}));
+      children.push(el("progress", {max: 1, "aria-label": "Progress"}));
     } else if (one.error) {
       const {where, expected, got, do: remedy} = one.error;
       children.push(el("p.bad", {role: "alert"}, [where && `${where}: `, expected, got && `; got ${got}`].filter(Boolean).join("")),
@@ -67,6 +69,15 @@ export class SetView {
       children.push(this.told());
     }
     clear(this.head).append(...children.filter(Boolean));
+    if (one.status === "Running") this.advance();
+  }
+
+  // How far it is; what has the focus keeps it.
+  advance() {
+    this.head.querySelector(".hint").textContent = about(this.one);
+    const bar = this.head.querySelector("progress");
+    if (this.one.progress) bar.value = this.one.progress;
+    else bar.removeAttribute("value");
   }
 
   buttons() {

@@ -45,7 +45,7 @@ class Design {
       button("Undo", "Undo the last change (Ctrl+Z)", () => this.pane.undo()), button("Redo", "Redo (Ctrl+Shift+Z)", () => this.pane.redo()), button("Verify", "Check the net now", () => this.verify()), button("Train", "Train this net: on to the form of a run", () => this.#train(), ".primary"));
 
     const palette = el("div.palette"), netText = el("div"), solverText = el("div", {hidden: true});
-    this.tabs = el("div.segments", {role: "radiogroup", "aria-label": "Text"}, ...[["net", "Net"], ["solver", "Solver"]].map(([key, label]) =>
+    this.tabs = el("div.segments", {role: "radiogroup", "aria-label": "Which text"}, ...[["net", "Net"], ["solver", "Solver"]].map(([key, label]) =>
       el("label", {}, el("input", {type: "radio", name: "text", value: key, checked: key === "net", onchange: () => this.#turn(key)}), label)));
     this.verdict = el("span", {role: "status", id: "verdict"});
     this.findings = el("ul.findings", {"aria-label": "Findings"});
@@ -92,19 +92,26 @@ class Design {
 
   async open(id) {
     if (this.id === id) return;
+    await this.#left(); // what is unsaved belongs to the draft before
+    this.id = this.name.value = id;
+    this.saved.textContent = "";
     const {drafts} = await this.app.api.get("/api/drafts"), known = drafts.some(each => each.id === id);
-    const draft = known ? await this.app.api.get(`/api/drafts/${id}`) : null;
-    this.id = id;
-    this.name.value = id;
-    if (draft) this.#fill(draft.net, draft.solver); else await this.#template(...FIRST);
-    this.saved.textContent = draft ? "saved" : "";
-    this.graph.view = null; // another net is seen from its beginning
+    const draft = known ? await this.app.api.get(`/api/drafts/${id}`) : await this.#template(...FIRST);
+    if (this.id !== id) return; // another was opened meanwhile
+    this.#fill(draft);
+    this.saved.textContent = known ? "saved" : "";
     await this.check();
+    if (this.id !== id) return;
     this.columns.dataset.draft = id;
-    if (this.answer?.graph?.nodes.length) this.#pick(this.graph.items[0], false);
+    if (this.graph.items.length) this.#pick(this.graph.items[0], false);
   }
 
-  #fill(net, solver) {
+  async #left() {
+    if (this.unsaved) await this.#save();
+  }
+
+  #fill({net, solver}) {
+    this.graph.view = null; // another net is seen from its beginning
     this.filling = true; // what has just been read need not be saved
     this.net.text = net;
     this.solver.text = solver;
@@ -115,15 +122,14 @@ class Design {
     const {solvers, nets} = this.templates.find(each => each.name === name), read = async file => (await this.app.api.get(`/api/templates/${name}/${file}`)).text;
     const solver = nets.length > 1 && net === "deploy" ? "" : solvers[0];
     const [netText, solverText] = await Promise.all([read(net), solver ? read(solver) : ""]);
-    this.#fill(netText, solverText);
+    return {net: netText, solver: solverText};
   }
 
   async #load() {
     const [name, net] = this.template.value.split("/");
     this.template.value = "";
     if (!name) return;
-    await this.#template(name, net);
-    this.graph.view = null;
+    this.#fill(await this.#template(name, net));
     this.#save();
     await this.check();
     this.app.say(`${name} is in the editor; Undo brings back what was there`, "good");
@@ -145,11 +151,13 @@ class Design {
 
   async #save() {
     clearTimeout(this.saving);
+    this.unsaved = false;
     try {
       await this.app.api.put(`/api/drafts/${encodeURIComponent(this.id)}`, {net: this.net.text, solver: this.solver.text});
       this.saved.textContent = "saved";
     } catch {
       this.saved.textContent = "not saved";
+      this.unsaved = true;
       this.saving = setTimeout(() => this.#save(), 5 * SAVE_MS); // the server may be away for a moment
     }
   }
@@ -157,6 +165,7 @@ class Design {
   #changed() {
     if (!this.id || this.filling) return;
     this.saved.textContent = "…";
+    this.unsaved = true;
     clearTimeout(this.saving);
     clearTimeout(this.checking);
     this.saving = setTimeout(() => this.#save(), SAVE_MS);

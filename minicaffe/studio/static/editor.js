@@ -14,6 +14,7 @@
 import {el} from "./dom.js";
 
 export const LINE = 19; // px, as in design.css
+const MOST_TYPED = 40; // lines that a browser inserts in reasonable time: it takes milliseconds for each
 const AROUND = 6; // lines that are drawn beyond what is seen
 const WORDS = /(?<comment>#.*)|(?<string>"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?)|(?<number>(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?f?\b)|(?<bool>\b(?:true|false)\b)|(?<enum>\b[A-Z][A-Z_0-9]+\b)|(?<message>\w+(?=\s*:?\s*[{<]))|(?<field>\w+(?=\s*:))/g;
 
@@ -76,16 +77,45 @@ export function editor(host, {label, describedBy = "", changed}) {
   function put(from, to, piece) {
     const value = area.value.slice(0, from) + piece + area.value.slice(to);
     if (value === area.value) return;
-    focused(() => {
-      area.setSelectionRange(from, to);
-      document.execCommand(piece ? "insertText" : "delete", false, piece);
-    });
-    if (area.value !== value) { // a textarea that is not shown takes no commands
-      area.value = value;
-      taken();
+    const long = piece.split("\n").length > MOST_TYPED;
+    if (!long) {
+      focused(() => {
+        area.setSelectionRange(from, to);
+        document.execCommand(piece ? "insertText" : "delete", false, piece);
+      });
+    }
+    if (area.value !== value) { // it is long, or not shown and takes no commands: a step that we undo ourselves
+      past.push({before: area.value, after: value});
+      become(value);
     }
   }
 
+  function become(value) {
+    const {scrollTop, scrollLeft} = area;
+    area.value = value;
+    Object.assign(area, {scrollTop, scrollLeft});
+    taken();
+  }
+
+  // Steps of ours are undone where they are the last; all others are the browser's.
+  function step(from, to, side, command) {
+    const own = from.at(-1);
+    if (own && area.value === own[side === "before" ? "after" : "before"]) {
+      to.push(from.pop());
+      become(own[side]);
+    } else focused(() => document.execCommand(command));
+  }
+  const past = [], ahead = [];
+  const undo = () => step(past, ahead, "before", "undo"), redo = () => step(ahead, past, "after", "redo");
+
+  area.addEventListener("keydown", event => {
+    if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+    const key = event.key.toLowerCase(), back = key === "z" && !event.shiftKey;
+    if (back || key === "y" || key === "z") {
+      event.preventDefault();
+      if (back) undo(); else redo();
+    }
+  });
   area.addEventListener("input", taken);
   area.addEventListener("scroll", draw);
   area.addEventListener("keydown", event => {
@@ -116,8 +146,8 @@ export function editor(host, {label, describedBy = "", changed}) {
       area.setAttribute("aria-invalid", String(list.some(each => each.severity === "error")));
       draw();
     },
-    undo() { focused(() => document.execCommand("undo")); },
-    redo() { focused(() => document.execCommand("redo")); },
+    undo,
+    redo,
     focus() { area.focus(); },
   };
 }

@@ -1,4 +1,4 @@
-// Where a verdict comes from: the gradient of one class's score by the image, and what happens when parts are covered.
+// Where a verdict comes from: the gradient of a class's score by the image; what covering parts of it does.
 import {clear, el} from "./dom.js";
 import {percent, short} from "./numbers.js";
 import {Sheet} from "./sheet.js";
@@ -10,29 +10,34 @@ export async function evidence(app, node, look, number, ask) {
   const of = await ask({kind: "score", class: number});
   const label = look.labels[number] ?? number;
   const first = {look: of.id, layer: of.layers[0].index, item: 0};
-  const covered = el("figure.sheet", {}, el("figcaption", {}, el("b", {}, "Occlusion map")), el("p.hint", {}, "…"));
+  const title = () => el("figcaption", {}, el("b", {}, "Occlusion map"));
+  const covered = el("figure.sheet", {}, title(), el("p.hint", {}, "…"));
   clear(node).append(
     el("p", {}, `Of class ${label}, whose score is ${short(of.target.value)}:`),
     el("div.pair.two", {},
       new Sheet(app, {...first, what: "top"}, "", {title: "What the net sees"}).node,
       new Sheet(app, {...first, what: "top-diff"}, "", {title: "Input gradient"}).node,
       covered),
-    el("p.hint", {}, "The input gradient says how the score changes with every pixel: orange, brighter raises it; blue, brighter lowers it."));
+    el("p.hint", {}, "The input gradient: where it is orange, a brighter pixel raises the score; where it is "
+      + "blue, it lowers it."));
   const found = await app.api.get(`api/inspect/${of.id}/occlusion?class=${number}`);
   clear(covered).append(
-    el("figcaption", {}, el("b", {}, "Occlusion map")), heat(found),
-    el("p.dim", {}, `A square of ${found.patch} × ${found.patch} pixels was moved over the image in steps of ${found.step}. `
-      + `Uncovered: ${said(look, found.before)}; at the worst place: ${said(look, found.least)}.`));
+    title(), heat(found),
+    el("p.dim", {}, `A square of ${found.patch} × ${found.patch} pixels was moved over the image in steps `
+      + `of ${found.step}. Uncovered: ${said(look, found.before)}; at the worst place: `
+      + `${said(look, found.least)}.`));
 }
 
 const said = (look, value) => look.certain ? percent(value) : short(value);
 
 // The darker, the more the class loses where that place is covered.
 function heat({map, drop}) {
-  const [rows, columns] = [map.length, map[0].length], zoom = Math.max(1, Math.floor(SIDE_PX / Math.max(rows, columns)));
+  const [rows, columns] = [map.length, map[0].length];
+  const zoom = Math.max(1, Math.floor(SIDE_PX / Math.max(rows, columns)));
   const canvas = el("canvas.tiles", {width: columns, height: rows, role: "img",
     "aria-label": "How much the class loses where a part of the image is covered"});
-  const pen = canvas.getContext("2d"), picture = pen.createImageData(columns, rows), most = Math.max(drop, 1e-12);
+  const pen = canvas.getContext("2d"), picture = pen.createImageData(columns, rows);
+  const most = Math.max(drop, 1e-12);
   map.flat().forEach((value, i) => {
     const share = Math.min(1, Math.max(0, value / most));
     picture.data.set([255 - 30 * share, 246 - 170 * share, 235 - 220 * share, 255], 4 * i);

@@ -37,13 +37,13 @@ export class Graph {
   }
 
   show(graph) {
-    const first = !this.graph?.nodes.length, inside = this.svg.contains(document.activeElement);
+    const first = !this.graph?.nodes.length, inside = this.svg.contains(document.activeElement), place = this.item?.entry.index;
     this.graph = graph;
     clear(this.ground);
     this.edges = graph.edges.map(edge => this.#edge(edge));
     this.items = [];
     for (const node of graph.nodes) this.#node(node);
-    if (!this.#item(this.selected)) this.selected = this.items[0]?.key ?? "";
+    if (!this.#item(this.selected)) this.selected = (this.items.find(each => each.entry.index === place) ?? this.items[0])?.key ?? ""; // it has another name
     this.#mark();
     if (inside) this.#item(this.selected)?.element.focus({preventScroll: true});
     if (first || !this.view) this.fit(); else this.#frame();

@@ -171,7 +171,7 @@ export class JobView {
       for (const [name, curve] of feed.curves) {
         const [kind, ...rest] = name.split("/"), output = rest.at(-1), tested = kind !== "train";
         const colour = 2 * k + (tested ? 1 : 0), net = kind === "test0" ? "test" : kind;
-        if (name === "train/lr") this.chart("Learning rate", {exact: true}).put(name + k, {curve, label: `${of}rate`, colour, name});
+        if (name === "train/lr") this.chart("Learning rate", {exact: true, zero: true}).put(name + k, {curve, label: `${of}rate`, colour, name});
         else if (name === "train/loss") this.chart("Loss", {better: "low"}).put(name + k, {curve, label: `${of}training`, colour, name});
         else if (FALLS.test(output) && tested) this.chart("Loss", {better: "low"}).put(name + k, {curve, label: `${of}${net} ${output}`, colour, dots: true, dashed: this.feeds.length > 1, name});
         else if (tested) {

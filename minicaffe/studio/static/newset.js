@@ -128,7 +128,7 @@ export class NewSet {
     try {
       if (form.get("from") === "upload") {
         this.progress.hidden = false;
-        asked.upload = await send(api, this.files, share => { this.progress.value = share; });
+        asked.upload = await send(api, this.files, share => share === null ? this.progress.removeAttribute("value") : (this.progress.value = share));
       } else {
         asked.folder_train = this.path;
       }

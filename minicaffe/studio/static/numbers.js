@@ -3,7 +3,8 @@ export function short(value, digits = 4) {
   if (value === null || value === undefined) return "–";
   if (Number.isInteger(value) && Math.abs(value) < 1e6) return String(value);
   const size = Math.abs(value);
-  return size >= 1e-3 && size < 1e6 ? String(Number(value.toPrecision(digits))) : value.toExponential(digits - 2);
+  const plain = size >= 1e-3 && size < 1e6;
+  return plain ? String(Number(value.toPrecision(digits))) : value.toExponential(digits - 2);
 }
 
 // Never rounded to what it is not: 100 % is certain, 0 % impossible.
@@ -16,4 +17,7 @@ export function percent(value) {
 
 export const shape = extents => extents.join(" × ") || "1";
 
-export const milliseconds = ms => ms < 1 ? `${(1000 * ms).toFixed(0)} µs` : ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(2)} s`;
+export function milliseconds(ms) {
+  if (ms < 1) return `${(1000 * ms).toFixed(0)} µs`;
+  return ms < 1000 ? `${ms.toFixed(1)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}

@@ -4,8 +4,8 @@ import {el} from "./dom.js";
 export const SIDE = 280, PEN = 22;
 const STEP = 10, FINE = 2, REST_MS = 120;
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
-const HELP = "Draw with mouse, finger or pen. With keys: arrows move the pen (Shift: finely), Space sets it down "
-  + "and lifts it, Delete clears.";
+const HELP = "Draw with mouse, finger or pen. With keys: arrows move the pen (Shift: finely), Space sets it "
+  + "down and lifts it, Delete clears.";
 
 export class Pad {
   // changed(blob) is told of the picture, a PNG, when the pen rests; null when the pad is empty.

@@ -11,7 +11,7 @@ export class Palette {
     Object.assign(this, {schema, calls});
     this.find = el("input", {type: "search", placeholder: "Search layers", "aria-label": "Search layers", oninput: () => this.#list()});
     this.list = el("div.types");
-    this.docs = el("div.docs", {role: "region", "aria-label": "About the layer type", tabindex: 0, hidden: true});
+    this.docs = el("div.docs", {role: "region", "aria-label": "About the layer type", tabindex: 0}, el("p.dim", {}, "What a layer does is shown here. Click puts it behind the chosen layer; drag it onto an edge of the graph to put it there."));
     host.append(this.find, this.list, this.docs);
     this.find.addEventListener("keydown", event => {
       if (event.key === "ArrowDown") { event.preventDefault(); this.list.querySelector("button.type")?.focus(); }
@@ -53,7 +53,6 @@ export class Palette {
     this.about = name;
     const type = this.schema.types[name], counts = ([least, most]) => least === most ? `${least}` : most === null ? `${least} or more` : `${least} to ${most}`;
     clear(this.docs).append(el("h3", {}, name), el("p.dim", {}, `bottoms ${counts(type.bottoms)} · tops ${counts(type.tops)}${type.in_place ? " · may run in place" : ""} · ${type.origin === "Caffe" || type.origin === "minicaffe" ? type.origin : `from ${type.origin.split(" ").slice(0, 3).join(", ")}`}`), el("pre", {}, type.summary));
-    this.docs.hidden = false;
     const text = await this.calls.docs(name);
     if (this.about === name) this.docs.lastChild.textContent = text;
   }

@@ -2,7 +2,7 @@
 import {clear, el} from "./dom.js";
 
 export class Pictures {
-  // path: of the requests, without .json and .png; caption(sample, labels): what stands below a picture; pick(sample)
+  // caption(sample, labels): what stands below a picture; pick(sample): one was chosen; count: of a page
   constructor(app, caption, pick, count = 40) {
     Object.assign(this, {app, caption, pick, count, first: 0});
     this.list = el("ul.gallery");
@@ -38,8 +38,8 @@ export class Pictures {
       const text = this.caption(sample, found.labels);
       return el("li", {}, el("button.picture", {
         type: "button", title: sample.name, "aria-label": `${text}, image ${sample.name}`,
-        "aria-pressed": String(sample.number === this.chosen), onclick: () => { this.mark(sample.number); this.pick(sample); },
-        "data-number": sample.number,
+        "aria-pressed": String(sample.number === this.chosen), "data-number": sample.number,
+        onclick: () => { this.mark(sample.number); this.pick(sample); },
       }, face, el("span.caption", {}, text)));
     }));
     const last = this.first + found.samples.length;

@@ -20,17 +20,17 @@ export async function gathered(from) {
   return found;
 }
 
-// Send files, and tell what share of them is sent; the id of the upload.
+// Send files, and tell what share of them is sent, null if that is not known; the id of the upload.
 export async function send(api, files, tell) {
   if (!files.length) throw new api.ApiError({expected: "no files are chosen", do: "choose a folder or a zip"}, 0);
   const {id} = await api.post("/api/uploads"), all = files.reduce((sum, {file}) => sum + file.size, 0) || 1;
   let sent = 0;
-  tell(0);
   if (files.length === 1 && files[0].path.toLowerCase().endsWith(".zip")) {
+    tell(null); // how much of one body is sent, nobody says
     await api.post(`/api/uploads/${id}/zip`, new Blob([files[0].file], {type: "application/zip"}));
-    tell(1);
     return id;
   }
+  tell(0);
   for (const some of batches(files)) {
     const form = new FormData();
     form.append("paths", JSON.stringify(some.map(({path}) => path)));

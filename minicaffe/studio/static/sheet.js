@@ -3,16 +3,18 @@ import {clear, el} from "./dom.js";
 import {bars} from "./bars.js";
 import {shape, short} from "./numbers.js";
 
-const WIDE_PX = 150, HIGH_PX = 340, MOST_PX = 24; // of a sheet; of a value
+const LISTED = 16; // values
+const WIDE_PX = 150, HIGH_PX = 340, MOST_PX = 24; // of a sheet, and of a value in it
 const TITLES = {
   bottom: "Bottom", top: "Top", weights: "Weights",
-  "bottom-diff": "Gradient of the bottom", "top-diff": "Gradient of the top", "weights-diff": "Gradient of the weights",
+  "bottom-diff": "Gradient of the bottom", "top-diff": "Gradient of the top",
+  "weights-diff": "Gradient of the weights",
 };
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 
 export class Sheet {
-  // where: {look, layer, what, item}; name: of the blob; labels: of the values of a vector; pick(place): of a value
-  // that was clicked, by its place in the array without the batch.
+  // where: {look, layer, what, item}; name: of the blob; labels: of the values of a vector; pick(place): a
+  // value was clicked, at this place in the array without the batch.
   constructor(app, where, name, {labels = null, pick = null, title = null} = {}) {
     Object.assign(this, {app, where, labels, pick, page: 0, values: new Map(), cursor: null});
     this.path = `api/inspect/${where.look}/${where.layer}/${where.what}`;
@@ -28,12 +30,17 @@ export class Sheet {
     return "?" + new URLSearchParams({item: this.where.item, page: this.page, ...more});
   }
 
+  // Few values, or those of classes, are listed with their numbers.
+  get lists() {
+    return this.facts.values && (this.labels || this.facts.values.length <= LISTED);
+  }
+
   async load() {
     const dark = matchMedia("(prefers-color-scheme: dark)").matches ? 1 : 0;
     try {
       this.facts = await this.app.api.get(this.path + ".json" + this.query({}));
       this.shape.textContent = shape(this.facts.shape);
-      if (this.facts.values && this.where.what !== "weights") return this.listed();
+      if (this.lists) return this.listed();
       const address = await this.app.api.picture(this.path + ".png" + this.query({dark}));
       this.shown(address);
     } catch (error) {
@@ -42,23 +49,29 @@ export class Sheet {
   }
 
   listed() {
-    const rows = this.facts.values.map((value, i) => ({label: this.labels?.[i] ?? String(i), value, number: i}));
-    const certain = this.facts.low >= 0 && this.facts.values.every(v => v >= 0 && v <= 1) && this.labels !== null;
+    const {values} = this.facts;
+    const rows = values.map((value, i) => ({label: this.labels?.[i] ?? String(i), value, number: i}));
+    const certain = this.labels !== null && values.every(value => value >= 0 && value <= 1);
     const onpick = this.pick && (row => this.pick([row.number]));
-    clear(this.body).append(bars(rows, {certain, onpick}), this.about());
+    const list = bars(rows, {certain, onpick});
+    list.classList.toggle("signed", this.facts.signed);
+    clear(this.body).append(list, this.about());
   }
 
   shown(address) {
     const f = this.facts, [h, w] = f.tile.map(side => side * f.zoom);
     this.size = [Math.ceil(f.shown / f.columns) * (h + f.gap) + f.gap, f.columns * (w + f.gap) + f.gap];
     const room = Math.max(WIDE_PX, this.node.clientWidth - 4);
-    this.scale = Math.max(1, Math.min(Math.floor(MOST_PX / f.zoom), Math.floor(room / this.size[1]), Math.round(HIGH_PX / this.size[0])));
-    this.image = el("img.tiles", {src: address, alt: `${this.title}, ${f.shown} of ${f.count} tiles`, draggable: "false"});
+    const scales = [MOST_PX / f.zoom, room / this.size[1], HIGH_PX / this.size[0] + 0.5];
+    this.scale = Math.max(1, Math.floor(Math.min(...scales)));
+    const alt = `${this.title}, ${f.shown} of ${f.count} tiles`;
+    this.image = el("img.tiles", {src: address, alt, draggable: "false"});
     this.image.onload = () => URL.revokeObjectURL(address);
     this.image.style.width = `${this.size[1] * this.scale}px`;
     this.mark = el("span.tile-mark", {hidden: true, "aria-hidden": "true"});
     this.output = el("output.value", {}, "point at a value");
-    const frame = el("div.tiles-frame", {tabindex: 0, role: "group", "aria-label": `${this.title}: arrows go from value to value`},
+    const label = `${this.title}: arrows go from value to value`;
+    const frame = el("div.tiles-frame", {tabindex: 0, role: "group", "aria-label": label},
       el("div.tiles-hold", {}, this.image, this.mark));
     frame.onpointermove = e => this.point(e);
     frame.onkeydown = e => this.key(e);
@@ -68,12 +81,14 @@ export class Sheet {
 
   point(e) {
     const box = this.image.getBoundingClientRect();
-    const [y, x] = [(e.clientY - box.top) * this.size[0] / box.height, (e.clientX - box.left) * this.size[1] / box.width];
-    const {tile: [h, w], zoom, gap, columns} = this.facts, [stepY, stepX] = [h * zoom + gap, w * zoom + gap];
+    const y = (e.clientY - box.top) * this.size[0] / box.height;
+    const x = (e.clientX - box.left) * this.size[1] / box.width;
+    const {tile: [h, w], zoom, gap, columns, shown} = this.facts;
+    const [stepY, stepX] = [h * zoom + gap, w * zoom + gap];
     const [row, column] = [Math.floor((y - gap) / stepY), Math.floor((x - gap) / stepX)];
-    const [r, c] = [Math.floor((y - gap - row * stepY) / zoom), Math.floor((x - gap - column * stepX) / zoom)];
-    const tile = row * columns + column;
-    if (row >= 0 && column >= 0 && column < columns && tile < this.facts.shown && r >= 0 && c >= 0 && r < h && c < w) this.tell([tile, r, c]);
+    const r = Math.floor((y - gap - row * stepY) / zoom), c = Math.floor((x - gap - column * stepX) / zoom);
+    const tile = row * columns + column, within = r >= 0 && c >= 0 && r < h && c < w;
+    if (within && row >= 0 && column >= 0 && column < columns && tile < shown) this.tell([tile, r, c]);
   }
 
   key(e) {
@@ -102,11 +117,12 @@ export class Sheet {
     Object.assign(this.mark.style, {left: `${left * this.scale}px`, top: `${top * this.scale}px`,
       width: `${z * this.scale}px`, height: `${z * this.scale}px`});
     this.mark.hidden = false;
-    if (!this.values.has(tile)) this.values.set(tile, this.app.api.get(this.path + ".json" + this.query({tile})));
+    const asked = this.path + ".json" + this.query({tile});
+    if (!this.values.has(tile)) this.values.set(tile, this.app.api.get(asked));
     const {values} = await this.values.get(tile);
     if (this.cursor !== cursor) return;
-    const value = f.colour ? values.map(channel => short(channel[r][c], 6)).join(", ") : short(values[r][c], 6);
-    this.output.textContent = `${this.said(tile, r, c)}: ${value}`;
+    const told = (f.colour ? values : [values]).map(channel => short(channel[r][c], 6));
+    this.output.textContent = `${this.said(tile, r, c)}: ${told.join(", ")}`;
   }
 
   said(tile, r, c) {
@@ -121,7 +137,8 @@ export class Sheet {
   choose() {
     if (!this.pick || !this.cursor) return;
     const [shown, r, c] = this.cursor, f = this.facts, tile = f.first + shown;
-    this.pick(f.column === "vector" ? [r * f.tile[1] + c] : f.column === "matrix" ? [r, c] : f.colour ? [0, r, c] : [tile, r, c]);
+    if (f.column === "vector") this.pick([r * f.tile[1] + c]);
+    else this.pick(f.column === "matrix" ? [r, c] : [f.colour ? 0 : tile, r, c]);
   }
 
   pages() {
@@ -136,10 +153,15 @@ export class Sheet {
 
   about() {
     const f = this.facts, s = f.statistics;
-    const ends = f.signed ? [["negative", f.low], ["middle", 0], ["positive", f.high]] : [["black", 0], ["white", f.high]];
-    const legend = f.values && this.where.what !== "weights" ? "" : el("p.legend", {}, ...ends.map(([kind, v]) => el("span", {}, el(`i.swatch.${kind}`), short(v))));
     if (s.min === undefined) return el("p.hint", {}, "no finite value");
-    const facts = [`min ${short(s.min)}`, `mean ${short(s.mean)}`, `max ${short(s.max)}`, `deviation ${short(s.deviation)}`, `${(100 * s.zeros / s.count).toFixed(1)} % are 0`];
+    const signed = [["negative", f.low], ["middle", 0], ["positive", f.high]];
+    const ends = f.signed ? signed : [["black", 0], ["white", f.high]];
+    const shade = ([kind, value]) => el("span", {}, el(`i.swatch.${kind}`), short(value));
+    const legend = this.lists ? "" : el("p.legend", {}, ...ends.map(shade));
+    const facts = [
+      ...["min", "mean", "max", "deviation"].map(name => `${name} ${short(s[name])}`),
+      `${(100 * s.zeros / s.count).toFixed(1)} % are 0`,
+    ];
     if (s.not_finite) facts.push(`${s.not_finite} are not finite`);
     return el("div.about", {}, legend, histogram(s.histogram), el("p.dim", {}, facts.join(" · ")));
   }
@@ -147,15 +169,22 @@ export class Sheet {
 
 // How often which values occur, as columns.
 export function histogram({low, high, counts}) {
-  const most = Math.max(...counts, 1), name = "http://www.w3.org/2000/svg";
-  const svg = document.createElementNS(name, "svg");
-  for (const [k, v] of Object.entries({viewBox: `0 0 ${counts.length * 4} 40`, class: "histogram", role: "img", preserveAspectRatio: "none"})) svg.setAttribute(k, v);
-  svg.setAttribute("aria-label", `Histogram from ${short(low)} to ${short(high)}, at most ${most} of a bin`);
-  counts.forEach((count, i) => {
-    if (!count) return;
-    const high = Math.max(1, 38 * count / most), bar = document.createElementNS(name, "rect");
-    for (const [k, v] of Object.entries({x: 4 * i, y: 40 - high, width: 3.4, height: high})) bar.setAttribute(k, v);
-    svg.append(bar);
+  const most = Math.max(...counts, 1);
+  const columns = counts.map((count, i) => {
+    const height = count ? Math.max(1, 38 * count / most) : 0;
+    return drawn("rect", {x: 4 * i, y: 40 - height, width: 3.4, height});
   });
-  return el("div.histogram-hold", {}, svg, el("div.ends", {}, el("span", {}, short(low)), el("span", {}, short(high))));
+  const svg = drawn("svg", {
+    viewBox: `0 0 ${counts.length * 4} 40`, class: "histogram", role: "img", preserveAspectRatio: "none",
+    "aria-label": `Histogram from ${short(low)} to ${short(high)}, at most ${most} in a column`,
+  });
+  svg.append(...columns);
+  const ends = [low, high].map(value => el("span", {}, short(value)));
+  return el("div.histogram-hold", {}, svg, el("div.ends", {}, ...ends));
+}
+
+function drawn(name, attributes) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+  return node;
 }

@@ -1,7 +1,7 @@
-// Try: draw, drop, paste or choose an image; what a net says of it, and what is read of a photo of handwriting.
+// Try: draw, drop, paste or choose an image: what a net says of it; what is read of a photo of handwriting.
 import {bars} from "./bars.js";
 import {clear, el} from "./dom.js";
-import {milliseconds, shape} from "./numbers.js";
+import {milliseconds, percent, shape} from "./numbers.js";
 import {PEN, Pad} from "./pad.js";
 import {styled} from "./styled.js";
 
@@ -24,8 +24,12 @@ class Try {
     this.image = null; // what was drawn or brought last
     this.drawn = false;
     this.net = el("select", {name: "net", onchange: () => this.run()});
-    this.task = ["classify", "read"].map((value, i) => el("input", {type: "radio", name: "task", value, checked: !i, onchange: () => this.run()}));
-    this.file = el("input", {type: "file", accept: "image/*", onchange: () => this.bring(this.file.files[0])});
+    const task = (value, checked) => el("input", {
+      type: "radio", name: "task", value, checked, onchange: () => this.run(),
+    });
+    this.task = [task("classify", true), task("read", false)];
+    const brought = () => this.bring(this.file.files[0]);
+    this.file = el("input", {type: "file", accept: "image/*", onchange: brought});
     this.pad = new Pad(blob => this.draw(blob));
     this.status = el("p.hint", {role: "status"});
     this.brought = el("img.brought", {alt: "The image that was brought", hidden: true});
@@ -34,7 +38,8 @@ class Try {
     section.append(el("div.try", {},
       el("section.card.try-input", {"aria-label": "Image"},
         el("label.field", {}, "Net", this.net),
-        el("fieldset", {}, el("legend", {}, "What to do"), choice(this.task[0], "Say what it is"), choice(this.task[1], "Read handwriting")),
+        el("fieldset", {}, el("legend", {}, "What to do"),
+          choice(this.task[0], "Say what it is"), choice(this.task[1], "Read handwriting")),
         this.pad.node,
         el("label.field.drop", {}, "An image or a photo: choose, drop or paste it", this.file),
         this.brought),
@@ -51,12 +56,14 @@ class Try {
 
   async open(run) {
     const runs = await this.app.runs(), before = run || this.net.value;
-    this.net.replaceChildren(...runs.map(one => new Option(one.id, one.id)), new Option("the package's reader of digits and signs", READER));
+    const reader = new Option("the package's reader of digits and signs", READER);
+    this.net.replaceChildren(...runs.map(one => new Option(one.id, one.id)), reader);
     this.net.value = runs.some(one => one.id === before) ? before : READER;
   }
 
   idle() {
-    clear(this.result).append(el("p.hint", {}, "Draw a digit, or bring an image: what the net says of it appears here."));
+    const text = "Draw a digit, or bring an image: what the net says of it appears here.";
+    clear(this.result).append(el("p.hint", {}, text));
     this.status.textContent = "";
   }
 
@@ -105,38 +112,61 @@ const SHOWN = {
     el("p.verdict", {}, el("output.first", {}, found.top[0].label)),
     bars(found.top, {certain: found.values !== "score"}),
     el("figure.seen", {}, el("img.tiles", {src: address(found.seen), alt: "What the net sees"}),
-      el("figcaption", {}, `What the net sees: ${shape(found.input)}, values from ${found.range[0].toPrecision(3)} to ${found.range[1].toPrecision(3)}`
+      el("figcaption", {}, `What the net sees: ${shape(found.input)}, values from `
+        + found.range.map(value => value.toPrecision(3)).join(" to ")
         + (found.inverted ? ", light and dark exchanged" : ""))),
-    el("p.dim", {}, `${found.values}, the first ${found.top.length} of ${found.classes} classes · forward ${milliseconds(found.forward_ms)}`),
+    forward(`${found.values}, the first ${found.top.length} of ${found.classes} classes`, found),
   ],
-  boxes: found => [boxed(found), bars(found.things.map(one => ({label: one.label, value: one.score}))),
-    el("p.dim", {}, `${found.things.length} found · forward ${milliseconds(found.forward_ms)}`)],
-  map: found => [el("figure.seen", {}, el("img", {src: address(found.seen), alt: "The image, every pixel in the colour of its class"})),
-    bars(found.top), el("p.dim", {}, `shares of the pixels · forward ${milliseconds(found.forward_ms)}`)],
+  boxes: found => [
+    boxed(found),
+    bars(found.things.map(one => ({label: one.label, value: one.score}))),
+    forward(`${found.things.length} found`, found),
+  ],
+  map: found => [
+    el("figure.seen", {}, el("img", {
+      src: address(found.seen), alt: "The image, every pixel in the colour of its class",
+    })),
+    bars(found.top),
+    forward("shares of the pixels", found),
+  ],
 };
+
+const forward = (text, found) => el("p.dim", {}, `${text} · forward ${milliseconds(found.forward_ms)}`);
 
 function boxed(found) {
   const [height, width] = found.size;
   const frames = found.things.map(one => {
-    const [left, top, right, bottom] = one.box, frame = el("span.box", {}, el("span", {}, `${one.label} ${(100 * one.score).toFixed(0)} %`));
-    Object.assign(frame.style, {left: `${100 * left / width}%`, top: `${100 * top / height}%`,
-      width: `${100 * (right - left) / width}%`, height: `${100 * (bottom - top) / height}%`});
-    return frame;
+    const [left, top, right, bottom] = one.box, share = (part, whole) => `${100 * part / whole}%`;
+    return el("span.box", {style: {
+      left: share(left, width), top: share(top, height),
+      width: share(right - left, width), height: share(bottom - top, height),
+    }}, el("span", {}, `${one.label} ${percent(one.score)}`));
   });
-  return el("figure.seen.boxed", {}, el("img", {src: address(found.seen), alt: `The image with ${found.things.length} boxes`}), ...frames);
+  const alt = `The image with ${found.things.length} boxes`;
+  return el("figure.seen.boxed", {}, el("img", {src: address(found.seen), alt}), ...frames);
 }
 
-const STEPS = {ink: "Ink", lines: "Lines of the paper", without_lines: "Without them", written: "What is written", glyphs: "What the net sees", read: "What was read"};
+const STEPS = {
+  ink: "Ink", lines: "Lines of the paper", without_lines: "Without them", written: "What is written",
+  glyphs: "What the net sees", read: "What was read",
+};
+
+const counted = lines => lines === 1 ? "1 line" : `${lines} lines`;
 
 function lines(found) {
-  const read = found.page.lines.map(line => el("li", {}, ...line.characters.map(c => el("span.character" + (c.sure ? "" : ".unsure"),
-    {title: `${c.text}: ${(100 * c.certainty).toFixed(1)} %, else ${c.other.text}`}, c.text))));
-  const checks = found.equations.map(one => el("li", {}, `${one.equation}: ${one.right ? "right" : one.right === null ? "no equation" : "wrong"}, ${one.value}`));
+  const character = c => el("span.character" + (c.sure ? "" : ".unsure"), {
+    title: `${c.text}: ${percent(c.certainty)}, else ${c.other.text}`,
+  }, c.text);
+  const read = found.page.lines.map(line => el("li", {}, ...line.characters.map(character)));
+  const verdict = right => right === null ? "no equation" : right ? "right" : "wrong";
+  const checks = found.equations.map(({equation, right, value}) =>
+    el("li", {}, `${equation}: ${verdict(right)}, ${value}`));
   const steps = [...found.steps].sort((a, b) => (b.name === "read") - (a.name === "read"));
   return [
-    found.text ? el("p.verdict", {}, el("output.read", {}, found.text)) : el("p", {}, "No digits were found."),
-    el("ol.lines", {"aria-label": "Lines"}, ...read), ...(checks.length ? [el("ul", {}, ...checks)] : []),
-    el("p.dim", {}, `${found.page.lines.length} ${found.page.lines.length === 1 ? "line" : "lines"} in ${milliseconds(found.ms)}; what is uncertain is underlined`),
+    el("p.verdict", {}, found.text ? el("output.read", {}, found.text) : "No digits were found."),
+    el("ol.lines", {"aria-label": "Lines"}, ...read),
+    checks.length ? el("ul", {}, ...checks) : "",
+    el("p.dim", {}, `${counted(read.length)} in ${milliseconds(found.ms)}; what is uncertain is underlined`),
     el("div.reading", {}, ...steps.map(({name, png}) => {
       const text = STEPS[name.replace(/^\d+_/, "")] ?? name;
       return el("figure", {}, el("img", {src: address(png), alt: text}), el("figcaption", {}, text));

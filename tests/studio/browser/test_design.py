@@ -33,10 +33,7 @@ def design(page, request):
     """The page with a draft of its own, which begins as the template of the embedded digits."""
     name = re.sub(r"\W+", "-", request.node.name)
     page.evaluate("name => { location.hash = `#design/${name}`; }", name)
-    page.wait_for_selector("[data-layer=conv1]")
-    page.wait_for_function(
-        "name => document.querySelector('[aria-label=\"Name of the draft\"]').value === name", arg=name
-    )
+    page.wait_for_selector(f"[data-draft={name}] [data-layer=conv1]", timeout=FIRST_MS)
     return Design(page)
 
 
@@ -54,6 +51,13 @@ class Design:
 
     def layer(self, name: str):
         return self.page.locator(f'[data-layer="{name}"]')
+
+    def write(self, old: str, new: str) -> dict:
+        """Select the first `old` in the text and type `new` over it; the verdict on that."""
+        at = self.text.index(old)
+        self.area.focus()
+        self.area.evaluate("(area, [start, end]) => area.setSelectionRange(start, end)", [at, at + len(old)])
+        return self.checked(lambda: self.page.keyboard.insert_text(new))
 
     def checked(self, work) -> dict:
         """Do something, and wait for the verdict on what becomes of it."""
@@ -75,9 +79,10 @@ class Design:
 
 def test_an_error_is_marked_at_its_line_and_mended(design):
     before = design.text
-    wrong = before.replace("num_output: 50\n", "num_outptu: 50\n")
+    wrong = before.replace("num_output: 50\n", "num_outptu: 50\n", 1)
     line = next(i for i, row in enumerate(wrong.split("\n"), 1) if "outptu" in row)
-    design.checked(lambda: design.area.fill(wrong))
+    design.write("num_output: 50\n", "num_outptu: 50\n")
+    assert design.text == wrong
     finding = design.page.locator(".findings li")
     assert finding.count() == 1 and f"line {line}:" in finding.inner_text()
     finding.locator("button.finding").click()
@@ -151,7 +156,6 @@ def test_a_layer_is_dropped_on_an_edge(design):
     layers = {layer.name: layer for layer in design.net().layer}
     assert list(layers["lrn1"].bottom) == ["conv1"] and list(layers["pool1"].bottom) == ["lrn1"]
     assert Net(design.net(), phase="TRAIN", allocate=False).blobs["lrn1"].shape == (64, 20, 8, 8)
-    page.wait_for_function("document.activeElement !== null")
     design.checked(lambda: page.get_by_role("button", name="Undo").click())
     assert "lrn1" not in design.text  # one step took layer and bottom back
 
@@ -177,8 +181,8 @@ def test_the_palette_puts_a_layer_behind_the_chosen_one(design):
 
 def test_a_port_is_dragged_to_a_layer(design):
     page = design.page
-    design.checked(lambda: design.area.fill(design.text.replace('bottom: "pool1"', 'bottom: "conv1"')))
-    page.wait_for_timeout(300)
+    design.write('bottom: "pool1"', 'bottom: "conv1"')
+    page.get_by_role("button", name="Fit").click()
     out = page.locator("g.node", has=design.layer("pool1")).locator(".port.out").bounding_box()
     target = design.in_sight("conv2")
     page.mouse.move(out["x"] + out["width"] / 2, out["y"] + out["height"] / 2)
@@ -191,7 +195,7 @@ def test_a_port_is_dragged_to_a_layer(design):
 
 def test_phases_and_costs(design):
     page = design.page
-    answer = design.checked(lambda: page.get_by_label("deploy", exact=True).check(force=True))
+    answer = design.checked(lambda: page.get_by_role("radio", name="deploy", exact=True).check(force=True))
     assert answer["phase"] == "deploy"
     page.wait_for_selector("[data-layer=prob]")
     assert design.layer("loss").count() == 0
@@ -201,10 +205,8 @@ def test_phases_and_costs(design):
 
 
 def test_a_draft_is_kept(design):
-    design.checked(lambda: design.area.fill("# mine\n" + design.text))
-    design.page.wait_for_function(
-        "document.querySelector('.design-bar [role=status]').textContent === 'saved'"
-    )
+    design.write("# LeNet", "# mine\n# LeNet")
+    design.page.locator(".design-bar [role=status]", has_text=re.compile("^saved$")).wait_for()
     design.page.reload()
     design.page.wait_for_selector("[data-layer=conv1]")
     assert design.text.startswith("# mine\n")
@@ -213,7 +215,7 @@ def test_a_draft_is_kept(design):
 def test_names_are_text(design):
     """What a name says is shown, never run."""
     name = "<img src=x onerror=alert(1)>"
-    design.checked(lambda: design.area.fill(design.text.replace('name: "conv1"', f'name: "{name}"')))
+    design.write('name: "conv1"', f'name: "{name}"')
     design.page.wait_for_selector("text=<img src=x")
     assert design.page.locator("section img").count() == 0
 
@@ -245,7 +247,7 @@ def test_nothing_is_cut_off(design, width, scheme, tmp_path):
             ("Graph", ".view"),
             ("Settings", ".right"),
         ):
-            page.get_by_label(part, exact=True).check(force=True)
+            page.get_by_role("radio", name=part, exact=True).check(force=True)
             assert [
                 page.locator(f".design {each}").is_visible()
                 for each in (".left", ".texts", ".view", ".right")
