@@ -62,8 +62,9 @@ def _ink(digit: np.ndarray, side: int, random: np.random.Generator) -> np.ndarra
     height = np.exp(random.uniform(np.log(side / 6), np.log(side / 2)))
     small = np.pad(_cut(digit, min(INK[1], float(digit.max()))), 1).astype(np.float32)
     scale = height / max(small.shape[0] - 2, 1)
-    sides = (scale * small.shape[0], scale * small.shape[1] * random.uniform(0.8, 1.2))
-    large = resized(small[None], *(min(max(round(value), 4), side) for value in sides), "CUBIC")[0]
+    sides = scale * np.array(small.shape) * (1, random.uniform(0.8, 1.2))
+    h, w = np.clip(np.rint(sides), 4, side).astype(int).tolist()
+    large = resized(small[None], h, w, "CUBIC")[0]
     ink = np.clip((large - INK[0]) / (INK[1] - INK[0]), 0, 1)
     if not (ink > 0.5).any():  # of a digit that is hardly there
         return np.clip(large / max(float(large.max()), 1e-6), 0, 1)
