@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import log
@@ -9,8 +11,10 @@ from ..errors import ShapeError, locate
 from ..proto import binary
 from ..proto.schema import BlobProto
 from .datasets import open_source
-from .records import Records
 from .resize import Resize
+
+if TYPE_CHECKING:
+    from .records import Records
 
 EVERY = 10_000  # records between two lines of the log
 

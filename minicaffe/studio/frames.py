@@ -8,7 +8,7 @@ is [data, [[path, length], ...]]: where in the data the pieces belong, by keys a
 from __future__ import annotations
 
 import json
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 LENGTH_BYTES = 8
 
@@ -22,7 +22,7 @@ def pack(data: Any) -> bytes:
     return b"".join([len(head).to_bytes(LENGTH_BYTES, "big"), head, *(piece for _, piece in pieces)])
 
 
-def unpack(file: BinaryIO) -> Any:
+def unpack(file: IO[bytes]) -> Any:
     """The data of the next frame of a file; EOFError if it ends before."""
     length = int.from_bytes(_exactly(file, LENGTH_BYTES), "big")
     data, pieces = json.loads(_exactly(file, length))
@@ -52,7 +52,7 @@ def _with(data: Any, path: list[Any], piece: bytes) -> Any:
     return data
 
 
-def _exactly(file: BinaryIO, count: int) -> bytes:
+def _exactly(file: IO[bytes], count: int) -> bytes:
     found = file.read(count)
     if len(found) < count:
         raise EOFError

@@ -5,6 +5,7 @@ one is killed, and the server goes on.
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -95,7 +96,7 @@ class Worker:
         process = self._told(frames.pack(question))
         try:
             answer = self._heard(process, ends, timeout_s)
-        except (EOFError, ValueError):
+        except (EOFError, json.JSONDecodeError):
             self.kill()
             raise DataError(
                 f"the process that worked on it died: it may have run out of its {self._most_bytes >> 30} GiB"

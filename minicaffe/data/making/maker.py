@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -80,7 +80,12 @@ class _Coloured(Exception):
     """An image is coloured, and the others have been made grey."""
 
 
-def make(source: str | os.PathLike, folder: str | os.PathLike, options: Options | None = None) -> Made:
+def make(
+    source: str | os.PathLike,
+    folder: str | os.PathLike,
+    options: Options | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Made:
     """Make the data set `folder` of the images of `source` (opening.open_source says what can be one).
 
     It holds the parts train, val and test as far as they are asked for, labels.txt, the name of a class per
@@ -88,7 +93,8 @@ def make(source: str | os.PathLike, folder: str | os.PathLike, options: Options 
     each part, mean and standard deviation of the channels, and every file that was left out, with the reason.
 
     The folder appears whole, or not at all: it is written under another name beside it, which an interrupted
-    run may leave; the next run removes that.
+    run may leave; the next run removes that.  `tell` is told how many images are done, and of how many; it
+    begins anew where a coloured image shows that those before it should not have been made grey.
 
     Raises ConfigError for options that do not fit; DataError for a folder that is there already, a source
     that cannot be read, a class that no image is left of, or if more than half of the images cannot be read;
@@ -108,7 +114,7 @@ def make(source: str | os.PathLike, folder: str | os.PathLike, options: Options 
                 )
             )
         )
-        making = _Making(os.fspath(source), given, options, scratch, home)
+        making = _Making(os.fspath(source), given, options, scratch, home, tell)
         channels = CHANNELS[options.channels]
         try:
             summary = making.run(channels)
@@ -141,8 +147,17 @@ def _check(options: Options) -> None:
 
 
 class _Making:
-    def __init__(self, place: str, source: Source, options: Options, scratch: Path, home: Path) -> None:
+    def __init__(
+        self,
+        place: str,
+        source: Source,
+        options: Options,
+        scratch: Path,
+        home: Path,
+        tell: Callable[[int, int], None],
+    ) -> None:
         self.place, self.source, self.options, self.scratch, self.home = place, source, options, scratch, home
+        self.tell = tell
         labels = source.labels
         self.parts = split.split(labels, options.val, options.test, options.seed, source.parts)
         count = len(labels)
@@ -194,6 +209,7 @@ class _Making:
         """All images in their order, some at a time; what could not be prepared is noted."""
         from tqdm import tqdm
 
+        done = 0
         with tqdm(
             desc=os.path.basename(self.home),
             total=len(self.order),
@@ -207,6 +223,8 @@ class _Making:
                     self._note(number, image)
                 yield numbers, images
                 bar.update(len(numbers))
+                done += len(numbers)
+                self.tell(done, len(self.order))
 
     def _note(self, number: int, image: Prepared) -> None:
         name = self.source.names[number]

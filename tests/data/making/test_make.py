@@ -89,6 +89,12 @@ def test_the_same_seed_gives_the_same_files_however_many_threads(photos, tmp_pat
     assert files["one"] == files["many"] != files["other"]
 
 
+def test_it_tells_how_far_it_is(photos, tmp_path):
+    told = []
+    make(photos, tmp_path / "data", tell=lambda done, total: told.append((done, total)))
+    assert told[-1] == (30, 30) and told == sorted(told) and {total for _, total in told} == {30}
+
+
 def test_order_is_kept_if_asked_for(photos, tmp_path):
     made = make(photos, tmp_path / "data", Options(keep_order=True))
     assert list(numbers(made.sources["train"]).values()) == [0] * 10 + [1] * 20
