@@ -11,6 +11,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Router
@@ -64,7 +65,7 @@ class Late:
     who asks for a route before waits."""
 
     def __init__(self) -> None:
-        self._files = StaticFiles(directory=STATIC, html=True)
+        self._files = GZipMiddleware(StaticFiles(directory=STATIC, html=True))
         self._paths = frozenset(static_paths())
         self._routes: Future[Sequence[BaseRoute]] | None = None
         self._router: Router | None = None

@@ -48,7 +48,7 @@ class Visit:
         self.complaints: list[str] = []
         self.foreign: list[str] = []
         self.context = browser.new_context(viewport={"width": 1440, "height": 900}, **options)
-        self.context.set_default_timeout(10_000)
+        self.context.set_default_timeout(60_000)
         self.context.route("**/*", self._routed)
         self.context.on("page", self._watch)
 
