@@ -84,3 +84,14 @@ def test_winograd(script, monkeypatch, capsys):
         winograd.main()
         found = capsys.readouterr().out.splitlines()
         assert len(found) == lines and found[1].startswith("keras3 64->64@24, batch 1")
+
+
+def test_studio(script, monkeypatch, capsys):
+    """Parallel questions beside a run that trains are all answered."""
+    pytest.importorskip("uvicorn", reason="needs the extra studio")
+    studio = script("studio")
+    monkeypatch.setattr("os.nice", lambda by: by)
+    monkeypatch.setattr(sys, "argv", ["studio.py", "--parallel", "20", "--seconds", "1", "--turns", "1"])
+    studio.main()
+    out = capsys.readouterr().out
+    assert "errors 0" in out and "iterations a second: quiet" in out

@@ -28,9 +28,10 @@ print("\\n".join(command.get_outputs(include_bytecode=0)))
 
 
 def wanted() -> set[str]:
-    """The sources of the package and the nets, by their names in a wheel."""
+    """The sources of the package, the page of the studio, and the nets, by their names in a wheel."""
     sources = {path.relative_to(ROOT).as_posix() for path in (ROOT / "minicaffe").rglob("*.py")}
     nets = [path for path in PROTOTXT.rglob("*") if path.suffix in (".prototxt", ".md")]
+    sources |= {path.relative_to(ROOT).as_posix() for path in (ROOT / "minicaffe/studio/static").iterdir()}
     return sources | {f"minicaffe/prototxt/{path.relative_to(PROTOTXT).as_posix()}" for path in nets}
 
 

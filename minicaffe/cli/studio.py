@@ -6,14 +6,14 @@ from contextlib import suppress
 
 from ..errors import ConfigError, extra
 from ..importing import load
-from . import flags, terminal
+from . import parsing, terminal
 
 PORT = 8811
 LOCAL = "127.0.0.1"
 
 
-def parser() -> flags.Parser:
-    p = flags.Parser(
+def parser() -> parsing.Parser:
+    p = parsing.Parser(
         "studio",
         "Design nets, make data sets, train, look inside and try nets in the browser. Prints the address,"
         " with the token that opens it; everything stays on this machine.",
@@ -22,7 +22,11 @@ def parser() -> flags.Parser:
         "folder", nargs="?", default=".", metavar="FOLDER", help="of runs and data sets (default .)"
     )
     p.flag(
-        "port", type=flags.at_least(0), default=PORT, metavar="N", help=f"default {PORT}; 0: any that is free"
+        "port",
+        type=parsing.at_least(0),
+        default=PORT,
+        metavar="N",
+        help=f"default {PORT}; 0: any that is free",
     )
     p.flag(
         "host",

@@ -119,7 +119,7 @@ class Deployment:
         """The first images (C, H, W) that training read into an input, untransformed; none if they are not
         here.  Nothing is downloaded."""
         try:
-            batches = getattr(self._reader(name), "batches", lambda: None)()
+            batches = getattr(self.reader(name), "batches", lambda: None)()
             if isinstance(batches, Batches):
                 return list(batches.samples.images[:count])
             if isinstance(batches, RecordBatches):
@@ -132,13 +132,13 @@ class Deployment:
         """The names of the classes of the data that training read into an input; none if it has none, or is
         not here."""
         try:
-            layer = self._reader(name)
+            layer = self.reader(name)
             epoch = layer.epoch() if isinstance(layer, Source) else None
             return list(epoch.classes) if epoch is not None else []
         except MiniCaffeError:
             return []
 
-    def _reader(self, name: str) -> Layer:
+    def reader(self, name: str) -> Layer:
         """The layer that brings an input in, without transform_param, whose mean_file need not be here."""
         if name not in self._readers:
             layer = LayerParameter()

@@ -101,17 +101,17 @@ class Preparation:
         self._resize(image, fitted)
         return fitted
 
-    def __call__(self, images: np.ndarray | Sequence[np.ndarray]) -> np.ndarray:
-        """What the net takes, float32, of images (N, C, H, W) in `size`, bytes or floats from 0 to 255; with
-        `oversample` ten items an image, one after the other.  ShapeError for images of another shape."""
+    def __call__(self, images: np.ndarray | Sequence[np.ndarray], white: float = WHITE) -> np.ndarray:
+        """What the net takes, float32, of images (N, C, H, W) in `size`, bytes or floats from 0 to `white`;
+        with `oversample` ten items an image, one after the other.  ShapeError for images of another shape."""
         batch = np.asarray(images)
         expected = (self.shape[0], *self.size)
         if batch.ndim != 4 or batch.shape[1:] != expected:
             raise ShapeError(
                 f"images must have the shape (N, {', '.join(map(str, expected))}); got {batch.shape}"
             )
-        if self.raw_scale != WHITE:
-            batch = batch * np.float32(self.raw_scale / WHITE)
+        if self.raw_scale != white:
+            batch = batch * np.float32(self.raw_scale / white)
         out = np.empty((len(batch), *self._transformer.out_shape), np.float32)
         self._transformer(batch, out, np.arange(len(batch)))
         return self._parts(out) if self.oversample else out

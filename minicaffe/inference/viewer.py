@@ -19,6 +19,7 @@ from ..net import Net
 from ..proto.schema import LayerParameter, Message, TransformationParameter
 from . import files, ground
 from .preparation import Preparation
+from .samples import Samples
 
 INVERT = ("auto", "yes", "no")
 MOST_PIXELS = 80_000_000  # of one image: it is held whole, three bytes a pixel and more
@@ -49,6 +50,7 @@ class Viewer:
     net           that runs; input: the name of its input; shape: (C, H, W) of that
     channels      of the images it takes: 1 or 3, blue first
     transform     the transform_param that images are prepared by; preparation: what does it
+    samples       the images of the data that the net names in TEST
 
     A subclass whose nets take more than an image names these inputs (`beside`) and fills them.
 
@@ -57,6 +59,7 @@ class Viewer:
     """
 
     beside: frozenset[str] = frozenset()
+    forward_only = True  # what goes backward says False, and `described` what for
 
     def __init__(
         self,
@@ -85,18 +88,19 @@ class Viewer:
         self._deployment = deployment = Deployment(net, shapes=shapes, written=True)
         self.file = deployment.source
         self.net = Net(
-            deployment.param,
+            self.described(deployment.param),
             device=device,
             seed=1,
             source=self.file,
             keep=keep,
-            forward_only=True,
+            forward_only=self.forward_only,
         )
         with locate(self.file or "the net"):
             self.input = _image_input(self.net, self.beside)
         if weights is not None:
             load_all(self.net, weights, quiet=True)
         self._source = deployment.sources[self.input]
+        self.samples = Samples(deployment, self.input)
         self._ground: str | None = None
         self._ground_known = False
         _, self.channels, height, width = self.net.blobs[self.input].shape
@@ -111,6 +115,10 @@ class Viewer:
             raw_scale=deployment.white(self.input) if raw_scale is None else raw_scale,
             oversample=oversample,
         )
+
+    def described(self, net: Message) -> Message:
+        """The net that is built, from the deploy net."""
+        return net
 
     def _whole(self, transform: Message) -> tuple[int, int] | None:
         """Height and width of the images that training read, if all had one: before they were resized and

@@ -14,11 +14,18 @@ THINNEST = 1.8  # pixels of the box that a stroke gets at least; MNIST's have tw
 VISIBLE = 0.15  # ink above which a pixel counts for the extent of a glyph
 
 
-def normalised(ink: np.ndarray, stroke_px: float = 0.0) -> np.ndarray:
+def normalised(
+    ink: np.ndarray,
+    stroke_px: float = 0.0,
+    side: int = SIDE,
+    box: int = BOX,
+    thinnest: float = THINNEST,
+) -> np.ndarray:
     """The glyph as a (28, 28) float32 array in [0, 1].
 
     ink        (H, W), 0 for paper to 1 for full ink, and nothing but the glyph
     stroke_px  how wide its strokes are; thin ones are drawn wider, since MNIST's pens were broad
+    side, box, thinnest  another picture, the longer side of the glyph in it, and pixels of its strokes
     """
     from PIL import Image
     from scipy import ndimage
@@ -26,13 +33,13 @@ def normalised(ink: np.ndarray, stroke_px: float = 0.0) -> np.ndarray:
     seen = ink > VISIBLE
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     if not len(rows):
-        return np.zeros((SIDE, SIDE), np.float32)
+        return np.zeros((side, side), np.float32)
     crop = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    side = max(crop.shape)
+    longer = max(crop.shape)
     wider = 0
     if stroke_px:
-        wider = max(0, round(FINE * THINNEST - stroke_px * FINE * BOX / side))
-    scale = (FINE * BOX - wider) / side
+        wider = max(0, round(FINE * thinnest - stroke_px * FINE * box / longer))
+    scale = (FINE * box - wider) / longer
     height, width = (max(1, round(extent * scale)) for extent in crop.shape)
     fine = np.asarray(
         Image.fromarray(np.ascontiguousarray(crop, np.float32)).resize(
@@ -46,16 +53,16 @@ def normalised(ink: np.ndarray, stroke_px: float = 0.0) -> np.ndarray:
     if wider:
         padded = ndimage.maximum_filter(padded, wider + 1)
     glyph = padded.reshape(height, FINE, width, FINE).mean(axis=(1, 3))  # (h, 2, w, 2): pixels of the box
-    return _centred(np.clip(glyph, 0, 1))
+    return _centred(np.clip(glyph, 0, 1), side)
 
 
-def _centred(glyph: np.ndarray) -> np.ndarray:
+def _centred(glyph: np.ndarray, side: int) -> np.ndarray:
     """In the picture, its centre of mass as near to the middle as whole pixels allow."""
     mass = glyph.sum()
-    picture = np.zeros((SIDE, SIDE), np.float32)
+    picture = np.zeros((side, side), np.float32)
     place = []
     for axis, extent in enumerate(glyph.shape):
         centre = float(glyph.sum(axis=1 - axis) @ (np.arange(extent) + 0.5)) / mass
-        place.append(min(max(round(SIDE / 2 - centre), 0), SIDE - extent))
+        place.append(min(max(round(side / 2 - centre), 0), side - extent))
     picture[place[0] : place[0] + glyph.shape[0], place[1] : place[1] + glyph.shape[1]] = glyph
     return picture

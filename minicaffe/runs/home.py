@@ -32,7 +32,7 @@ from ..files import LARGEST_TEXT_BYTES, open_file, read_bytes, write_atomic
 from ..log import logger, to_file
 from ..proto import text, upgrade
 from ..proto.schema import NetParameter, SolverParameter
-from ..solvers import nets, snapshot
+from ..solvers import snapshot
 
 JOB_FORMAT = 1
 # What others read of job.json, and the types it must have.
@@ -85,6 +85,8 @@ class Home:
         Raises ConfigError if there is a run already, or files of somebody else; DataError if the folder
         cannot be written; and what is wrong with the solver's nets.
         """
+        from ..solvers import nets  # and with them the engine, which whoever only looks does without
+
         if self.exists:
             raise ConfigError(
                 f"{self.folder} holds a run", hint="--resume auto goes on with it; or name another folder"
@@ -142,6 +144,8 @@ class Home:
 
     def _move_nets(self, param: SolverParameter, source: str) -> dict[str, NetParameter]:
         """Let the solver name its nets by files of the folder; returns them by name."""
+        from ..solvers import nets
+
         files: dict[str, NetParameter] = {}
 
         def read(value: str | NetParameter) -> NetParameter:
@@ -275,7 +279,7 @@ class Home:
             if not self.log.exists():
                 self._made.append(self.log)
         for _ in range(LOCK_TRIES):
-            if locked := _lock(handle):
+            if locked := lock_file(handle):
                 break
             time.sleep(0.02)  # somebody may only be looking whether it is held
         if not locked:
@@ -309,12 +313,12 @@ class Home:
         """Whether a process holds the lock."""
         try:
             with open_file(self.folder / "lock") as handle:
-                return not _lock(handle, shared=True)
+                return not lock_file(handle, shared=True)
         except DataError:
             return False
 
 
-def _lock(handle: Any, *, shared: bool = False) -> bool:
+def lock_file(handle: Any, *, shared: bool = False) -> bool:
     """Lock an open file against other processes, until it is closed; whether that worked.  Those who only
     look share it."""
     try:

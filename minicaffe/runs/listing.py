@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import log
 from ..errors import DataError, MiniCaffeError
@@ -55,7 +56,16 @@ def runs(folder: Path) -> Iterator[Run]:
 def describe(home: Home) -> Run:
     """The state of one run."""
     job, events, curves = home.read_job(), read(home.events), _curves(home)
-    running = home.running
+    state, known = state_of(events, running=home.running)
+    if state in ("running", "paused", "died"):
+        known = max([known, *(rows[-1].iteration for rows in (curves.train, *curves.tests.values()) if rows)])
+    name, kind, last, started = job["net"], job["type"], job["max_iter"], job["started"]
+    return Run(str(home.folder), name, kind, state, known, last, started, best(curves))
+
+
+def state_of(events: Sequence[dict[str, Any]], *, running: bool) -> tuple[str, int]:
+    """The state that a run is in by its events, and the latest iteration that those of its last process name;
+    `running`: a process holds its lock."""
     begins = [i for i, entry in enumerate(events) if entry.get("event") in ("start", "resume")]
     events = events[begins[-1] :] if begins else []  # those of the last process
     if running:
@@ -64,11 +74,8 @@ def describe(home: Home) -> Run:
         state = "paused" if pauses[-1:] == ["pause"] else "running"
     else:
         state = next((str(e.get("state")) for e in events if e.get("event") == "end"), "died")
-    known = [entry["iteration"] for entry in events if isinstance(entry.get("iteration"), int)]
-    if running or state == "died":
-        known += [rows[-1].iteration for rows in (curves.train, *curves.tests.values()) if rows]
-    name, kind, last, started = job["net"], job["type"], job["max_iter"], job["started"]
-    return Run(str(home.folder), name, kind, state, max(known, default=0), last, started, _best(curves))
+    iterations = [entry["iteration"] for entry in events if isinstance(entry.get("iteration"), int)]
+    return state, max(iterations, default=0)
 
 
 def _curves(home: Home) -> Curves:
@@ -80,7 +87,7 @@ def _curves(home: Home) -> Curves:
         return Curves(home.folder.name)
 
 
-def _best(curves: Curves) -> tuple[str, float, int] | None:
+def best(curves: Curves) -> tuple[str, float, int] | None:
     """Of the first test net's outputs with one element: the best of the first that is no loss, else of the
     first."""
     found: dict[str, tuple[float, int]] = {}

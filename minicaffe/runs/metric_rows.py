@@ -42,7 +42,7 @@ def curves(entries: list[dict[str, Any]], name: str) -> Curves:
             continue
         with locate(f"object {place}"):
             net = _integer(entry, "net", 0) if entry["phase"] == "test" else None
-            row = _row(entry)
+            row = row_of(entry)
         earlier = row.seconds is not None and row.seconds < latest.get(net, 0)
         if earlier or history.steps_back(net, row.iteration):
             begin()
@@ -54,7 +54,8 @@ def curves(entries: list[dict[str, Any]], name: str) -> Curves:
     return history.curves(name, set())
 
 
-def _row(entry: dict[str, Any]) -> Row:
+def row_of(entry: dict[str, Any]) -> Row:
+    """A row as its line says it: seconds from the last start.  DataError for values of a wrong kind."""
     row = Row(
         _integer(entry, "iteration"),
         _number(entry, "seconds"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount, Router
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from .. import log
 from ..errors import MiniCaffeError
@@ -31,8 +34,11 @@ def static_paths() -> list[str]:
 
 
 def app(workspace: Workspace, token: str, host: str = "127.0.0.1") -> Starlette:
-    """The application of a workspace.  Its state has `workspace` and `workers`; workers end with it."""
+    """The application of a workspace.  Its state has `workspace`, `workers`, which end with it, and `load`,
+    which begins to load what answers."""
     workers = Workers(workspace.scratch)
+
+    late = Late()
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -42,14 +48,43 @@ def app(workspace: Workspace, token: str, host: str = "127.0.0.1") -> Starlette:
             workers.close()
 
     made = Starlette(
-        routes=[*api.routes(), Mount("/", StaticFiles(directory=STATIC, html=True))],
+        routes=[Mount("/", late)],
         middleware=[Middleware(Guard, token=token, open=static_paths(), host=host)],
         exception_handlers={MiniCaffeError: _refused, HTTPException: _http, Exception: _failed},
         lifespan=life,
     )
     made.state.workspace = workspace
     made.state.workers = workers
+    made.state.load = late.load
     return made
+
+
+class Late:
+    """The page's files, served at once, and the routes, which need the engine: it is loaded meanwhile, and
+    who asks for a route before waits."""
+
+    def __init__(self) -> None:
+        self._files = StaticFiles(directory=STATIC, html=True)
+        self._paths = frozenset(static_paths())
+        self._routes: Future[Sequence[BaseRoute]] | None = None
+        self._router: Router | None = None
+
+    def load(self) -> Future[Sequence[BaseRoute]]:
+        """Begin to load, if that has not begun."""
+        if self._routes is None:
+            threads = ThreadPoolExecutor(1, "loading")
+            self._routes = threads.submit(api.routes)
+            threads.shutdown(wait=False)
+        return self._routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["path"] in self._paths:
+            await self._files(scope, receive, send)
+            return
+        if self._router is None:
+            found: Sequence[BaseRoute] = await asyncio.wrap_future(self.load())
+            self._router = Router(found, redirect_slashes=False)
+        await self._router(scope, receive, send)
 
 
 def _refused(_: Request, error: Exception) -> Response:

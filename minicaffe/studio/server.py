@@ -43,16 +43,19 @@ def serve(
     name = f"[{host}]" if ":" in host else host
     address = f"http://{name}:{listening.getsockname()[1]}/#token={secret}"
 
+    made = app(workspace, secret, host)
+
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
             await super().startup(sockets)
             if self.started:
                 say(address)
+                made.state.load()
                 if browser:
                     open_browser(workspace.scratch, address)
 
     config = uvicorn.Config(
-        app(workspace, secret, host),
+        made,
         log_level="warning",
         access_log=False,
         server_header=False,

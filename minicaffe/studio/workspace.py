@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..data import facts
 from ..errors import ConfigError, DataError
 from ..runs.home import Home
 from .answers import Busy, Missing
@@ -74,6 +73,8 @@ class Workspace:
 
     def datasets(self) -> list[str]:
         """The ids of the data sets that were made here, by name."""
+        from ..data import facts  # the server starts before it is loaded
+
         return [path.name for path in self._folders() if facts.summary(str(path)) is not None]
 
     def dataset(self, id: str) -> Path:

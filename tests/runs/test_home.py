@@ -461,9 +461,9 @@ def test_who_only_looks_takes_no_lock():
     home, _, _ = begun()
     home.release()
     with open("home/lock") as first:
-        from minicaffe.runs.home import _lock
+        from minicaffe.runs.home import lock_file
 
-        assert _lock(first, shared=True) and not Home("home").running
+        assert lock_file(first, shared=True) and not Home("home").running
 
 
 def test_a_run_can_be_extended():

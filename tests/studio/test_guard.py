@@ -10,7 +10,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
-from minicaffe.studio import guard
+from minicaffe.studio import api, guard
 from minicaffe.studio.app import STATIC, app, static_paths
 from minicaffe.studio.guard import Guard
 from minicaffe.studio.workspace import Workspace
@@ -20,18 +20,17 @@ from .conftest import ADDRESS, AUTHORIZED, TOKEN
 PACKAGE = Path(guard.__file__).parent
 
 
-def every_route(client: TestClient) -> list[tuple[str, str]]:
+def every_route() -> list[tuple[str, str]]:
     """The method and an address of every route, but for the page's files."""
     return [
         (method, re.sub(r"\{(\w+)(:int)?\}", lambda found: "7" if found[2] else "x", route.path))
-        for route in client.app.routes  # type: ignore[attr-defined]
-        if isinstance(route, Route)
+        for route in api.routes()
         for method in sorted(route.methods or ())
     ]
 
 
 def test_every_route_is_closed_without_the_token(client, stranger):
-    found = every_route(client)
+    found = every_route()
     assert ("GET", "/index.json") in found
     for method, path in [
         *found,
@@ -110,7 +109,7 @@ def test_at_an_address_that_others_reach_it_is_asked_for_by_number(tmp_path):
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
 def test_pages_of_other_sites_are_refused_even_with_the_token(client, site):
     """same-site is another port of this machine."""
-    for method, path in every_route(client):
+    for method, path in every_route():
         assert client.request(method, path, headers={"sec-fetch-site": site}).status_code == 403, path
 
 
