@@ -107,7 +107,10 @@ def test_what_follows_a_loop_is_recorded_too(device):
 @pytest.mark.parametrize(
     "body, message",
     [
-        (lambda device, x: device.put(np.zeros(3), x), "cannot copy from the host while a capture is recording"),
+        (
+            lambda device, x: device.put(np.zeros(3), x),
+            "cannot copy from the host while a capture is recording",
+        ),
         (lambda device, x: device.get(x), "cannot copy to the host while a capture is recording"),
     ],
 )
