@@ -33,7 +33,7 @@ def commands() -> list[str]:
     """Every command of README's blocks, without prompt and comment."""
     found = []
     for block in BLOCK.findall((ROOT / "README.md").read_text()):
-        for line in block.splitlines():
+        for line in re.sub(r"\\\n +", "", block).splitlines():
             parts = line.removeprefix("$ ").split("  #")[0].split("&&")
             found += [part.strip() for part in parts if part.split()[:1] in KNOWN]
     return found
@@ -49,6 +49,10 @@ ELSEWHERE = {
 # What a command needs that README takes for granted, and the flags that make it short: of a flag given twice
 # the last counts.
 LENET = "prototxt/lenet/solver.prototxt"
+DETECT = (
+    "minicaffe detect digits_detection/deploy digits_detection_iter_6000_ema.caffemodel"
+    " digits-detection/JPEGImages --labels digits-detection/labelmap.prototxt --output found"
+)
 SHORT = {
     "minicaffe train digits": "--iterations 2",
     "minicaffe data get mnist": "",
@@ -76,6 +80,9 @@ SHORT = {
     "minicaffe data preview own --source photos-data -o seen.png": "",
     "minicaffe show runs/own conv1 -o filters.png": "",
     "minicaffe read page.jpg -o steps": "",
+    "minicaffe data make digits-detection --digits mnist --train 8000": "--train 4 --test 2",
+    "minicaffe train digits_detection": "--iterations 2",
+    DETECT: "--threshold 0.01",
     f"minicaffe train {LENET} --run runs/lenet --resume auto": "",
     "minicaffe runs runs": "",
     "minicaffe run runs/lenet lr=0.001": "",
@@ -156,6 +163,8 @@ def settings_for(command: str, capsys) -> Iterator[None]:
         assert run(capsys, "train", "nan.prototxt").status == 1
         (dump,) = Path().glob("nan_nonfinite_iter_*")
         dump.rename(command.split()[-1])
+    elif command == DETECT:
+        Path("digits_detection_iter_2_ema.caffemodel").rename(command.split()[3])
     if command.startswith("minicaffe run runs/lenet"):
         with training(Home("runs/lenet")):
             yield
