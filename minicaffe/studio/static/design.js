@@ -5,7 +5,9 @@ import {become, editor} from "./editor.js";
 import {Form} from "./form.js";
 import {Graph} from "./graph.js";
 import {Palette} from "./palette.js";
+import {amount, costs} from "./costs.js";
 import {clear, el} from "./dom.js";
+import {styled} from "./styled.js";
 
 const CHECK_MS = 300, SAVE_MS = 1000; // after the last change
 const SEVERITIES = {error: "Error", "needs data": "Needs data", warning: "Warning", advice: "Advice"};
@@ -18,7 +20,7 @@ const FIRST = ["digits", "train_test"]; // the template in a draft that is new: 
 let page;
 
 export async function mount(section, app) {
-  document.head.append(el("link", {rel: "stylesheet", href: "/design.css"}));
+  await styled("/design.css");
   section.append(el("p.opening", {role: "status"}, "Opening…"));
   const [schema, {templates}] = await Promise.all([app.api.get("/api/layers"), app.api.get("/api/templates")]);
   clear(section);
@@ -239,18 +241,7 @@ class Design {
 
   #cost() {
     const {cost, phase} = this.answer;
-    clear(this.cost);
-    if (!cost) { this.cost.append(el("span.dim", {}, "Shapes are not known, so costs are not.")); return; }
-    const part = (value, label, title = "") => el("span.part", {title}, el("b", {}, value), ` ${label}`);
-    this.cost.append(
-      part(cost.parameters.toLocaleString("en"), `parameters (${bytes(cost.bytes.parameters)})`),
-      part(amount(cost.forward + cost.backward), `multiply-adds a step of ${cost.batch}`, `${amount(cost.forward)} forward${cost.backward ? `, ${amount(cost.backward)} backward` : ""}${cost.untold ? `; ${cost.untold} layers do not tell` : ""}`),
-      part(bytes(cost.bytes.total), phase === "TRAIN" ? "memory to train" : "memory", `parameters, gradients and history of one array, blobs as they are planned; kernels' own working memory comes on top`));
-    if (cost.least_step_s) {
-      const roof = cost.roof, source = `This machine does ${(roof.flops_per_s / 1e9).toFixed(0)} GFLOP/s on ${roof.threads} threads and moves ${(roof.moved_bytes_per_s / 1e9).toFixed(1)} GB/s, as measured here; no step is faster than the work of the net over that.`;
-      this.cost.append(part(`≥ ${seconds(cost.least_step_s)}`, "a step on this CPU (measured roof)", source));
-    }
-    this.cost.append(el("button.quiet", {type: "button", title: "Measure what this machine can do; takes some seconds", onclick: event => this.#measure(event.target)}, cost.least_step_s ? "Measure again" : "Expected time…"));
+    clear(this.cost).append(...costs(cost, phase, event => this.#measure(event.target)));
   }
 
   async #measure(button) {
@@ -398,15 +389,3 @@ class Design {
 const lastSource = layers => layers.findLastIndex(layer => !layer.bottoms.length);
 
 const allReaders = (layers, from, blob) => layers.filter((layer, k) => k > from && layer.bottoms.includes(blob)).length;
-
-const amount = value => {
-  const [unit, name] = [[1e12, " T"], [1e9, " G"], [1e6, " M"], [1e3, " k"]].find(([least]) => value >= least) ?? [1, ""];
-  return `${(value / unit).toPrecision(3).replace(/\.?0+$/, "")}${name}`;
-};
-
-const bytes = value => {
-  const [unit, name] = [[2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]].find(([least]) => value >= least) ?? [1, "bytes"];
-  return `${(value / unit).toFixed(value / unit < 10 ? 1 : 0)} ${name}`;
-};
-
-const seconds = value => value >= 1 ? `${value.toFixed(1)} s` : value >= 1e-3 ? `${(value * 1e3).toPrecision(2)} ms` : `${(value * 1e6).toPrecision(2)} µs`;

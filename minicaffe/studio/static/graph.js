@@ -7,6 +7,7 @@ import {clear, el} from "./dom.js";
 const NS = "http://www.w3.org/2000/svg";
 const STRIP = 17, LINE = 15, PADDING = 9; // px, as the server reckons with
 const LONGEST = 40; // letters of a line
+const READABLE = 0.7; // of letters' full size
 const ZOOMS = [0.08, 4];
 
 function svg(tag, attributes = {}, ...children) {
@@ -33,7 +34,7 @@ export class Graph {
     host.append(this.svg);
     this.#pointer();
     this.svg.addEventListener("keydown", event => this.#key(event));
-    new ResizeObserver(() => this.view ? this.#frame() : this.fit()).observe(host);
+    new ResizeObserver(() => this.view ? this.#frame() : this.begin()).observe(host);
   }
 
   show(graph) {
@@ -46,7 +47,7 @@ export class Graph {
     if (!this.#item(this.selected)) this.selected = (this.items.find(each => each.entry.index === place) ?? this.items[0])?.key ?? ""; // it has another name
     this.#mark();
     if (inside) this.#item(this.selected)?.element.focus({preventScroll: true});
-    if (first || !this.view) this.fit(); else this.#frame();
+    if (first || !this.view) this.begin(); else this.#frame();
   }
 
   // Mark the layer with this number in the text, and bring it into sight.
@@ -72,11 +73,22 @@ export class Graph {
     }
   }
 
+  // All of the net, however small.
   fit() {
     const {clientWidth: w, clientHeight: h} = this.host, {width = 0, height = 0} = this.graph ?? {};
     if (!w || !h || !width) return;
-    const whole = Math.min((w - 40) / width, (h - 40) / height, 1.4), scale = Math.max(whole, Math.min(0.62, (w - 40) / width));
-    this.view = {scale, x: (width - w / scale) / 2, y: scale > whole ? -16 / scale : (height - h / scale) / 2};
+    const scale = Math.min((w - 40) / width, (h - 40) / height, 1.4);
+    this.view = {scale, x: (width - w / scale) / 2, y: (height - h / scale) / 2};
+    this.#frame();
+  }
+
+  // Where the data come in, so that it can be read; all of a net that fits.
+  begin() {
+    this.fit();
+    const first = this.graph?.nodes[0];
+    if (!this.view || !first || this.view.scale >= READABLE) return;
+    const scale = READABLE, [x, y, width] = first.box;
+    this.view = {scale, x: x + width / 2 - this.host.clientWidth / 2 / scale, y: y - 20 / scale};
     this.#frame();
   }
 

@@ -202,6 +202,10 @@ def test_phases_and_costs(design):
     net = Net(design.net(), phase="TRAIN", allocate=False)
     total = sum(blob.count for blobs in net.params.values() for blob in blobs)
     assert page.locator(".cost").inner_text().startswith(f"{total:,} parameters")
+    spelled = page.evaluate(
+        "async () => [15e10, 1496e8, 999, 1e6, 0].map((await import('/costs.js')).amount)"
+    )
+    assert spelled == ["150 G", "150 G", "999", "1 M", "0"]
 
 
 def test_a_draft_is_kept(design):

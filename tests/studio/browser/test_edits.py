@@ -15,6 +15,8 @@ from minicaffe.proto import text
 from minicaffe.proto.faults import TOKEN
 from minicaffe.proto.schema import LayerParameter, NetParameter
 
+from ..serving import Server
+
 pytestmark = pytest.mark.browser
 
 ODD = """name: "odd" # of a file { that nobody formatted
@@ -37,6 +39,17 @@ layer {
 \tloss_weight: [1]
 \tinclude { phase: TRAIN }
 }"""
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """It only hands out the modules."""
+    found = Server(tmp_path_factory.mktemp("edits"))
+    try:
+        yield found
+    finally:
+        found.kill()
+
 
 NAMES = st.sampled_from(["conv", "a b", 'weird \\ "name"', "x#y", "{", "ü", "data"])
 LIST = """async text => (await import('/edits.js')).layers(text)
