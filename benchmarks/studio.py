@@ -2,12 +2,12 @@
 
     python benchmarks/studio.py [--parallel 200] [--every 1] [--seconds 10] [--turns 3]
 
-`minicaffe studio` serves a folder in which LeNet learns the embedded digits.  In a burst, `--parallel`
-clients ask at the same moment, one question each, of the kind that an open page asks: new metrics, the state,
-the list of runs, new events, new log.  Busy turns take turns with quiet ones.  Reported are answers, errors, how long
-answers took and what they cost the server in processor time, which means something on a busy machine too; and
-iterations a second in quiet and in busy turns, as metrics.jsonl has them.  The clients, all in one process,
-compete with the run as well: they ask politely (nice 19).
+`minicaffe studio` serves a folder in which LeNet learns the embedded digits. In a burst, `--parallel` clients
+ask at the same moment, one question each, of the kind that an open page asks: new metrics, the state, the
+list of runs, new events, new log. Busy turns take turns with quiet ones. Reported are answers, errors, how
+long answers took and what they cost the server in processor time, which means something on a busy machine
+too; and iterations a second in quiet and in busy turns, as metrics.jsonl has them. The clients, all in one
+process, compete with the run as well: they ask politely (nice 19).
 """
 
 from __future__ import annotations

@@ -176,3 +176,26 @@ def test_a_run_trains_and_goes_on_where_it_was(client, folder):
     Home(folder / "real").extend(20)
     assert client.post("/api/jobs/real/control", json={"op": "resume"}).json()["event"] == "resumed"
     wait_for(lambda: client.get("/api/jobs/real").json()["iteration"] == 20, 60)
+
+
+def test_training_outlives_the_server(server):
+    solver = 'base_lr: 0.001 lr_policy: "fixed" max_iter: 1000000 display: 1 test_interval: 1000000'
+    form = {**FORM, "train_epochs": None, "solver": solver, "name": "long"}
+    assert server.ask("POST", CREATE, json=form).status_code == 200
+    home = Home(server.folder / "long")
+
+    def rows() -> list[dict]:
+        lines = home.metrics.read_text().splitlines() if home.metrics.exists() else []
+        return [row for row in map(json.loads, lines) if row["phase"] == "train"]
+
+    wait_for(lambda: len(rows()) > 5)
+    server.kill()
+    before = len(rows())
+    wait_for(lambda: len(rows()) > before + 5)
+    server.again()
+    assert server.ask("GET", "/api/jobs/long").json()["state"] == "running"
+    assert server.ask("POST", "/models/long/abort").json()["ok"]
+    wait_for(lambda: server.ask("GET", "/models/long/status").json()["status"] == "Aborted")
+    found = server.ask("GET", "/api/jobs/long/metrics?points=5000").json()["series"]["train/loss"]
+    assert found["x"] == [row["iteration"] for row in rows()] and "rows" not in found
+    assert found["y"] == [row["loss"] for row in rows()]
