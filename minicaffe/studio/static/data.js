@@ -28,7 +28,7 @@ class Data {
     this.view = new SetView(app, () => this.look());
     this.main = el("div.shown");
     section.append(
-      el("aside.list.card", {"aria-label": "Data sets"},
+      el("section.list.card", {"aria-label": "Data sets"},
         el("div.line", {}, el("h2", {}, "Data sets"), el("a.button.primary", {href: `#data/${NEW}`}, "New data set")), this.list),
       this.main);
   }

@@ -38,7 +38,8 @@ export class SetView {
     if (!same) {
       Object.assign(this, {id: one.id, version: one.version, facts: null, found: null, picked: ""});
       this.sample.close();
-      clear(this.grid);
+      for (const node of [this.tools, this.pages]) clear(node);
+      for (const node of [this.counts, this.grid]) clear(node).append(el("p.hint", {role: "status"}, "Reading the data set …"));
       this.facts = await this.app.api.get(`${this.path}/classes`);
     }
     const [part, label, page] = where;
@@ -88,7 +89,8 @@ export class SetView {
     if (!one.own) return null;
     const word = one.status === "Done" ? "Delete" : "Remove";
     if (!this.sure && one.status === "Done") {
-      return el("button.danger.end", {type: "button", onclick: () => { this.sure = true; this.title(); this.head.querySelector("button").focus(); }}, word);
+      const ask = () => { this.sure = true; this.title(); this.head.querySelector("button").focus(); };
+      return el("button.danger.end", {type: "button", onclick: ask}, word);
     }
     const go = async () => {
       await app.api.remove(`/datasets/${id}`);
@@ -138,7 +140,7 @@ export class SetView {
     const most = Math.max(1, ...classes.map(row => Math.max(...Object.values(row.counts))));
     const total = row => Object.values(row.counts).reduce((sum, n) => sum + n, 0);
     const rows = [...classes];
-    const body = el("tbody", {}, ...rows.map(row => el("tr", {"aria-selected": row.label === this.label ? "true" : null},
+    const body = el("tbody", {}, ...rows.map(row => el("tr", {class: row.label === this.label ? "chosen" : null},
       el("th", {scope: "row"}, el("a", {href: this.link(this.part, row.label === this.label ? null : row.label),
         "aria-current": row.label === this.label ? "true" : null}, row.name)),
       el("td.bar", {}, ...parts.map((part, k) => el("span.stack", {class: `p${k % 4}`, title: `${part.name}: ${row.counts[part.name]}`,
@@ -147,7 +149,8 @@ export class SetView {
     const legend = parts.map((part, k) => el("th.number", {scope: "col"}, el("i.key", {class: `p${k % 4}`}), part.name));
     clear(this.counts).append(
       el("h3", {}, `${what} of each class`),
-      el("div.scroll", {}, el("table", {}, el("thead", {}, el("tr", {}, el("th", {scope: "col"}, "Class"), el("th", {}, el("span.unseen", {}, "Bar")), ...legend)), body)),
+      el("div.scroll", {}, el("table", {},
+        el("thead", {}, el("tr", {}, el("th", {scope: "col"}, "Class"), el("th", {}, el("span.unseen", {}, "Bar")), ...legend)), body)),
       notes.length ? el("ul.warn", {}, ...notes.map(note => el("li", {}, note))) : "",
       this.leftOut(), this.mean());
     if (!rows.some(total)) this.counts.append(el("p.hint", {}, "Nothing is labelled."));
@@ -157,7 +160,7 @@ export class SetView {
     const {left_out: files, remarks} = this.facts, said = Object.entries(remarks);
     if (!files.length && !said.length) return "";
     return el("details", {}, el("summary", {}, `${files.length} files left out${said.length ? ", and remarks" : ""}`),
-      el("ul", {}, ...said.map(([remark, count]) => el("li", {}, `${count} images: ${remark}`)),
+      el("ul", {tabindex: "0"}, ...said.map(([remark, count]) => el("li", {}, `${count} images: ${remark}`)),
         ...files.map(one => el("li", {}, el("code", {}, one.file), ` ${one.reason}`))));
   }
 

@@ -10,7 +10,8 @@ const KINDS = [["idx", "IDX: one file of pixels"], ["lmdb", "LMDB: images of any
 export class NewSet {
   constructor(app, changed) {
     Object.assign(this, {app, changed, path: "", files: [], taken: new Set()});
-    const choice = (value, text) => el("label", {}, el("input", {type: "radio", name: "from", value, checked: value === "folder", onchange: () => this.from(value)}), text);
+    const choice = (value, text) => el("label", {},
+      el("input", {type: "radio", name: "from", value, checked: value === "folder", onchange: () => this.from(value)}), text);
     this.where = el("p.path", {role: "status"});
     this.folders = el("ul.folders");
     this.browser = el("div.browser", {}, this.where, this.folders);
@@ -70,14 +71,15 @@ export class NewSet {
       return;
     }
     this.path = found.path;
-    const item = (text, to, hint) => el("li", {}, el("button.quiet", {type: "button", onclick: () => this.open(to)}, text), hint ? el("small.hint", {}, hint) : null);
+    const item = (text, act, hint) => el("li", {}, el("button.quiet", {type: "button", onclick: act}, text), hint ? el("small.hint", {}, hint) : null);
+    const folder = (text, to, hint) => item(text, () => this.open(to), hint);
     const rows = [];
-    if (found.roots) rows.push(...found.roots.map(root => item(root, root)));
+    if (found.roots) rows.push(...found.roots.map(root => folder(root, root)));
     else {
       const up = found.above || (this.roots.length > 1 ? "" : null);
-      if (up !== null) rows.push(item("↑ above", up));
-      rows.push(...found.folders.map(one => item(one.name, `${found.path}/${one.name}`, one.images ? `${one.images} images` : "")),
-        ...found.tables.map(name => el("li", {}, el("button.quiet", {type: "button", onclick: () => this.choose(`${found.path}/${name}`, name)}, name), el("small.hint", {}, "a table"))));
+      if (up !== null) rows.push(folder("↑ above", up));
+      rows.push(...found.folders.map(one => folder(one.name, `${found.path}/${one.name}`, one.images ? `${one.images} images` : "")),
+        ...found.tables.map(name => item(name, () => this.choose(`${found.path}/${name}`, name), "a table")));
     }
     clear(this.folders).append(...rows);
     const classes = found.classes ? `${found.classes} class folders with images` : found.roots ? "choose a folder" : "no folders with images in it";
@@ -114,7 +116,8 @@ export class NewSet {
     this.files = await files;
     const classes = new Set(this.files.map(({path}) => path.split("/").slice(0, -1).join("/")).filter(Boolean));
     const bytes = this.files.reduce((sum, {file}) => sum + file.size, 0);
-    this.brought.textContent = this.files.length ? `${this.files.length} files in ${classes.size} folders, ${(bytes / 2 ** 20).toFixed(1)} MiB.` : "No files.";
+    const told = `${this.files.length} files in ${classes.size} folders, ${(bytes / 2 ** 20).toFixed(1)} MiB.`;
+    this.brought.textContent = this.files.length ? told : "No files.";
     if (this.files.length) this.suggest(this.files[0].path.split("/")[0]);
   }
 
