@@ -158,7 +158,7 @@ def test_inspect_with_keys_alone(inspect):
             break
     page.keyboard.press("Enter")
     page.get_by_text("Forward: layer 2 of 9, conv1").wait_for()
-    page.locator(".sheets .tiles-frame").last.focus()
+    page.locator("figure.sheet", has_text="Top: conv1").locator(".tiles-frame").focus()
     for key in ("ArrowRight", "ArrowRight", "ArrowDown", "Enter"):
         page.keyboard.press(key)
     page.get_by_text("Value 0, 1, 1 = ").wait_for()
@@ -178,7 +178,7 @@ def drawn(page, points) -> None:
 def test_a_drawn_seven_is_a_seven(run, page, net):
     page.set_default_timeout(WAIT_MS)
     page.evaluate("location.hash = '#try/digits'")
-    page.get_by_label("Net", exact=True).select_option(net)
+    page.locator("select[name=net]").select_option(net)
     drawn(page, STROKES["7"])
     page.locator("output.first", has_text="7").wait_for()
     assert page.locator(".try-result .bars li").count() == 5
