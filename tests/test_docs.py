@@ -151,7 +151,7 @@ def test_extras_exist_and_are_quoted():
     named = {
         name for path in sources for name in re.findall(r"""\bextra\(["'](\w+)["']\)""", path.read_text())
     }
-    assert named == {"draw", "lmdb", "onnx", "parquet", "plot", "tensorboard"} and named <= extras
+    assert named == {"draw", "lmdb", "onnx", "parquet", "plot", "studio", "tensorboard"} and named <= extras
     for path in [*sources, *DOCS]:
         for quote in re.findall(r"""pip install (?:-[\w-]+ )*(["']?)(?:minicaffe|\.)\[""", path.read_text()):
             assert quote, f"{path.name}: brackets without quotes"
