@@ -79,7 +79,7 @@ export class Form {
     const clearing = found.length && !HIDDEN.has(field.name)
       ? el("button.quiet", {type: "button", title: `remove ${field.name}`, "aria-label": `Remove ${field.name}`, "data-key": `remove ${key}`, onclick: () => field.repeated ? this.calls.values(here, []) : this.calls.set(here, null)}, "×") : "";
     const label = el("label", {title: field.note ?? ""}, el("span", {}, field.name), control);
-    if (field.note) control.setAttribute("aria-description", field.note);
+    if (field.note) control.title = field.note;
     return el(`div.field${found.length ? ".set" : ""}`, {}, label, clearing);
   }
 
