@@ -38,17 +38,22 @@ class Feed:
 
     def __init__(self, device) -> None:
         self.device = device
+        self._put: list[Holder] = []
 
     def begin(self) -> None:
         """Before the first `put` of a pass; may wait for an earlier pass."""
+        self._put.clear()
 
     def put(self, host: ArrayLike, holder: Holder) -> None:
         """holder.data becomes a copy of `host`, converted to its type.  `host` may change as soon as the call
         returns; holder.data may become another array of that size until `send`."""
         self.device.put(np.asarray(host), holder.data)
+        self._put.append(holder)
 
     def send(self) -> None:
         """Behind the last `put`."""
+        arrays = [holder.data for holder in self._put]
+        self.contents = tuple((self.device.address(a), a.shape, a.dtype) for a in arrays)
 
     def deliver(self) -> None:
         """Bring what was sent to its places."""

@@ -29,7 +29,7 @@ def test_constants():
 
 def test_layer_types():
     names = caffe.layer_type_list()
-    assert len(names) == 122 and names == sorted(names)
+    assert len(names) == 124 and names == sorted(names)
     assert {"Data", "Convolution", "InnerProduct", "Python", "HDF5Data"} < set(names)
 
 

@@ -55,7 +55,7 @@ class Pooling(Layer):
     adds = True
     stepwise_tops = frozenset({1})
     stochastic = True  # dropped in setup but for STOCHASTIC
-    fork_fields = frozenset().union(
+    fork_fields = frozenset({"pooling_param.avg_include_pad"}).union(
         *(of("pooling_param") for of in (fields_of_padding, fields_of_axes, fields_of_method))
     )
 

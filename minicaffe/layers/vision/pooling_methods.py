@@ -12,7 +12,7 @@ BARE = ("AVE_EXC_PAD", "AVE_TF")  # of forks: the mean of what lies in the image
 
 def fields_of_method(message: str) -> frozenset[str]:
     """What of forks `method_of` reads, as Layer.fork_fields names it."""
-    return frozenset([f"{message}.avg_include_pad", *(f"{message}.pool: {name}" for name in BARE)])
+    return frozenset(f"{message}.pool: {name}" for name in BARE)
 
 
 def method_of(conf: Message) -> str:
