@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from ...kernels import angular
 from ...proto.schema import TEST
-from .labelled import Annealed, Labelled
+from .labelled import Annealed, OwnScore
 
 
-class LabelSpecificAdd(Labelled):
+class LabelSpecificAdd(OwnScore):
     """y = x, + b at the item's class where x > -b; in TEST y = x.
 
     Param     label_specific_add_param: bias (0); or bias_base: b = bias_base + (1 + bias_gamma t)^bias_power
@@ -36,19 +35,8 @@ class LabelSpecificAdd(Labelled):
             schedule = conf.bias_gamma, conf.bias_power, conf.bias_base
             self.bias.follow(conf.iteration, 0, schedule, low=conf.bias_min, high=conf.bias_max)
 
-    def reshape(self, bottom, top):
-        x = bottom[0]
-        self.g = angular.Items(x.count_over(0, 1), x.count_over(1), 0)
-        self.expect_labels(bottom[1], self.g.count, self.g.classes)
-        if top[0] is not x:
-            top[0].reshape_like(x)
-        for blob in top[1:]:
-            blob.reshape(1)
-
     def forward(self, bottom, top):
-        self.bias.advance()
-        for blob in top[1:]:
-            self.device.copy(self.bias.value, blob.data)
+        self.advance(self.bias, top)
         if self.phase != TEST:
             self.read_labels(bottom[1])
             self.k.shift_own(bottom[0].data, self.picked.data, top[0].data, self.bias.value, self.g)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from ...kernels import angular
 from ...proto.schema import TRAIN
 from ..foreign import refuse_others
-from .labelled import MOST, Annealed, Labelled
+from .labelled import MOST, Annealed, OwnScore
 
 NAME = "label_specific_rescale_param"
 READ = frozenset(
@@ -14,7 +13,7 @@ READ = frozenset(
 )
 
 
-class LabelSpecificRescale(Labelled):
+class LabelSpecificRescale(OwnScore):
     """y = p x at the item's class, y = q x at the others; in TEST y = x.
 
     Param     label_specific_rescale_param: positive_weight p (1), negative_weight q (1); rescale_test
@@ -56,19 +55,8 @@ class LabelSpecificRescale(Labelled):
             high = conf.positive_weight_max if conf.HasField("positive_weight_max") else MOST
             self.own.follow(conf.iteration, 1, schedule, low=low, high=high, product=1)
 
-    def reshape(self, bottom, top):
-        x = bottom[0]
-        self.g = angular.Items(x.count_over(0, 1), x.count_over(1), 0)
-        self.expect_labels(bottom[1], self.g.count, self.g.classes)
-        if top[0] is not x:
-            top[0].reshape_like(x)
-        for blob in top[1:]:
-            blob.reshape(1)
-
     def forward(self, bottom, top):
-        self.own.advance()
-        for blob in top[1:]:
-            self.device.copy(self.own.value, blob.data)
+        self.advance(self.own, top)
         if self.works:
             self.read_labels(bottom[1])
             given = bottom[0].data, self.picked.data, top[0].data, self.own.value, self.g

@@ -77,3 +77,23 @@ class Annealed:
         """In forward, once."""
         if self.steps:
             self.layer.k.anneal(self.layer.state[0], self.value, *self.steps)
+
+
+class OwnScore(Labelled):
+    """Scores (n, ...), whose axes behind the first are the classes together, in which an item's own class is
+    treated by a number that changes from pass to pass; top[1], optional, is that number."""
+
+    def reshape(self, bottom, top):
+        x = bottom[0]
+        self.g = angular.Items(x.count_over(0, 1), x.count_over(1), 0)
+        self.expect_labels(bottom[1], self.g.count, self.g.classes)
+        if top[0] is not x:
+            top[0].reshape_like(x)
+        for blob in top[1:]:
+            blob.reshape(1)
+
+    def advance(self, number: Annealed, top: Sequence[Blob]) -> None:
+        """In forward, first: the number of this pass, into top[1] as well."""
+        number.advance()
+        for blob in top[1:]:
+            self.device.copy(number.value, blob.data)
